@@ -1,0 +1,45 @@
+# Each target sets up what it needs in .venv; a later run installs again only when pyproject.toml or constraints.txt changed.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := .venv/installed-demo
+DEV := .venv/installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(DEMO) ## train on emoji, compare with a plain baseline, write demo-output/
+	$(BIN)/steradian demo --out demo-output
+
+test: $(DEV) ## run the tests in two processes; ARGS="tests/data -k split" runs a part
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: $(DEV) ## format, lint, types, tests, docs: all that a change must pass
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	@$(MAKE) --no-print-directory test docs
+
+format: $(DEV) ## format the code and mend what the linter can mend
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+
+docs: $(DEV) ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+clean: ## remove .venv and all that was made
+	rm -rf .venv build demo-output dist site htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(DEMO): EXTRAS := demo
+$(DEV): EXTRAS := demo,dev
+$(DEMO) $(DEV): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "steradian needs Python 3.11 or newer, and '$(PYTHON)' is not. Name one, as in: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
+	    exit 1; }
+	@echo 'Installing steradian and what it needs into .venv. This takes some minutes, once.'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $(DEMO) $@

@@ -1,0 +1,56 @@
+"""One unit vector for each labelled object of several modalities, some of them missing; the angle is the product."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steradian.data import ObjectTable, Schema, read_objects
+    from steradian.embedder import SphereEmbedder
+    from steradian.errors import (
+        ConfigError,
+        InputError,
+        MissingExtraError,
+        SavedModelError,
+        SteradianError,
+        TrainingError,
+    )
+    from steradian.evaluation import Evaluation, evaluate
+    from steradian.modalities import Image, Series, Tabular, Text, Vector
+    from steradian.search import Index, Neighbors
+
+__all__ = [
+    "ConfigError",
+    "Evaluation",
+    "Image",
+    "Index",
+    "InputError",
+    "MissingExtraError",
+    "Neighbors",
+    "ObjectTable",
+    "SavedModelError",
+    "Schema",
+    "Series",
+    "SphereEmbedder",
+    "SteradianError",
+    "Tabular",
+    "Text",
+    "TrainingError",
+    "Vector",
+    "evaluate",
+    "read_objects",
+]
+
+_ROOMS = ("errors", "data", "modalities", "embedder", "search", "evaluation")
+
+
+def __getattr__(name: str) -> Any:
+    """Import the rooms when a public name is first asked for: `steradian --help` needs none of them, nor torch."""
+    if name not in __all__:
+        raise AttributeError(f"module 'steradian' has no attribute {name!r}")
+    for room in [import_module(f"steradian.{room}") for room in _ROOMS]:
+        globals().update({key: getattr(room, key) for key in __all__ if hasattr(room, key)})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return __all__

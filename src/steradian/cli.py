@@ -1,0 +1,235 @@
+"""The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+
+from steradian.config import ModelConfig, TrainingConfig
+from steradian.errors import InputError, SteradianError
+
+if TYPE_CHECKING:
+    from steradian.embedder import SphereEmbedder
+
+__all__ = ["main"]
+
+USER_MISTAKE, INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit: 0 when it went well, 2 for a user's mistake, 130 after Ctrl-C.
+
+    Args:
+        arguments: the words after `steradian`; None takes the command line's.
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        sys.exit(COMMANDS[parsed.command](parsed[parsed.command]))
+    except SteradianError as error:
+        print(f"steradian: {error}", file=sys.stderr)
+        sys.exit(USER_MISTAKE)
+    except KeyboardInterrupt:
+        print("steradian: stopped by Ctrl-C", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+# -- The commands ------------------------------------------------------------------------------------------------------
+
+
+def _demo(options: Namespace) -> int:
+    from steradian.demo import run_demo
+
+    run_demo(Path(options.out), seed=options.seed)
+    return 0
+
+
+def _fit(options: Namespace) -> int:
+    from steradian import Index, Schema, SphereEmbedder, read_objects
+
+    schema = Schema.from_yaml(options.schema)
+    objects = read_objects(options.table, schema)
+    validation = None if options.validation is None else read_objects(options.validation, schema)
+    print(objects)
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    names = [field.name for kind in (ModelConfig, TrainingConfig) for field in fields(kind)]
+    model = SphereEmbedder(**{name: options[name] for name in names})
+    model.fit(objects, validation=validation, log_file=out / "training.jsonl", save_to=out)
+    model.save(out)
+    Index.build(model, objects).save(out / "index")
+    result = model.training_
+    score = "" if result.best_score is None else f", validation MAP@R {result.best_score:.3f}"
+    print(f"kept the weights of step {result.best_step} of {result.steps}{score}")
+    print(f"wrote the model, the index of its objects and training.jsonl to {out}")
+    return INTERRUPTED if result.interrupted else 0
+
+
+def _evaluate(options: Namespace) -> int:
+    from steradian import evaluate, read_objects
+
+    model = _load(options.model)
+    objects = read_objects(options.table, model.schema_)
+    gallery = None if options.gallery is None else read_objects(options.gallery, model.schema_)
+    evaluation = evaluate(model, objects, gallery=gallery)
+    print(evaluation)
+    if options.out is not None:
+        evaluation.save(options.out)
+        print(f"wrote {options.out}")
+    return 0
+
+
+def _embed(options: Namespace) -> int:
+    from steradian import Index, read_objects
+
+    model = _load(options.model)
+    index = Index.build(model, read_objects(options.table, model.schema_, labelled=False))
+    index.save(options.out)
+    print(f"wrote {len(index)} vectors of width {model.embedding_dim} to {options.out}")
+    return 0
+
+
+def _search(options: Namespace) -> int:
+    from steradian import Index, read_objects
+
+    model = _load(options.model)
+    cells = _query_cells(model, options)
+    query = {column: [cells.get(column)] for column in model.schema_.columns}
+    index = Index.load(options.index or Path(options.model, "index"), model=model)
+    print(index.search(read_objects(query, model.schema_, labelled=False), k=options.k))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "demo": _demo,
+    "fit": _fit,
+    "evaluate": _evaluate,
+    "embed": _embed,
+    "search": _search,
+}
+
+
+def _load(folder: str) -> "SphereEmbedder":
+    from steradian import SphereEmbedder
+
+    return SphereEmbedder.load(folder)
+
+
+def _query_cells(model: "SphereEmbedder", options: Namespace) -> dict[str, Any]:
+    """The query's cells by column."""
+    cells: dict[str, Any] = {}
+    for kind, value in (("Text", options.text), ("Image", options.image)):
+        if value is not None:
+            cells[_only_column(model, kind)] = value
+    for assignment in options.query or []:
+        column, equals, value = assignment.partition("=")
+        if not equals or column not in model.schema_.columns:
+            raise InputError(
+                want=f"COLUMN=VALUE with a column of {', '.join(model.schema_.columns)}",
+                got=repr(assignment),
+                where="--query",
+                fix="Write for example --query 'title=red shoe'.",
+            )
+        cells[column] = _value(value)
+    if not cells:
+        raise InputError("something to search for", "nothing", "steradian search", "Give --text, --image or --query.")
+    return cells
+
+
+def _only_column(model: "SphereEmbedder", kind: str) -> str:
+    columns = [m.columns for m in model.schema_.modalities.values() if type(m).__name__ == kind]
+    if len(columns) != 1:
+        raise InputError(
+            want=f"a model with one {kind} modality",
+            got=f"one with {len(columns)}",
+            where=f"--{kind.lower()}",
+            fix=f"Name the column: --query COLUMN=VALUE, of {', '.join(model.schema_.columns)}.",
+        )
+    return columns[0][0]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+# -- The words they understand -----------------------------------------------------------------------------------------
+
+
+class _Parser(ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print the line and exit."""
+        line = " ".join(message.split()).rstrip(".")
+        print(f"steradian: {line}. See: {self.prog.replace(' [options]', '')} --help", file=sys.stderr)
+        sys.exit(USER_MISTAKE)
+
+
+def _parser() -> ArgumentParser:
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser = _Parser(
+        prog="steradian",
+        description="One unit vector for each labelled object of several modalities, some of them missing.",
+    )
+    commands = parser.add_subcommands(dest="command", metavar="COMMAND")
+    for name, (make, line) in _PARSERS.items():
+        commands.add_subcommand(name, make(_Parser(description=line)), help=line)
+    return parser
+
+
+def _demo_parser(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument("--out", default="demo-output", metavar="DIR", help="where to write model, metrics and page")
+    parser.add_argument("--seed", type=int, default=0, help="of the split and the training")
+    return parser
+
+
+def _fit_parser(parser: ArgumentParser) -> ArgumentParser:
+    parser.usage = "steradian fit TABLE --schema FILE --out DIR [options]"
+    parser.add_argument("table", metavar="TABLE", help="the training objects: .parquet, .csv or .jsonl")
+    parser.add_argument("--schema", required=True, metavar="FILE", help="YAML: which columns form which modality")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the model folder to write")
+    parser.add_argument("--validation", metavar="TABLE", help="objects for early stopping, instead of held-out ones")
+    parser.add_argument("--config", action="config", metavar="FILE", help="YAML with any of these options")
+    parser.add_class_arguments(ModelConfig)
+    parser.add_class_arguments(TrainingConfig)
+    return parser
+
+
+def _evaluate_parser(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument("model", metavar="MODEL", help="a model folder")
+    parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
+    parser.add_argument("--gallery", metavar="TABLE", help="objects to search in; without it, the others of TABLE")
+    parser.add_argument("--out", metavar="FILE", help="write the scores as JSON")
+    return parser
+
+
+def _embed_parser(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument("model", metavar="MODEL", help="a model folder")
+    parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the index folder to write: vectors, labels, ids")
+    return parser
+
+
+def _search_parser(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument("model", metavar="MODEL", help="a model folder")
+    parser.add_argument("--text", metavar="WORDS", help="what to look for, in the model's one text modality")
+    parser.add_argument("--image", metavar="FILE", help="a picture to look for")
+    parser.add_argument("--query", action="append", metavar="COLUMN=VALUE", help="a cell of the query; may be repeated")
+    parser.add_argument("--index", metavar="DIR", help="an index folder; MODEL/index by default")
+    parser.add_argument("--k", type=int, default=10, help="how many neighbors")
+    return parser
+
+
+_PARSERS: dict[str, tuple[Callable[[ArgumentParser], ArgumentParser], str]] = {
+    "demo": (_demo_parser, "Train on emoji, compare with a plain baseline, and write a page to look at."),
+    "fit": (_fit_parser, "Learn a model from a table of labelled objects."),
+    "evaluate": (_evaluate_parser, "Score a model on a table, for every subset of modalities."),
+    "embed": (_embed_parser, "Write the unit vectors of a table's objects."),
+    "search": (_search_parser, "Find the objects nearest to a text, a picture or any other query."),
+}

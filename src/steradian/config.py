@@ -1,0 +1,146 @@
+"""The options of a model and of its training, each with its default and where that comes from."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Any, Literal, Self, get_args
+
+from steradian.errors import ConfigError
+
+__all__ = ["ModelConfig", "TrainingConfig"]
+
+FusionKind = Literal["certified", "context", "free"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class _Config:
+    """Plain values in and out, unknown keys refused."""
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any], *, where: str) -> Self:
+        """The configuration of these entries.
+
+        Raises:
+            ConfigError: unknown keys, all of them at once, each with the nearest known one.
+        """
+        known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        unknown = [key for key in entries if key not in known]
+        if unknown:
+            near = {key: get_close_matches(key, known, n=1) for key in unknown}
+            hints = [f"{key!r} -> {match[0]!r}" for key, match in near.items() if match]
+            raise ConfigError(
+                want=f"keys of {', '.join(known)}",
+                got=", ".join(repr(key) for key in unknown),
+                where=where,
+                fix=f"Did you mean {', '.join(hints)}?" if hints else "Remove them.",
+            )
+        return cls(**entries)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    def _refuse(self, mistakes: list[tuple[str, str]]) -> None:
+        """Tell all mistakes at once: (option, what it must be)."""
+        if mistakes:
+            raise ConfigError(
+                want="; ".join(f"{name} {wanted}" for name, wanted in mistakes),
+                got=", ".join(f"{name}={getattr(self, name)!r}" for name, _ in mistakes),
+                where=type(self).__name__,
+                fix="Change these options; the others are fine.",
+            )
+
+
+@dataclass(frozen=True)
+class ModelConfig(_Config):
+    """The two-level transformer."""
+
+    embedding_dim: int = 128
+    """Length of the unit vector; at least the number of classes less one gives every class its own direction."""
+    width: int = 64
+    """Length of a token on both levels."""
+    depth: int = 1
+    """Transformer blocks of each modality's encoder (level 1)."""
+    fusion_depth: int = 1
+    """Transformer blocks of the fusion (level 2)."""
+    heads: int = 4
+    """Attention heads of every block."""
+    dropout: float = 0.1
+    """Share zeroed within the blocks in training."""
+    input_dropout: float = 0.2
+    """Share of a modality's raw features zeroed in training."""
+    fusion: FusionKind = "certified"
+    """How modalities become one vector; see docs/design.md."""
+    context_limit: float = 0.2
+    """Length of the context against the sum of modalities, for fusion="context"."""
+
+    def __post_init__(self) -> None:
+        mistakes = [
+            (name, "at least 1") for name in ("width", "depth", "fusion_depth", "heads") if getattr(self, name) < 1
+        ]
+        if self.embedding_dim < 2:
+            mistakes.append(("embedding_dim", "at least 2"))
+        if self.heads >= 1 and self.width % self.heads:
+            mistakes.append(("width", f"a multiple of heads={self.heads}"))
+        mistakes += [(n, "in [0, 1)") for n in ("dropout", "input_dropout") if not 0 <= getattr(self, n) < 1]
+        if self.fusion not in get_args(FusionKind):
+            mistakes.append(("fusion", f"one of {', '.join(get_args(FusionKind))}"))
+        if not 0 <= self.context_limit < 1:
+            mistakes.append(("context_limit", "in [0, 1)"))
+        self._refuse(mistakes)
+
+
+@dataclass(frozen=True)
+class TrainingConfig(_Config):
+    """The objective, the optimizer and the data order."""
+
+    epochs: int | None = None
+    """Passes over the training objects; None: as many as make `default_steps`."""
+    batch_size: int = 64
+    """Objects a step."""
+    balanced: bool = False
+    """Draw as many objects of every class, instead of each object once an epoch."""
+    learning_rate: float = 1e-3
+    """Of the encoders, at the top of the schedule."""
+    center_learning_rate: float = 1e-2
+    """Of the class centers: 5 to 30 times the encoders' works best in first trials (docs/lab-log.md)."""
+    weight_decay: float = 0.05
+    """Of the matrices; class centers, norms, biases, gates and embeddings have none."""
+    scale: float | None = None
+    """Factor of the cosines; None: twice what a target probability of 0.99 needs, at least 8."""
+    margin: float | None = None
+    """Additive angular margin in radians; None: 0.2, or a quarter of the centers' spacing where that is less."""
+    modality_weight: float = 0.5
+    """Weight of the mean loss of the single modalities' vectors."""
+    subset_weight: float = 0.5
+    """Weight of the loss of one random subset of modalities an object."""
+    validation_share: float | None = None
+    """Share of the objects held out for early stopping; None: 0.1 where the classes are large enough, else 0."""
+    patience: int = 10
+    """Validations without a better score before training stops."""
+    clip: float = 1.0
+    """Largest norm of the gradient of the encoders."""
+    device: str = "auto"
+    """"auto" (CUDA, then MPS, then CPU) or a torch device."""
+    precision: Precision = "auto"
+    """Of the encoders; cosines are always float32. "auto": bfloat16 on CUDA, float32 elsewhere."""
+    seed: int = 0
+    """Of everything random; the same seed gives the same model, bit for bit, on one machine."""
+
+    def __post_init__(self) -> None:
+        mistakes = [(n, "at least 1") for n in ("batch_size", "patience") if getattr(self, n) < 1]
+        if self.epochs is not None and self.epochs < 1:
+            mistakes.append(("epochs", "at least 1, or None"))
+        positive = ("learning_rate", "center_learning_rate", "clip")
+        mistakes += [(n, "above 0") for n in positive if not getattr(self, n) > 0]
+        weights = ("weight_decay", "modality_weight", "subset_weight")
+        mistakes += [(n, "0 or more") for n in weights if not getattr(self, n) >= 0]
+        if self.scale is not None and not self.scale > 0:
+            mistakes.append(("scale", "above 0, or None"))
+        if self.margin is not None and not 0 <= self.margin < 1.5:
+            mistakes.append(("margin", "in radians in [0, 1.5), or None"))
+        if self.validation_share is not None and not 0 <= self.validation_share < 1:
+            mistakes.append(("validation_share", "a share in [0, 1), or None"))
+        if self.precision not in get_args(Precision):
+            mistakes.append(("precision", f"one of {', '.join(get_args(Precision))}"))
+        self._refuse(mistakes)

@@ -1,0 +1,119 @@
+"""From a table of objects to batches of tensors, holding only what is present."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steradian.data.modality import FittedModality, Items
+from steradian.data.objects import ObjectTable
+from steradian.errors import InputError
+
+__all__ = ["Batch", "PreparedObjects", "Preprocessor"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some objects as tensors.
+
+    Args:
+        items: for each modality, the tensors of the objects that have it, in the objects' order.
+        present: bool [objects, modalities].
+        labels: int64 [objects], or None.
+    """
+
+    items: dict[str, dict[str, Tensor]]
+    present: Tensor
+    labels: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        items = {name: {key: t.to(device) for key, t in tensors.items()} for name, tensors in self.items.items()}
+        return Batch(items, self.present.to(device), None if self.labels is None else self.labels.to(device))
+
+
+class PreparedObjects:
+    """A table ready to be cut into batches.
+
+    Args:
+        items: for each modality, the prepared values of the objects that have it.
+        present: bool [objects, modalities].
+        labels: class numbers int64 [objects], or None.
+    """
+
+    def __init__(self, items: Mapping[str, Items], present: np.ndarray, labels: np.ndarray | None = None) -> None:
+        self.items = items
+        self.present = present
+        self.labels = labels
+        # The n-th object that has a modality is the n-th of its items.
+        self._item_numbers = present.cumsum(axis=0) - 1
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """These rows as tensors."""
+        present, numbers = self.present[rows], self._item_numbers[rows]
+        items = {name: values(numbers[present[:, m], m]) for m, (name, values) in enumerate(self.items.items())}
+        labels = None if self.labels is None else torch.from_numpy(self.labels[rows])
+        return Batch(items, torch.from_numpy(present), labels)
+
+
+@dataclass(frozen=True)
+class Preprocessor:
+    """What all modalities learnt from training rows; turns tables into prepared objects.
+
+    Args:
+        modalities: the fitted modalities by name, in the order of the schema.
+
+    Example:
+        >>> import steradian as sr
+        >>> table = {"title": ["red shoe", "blue shoe"], "label": ["a", "b"]}
+        >>> objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}))
+        >>> prepared = Preprocessor.fit(objects).prepare(objects)
+        >>> prepared.batch(np.array([0])).present
+        tensor([[True]])
+    """
+
+    modalities: Mapping[str, FittedModality]
+
+    @classmethod
+    def fit(cls, objects: ObjectTable) -> "Preprocessor":
+        """Learn from the rows of a table that have each modality.
+
+        Raises:
+            InputError: a modality that no row has.
+        """
+        fitted = {}
+        for m, (name, modality) in enumerate(objects.schema.modalities.items()):
+            present = objects.present[:, m]
+            if not present.any():
+                raise InputError(
+                    want="at least one training object that has each modality",
+                    got="none",
+                    where=f"modality {name!r} (columns {', '.join(modality.columns)})",
+                    fix="Leave the modality out of the schema, or check its columns.",
+                )
+            fitted[name] = modality.fit({key: v[present] for key, v in objects.values[name].items()})
+        return cls(fitted)
+
+    def prepare(self, objects: ObjectTable, labels: np.ndarray | None = None) -> PreparedObjects:
+        """Bring a table to its compact form.
+
+        Args:
+            objects: a table of the same schema.
+            labels: class numbers int64 [objects], for training.
+
+        Raises:
+            InputError: a value that does not fit what was learnt, with its row and column.
+        """
+        items, present = {}, []
+        names = list(objects.schema.modalities)
+        for name, fitted in self.modalities.items():
+            has = objects.present[:, names.index(name)]
+            values = {key: v[has] for key, v in objects.values[name].items()}
+            items[name] = fitted.prepare(values, objects.rows[has])
+            present.append(has)
+        return PreparedObjects(items, np.stack(present, axis=1), labels)

@@ -1,0 +1,171 @@
+"""What a user's table must fulfil before it is a table of objects; each message names the rows and columns."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from steradian.data.modality import is_missing
+from steradian.data.schema import Schema
+from steradian.errors import InputError
+
+__all__ = ["refuse_absent_columns", "refuse_bare_objects", "refuse_repeated_ids", "table_length", "to_names"]
+
+SHOWN = 5
+"""Rows that a message names at most."""
+
+
+def table_length(columns: Mapping[str, np.ndarray]) -> int:
+    """The number of rows, which all columns share.
+
+    Args:
+        columns: arrays by name.
+
+    Raises:
+        InputError: columns of different lengths, or no row.
+
+    Example:
+        >>> table_length({"title": np.zeros(3), "price": np.zeros(3)})
+        3
+    """
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(
+            want="columns of one length",
+            got=_listed(f"{name!r} of {length}" for name, length in lengths.items()),
+            where="the table",
+            fix="Give each column an entry for every row, None where there is no value.",
+        )
+    rows = next(iter(lengths.values()), 0)
+    if not rows:
+        raise InputError(
+            want="at least one row", got="an empty table", where="the table", fix="Check where the table comes from."
+        )
+    return rows
+
+
+def refuse_absent_columns(columns: Mapping[str, np.ndarray], schema: Schema, *, labelled: bool) -> None:
+    """Refuse a table that lacks a column of the schema.
+
+    Args:
+        columns: arrays by name.
+        schema: names the columns of modalities, id and label.
+        labelled: whether the label is needed.
+
+    Raises:
+        InputError: a column is absent.
+    """
+    wanted = {
+        column: (f"of modality {name!r}", "Add the column, with None where the modality is missing.")
+        for name, modality in schema.modalities.items()
+        for column in modality.columns
+    }
+    if schema.id is not None:
+        wanted[schema.id] = ("of the id", "Add the column, or leave id out of the schema.")
+    if labelled:
+        wanted[schema.label] = ("of the label", "Name the column in the schema, or read with labelled=False.")
+    for column, (role, fix) in wanted.items():
+        if column not in columns:
+            near = " or ".join(map(repr, get_close_matches(column, columns)))
+            raise InputError(
+                want=f"the column {column!r}, {role}",
+                got=f"the columns {_listed(map(repr, columns), most=20)}",
+                where="the table",
+                fix=f"Did you mean {near}? {fix}" if near else fix,
+            )
+
+
+def to_names(column: np.ndarray, rows: np.ndarray, *, name: str) -> np.ndarray:
+    """The names of classes or objects as one array of strings, whole numbers or truth values [objects].
+
+    Args:
+        column: an entry a row; floats that are whole numbers, as a table with gaps makes them, become integers.
+        rows: the row numbers in the user's table, for messages.
+        name: the column's.
+
+    Raises:
+        InputError: an entry that is missing, of another type, or of another type than the rest.
+
+    Example:
+        >>> to_names(np.array([2.0, 1.0]), np.arange(2), name="label")
+        array([2, 1])
+    """
+    if column.ndim != 1 or column.dtype.kind not in "biufUTO":
+        raise _no_name(f"an array of shape {column.shape} and type {column.dtype}", f"column {name!r}")
+    entries = [entry.item() if isinstance(entry, np.generic) else entry for entry in column.tolist()]
+    for entry, row in zip(entries, rows, strict=True):
+        if is_missing(entry):
+            raise _no_name("nothing", _place(row, name))
+    entries = [int(e) if isinstance(e, float) and e.is_integer() else e for e in entries]
+    kinds = [str if isinstance(entry, str) else type(entry) for entry in entries]
+    for entry, kind, row in zip(entries, kinds, rows, strict=True):
+        if kind not in (str, int, bool):
+            raise _no_name(f"{kind.__name__} {entry!r}"[:80], _place(row, name))
+        if kind is not kinds[0]:
+            got = f"{kinds[0].__name__} {entries[0]!r} in row {rows[0]} and {kind.__name__} {entry!r}"
+            raise _no_name(got, _place(row, name))
+    return np.array(entries)
+
+
+def refuse_repeated_ids(ids: np.ndarray, rows: np.ndarray, *, name: str) -> None:
+    """Refuse two rows of one id.
+
+    Args:
+        ids: [objects].
+        rows: the row numbers in the user's table, for messages.
+        name: the column's.
+
+    Raises:
+        InputError: an id stands in two rows.
+    """
+    first: dict[Any, int] = {}
+    for entry, row in zip(ids.tolist(), rows.tolist(), strict=True):
+        if first.setdefault(entry, row) != row:
+            raise InputError(
+                want="an id of its own for every row",
+                got=f"{entry!r} twice",
+                where=f"rows {first[entry]} and {row} (counted from 0), column {name!r}",
+                fix="Drop one of the rows, or leave id out of the schema.",
+            )
+
+
+def refuse_bare_objects(present: np.ndarray, schema: Schema, *, rows: np.ndarray, ids: np.ndarray) -> None:
+    """Refuse objects without any modality.
+
+    Args:
+        present: bool [objects, modalities].
+        schema: names the modalities and whether there are ids.
+        rows: the row numbers in the user's table, for messages.
+        ids: [objects].
+
+    Raises:
+        InputError: an object has none.
+    """
+    bare = np.flatnonzero(~present.any(axis=1))
+    if bare.size:
+        names = [f"{rows[i]}" + (f" (id {ids[i].item()!r})" if schema.id is not None else "") for i in bare]
+        raise InputError(
+            want=f"at least one modality of {', '.join(schema.modalities)}",
+            got=f"none in {bare.size} of {len(present)} rows",
+            where=f"row{'s' if bare.size > 1 else ''} {_listed(names)} (counted from 0)",
+            fix=f"Drop these rows, or fill in one of their columns {', '.join(schema.columns)}.",
+        )
+
+
+def _no_name(got: str, where: str) -> InputError:
+    return InputError(
+        want="names of one type: text, whole numbers or truth values",
+        got=got,
+        where=where,
+        fix="Fill in or drop empty rows; cut measured numbers into classes; write all others as text.",
+    )
+
+
+def _place(row: int, name: str) -> str:
+    return f"row {row} (counted from 0), column {name!r}"
+
+
+def _listed(names: Iterable[str], most: int = SHOWN) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

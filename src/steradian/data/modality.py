@@ -1,0 +1,133 @@
+"""What one modality must provide. Each file of `modalities/` fulfils it for one kind of raw value.
+
+A modality passes through three forms:
+
+1. `Modality`: what the user declares (which columns, how to read them). Immutable, written in the schema.
+2. `FittedModality`: what was learnt from training rows (means, vocabularies, widths). Saved with the model.
+3. a tokenizer: the torch module that turns prepared tensors into tokens [items, tokens, width].
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Columns = Mapping[str, np.ndarray]
+"""Raw columns by name, each with one entry a row: numeric arrays (first axis rows) or arrays of Python objects."""
+
+Values = dict[str, np.ndarray]
+"""A modality's values as read from its columns: arrays whose first axis is rows."""
+
+
+@dataclass(frozen=True)
+class ReadValues:
+    """A modality's checked values and the rows that have it.
+
+    Args:
+        values: arrays by name, first axis rows; what stands in an absent row has no meaning.
+        present: bool [objects].
+    """
+
+    values: Values
+    present: np.ndarray
+
+
+class Modality(ABC):
+    """A user's declaration of one modality; subclasses are frozen dataclasses, one a file of `modalities/`.
+
+    Attributes:
+        columns: the names of the columns it reads.
+        holds_paths: whether text in its columns names files; then `read_objects` looks for
+            them beside the table's file.
+    """
+
+    columns: tuple[str, ...]
+    holds_paths: ClassVar[bool] = False
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "Modality":
+        """The modality as a schema file writes it: its own arguments by name."""
+        return cls(**options)
+
+    @abstractmethod
+    def read(self, columns: Columns) -> ReadValues:
+        """Check the raw columns and bring them to arrays; None and NaN mean missing.
+
+        Raises:
+            InputError: a value of the wrong type or shape, with its row and column.
+        """
+
+    @abstractmethod
+    def fit(self, values: Values) -> "FittedModality":
+        """Learn sizes and statistics from training rows that have the modality."""
+
+
+class Items(Protocol):
+    """A table's prepared values of one modality: kept compact, turned into tensors a batch at a time."""
+
+    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """The tensors of these rows (indices into the prepared values), as the tokenizer's forward takes them."""
+        ...
+
+
+class FittedModality(ABC):
+    """What a modality learnt from training rows; subclasses are dataclasses of numbers, strings, lists and arrays.
+
+    Its fields are all that is saved: arrays beside the weights, everything else as JSON.
+    """
+
+    @abstractmethod
+    def prepare(self, values: Values, rows: np.ndarray) -> Items:
+        """Bring the values to the compact form from which batches are cut.
+
+        Args:
+            values: what `Modality.read` returned, present rows only.
+            rows: the row numbers in the user's table, for messages.
+
+        Raises:
+            InputError: a value that does not fit what was learnt, with its row and column.
+        """
+
+    @abstractmethod
+    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+        """The module that turns a batch of items into `Tokens`."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A batch of items as tokens.
+
+    Args:
+        values: float [items, tokens, width].
+        mask: bool [items, tokens], True where a token is real; None when all are.
+    """
+
+    values: Tensor
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class IndexedTensors:
+    """The plainest `Items`: tensors with one entry a row, cut by indexing."""
+
+    tensors: Mapping[str, Tensor]
+
+    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """These rows of every tensor."""
+        index = torch.from_numpy(np.asarray(rows, dtype=np.int64))
+        return {name: tensor[index] for name, tensor in self.tensors.items()}
+
+
+def is_missing(value: Any) -> bool:
+    """True for None, NaN, NaT and pandas' NA: the ways a table says that a cell is empty."""
+    if value is None:
+        return True
+    if isinstance(value, (float, np.floating)):
+        return bool(np.isnan(value))
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return bool(np.isnat(value))
+    return type(value).__name__ in {"NAType", "NaTType"}

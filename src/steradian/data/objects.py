@@ -1,0 +1,280 @@
+"""The table of objects: every modality's checked values, which of them are present, labels and ids."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from steradian.data.checks import (
+    refuse_absent_columns,
+    refuse_bare_objects,
+    refuse_repeated_ids,
+    table_length,
+    to_names,
+)
+from steradian.data.columns import to_column
+from steradian.data.modality import Values, is_missing
+from steradian.data.schema import Schema
+from steradian.data.splitting import draw_test
+from steradian.errors import InputError
+
+__all__ = ["ObjectTable"]
+
+WIDTH = 80
+"""Characters of a printed line at most."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ObjectTable:
+    """Objects as `read_objects` checked them. It is never changed; what changes it returns another table.
+
+    `objects[rows]` takes rows by slice, integers or a bool mask, in that order; an integer gives a table of one object.
+    Arrays are shared between tables and with the source where possible: do not write to them.
+
+    Args:
+        schema: what the columns mean.
+        columns: all columns of the source by name, those outside the schema too; first axis objects.
+        values: for each modality its values as read; first axis objects. What stands where it is absent means nothing.
+        present: bool [objects, modalities], in the order of the schema.
+        rows: int64 [objects], the row numbers in the user's table, counted from 0.
+        ids: the ids [objects]; the row numbers where the schema names no id.
+        labels_or_none: the labels [objects], or None; `labels` raises instead.
+
+    Example:
+        >>> import steradian as sr
+        >>> table = {"title": ["red shoe", "blue shoe", None], "price": [20, None, 35], "brand": ["a", "b", "a"]}
+        >>> modalities = {"title": sr.Text("title"), "specs": sr.Tabular(numeric=["price"])}
+        >>> objects = sr.read_objects(table, sr.Schema(modalities, label="brand"))
+        >>> objects
+        ObjectTable: 3 objects, 3 patterns of present modalities
+          label 'brand': 2 classes, from 1 object ('b') to 2 objects ('a')
+          title  Text      66.7% present  title
+          specs  Tabular   66.7% present  price
+        >>> objects[objects.labels == "a"].rows
+        array([0, 2])
+    """
+
+    schema: Schema
+    columns: Mapping[str, np.ndarray]
+    values: Mapping[str, Values]
+    present: np.ndarray
+    rows: np.ndarray
+    ids: np.ndarray
+    labels_or_none: np.ndarray | None
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, np.ndarray],
+        schema: Schema,
+        *,
+        labelled: bool = True,
+        rows: np.ndarray | None = None,
+    ) -> "ObjectTable":
+        """Check columns that are arrays already; `read_objects` takes every other source.
+
+        Args:
+            columns: arrays by name, first axis rows.
+            schema: what the columns mean.
+            labelled: refuse a table without labels. Otherwise they are kept where every row has one.
+            rows: the row numbers for messages, int64 [objects]; None counts from 0.
+
+        Raises:
+            InputError: a table, row or cell that cannot be used.
+        """
+        refuse_absent_columns(columns, schema, labelled=labelled)
+        length = table_length(columns)
+        rows = np.arange(length) if rows is None else rows
+        ids = rows if schema.id is None else to_names(columns[schema.id], rows, name=schema.id)
+        if schema.id is not None:
+            refuse_repeated_ids(ids, rows, name=schema.id)
+        labels = columns.get(schema.label)
+        if labels is not None and (labelled or not any(map(is_missing, labels))):
+            labels = to_names(labels, rows, name=schema.label)
+        else:
+            labels = None
+        read = {name: m.read({c: columns[c] for c in m.columns}) for name, m in schema.modalities.items()}
+        present = np.stack([modality.present for modality in read.values()], axis=1)
+        refuse_bare_objects(present, schema, rows=rows, ids=ids)
+        values = {name: modality.values for name, modality in read.items()}
+        return cls(schema, dict(columns), values, present, rows, ids, labels)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Objects and modalities; scikit-learn's cross-validation asks for it."""
+        return len(self), len(self.schema.modalities)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether every object has a label."""
+        return self.labels_or_none is not None
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels [objects].
+
+        Raises:
+            InputError: the table has none.
+        """
+        if self.labels_or_none is None:
+            raise InputError(
+                want=f"labels in column {self.schema.label!r}",
+                got="no such column, or rows without a label",
+                where="the table, which was read with labelled=False",
+                fix="Read it with labelled=True to see which are missing, or use with_labels(labels).",
+            )
+        return self.labels_or_none
+
+    def __getitem__(self, rows: Any) -> "ObjectTable":
+        # numpy checks the index and refuses what is out of range.
+        taken = np.atleast_1d(np.arange(len(self))[rows])
+        if taken.ndim != 1:
+            raise IndexError(f"an index of one dimension is needed, not of {taken.ndim}")
+        # A slice keeps views of the arrays, all else copies.
+        at = rows if isinstance(rows, slice) else taken
+        return ObjectTable(
+            schema=self.schema,
+            columns={name: column[at] for name, column in self.columns.items()},
+            values={name: {key: v[at] for key, v in values.items()} for name, values in self.values.items()},
+            present=self.present[at],
+            rows=self.rows[at],
+            ids=self.ids[at],
+            labels_or_none=None if self.labels_or_none is None else self.labels_or_none[at],
+        )
+
+    def only(self, modalities: str | Sequence[str]) -> "ObjectTable":
+        """The same objects as if they had only these modalities.
+
+        Objects that have none of them stay in the table, with nothing present.
+
+        Args:
+            modalities: one or several names of the schema.
+
+        Raises:
+            InputError: no name, or an unknown one.
+        """
+        names = [modalities] if isinstance(modalities, str) else list(modalities)
+        known = list(self.schema.modalities)
+        unknown = [name for name in names if name not in known]
+        if unknown or not names:
+            near = get_close_matches(str(unknown[0]), known, n=1) if unknown else []
+            raise InputError(
+                want=f"at least one modality of {', '.join(known)}",
+                got=repr(unknown[0]) if unknown else "none",
+                where="only(...)",
+                fix=f"Did you mean {near[0]!r}?" if near else f"Write for example only({known[0]!r}).",
+            )
+        return replace(self, present=self.present & np.isin(known, names))
+
+    def with_labels(self, labels: Any) -> "ObjectTable":
+        """The same objects with other labels.
+
+        Args:
+            labels: text, whole numbers or truth values [objects].
+
+        Raises:
+            InputError: too few or many, or a label that is missing or of another type.
+        """
+        name = self.schema.label
+        column = to_column(labels, name)
+        if len(column) != len(self):
+            raise InputError(
+                want=f"{len(self)} labels, one an object",
+                got=f"{len(column)}",
+                where="with_labels(labels)",
+                fix="Give the labels in the order of the objects.",
+            )
+        named = to_names(column, self.rows, name=name)
+        return replace(self, labels_or_none=named, columns={**self.columns, name: named})
+
+    def split(
+        self, test: float | None = 0.2, *, group: Any = None, unseen_classes: float = 0, seed: int = 0
+    ) -> tuple["ObjectTable", "ObjectTable"]:
+        """Two tables, for training and for testing; every object is in one of them, in its old order.
+
+        - Every class gives the test its share, to within one object. Its last object stays in training, so a
+          class of one object is never in the test. Without labels the draw is plainly random.
+        - With `group`, no group is on both sides. Whole groups are drawn at random, without regard to the shares
+          of classes, until the test is as near to its size as they allow; no class loses its last group to the test.
+        - With `unseen_classes`, all objects of these classes are in the test and none in training. `test` then
+          counts among the objects of the other classes; test=None leaves these to training altogether.
+
+        Args:
+            test: a share between 0 and 1, or a number of objects (int). A share is of the objects in classes of two
+                or more.
+            group: a column name or an array [objects]; objects with equal entries stay together.
+            unseen_classes: a share between 0 and 1, or a number of classes (int), drawn at random.
+            seed: the same seed gives the same split of the same table.
+
+        Raises:
+            ConfigError: a share, number or seed that cannot be.
+            InputError: the table does not allow the split: too few objects or classes, groups that hold a class
+                alone, a group with seen and unseen classes, no labels for `unseen_classes`.
+
+        Example:
+            >>> import steradian as sr
+            >>> table = {"title": ["a", "b", "c", "d", "e", "f"], "label": [1, 1, 1, 2, 2, 2]}
+            >>> objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}))
+            >>> train, test = objects.split(test=2)
+            >>> train.labels, test.labels
+            (array([1, 1, 2, 2]), array([1, 2]))
+        """
+        classes = np.zeros(len(self), dtype=np.int64)
+        if unseen_classes or self.has_labels:
+            classes = np.unique(self.labels, return_inverse=True)[1]
+        groups = None if group is None else self._group_numbers(group)
+        in_test = draw_test(classes, groups, test=test, unseen_classes=unseen_classes, seed=seed)
+        return self[~in_test], self[in_test]
+
+    def _group_numbers(self, group: Any) -> np.ndarray:
+        if isinstance(group, str):
+            if group not in self.columns:
+                near = get_close_matches(group, self.columns, n=1)
+                raise InputError(
+                    want="a column of the table",
+                    got=repr(group),
+                    where="split(group=...)",
+                    fix=f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(self.columns)}.",
+                )
+            name, column = group, self.columns[group]
+        else:
+            name, column = "group", to_column(group, "group")
+        if len(column) != len(self):
+            raise InputError(
+                want=f"{len(self)} entries, one an object",
+                got=f"{len(column)}",
+                where="split(group=...)",
+                fix="Give the groups in the order of the objects.",
+            )
+        return np.unique(to_names(column, self.rows, name=name), return_inverse=True)[1]
+
+    def __repr__(self) -> str:
+        patterns = len(np.unique(self.present, axis=0))
+        lines = [f"ObjectTable: {_count(len(self), 'object')}, {_count(patterns, 'pattern')} of present modalities"]
+        lines.append(f"  label {self.schema.label!r}: {self._classes()}")
+        shares = self.present.mean(axis=0) if len(self) else np.zeros(self.present.shape[1])
+        names = max(map(len, self.schema.modalities))
+        for (name, modality), share in zip(self.schema.modalities.items(), shares, strict=True):
+            # Rounded down, so that 100% means all.
+            percent = np.floor(share * 1000) / 10
+            kind, columns = type(modality).__name__, ", ".join(modality.columns)
+            lines.append(f"  {name:{names}}  {kind:8} {percent:5.1f}% present  {columns}")
+        return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
+
+    def _classes(self) -> str:
+        if not len(self) or self.labels_or_none is None:
+            return "none"
+        classes, sizes = np.unique(self.labels_or_none, return_counts=True)
+        least, most = (
+            f"{_count(sizes[i], 'object')} ({classes[i].item()!r:.20})" for i in (sizes.argmin(), sizes.argmax())
+        )
+        return f"{_count(len(classes), 'class', 'classes')}, from {least} to {most}"
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,197 @@
+"""From a file, a table of another library or a dict of columns to an `ObjectTable`."""
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from steradian.data.columns import from_arrow, from_cells, to_column, to_objects
+from steradian.data.objects import ObjectTable
+from steradian.data.schema import Schema
+from steradian.errors import InputError
+
+__all__ = ["read_objects"]
+
+JSON_BLOCK = 1 << 26
+"""Bytes of JSONL that pyarrow parses at a time; no row may be longer."""
+
+LOSSY_AS_NUMBER = r"^[+-]?(0\d|\d{20,}$)"
+"""Text that a number would not give back: leading zeros, more digits than 64 bits hold."""
+
+
+def read_objects(source: Any, schema: Schema, *, labelled: bool = True) -> ObjectTable:
+    """Read and check a table of objects.
+
+    None, NaN, NaT and empty CSV cells mean missing; so does the text NA, NaN, null and their like in CSV. In a CSV
+    file a column is numbers or truth values where every cell is one and loses nothing by it ("007" stays text), and
+    lists where every cell is a JSON list; all else is text. Relative paths of pictures start at the table's folder.
+
+    Args:
+        source: the path of a .parquet, .csv, .jsonl or .ndjson file; a pyarrow, pandas or polars table, or any
+            other that Arrow can take; a dict of columns, each a list or array with one entry a row; or an
+            `ObjectTable`, which passes unchanged if its schema is the same and is read anew if not.
+        schema: what the columns mean.
+        labelled: refuse a table without labels. Otherwise they are kept where every row has one.
+
+    Raises:
+        InputError: a table, row or cell that cannot be used.
+
+    Example:
+        >>> import steradian as sr
+        >>> schema = sr.Schema({"title": sr.Text("title"), "sound": sr.Series("sound")})
+        >>> table = {"title": ["drum", None], "sound": [None, [0.1, 0.4, 0.2]], "label": ["a", "b"]}
+        >>> sr.read_objects(table, schema).present
+        array([[ True, False],
+               [False,  True]])
+    """
+    if isinstance(source, ObjectTable):
+        return _read_again(source, schema, labelled=labelled)
+    return ObjectTable.from_columns(_columns(source, schema), schema, labelled=labelled)
+
+
+def _read_again(objects: ObjectTable, schema: Schema, *, labelled: bool) -> ObjectTable:
+    if objects.schema != schema or (labelled and not objects.has_labels):
+        return ObjectTable.from_columns(objects.columns, schema, labelled=labelled, rows=objects.rows)
+    return objects
+
+
+def _columns(source: Any, schema: Schema) -> dict[str, np.ndarray]:
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source).expanduser()
+        return _with_absolute_paths(_read_file(path), schema, folder=path.absolute().parent)
+    if isinstance(source, Mapping):
+        return {str(name): to_column(column, str(name)) for name, column in source.items()}
+    # pandas: its object columns may hold what Arrow cannot, so they are read one by one.
+    if hasattr(source, "iloc") and hasattr(source, "columns"):
+        _refuse_repeated_names([str(name) for name in source.columns])
+        return {str(name): to_column(source[name], str(name)) for name in source.columns}
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        return _from_table(pa.table(source))
+    raise InputError(
+        want="a path, a dict of columns, or a pyarrow, pandas or polars table",
+        got=f"{type(source).__name__} {source!r}"[:80],
+        where="read_objects(source, ...)",
+        fix='Write for example {"title": ["first", "second"], "label": ["a", "b"]}.',
+    )
+
+
+def _from_table(table: pa.Table) -> dict[str, np.ndarray]:
+    _refuse_repeated_names(table.column_names)
+    return {name: from_arrow(column) for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
+def _refuse_repeated_names(names: list[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InputError(
+                want="columns of different names",
+                got=f"{count} columns {name!r}",
+                where="the table",
+                fix="Rename or drop one of them.",
+            )
+
+
+def _read_file(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        raise InputError(
+            want="a table's file",
+            got="no such file",
+            where=str(path),
+            fix=f"Check the path; relative ones start at {Path.cwd()}.",
+        )
+    read = READERS.get(path.suffix.lower())
+    if read is None:
+        raise InputError(
+            want=f"a file whose name ends in {', '.join(READERS)}",
+            got=repr(path.suffix),
+            where=str(path),
+            fix="Convert the table to one of these, or read it yourself and pass a dict of columns.",
+        )
+    try:
+        return read(path)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            want=f"a whole {path.suffix} file",
+            got=str(error).splitlines()[0],
+            where=str(path),
+            fix="Mend the place it names, or write the file again (as UTF-8 if it is text).",
+        ) from error
+
+
+def _read_parquet(path: Path) -> dict[str, np.ndarray]:
+    from pyarrow import parquet
+
+    return _from_table(parquet.read_table(path))
+
+
+def _read_csv(path: Path) -> dict[str, np.ndarray]:
+    from pyarrow import csv as arrow_csv
+
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file), [])
+    _refuse_repeated_names(names)
+    # Read as text and converted afterwards, because Arrow's own guess takes "007" for 7 and dates from texts.
+    table = arrow_csv.read_csv(
+        path,
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True
+        ),
+    )
+    return {name: _from_text(table[name]) for name in table.column_names}
+
+
+def _from_text(column: pa.ChunkedArray) -> np.ndarray:
+    """A CSV column as lists, numbers or truth values where every cell is one, otherwise as text."""
+    known = pc.utf8_trim_whitespace(column.drop_null())
+    if not len(known) or pc.any(pc.match_substring_regex(known, LOSSY_AS_NUMBER)).as_py():
+        return from_arrow(column)
+    if pc.all(pc.starts_with(known, "[")).as_py():
+        try:
+            return from_cells(None if cell is None else json.loads(cell) for cell in column.to_pylist())
+        except json.JSONDecodeError:
+            return from_arrow(column)
+    for kind in (pa.int64(), pa.float64(), pa.bool_()):
+        try:
+            return from_arrow(pc.utf8_trim_whitespace(column).cast(kind))
+        except pa.ArrowInvalid:
+            continue
+    return from_arrow(column)
+
+
+def _read_jsonl(path: Path) -> dict[str, np.ndarray]:
+    from pyarrow import json as arrow_json
+
+    options = arrow_json.ReadOptions(block_size=JSON_BLOCK)
+    table = arrow_json.read_json(path, read_options=options)
+    dates = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+    if dates:
+        # Arrow takes text that looks like a date for one; what JSON writes as text shall stay text.
+        text = arrow_json.ParseOptions(explicit_schema=pa.schema([(name, pa.string()) for name in dates]))
+        table = arrow_json.read_json(path, read_options=options, parse_options=text)
+    return _from_table(table)
+
+
+READERS = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl}
+
+
+def _with_absolute_paths(columns: dict[str, np.ndarray], schema: Schema, *, folder: Path) -> dict[str, np.ndarray]:
+    names = {name for m in schema.modalities.values() if m.holds_paths for name in m.columns} & columns.keys()
+    objects = {name for name in names if columns[name].dtype == object}
+    return columns | {name: to_objects(_absolute(cell, folder) for cell in columns[name]) for name in objects}
+
+
+def _absolute(cell: Any, folder: Path) -> Any:
+    """Paths joined to the folder, also within a list; absolute ones, addresses and everything else as they are."""
+    if isinstance(cell, list):
+        return [_absolute(entry, folder) for entry in cell]
+    if isinstance(cell, str) and cell and "://" not in cell and not cell.startswith("data:"):
+        return str(folder / cell)
+    return cell

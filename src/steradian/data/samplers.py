@@ -1,0 +1,57 @@
+"""Which rows form which batch: pure functions of the seed and the epoch, so that any step can be found again."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+__all__ = ["balanced_order", "batches", "plain_order"]
+
+
+def plain_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
+    """Every row once, shuffled: int64 [objects].
+
+    Args:
+        labels: class numbers [objects].
+        seed: of the whole training.
+        epoch: counted from 0; each has its own order.
+
+    Example:
+        >>> sorted(plain_order(np.array([0, 0, 1]), seed=0, epoch=0).tolist())
+        [0, 1, 2]
+    """
+    return np.random.default_rng((seed, epoch)).permutation(len(labels))
+
+
+def balanced_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
+    """As many rows as there are objects, in rounds that take one row of every class: int64 [objects].
+
+    A class starts over, newly shuffled, when its rows are used up, so small classes come as often as large ones.
+
+    Args:
+        labels: class numbers [objects].
+        seed: of the whole training.
+        epoch: counted from 0; each has its own order.
+
+    Example:
+        >>> labels = np.array([0, 0, 0, 1])
+        >>> np.bincount(labels[balanced_order(labels, seed=0, epoch=0)]).tolist()
+        [2, 2]
+    """
+    rng = np.random.default_rng((seed, epoch))
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    rounds = -(-len(labels) // len(members))
+    columns = [
+        np.concatenate([rng.permutation(rows) for _ in range(-(-rounds // len(rows)))])[:rounds] for rows in members
+    ]
+    order = rng.permuted(np.stack(columns, axis=1), axis=1)
+    return order.reshape(-1)[: len(labels)]
+
+
+def batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Cut an order into batches of nearly equal size, none above `batch_size`.
+
+    Example:
+        >>> [len(rows) for rows in batches(np.arange(10), 4)]
+        [4, 3, 3]
+    """
+    return iter(np.array_split(order, -(-len(order) // batch_size)))

@@ -1,0 +1,171 @@
+"""The schema: which columns form which modality, and which column is the label."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from steradian.data.modality import Modality
+from steradian.errors import ConfigError, InputError
+
+__all__ = ["Schema"]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Which columns form which modality, which column is the label, and which names the row.
+
+    Args:
+        modalities: a modality by its name; the order is kept and has no influence on the vectors.
+        label: the column that holds the class of an object.
+        id: the column that names an object; its values must be unique. None: objects are known by their row.
+
+    Raises:
+        ConfigError: no modality, or an entry that is none.
+
+    Example:
+        >>> import steradian as sr
+        >>> schema = sr.Schema(
+        ...     modalities={"title": sr.Text("title"), "specs": sr.Tabular(numeric=["price"])}, label="brand"
+        ... )
+        >>> schema.columns
+        ('title', 'price')
+    """
+
+    modalities: Mapping[str, Modality]
+    label: str = "label"
+    id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.modalities, Mapping) or not self.modalities:
+            raise ConfigError(
+                want="at least one modality, as a dict of name to modality",
+                got=repr(self.modalities),
+                where="Schema(modalities=...)",
+                fix='Name one, e.g. {"title": steradian.Text("title")}.',
+            )
+        for name, modality in self.modalities.items():
+            if not isinstance(modality, Modality):
+                raise ConfigError(
+                    want=f"one of {', '.join(sorted(_kinds()))}",
+                    got=repr(modality),
+                    where=f"Schema, modality {name!r}",
+                    fix=f'Write for example {{"{name}": steradian.Text("{name}")}}.',
+                )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the modalities read, each once."""
+        return tuple(dict.fromkeys(column for m in self.modalities.values() for column in m.columns))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schema as plain JSON values; `Schema.from_dict` is its inverse."""
+        modalities = {name: _modality_to_dict(modality) for name, modality in self.modalities.items()}
+        return {"modalities": modalities, "label": self.label, "id": self.id}
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any], *, where: str = "schema") -> "Schema":
+        """A schema from plain values, as a YAML file holds them.
+
+        Args:
+            entries: `modalities` (name to `{type: Text, columns: [...], ...}`), `label`, `id`.
+            where: what to call the source in messages.
+
+        Raises:
+            ConfigError: an unknown key or type, with the nearest known one.
+        """
+        _refuse_unknown(entries, {"modalities", "label", "id"}, where=where)
+        modalities = entries.get("modalities")
+        if not isinstance(modalities, Mapping):
+            raise ConfigError(
+                want="the key 'modalities' with a name and a type for each",
+                got=repr(modalities),
+                where=where,
+                fix="Write for example  modalities: {title: {type: Text, columns: [title]}}.",
+            )
+        parsed = {str(name): _modality_from_dict(m, f"{where}, modality {name!r}") for name, m in modalities.items()}
+        return cls(parsed, label=str(entries.get("label", "label")), id=entries.get("id"))
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> "Schema":
+        """Read a schema file.
+
+        Raises:
+            InputError: no such file.
+            ConfigError: not YAML, an unknown key or an unknown modality type.
+        """
+        import yaml
+
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(
+                want="a schema file",
+                got="no such file",
+                where=str(path),
+                fix="Check the path given to --schema.",
+            )
+        try:
+            entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(want="YAML", got=str(error), where=str(path), fix="Mend the line it names.") from error
+        if not isinstance(entries, Mapping):
+            raise ConfigError(
+                want="keys 'modalities' and 'label'",
+                got=repr(entries),
+                where=str(path),
+                fix="See docs/data.md.",
+            )
+        return cls.from_dict(entries, where=str(path))
+
+
+def _kinds() -> dict[str, type[Modality]]:
+    """Every modality class by its name, a user's own included: defining the class is all it takes."""
+    return {kind.__name__: kind for kind in Modality.__subclasses__()}
+
+
+def _refuse_unknown(entries: Mapping[str, Any], known: set[str], *, where: str) -> None:
+    for key in entries:
+        if key not in known:
+            near = get_close_matches(str(key), sorted(known), n=1)
+            raise ConfigError(
+                want=f"one of the keys {', '.join(sorted(known))}",
+                got=f"{key!r}",
+                where=where,
+                fix=f"Did you mean {near[0]!r}?" if near else "Remove the key.",
+            )
+
+
+def _options(kind: type[Modality]) -> list[Field[Any]]:
+    """The arguments a modality is written with; every modality is a dataclass."""
+    return [field for field in fields(kind) if field.init]  # type: ignore[arg-type]
+
+
+def _modality_to_dict(modality: Modality) -> dict[str, Any]:
+    entries: dict[str, Any] = {"type": type(modality).__name__}
+    for field in _options(type(modality)):
+        value = getattr(modality, field.name)
+        entries[field.name] = list(value) if isinstance(value, tuple) else value
+    return entries
+
+
+def _modality_from_dict(entries: Any, where: str) -> Modality:
+    kinds = _kinds()
+    if not isinstance(entries, Mapping) or entries.get("type") not in kinds:
+        got = entries.get("type") if isinstance(entries, Mapping) else entries
+        near = get_close_matches(str(got), sorted(kinds), n=1, cutoff=0.5)
+        raise ConfigError(
+            want=f"a type of {', '.join(sorted(kinds))}",
+            got=repr(got),
+            where=where,
+            fix=f"Did you mean {near[0]!r}?" if near else "Write for example {type: Text, columns: [title]}.",
+        )
+    kind = kinds[entries["type"]]
+    options = {key: value for key, value in entries.items() if key != "type"}
+    _refuse_unknown(options, {field.name for field in _options(kind)}, where=where)
+    for field in _options(kind):
+        if field.name not in options and field.default is MISSING and field.default_factory is MISSING:
+            raise ConfigError(
+                want=f"the key {field.name!r}", got="no such key", where=where, fix=f"Add {field.name}: ... ."
+            )
+    return kind.from_options(options)

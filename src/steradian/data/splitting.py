@@ -1,0 +1,208 @@
+"""Which objects form the test: pure functions of class numbers, group numbers and a seed."""
+
+from typing import Any
+
+import numpy as np
+
+from steradian.errors import ConfigError, InputError
+
+__all__ = ["draw_grouped", "draw_stratified", "draw_test", "draw_unseen"]
+
+
+def draw_test(
+    classes: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    test: float | None = 0.2,
+    unseen_classes: float = 0,
+    seed: int = 0,
+) -> np.ndarray:
+    """The objects that form the test, bool [objects], as `ObjectTable.split` promises.
+
+    Args:
+        classes: class numbers, int64 [objects]; all equal where there are no labels.
+        groups: group numbers, int64 [objects], or None.
+        test: a share or a count of the objects whose class is not unseen; None or 0: none of them.
+        unseen_classes: a share or a count of the classes.
+        seed: a whole number from 0.
+
+    Raises:
+        ConfigError: a share, count or seed that cannot be.
+        InputError: the objects do not allow such a split.
+
+    Example:
+        >>> draw_test(np.array([0, 0, 1, 1]), test=0.5).reshape(2, 2).sum(axis=1)
+        array([1, 1])
+    """
+    test = _amount(test, "test")
+    unseen_classes = _amount(unseen_classes, "unseen_classes")
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ConfigError(
+            want="a whole number from 0",
+            got=repr(seed),
+            where="split(seed=...)",
+            fix="Write for example seed=0.",
+        )
+    if not test and not unseen_classes:
+        raise ConfigError(
+            want="something to test on",
+            got="neither test nor unseen_classes",
+            where="split",
+            fix="Give one of them, e.g. test=0.2 or unseen_classes=0.2.",
+        )
+    rng = np.random.default_rng(int(seed))
+    in_test = np.zeros(len(classes), dtype=bool)
+    if unseen_classes:
+        in_test = draw_unseen(classes, unseen_classes, rng=rng)
+        _refuse_groups_on_both_sides(groups, in_test)
+    if test:
+        rest = np.flatnonzero(~in_test)
+        if groups is None:
+            in_test[rest] = draw_stratified(classes[rest], test, rng=rng)
+        else:
+            in_test[rest] = draw_grouped(classes[rest], groups[rest], test=test, rng=rng)
+    return in_test
+
+
+def draw_stratified(classes: np.ndarray, test: float, *, rng: np.random.Generator) -> np.ndarray:
+    """Of every class its share, to within one object, and never its last: bool [objects].
+
+    Scikit-learn's StratifiedShuffleSplit refuses classes of one object; here these stay in training.
+
+    Args:
+        classes: class numbers, int64 [objects].
+        test: a share below 1 of the objects in classes of two or more, or a count (int), which is met exactly.
+        rng: draws the objects, and the classes that round up.
+
+    Raises:
+        InputError: more test objects than can be spared.
+
+    Example:
+        >>> draw_stratified(np.array([0, 0, 0, 1]), 1, rng=np.random.default_rng(0))[3]
+        np.False_
+    """
+    sizes = np.bincount(classes)
+    spare = np.maximum(sizes - 1, 0)
+    share = test if isinstance(test, float) else test / max(sizes[sizes > 1].sum(), 1)
+    quota = np.minimum(share * sizes, spare)
+    total = max(1, round(quota.sum())) if isinstance(test, float) else test
+    if total > spare.sum():
+        raise InputError(
+            want=f"at most {spare.sum()} test objects, so that every class keeps one in training",
+            got=f"{total}",
+            where=f"split of {len(classes)} objects in {np.count_nonzero(sizes)} classes",
+            fix="Lower test, or use unseen_classes= to test on classes that training does not know.",
+        )
+    counts = np.floor(quota).astype(np.int64)
+    # The largest remainders round up, ties by lot; a second round happens only where a count asks for more.
+    while (short := total - counts.sum()) > 0:
+        order = np.lexsort((rng.random(len(sizes)), counts - quota))
+        counts[order[counts[order] < spare[order]][:short]] += 1
+    shuffled = rng.permutation(len(classes))
+    by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
+    place_in_class = np.arange(len(classes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    in_test = np.zeros(len(classes), dtype=bool)
+    in_test[by_class[place_in_class < np.repeat(counts, sizes)]] = True
+    return in_test
+
+
+def draw_grouped(classes: np.ndarray, groups: np.ndarray, *, test: float, rng: np.random.Generator) -> np.ndarray:
+    """Whole groups, in random order, as near to the wanted size as they allow: bool [objects].
+
+    A group that holds all remaining training objects of a class stays in training, which scikit-learn's
+    GroupShuffleSplit would not heed.
+
+    Args:
+        classes: class numbers, int64 [objects].
+        groups: group numbers, int64 [objects].
+        test: a share of the objects below 1, or a count (int).
+        rng: draws the groups.
+
+    Raises:
+        InputError: no group can be spared.
+
+    Example:
+        >>> draw_grouped(np.zeros(4, int), np.array([0, 0, 1, 1]), test=0.5, rng=np.random.default_rng(0)).sum()
+        np.int64(2)
+    """
+    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    wanted = test * len(groups) if isinstance(test, float) else test
+    pairs = np.unique(np.stack([groups, classes]), axis=1)
+    classes_of = np.split(pairs[1], np.flatnonzero(np.diff(pairs[0])) + 1)
+    groups_left = np.bincount(pairs[1])
+    chosen = np.zeros(len(sizes), dtype=bool)
+    size = 0
+    for group in rng.permutation(len(sizes)):
+        if size + sizes[group] <= wanted and (groups_left[classes_of[group]] > 1).all():
+            chosen[group] = True
+            size += sizes[group]
+            groups_left[classes_of[group]] -= 1
+    # Every other group that can be spared is too large by now: the smallest goes too where that comes nearer.
+    spare = [g for g in np.flatnonzero(~chosen) if (groups_left[classes_of[g]] > 1).all()]
+    if spare:
+        smallest = min(spare, key=lambda group: sizes[group])
+        chosen[smallest] = not size or size + sizes[smallest] - wanted < wanted - size
+    if not chosen.any():
+        raise InputError(
+            want="a group that holds no class alone, so that every class keeps a group in training",
+            got=f"{len(sizes)} groups, none of them",
+            where=f"split of {len(groups)} objects by group",
+            fix="Use another group, or unseen_classes= to test on classes that training does not know.",
+        )
+    return chosen[groups]
+
+
+def draw_unseen(classes: np.ndarray, unseen_classes: float, *, rng: np.random.Generator) -> np.ndarray:
+    """All objects of some classes: bool [objects].
+
+    Args:
+        classes: class numbers, int64 [objects].
+        unseen_classes: a share of the classes below 1, at least one class, or a count (int).
+        rng: draws the classes.
+
+    Raises:
+        InputError: not enough classes.
+
+    Example:
+        >>> draw_unseen(np.array([0, 1, 0, 1]), 1, rng=np.random.default_rng(0)).sum()
+        np.int64(2)
+    """
+    names = np.unique(classes)
+    count = unseen_classes
+    if isinstance(count, float):
+        count = min(max(round(count * len(names)), 1), max(len(names) - 1, 1))
+    if count >= len(names):
+        raise InputError(
+            want=f"fewer unseen classes than the {len(names)} there are, so that training keeps one",
+            got=f"{count}",
+            where="split(unseen_classes=...)",
+            fix="Lower unseen_classes.",
+        )
+    return np.isin(classes, rng.choice(names, size=int(count), replace=False))
+
+
+def _refuse_groups_on_both_sides(groups: np.ndarray | None, in_test: np.ndarray) -> None:
+    both = np.intersect1d(groups[in_test], groups[~in_test]) if groups is not None else np.empty(0)
+    if both.size:
+        raise InputError(
+            want="groups with only seen or only unseen classes",
+            got=f"{both.size} groups with both",
+            where="split(group=..., unseen_classes=...)",
+            fix="Leave out one of the two, or use a group whose objects are all of one class.",
+        )
+
+
+def _amount(value: Any, name: str) -> float:
+    """A share as a float, a count as an int, nothing as 0."""
+    if value is None:
+        return 0
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0:
+        return int(value)
+    if isinstance(value, (float, np.floating)) and 0 <= value < 1:
+        return float(value)
+    raise ConfigError(
+        want="a share from 0 to below 1, or a whole number",
+        got=repr(value),
+        where=f"split({name}=...)",
+        fix=f"Write for example {name}=0.2 for a fifth of them, or {name}=100 for a hundred.",
+    )

@@ -1,0 +1,421 @@
+"""The front door: `SphereEmbedder`, a scikit-learn estimator over tables of multimodal objects."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from rich.console import Console
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+from torch import nn
+
+from steradian.config import FusionKind, ModelConfig, Precision, TrainingConfig
+from steradian.data import ObjectTable, Schema, read_objects
+from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.errors import InputError, SavedModelError
+from steradian.model import SphericalClassifier, build_encoder, embed_subsets
+from steradian.plain_arrays import PLAIN_SCHEMA, labelled_table, unlabelled_table
+from steradian.saved_model import SavedModel, read_folder, write_folder
+from steradian.training import Progress, default_validation_share, derive, train
+from steradian.training.device import choose_device
+from steradian.training.validation import RetrievalValidation, class_numbers
+
+__all__ = ["SphereEmbedder"]
+
+BATCH = 512
+"""Objects encoded at a time by `transform`: 256 to 1024 are equally fast on CPU."""
+
+PREPARED_AT_ONCE = 4096
+"""Objects prepared at a time by `transform`, so that its memory does not grow with the table."""
+
+
+class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Learns one unit vector an object from labelled objects of several modalities, some of them missing.
+
+    A scikit-learn estimator: `fit`, `transform`, `predict`, `score`, usable in pipelines, cross-validation and grid
+    search. It takes an `ObjectTable`, or a plain float array [objects, features] as one vector modality.
+
+    Args:
+        embedding_dim: length of the unit vector.
+        width: length of a token on both levels.
+        depth: transformer blocks of each modality's encoder (level 1).
+        fusion_depth: transformer blocks of the fusion (level 2).
+        heads: attention heads of every block.
+        dropout: share zeroed within the blocks in training.
+        input_dropout: share of a modality's raw features zeroed in training.
+        fusion: "certified", "context" or "free"; see docs/design.md.
+        context_limit: length of the context against the sum of modalities, for fusion="context".
+        epochs: passes over the training objects; None derives them from the number of objects.
+        batch_size: objects a step.
+        balanced: draw as many objects of every class.
+        learning_rate: of the encoders.
+        center_learning_rate: of the class centers.
+        weight_decay: of the encoders' matrices.
+        scale: factor of the cosines; None derives it from the number of classes.
+        margin: additive angular margin in radians; None derives it from the spacing of the class centers.
+        modality_weight: weight of the single modalities' loss.
+        subset_weight: weight of the random subsets' loss.
+        validation_share: share of the objects held out for early stopping; None derives it from the class sizes.
+        patience: validations without a better score before training stops.
+        clip: largest norm of the encoders' gradient.
+        device: "auto" or a torch device.
+        precision: "auto", "float32" or "bfloat16", of the encoders in training.
+        seed: of everything random.
+        verbose: print what is derived and show progress.
+
+    Attributes:
+        classes_: the class names, sorted [num_classes].
+        schema_: the schema of the training table.
+        scale_: the scale used.
+        margin_: the margin used, in radians.
+        training_: how training went, see `TrainingResult`.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> labels = np.repeat(["left", "right"], 20)
+        >>> points = rng.normal(size=(40, 3)) + np.where(labels == "left", -2, 2)[:, None]
+        >>> model = SphereEmbedder(embedding_dim=8, epochs=20, verbose=False).fit(points, labels)
+        >>> model.transform(points).shape, model.predict(points[:1])
+        ((40, 8), array(['left'], dtype='<U5'))
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int = ModelConfig.embedding_dim,
+        *,
+        width: int = ModelConfig.width,
+        depth: int = ModelConfig.depth,
+        fusion_depth: int = ModelConfig.fusion_depth,
+        heads: int = ModelConfig.heads,
+        dropout: float = ModelConfig.dropout,
+        input_dropout: float = ModelConfig.input_dropout,
+        fusion: FusionKind = ModelConfig.fusion,
+        context_limit: float = ModelConfig.context_limit,
+        epochs: int | None = TrainingConfig.epochs,
+        batch_size: int = TrainingConfig.batch_size,
+        balanced: bool = TrainingConfig.balanced,
+        learning_rate: float = TrainingConfig.learning_rate,
+        center_learning_rate: float = TrainingConfig.center_learning_rate,
+        weight_decay: float = TrainingConfig.weight_decay,
+        scale: float | None = TrainingConfig.scale,
+        margin: float | None = TrainingConfig.margin,
+        modality_weight: float = TrainingConfig.modality_weight,
+        subset_weight: float = TrainingConfig.subset_weight,
+        validation_share: float | None = TrainingConfig.validation_share,
+        patience: int = TrainingConfig.patience,
+        clip: float = TrainingConfig.clip,
+        device: str = TrainingConfig.device,
+        precision: Precision = TrainingConfig.precision,
+        seed: int = TrainingConfig.seed,
+        verbose: bool = True,
+    ) -> None:
+        self.embedding_dim = embedding_dim
+        self.width = width
+        self.depth = depth
+        self.fusion_depth = fusion_depth
+        self.heads = heads
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.fusion = fusion
+        self.context_limit = context_limit
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.balanced = balanced
+        self.learning_rate = learning_rate
+        self.center_learning_rate = center_learning_rate
+        self.weight_decay = weight_decay
+        self.scale = scale
+        self.margin = margin
+        self.modality_weight = modality_weight
+        self.subset_weight = subset_weight
+        self.validation_share = validation_share
+        self.patience = patience
+        self.clip = clip
+        self.device = device
+        self.precision = precision
+        self.seed = seed
+        self.verbose = verbose
+
+    # -- Learning ----------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        validation: ObjectTable | None = None,
+        log_file: str | Path | None = None,
+        save_to: str | Path | None = None,
+    ) -> Self:
+        """Learn encoders and class centers. Ctrl-C ends early and keeps the best model so far.
+
+        Args:
+            X: an `ObjectTable`, or a float array [objects, features].
+            y: labels [objects]; None takes the table's own.
+            validation: labelled objects for early stopping, of known or new classes; None holds some out of X.
+            log_file: where to write the history, one JSON object a line.
+            save_to: a folder in which the best model so far is kept saved while training goes on.
+
+        Raises:
+            InputError: labels or values that cannot be used.
+            ConfigError: options that cannot be.
+            TrainingError: the loss is not finite.
+        """
+        model_config, config = self._configs()
+        device = choose_device(config.device)
+        objects = self._training_objects(X, y)
+        if validation is None:
+            objects, validation = _hold_out(objects, config)
+        self.schema_ = objects.schema
+        self.classes_, labels = np.unique(objects.labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError(
+                want="at least 2 classes",
+                got=f"1 class, {self.classes_[0]!r}",
+                where=f"the labels of {len(objects)} training objects",
+                fix="Add objects of another class.",
+            )
+        self.preprocessor_ = Preprocessor.fit(objects)
+        prepared = self.preprocessor_.prepare(objects, labels)
+        derived = derive(config, labels, num_classes=len(self.classes_), embedding_dim=self.embedding_dim)
+        self.scale_, self.margin_ = derived.scale, derived.margin
+        cuda = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=cuda), Progress(Console() if self.verbose else None) as progress:
+            torch.manual_seed(config.seed)
+            self._build(model_config, device)
+            self.training_ = train(
+                self.encoder_,
+                self.classifier_,
+                objects=prepared,
+                config=config,
+                derived=derived,
+                validation=self._validation(validation, prepared),
+                progress=progress,
+                log_file=None if log_file is None else Path(log_file),
+                on_improvement=None if save_to is None else lambda: self.save(save_to),
+            )
+        return self
+
+    def _configs(self) -> tuple[ModelConfig, TrainingConfig]:
+        options = self.get_params()
+        names = {kind: [field.name for field in fields(kind)] for kind in (ModelConfig, TrainingConfig)}
+        model, training = ({name: options[name] for name in names[kind]} for kind in (ModelConfig, TrainingConfig))
+        return ModelConfig(**model), TrainingConfig(**training)
+
+    def _training_objects(self, X: Any, y: Any) -> ObjectTable:
+        if isinstance(X, ObjectTable):
+            return X if y is None else X.with_labels(column_or_1d(y))
+        return labelled_table(self, X, y)
+
+    def _build(self, config: ModelConfig, device: torch.device) -> None:
+        self.encoder_ = build_encoder(self.preprocessor_.modalities, config).to(device).eval()
+        self.classifier_ = SphericalClassifier(len(self.classes_), config.embedding_dim).to(device)
+
+    def _validation(self, validation: ObjectTable | None, training: PreparedObjects) -> RetrievalValidation | None:
+        if validation is None:
+            return None
+        prepared = self.preprocessor_.prepare(validation, class_numbers(validation.labels, self.classes_))
+        return RetrievalValidation(prepared, training, seed=self.seed)
+
+    # -- Using -------------------------------------------------------------------------------------------------------
+
+    def transform(self, X: Any, *, modalities: Sequence[str] | None = None, batch_size: int = BATCH) -> np.ndarray:
+        """Unit vectors float32 [objects, embedding_dim].
+
+        Args:
+            X: an `ObjectTable`, what `read_objects` takes, or a float array if the model was fitted on one.
+            modalities: the modalities to use, as if the others were missing; None uses all that are present.
+            batch_size: objects at a time; has no influence on the vectors.
+
+        Raises:
+            InputError: values that do not fit the model, or an object that has none of the modalities.
+        """
+        objects = self._objects(X)
+        subset = tuple(objects.schema.modalities) if modalities is None else tuple(modalities)
+        ((_, rows, vectors),) = self.transform_subsets(objects, [subset], batch_size=batch_size)
+        if len(rows) < len(objects):
+            without = np.setdiff1d(np.arange(len(objects)), rows)
+            raise InputError(
+                want=f"objects that have one of {', '.join(subset)}",
+                got=f"{len(without)} objects without",
+                where=f"row {objects.rows[without[0]]} (counted from 0) first",
+                fix="Leave these objects out, or name more modalities.",
+            )
+        return vectors
+
+    def transform_subsets(
+        self, X: Any, subsets: Iterable[Sequence[str]], *, batch_size: int = BATCH
+    ) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray]]:
+        """The vectors of several subsets of modalities; each item is encoded once for all of them.
+
+        Args:
+            X: as for `transform`.
+            subsets: tuples of modality names.
+            batch_size: objects at a time.
+
+        Yields:
+            A subset, the rows int64 [rows] of the objects that have any of it, their vectors [rows, embedding_dim].
+        """
+        objects = self._objects(X)
+        chosen = [tuple(subset) for subset in subsets]
+        rows: list[list[np.ndarray]] = [[] for _ in chosen]
+        vectors: list[list[np.ndarray]] = [[] for _ in chosen]
+        for number, part, fused in self._fused(objects, chosen, batch_size):
+            rows[number].append(part)
+            vectors[number].append(fused)
+        for number, subset in enumerate(chosen):
+            yield subset, np.concatenate(rows[number]), np.concatenate(vectors[number])
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Cosines to the class centers float32 [objects, num_classes].
+
+        As scikit-learn asks, two classes give one number an object: the second cosine less the first [objects].
+        """
+        cosines = self._cosines(self.transform(X))
+        return cosines[:, 1] - cosines[:, 0] if len(self.classes_) == 2 else cosines
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The class of the nearest center [objects]."""
+        return self.predict_vectors(self.transform(X))
+
+    def predict_vectors(self, vectors: np.ndarray) -> np.ndarray:
+        """The class of the center nearest to each vector [objects, embedding_dim]."""
+        classes: np.ndarray = self.classes_[self._cosines(vectors).argmax(axis=1)]
+        return classes
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Softmax of scale_ * cosines, float64 [objects, num_classes]; not calibrated."""
+        probabilities: np.ndarray = softmax(self.scale_ * self._cosines(self.transform(X)).astype(np.float64), axis=1)
+        return probabilities
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Accuracy of `predict`.
+
+        Args:
+            X: as for `transform`.
+            y: labels [objects]; None takes the table's own.
+            sample_weight: float [objects], or None.
+        """
+        return float(
+            accuracy_score(self._objects(X).labels if y is None else y, self.predict(X), sample_weight=sample_weight)
+        )
+
+    def _objects(self, X: Any) -> ObjectTable:
+        check_is_fitted(self)
+        if not isinstance(X, ObjectTable):
+            if self.schema_ != PLAIN_SCHEMA:
+                return read_objects(X, self.schema_, labelled=False)
+            return unlabelled_table(self, X)
+        absent = [name for name in self.schema_.modalities if name not in X.schema.modalities]
+        if absent:
+            raise InputError(
+                want=f"a table with the modalities {', '.join(self.schema_.modalities)}",
+                got=f"one with {', '.join(X.schema.modalities)}",
+                where="the table's schema",
+                fix="Read the table with model.schema_; put None where a modality is missing.",
+            )
+        return X
+
+    def _fused(
+        self, objects: ObjectTable, subsets: Sequence[tuple[str, ...]], batch_size: int
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Subset number, rows and vectors, batch by batch."""
+        masks = torch.stack([self._mask(subset) for subset in subsets])
+        for start in range(0, len(objects), PREPARED_AT_ONCE):
+            prepared = self.preprocessor_.prepare(objects[start : start + PREPARED_AT_ONCE])
+            rows = np.arange(len(prepared))
+            parts = embed_subsets(self.encoder_, prepared, rows, subsets=masks, batch_size=batch_size)
+            yield from ((number, start + part, vectors) for number, part, vectors in parts)
+
+    def _mask(self, subset: Sequence[str]) -> torch.Tensor:
+        names = list(self.schema_.modalities)
+        unknown = [name for name in subset if name not in names]
+        if unknown or not subset:
+            raise InputError(
+                want=f"modalities of {', '.join(names)}",
+                got=", ".join(map(repr, unknown)) or "none",
+                where="modalities",
+                fix="Name at least one of them.",
+            )
+        return torch.tensor([name in subset for name in names])
+
+    @torch.inference_mode()
+    def _cosines(self, vectors: np.ndarray) -> np.ndarray:
+        cosines: np.ndarray = (
+            self.classifier_(torch.from_numpy(vectors).to(self.classifier_.directions.device)).cpu().numpy()
+        )
+        return cosines
+
+    # -- Keeping -----------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to a folder of safetensors and JSON, enough alone in a process that never saw the data.
+
+        Args:
+            folder: is made if it does not exist; a model already there is replaced only when the new one is whole.
+        """
+        check_is_fitted(self)
+        model_config, config = self._configs()
+        entries = {
+            "model": model_config.to_dict(),
+            "training": config.to_dict(),
+            "schema": self.schema_.to_dict(),
+            "classes": {"type": self.classes_.dtype.str, "names": self.classes_.tolist()},
+            "scale": self.scale_,
+            "margin": self.margin_,
+            "features": getattr(self, "n_features_in_", None),
+        }
+        weights = nn.ModuleDict({"encoder": self.encoder_, "classifier": self.classifier_}).state_dict()
+        write_folder(folder, SavedModel(entries, self.preprocessor_, weights))
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str = "auto") -> Self:
+        """A saved model, ready to use. Nothing is unpickled.
+
+        Args:
+            folder: where `save` wrote it.
+            device: "auto" or a torch device.
+
+        Raises:
+            SavedModelError: no model there, cut short, or of another version.
+        """
+        saved = read_folder(folder)
+        model_config = ModelConfig.from_dict(saved.entries["model"], where=f"{folder}, model")
+        config = TrainingConfig.from_dict(saved.entries["training"], where=f"{folder}, training")
+        model = cls(**(model_config.to_dict() | config.to_dict() | {"device": device}))
+        model.schema_ = Schema.from_dict(saved.entries["schema"], where=f"{folder}, schema")
+        model.classes_ = np.array(saved.entries["classes"]["names"], dtype=saved.entries["classes"]["type"])
+        model.scale_, model.margin_ = saved.entries["scale"], saved.entries["margin"]
+        if saved.entries["features"] is not None:
+            model.n_features_in_ = saved.entries["features"]
+        model.preprocessor_ = saved.preprocessor
+        with torch.random.fork_rng(devices=[]):
+            model._build(model_config, choose_device(device))
+        try:
+            parts = nn.ModuleDict({"encoder": model.encoder_, "classifier": model.classifier_})
+            parts.load_state_dict(dict(saved.weights))
+        except RuntimeError as error:
+            raise SavedModelError(
+                want="the weights its configuration describes",
+                got=str(error).splitlines()[-1].strip(),
+                where=str(folder),
+                fix="Copy the whole folder again, or fit and save the model again.",
+            ) from error
+        return model
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _hold_out(objects: ObjectTable, config: TrainingConfig) -> tuple[ObjectTable, ObjectTable | None]:
+    share = default_validation_share(objects.labels) if config.validation_share is None else config.validation_share
+    return objects.split(test=share, seed=config.seed) if share > 0 else (objects, None)

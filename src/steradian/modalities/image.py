@@ -1,0 +1,227 @@
+"""Pictures: paths, bytes, PIL images or arrays, cut into patches by a small convolutional stem."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from steradian.data.modality import (
+    Columns,
+    FittedModality,
+    Items,
+    Modality,
+    ReadValues,
+    Tokens,
+    Values,
+    is_missing,
+)
+from steradian.errors import ConfigError, InputError
+
+__all__ = ["FittedImage", "Image"]
+
+STRIDE = 8
+"""Pixels a side of a patch: three convolutions of stride 2."""
+
+
+@dataclass(frozen=True)
+class Image(Modality):
+    """A column of pictures: paths, encoded bytes, PIL images, or arrays [height, width] or [height, width, 3 or 4].
+
+    Any mode Pillow reads is brought to RGB; transparent parts become white; the first frame of an animation
+    counts. Arrays of floats are read as 0..1, others as 0..255.
+
+    Args:
+        column: the column to read.
+        size: pixels a side to which every picture is resized, a multiple of 8.
+
+    Raises:
+        ConfigError: a size that is no multiple of 8.
+
+    Example:
+        >>> Image("photo").columns
+        ('photo',)
+    """
+
+    column: str
+    size: int = 48
+
+    holds_paths = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.size, int) or self.size < STRIDE or self.size % STRIDE:
+            raise ConfigError(
+                want=f"a size that is a positive multiple of {STRIDE}",
+                got=repr(self.size),
+                where=f"Image({self.column!r}, size=...)",
+                fix="48 is the default; 64 or 96 for fine detail.",
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The one column it reads."""
+        return (self.column,)
+
+    def read(self, columns: Columns) -> ReadValues:
+        """Check the kinds of value; `picture` is an object array [objects]. Pictures are decoded later.
+
+        Raises:
+            InputError: a value that is no picture.
+        """
+        column = columns[self.column]
+        pictures = np.empty(len(column), dtype=object)
+        for row, value in enumerate(column):
+            if is_missing(value):
+                continue
+            if not isinstance(value, (str, Path, bytes, bytearray, Pillow.Image, np.ndarray)):
+                raise self._no_picture(f"{type(value).__name__} {value!r}"[:80], row)
+            if isinstance(value, np.ndarray) and not _is_picture(value):
+                raise self._no_picture(f"an array of shape {value.shape} and type {value.dtype}", row)
+            pictures[row] = value
+        return ReadValues({"picture": pictures}, np.array([value is not None for value in pictures]))
+
+    def _no_picture(self, got: str, row: int) -> InputError:
+        return InputError(
+            want="a path, bytes, a PIL image or an array [height, width, 3]",
+            got=got,
+            where=f"row {row} (counted from 0), column {self.column!r}",
+            fix="Convert it, or put None where the picture is missing.",
+        )
+
+    def fit(self, values: Values) -> "FittedImage":
+        """Nothing is learnt from the pixels; the column and size are kept."""
+        return FittedImage(self.column, self.size)
+
+
+@dataclass(frozen=True)
+class FittedImage(FittedModality):
+    """How pictures are brought to pixels.
+
+    Args:
+        column: for messages.
+        size: pixels a side.
+    """
+
+    column: str
+    size: int
+
+    def prepare(self, values: Values, rows: np.ndarray) -> Items:
+        """Decode each distinct picture once, to uint8; see `FittedModality.prepare`.
+
+        Raises:
+            InputError: a picture that cannot be read, with its row.
+        """
+        numbers: dict[Any, int] = {}
+        pixels: list[np.ndarray] = []
+        which = np.zeros(len(rows), dtype=np.int64)
+        for i, picture in enumerate(values["picture"]):
+            key = picture if isinstance(picture, (str, Path, bytes)) else id(picture)
+            if key not in numbers:
+                numbers[key] = len(pixels)
+                pixels.append(self._decode(picture, int(rows[i])))
+            which[i] = numbers[key]
+        empty = np.zeros((0, self.size, self.size, 3), dtype=np.uint8)
+        return PictureItems(torch.from_numpy(np.stack(pixels) if pixels else empty), which)
+
+    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+        """A convolutional stem; a token a patch."""
+        return ImageTokenizer(self.size, width)
+
+    def _decode(self, value: Any, row: int) -> np.ndarray:
+        try:
+            picture = _open(value).convert("RGBA")
+            flat = Pillow.alpha_composite(Pillow.new("RGBA", picture.size, "white"), picture).convert("RGB")
+            return np.asarray(flat.resize((self.size, self.size), Pillow.Resampling.BILINEAR, reducing_gap=2.0))
+        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+            raise InputError(
+                want="a picture that can be read",
+                got=f"{type(error).__name__}: {error}",
+                where=f"row {row} (counted from 0), column {self.column!r}",
+                fix="Replace the file, or put None where the picture is missing.",
+            ) from error
+
+
+@dataclass(frozen=True)
+class PictureItems:
+    """Distinct pictures and which of them each row shows.
+
+    Args:
+        pixels: uint8 [pictures, size, size, 3].
+        which: int64 [objects].
+    """
+
+    pixels: Tensor
+    which: np.ndarray
+
+    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """`pixels` uint8 [items, size, size, 3]."""
+        return {"pixels": self.pixels[torch.from_numpy(self.which[rows])]}
+
+
+class ImageTokenizer(nn.Module):
+    """Three convolutions of stride 2, then a token for each of the remaining places.
+
+    Convolutions before the transformer make small ones easier to train (Xiao et al. 2021, arXiv 2106.14881).
+    In training the picture is moved and scaled a little, so that the patch borders carry no meaning.
+
+    Args:
+        size: pixels a side.
+        width: length of a token.
+    """
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        channels = [3, max(width // 4, 8), max(width // 2, 8), width]
+        layers: list[nn.Module] = []
+        for before, after in zip(channels, channels[1:], strict=False):
+            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GroupNorm(1, after), nn.GELU()]
+        self.stem = nn.Sequential(*layers)
+        self.place = nn.Parameter(torch.randn((size // STRIDE) ** 2, width) * 0.02)
+
+    def forward(self, pixels: Tensor) -> Tokens:
+        """Tokens [items, patches, width] of pixels uint8 [items, size, size, 3]."""
+        picture = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        if self.training:
+            picture = _jitter(picture)
+        return Tokens(self.stem(picture).flatten(2).mT + self.place)
+
+
+def _jitter(picture: Tensor) -> Tensor:
+    """Scale by up to 15% and move by up to 10% of the side, each picture [items, 3, size, size] by its own draw."""
+    draw = torch.rand(len(picture), 3, device=picture.device) * 2 - 1
+    matrix = picture.new_zeros(len(picture), 2, 3)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = 1 + 0.15 * draw[:, 0]
+    matrix[:, :, 2] = 0.2 * draw[:, 1:]
+    grid = F.affine_grid(matrix, list(picture.shape), align_corners=False)
+    return F.grid_sample(picture, grid, padding_mode="border", align_corners=False)
+
+
+def _is_picture(array: np.ndarray) -> bool:
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    return shaped and array.dtype.kind in "fiub" and min(array.shape) > 0
+
+
+def _open(value: Any) -> Pillow.Image:
+    if isinstance(value, Pillow.Image):
+        return value
+    if isinstance(value, np.ndarray):
+        return _from_array(value)
+    picture = Pillow.open(io.BytesIO(value) if isinstance(value, (bytes, bytearray)) else value)
+    if picture.mode.startswith("I"):
+        # Pillow would clip 16-bit grey to 255; scaling keeps the picture.
+        return Pillow.fromarray((np.asarray(picture, dtype=np.float64) / 257.0).clip(0, 255).astype(np.uint8))
+    return picture
+
+
+def _from_array(array: np.ndarray) -> Pillow.Image:
+    highest = 1 if array.dtype.kind in "fb" else 255
+    # NaN compares false, so it is refused with everything else outside the range.
+    if not (array.min() >= 0 and array.max() <= highest):
+        raise ValueError(f"values outside 0..{highest}")
+    scaled = (array.astype(np.float64) * (255 / highest)).round().astype(np.uint8)
+    return Pillow.fromarray(scaled[..., 0] if array.shape[2:] == (1,) else scaled)

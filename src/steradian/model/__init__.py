@@ -1,0 +1,20 @@
+"""The two-level transformer and the spherical classifier."""
+
+from steradian.model.build import build_encoder
+from steradian.model.classifier import SphericalClassifier
+from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEncoder
+from steradian.model.fusion import Fusion
+from steradian.model.inference import embed, embed_subsets
+from steradian.model.transformer import Block
+
+__all__ = [
+    "Block",
+    "Fusion",
+    "ModalityEncoder",
+    "ModalityVectors",
+    "SphereEncoder",
+    "SphericalClassifier",
+    "build_encoder",
+    "embed",
+    "embed_subsets",
+]

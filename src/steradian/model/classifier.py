@@ -1,0 +1,35 @@
+"""The spherical classifier: unit class centers, one set for all modalities and subsets."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["SphericalClassifier"]
+
+
+class SphericalClassifier(nn.Module):
+    """Unit class centers and the cosines to them.
+
+    Args:
+        num_classes: at least 2.
+        embedding_dim: length of a center.
+
+    Example:
+        >>> SphericalClassifier(3, 8)(torch.ones(2, 8) / 8**0.5).shape
+        torch.Size([2, 3])
+    """
+
+    def __init__(self, num_classes: int, embedding_dim: int) -> None:
+        super().__init__()
+        # Only the direction of a row counts; unit rows keep its step size the same for all classes.
+        self.directions = nn.Parameter(F.normalize(torch.randn(num_classes, embedding_dim), dim=-1))
+
+    @property
+    def class_centers(self) -> Tensor:
+        """Unit rows float32 [num_classes, embedding_dim]."""
+        return F.normalize(self.directions, dim=-1)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Cosines float32 [rows, num_classes] of unit rows [rows, embedding_dim]."""
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return embeddings.float() @ self.class_centers.T

@@ -1,0 +1,111 @@
+"""The two levels: each modality to a unit vector, then any subset of them to the object's unit vector."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from steradian.data.batch import Batch
+from steradian.data.modality import Tokens
+from steradian.model.fusion import Fusion
+from steradian.model.transformer import Block
+
+__all__ = ["ModalityEncoder", "ModalityVectors", "SphereEncoder"]
+
+
+@dataclass(frozen=True)
+class ModalityVectors:
+    """What level 1 says of a batch; zeros where a modality is absent.
+
+    Args:
+        vectors: unit vectors float [objects, modalities, embedding_dim].
+        summaries: float [objects, modalities, width].
+        present: bool [objects, modalities].
+    """
+
+    vectors: Tensor
+    summaries: Tensor
+    present: Tensor
+
+
+class ModalityEncoder(nn.Module):
+    """Level 1 for one modality: tokens, a summary token among them, and from it a unit vector.
+
+    Args:
+        tokenizer: from a batch of items to `Tokens`, see `FittedModality.tokenizer`.
+        width: length of a token.
+        embedding_dim: length of the unit vector.
+        depth: transformer blocks.
+        heads: attention heads.
+        dropout: in training.
+    """
+
+    def __init__(
+        self, tokenizer: nn.Module, *, width: int, embedding_dim: int, depth: int, heads: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.summary_token = nn.Parameter(torch.randn(width) * 0.02)
+        self.blocks = nn.ModuleList(Block(width, heads=heads, dropout=dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.vector = nn.Linear(width, embedding_dim)
+
+    def forward(self, items: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Unit vectors [items, embedding_dim] and summaries [items, width]."""
+        tokens: Tokens = self.tokenizer(**items)
+        values, mask = tokens.values, tokens.mask
+        summary = self.summary_token.to(values.dtype).expand(len(values), 1, -1)
+        values = torch.cat([summary, values], dim=1)
+        mask = None if mask is None else F.pad(mask, (1, 0), value=True)
+        for block in self.blocks:
+            values = block(values, mask)
+        summaries = self.norm(values[:, 0])
+        return F.normalize(self.vector(summaries).float(), dim=-1), summaries
+
+
+class SphereEncoder(nn.Module):
+    """Both levels. Only items that are there are encoded, so an absent modality costs nothing.
+
+    Args:
+        modalities: the level-1 encoder of each modality by name.
+        fusion: level 2.
+    """
+
+    def __init__(self, modalities: Mapping[str, ModalityEncoder], fusion: Fusion) -> None:
+        super().__init__()
+        # A ModuleList, since a modality may have any name and a module's name may hold no dot.
+        self.names = tuple(modalities)
+        self.modalities = nn.ModuleList(modalities.values())
+        self.fusion = fusion
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Unit vectors [objects, embedding_dim]."""
+        return self.fuse(self.encode(batch))
+
+    def encode(self, batch: Batch) -> ModalityVectors:
+        """Level 1: every present item of every modality."""
+        objects, modalities = batch.present.shape
+        vectors = summaries = None
+        for m, (name, encoder) in enumerate(zip(self.names, self.modalities, strict=True)):
+            u, s = encoder(batch.items[name])
+            if vectors is None or summaries is None:
+                vectors = u.new_zeros(objects, modalities, u.shape[-1])
+                summaries = s.new_zeros(objects, modalities, s.shape[-1])
+            vectors[batch.present[:, m], m] = u
+            summaries[batch.present[:, m], m] = s
+        if vectors is None or summaries is None:
+            raise ValueError("an encoder needs at least one modality")
+        return ModalityVectors(vectors, summaries, batch.present)
+
+    def fuse(self, encoded: ModalityVectors, subset: Tensor | None = None) -> Tensor:
+        """Level 2: unit vectors [objects, embedding_dim] of a subset of what is present.
+
+        Args:
+            encoded: level 1's output.
+            subset: bool [objects, modalities], at least one present modality a row; None for all that are present.
+        """
+        present = encoded.present if subset is None else encoded.present & subset
+        fused: Tensor = self.fusion(encoded.vectors, encoded.summaries, present)
+        return fused

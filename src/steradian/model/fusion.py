@@ -1,0 +1,93 @@
+"""Level 2: any non-empty subset of modalities to one unit vector."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from steradian.config import FusionKind
+from steradian.model.transformer import Block
+
+__all__ = ["Fusion"]
+
+
+class Fusion(nn.Module):
+    """A transformer over the summaries of present modalities, and from it the object's unit vector.
+
+    - "certified": z = unit(sum of a_m u_m), gates a_m >= 0 with sum 1 from the transformer. If every u_m lies nearer
+      to one center than to another, so does every subset's z: see docs/design.md.
+    - "context": the same plus a vector from the transformer, at most `context_limit` times as long as the sum, which
+      tilts z by at most arcsin(context_limit).
+    - "free": z from a token of the transformer, without any promise.
+
+    Args:
+        modalities: how many there are.
+        width: length of a summary.
+        embedding_dim: length of a unit vector.
+        kind: one of the above.
+        depth: transformer blocks.
+        heads: attention heads.
+        dropout: in training.
+        context_limit: for "context".
+    """
+
+    def __init__(
+        self,
+        *,
+        modalities: int,
+        width: int,
+        embedding_dim: int,
+        kind: FusionKind = "certified",
+        depth: int = 1,
+        heads: int = 4,
+        dropout: float = 0.1,
+        context_limit: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.kind = kind
+        self.context_limit = context_limit
+        self.kinds_of_modality = nn.Parameter(torch.randn(modalities, width) * 0.02)
+        self.blocks = nn.ModuleList(Block(width, heads=heads, dropout=dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        if kind == "free":
+            self.object_token = nn.Parameter(torch.randn(width) * 0.02)
+            self.vector = nn.Linear(width, embedding_dim)
+        else:
+            self.gates = nn.Linear(width, 1)
+            # All modalities weigh the same before the first step.
+            nn.init.zeros_(self.gates.weight)
+            nn.init.zeros_(self.gates.bias)
+        if kind == "context":
+            self.context = nn.Linear(width, embedding_dim)
+
+    def forward(self, vectors: Tensor, summaries: Tensor, present: Tensor) -> Tensor:
+        """The unit vector of each object [objects, embedding_dim].
+
+        Args:
+            vectors: the modalities' unit vectors [objects, modalities, embedding_dim].
+            summaries: the modalities' summaries [objects, modalities, width].
+            present: bool [objects, modalities], at least one True a row.
+        """
+        tokens = summaries + self.kinds_of_modality
+        if self.kind == "free":
+            token = self.object_token.to(tokens.dtype).expand(len(tokens), 1, -1)
+            tokens, mask = torch.cat([token, tokens], dim=1), F.pad(present, (1, 0), value=True)
+            return F.normalize(self.vector(self._transform(tokens, mask)[:, 0]).float(), dim=-1)
+        tokens = self._transform(tokens, present)
+        gates = self.gates(tokens).squeeze(-1).float().masked_fill(~present, float("-inf")).softmax(dim=1)
+        fused = torch.einsum("om,omd->od", gates, vectors)
+        if self.kind == "context":
+            fused = fused + self._bounded_context(tokens, present, fused)
+        return F.normalize(fused, dim=-1)
+
+    def _transform(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        for block in self.blocks:
+            tokens = block(tokens, mask)
+        normed: Tensor = self.norm(tokens)
+        return normed
+
+    def _bounded_context(self, tokens: Tensor, present: Tensor, fused: Tensor) -> Tensor:
+        """A vector [objects, embedding_dim] shorter than context_limit times the fused one."""
+        mean = (tokens * present[..., None]).sum(dim=1) / present.sum(dim=1, keepdim=True)
+        context: Tensor = self.context(mean).float()
+        bounded = context / (1.0 + context.square().sum(dim=-1, keepdim=True)).sqrt()
+        return bounded * (self.context_limit * fused.norm(dim=-1, keepdim=True))

@@ -1,0 +1,49 @@
+"""The transformer block that both levels share."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["Block"]
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block: attention among the real tokens, then a feed-forward layer of twice the width.
+
+    Args:
+        width: length of a token, a multiple of `heads`.
+        heads: attention heads.
+        dropout: after attention and feed-forward, in training.
+
+    Example:
+        >>> Block(8, heads=2, dropout=0.0)(torch.zeros(1, 3, 8)).shape
+        torch.Size([1, 3, 8])
+    """
+
+    def __init__(self, width: int, *, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.attended = nn.Linear(width, width)
+        self.feed_forward_norm = nn.LayerNorm(width)
+        self.feed_forward = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Tokens [items, tokens, width] of the same.
+
+        Args:
+            tokens: float [items, tokens, width].
+            mask: bool [items, tokens], True where a token may be attended to; None when all may.
+        """
+        tokens = tokens + self.dropout(self._attend(self.attention_norm(tokens), mask))
+        forwarded: Tensor = self.dropout(self.feed_forward(self.feed_forward_norm(tokens)))
+        return tokens + forwarded
+
+    def _attend(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        split = self.queries_keys_values(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        queries, keys, values = split.unbind(0)
+        allowed = None if mask is None else mask[:, None, None, :]
+        attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed)
+        joined: Tensor = self.attended(attended.transpose(1, 2).flatten(2))
+        return joined

@@ -1,0 +1,47 @@
+"""Where to compute, and in which precision."""
+
+import torch
+
+from steradian.errors import ConfigError
+
+__all__ = ["choose_device", "choose_precision"]
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name; "auto" is CUDA, else MPS, else CPU.
+
+    Raises:
+        ConfigError: a device that torch does not know or this machine does not have.
+
+    Example:
+        >>> choose_device("cpu")
+        device(type='cpu')
+    """
+    if name == "auto":
+        mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            want='"auto" or a torch device of this machine, such as "cpu" or "cuda:0"',
+            got=repr(name),
+            where="device",
+            fix='Leave device="auto" to take the best there is.',
+        ) from error
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """The encoders' float type; "auto" is bfloat16 on CUDA devices that have it, else float32.
+
+    On CPU bfloat16 is slower at this size of model: the casts cost more than the products save (docs/lab-log.md).
+
+    Example:
+        >>> choose_precision("auto", torch.device("cpu"))
+        torch.float32
+    """
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if name == "bfloat16" else torch.float32

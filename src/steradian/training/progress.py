@@ -1,0 +1,78 @@
+"""What a person sees of a training: a bar on a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+__all__ = ["Progress"]
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Shows steps, loss, validation score and the time left.
+
+    Args:
+        console: where to show it; None shows nothing.
+
+    Example:
+        >>> with Progress(None) as progress:
+        ...     progress.begin(2)
+        ...     progress.advance(1, loss=0.5)
+    """
+
+    def __init__(self, console: Console | None) -> None:
+        self._console = console
+        self._score: float | None = None
+        self._steps = 0
+        self._bar: Bar | None = None
+        self._begun = self._shown = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._console is not None:
+            self._console.print(line, highlight=False, markup=False)
+
+    def begin(self, steps: int) -> None:
+        """Show the bar of this many steps."""
+        self._steps = steps
+        self._begun = self._shown = time.monotonic()
+        if self._console is not None and self._console.is_terminal:
+            columns = (
+                TextColumn("training"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[state]}"),
+            )
+            self._bar = Bar(*columns, TimeRemainingColumn(), console=self._console, transient=True)
+            self._bar.add_task("training", total=steps, state="")
+            self._bar.start()
+
+    def advance(self, step: int, *, loss: float) -> None:
+        """Show that `step` steps are done."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=step, state=self._state(loss))
+        elif time.monotonic() - self._shown > SECONDS_BETWEEN_LINES:
+            self._shown = time.monotonic()
+            left = (self._shown - self._begun) / step * (self._steps - step)
+            self.say(f"step {step}/{self._steps}  {self._state(loss)}  {left:.0f} s left")
+
+    def validated(self, score: float) -> None:
+        """Show a new validation score from now on."""
+        self._score = score
+
+    def _state(self, loss: float) -> str:
+        return f"loss {loss:.3f}" + ("" if self._score is None else f"  validation MAP@R {self._score:.3f}")

@@ -1,0 +1,76 @@
+"""The validation score: how well held-out objects find their class among held-out and training objects."""
+
+import numpy as np
+
+from steradian.data.batch import PreparedObjects
+from steradian.metrics import retrieval_scores
+from steradian.model import SphereEncoder, embed
+
+__all__ = ["RetrievalValidation", "class_numbers"]
+
+MAX_QUERIES, MAX_GALLERY, BATCH = 2000, 4000, 512
+
+
+class RetrievalValidation:
+    """MAP@R of validation objects in a gallery of themselves and training objects.
+
+    It serves classes seen and unseen alike: an unseen class finds its own held-out objects. At most 2000 queries and
+    4000 training objects take part, drawn once by the seed, so that its cost is bounded.
+
+    Args:
+        validation: held-out objects with class numbers.
+        training: training objects with class numbers of the same coding.
+        seed: of the draw.
+    """
+
+    def __init__(self, validation: PreparedObjects, training: PreparedObjects, *, seed: int) -> None:
+        self._parts = [
+            (validation, _draw(validation, MAX_QUERIES, seed)),
+            (training, _draw(training, MAX_GALLERY, seed)),
+        ]
+        self._labels = [_labels(objects)[rows] for objects, rows in self._parts]
+
+    @property
+    def queries(self) -> int:
+        """How many objects are looked for."""
+        return len(self._labels[0])
+
+    def score(self, encoder: SphereEncoder) -> float:
+        """MAP@R in 0..1 of the encoder as it is; the encoder is left in training mode."""
+        encoder.eval()
+        queries, others = (embed(encoder, objects, rows, batch_size=BATCH) for objects, rows in self._parts)
+        encoder.train()
+        return retrieval_scores(
+            queries,
+            self._labels[0],
+            np.concatenate([queries, others]),
+            np.concatenate(self._labels),
+            exclude=np.arange(len(queries)),
+        ).map_at_r
+
+
+def class_numbers(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Numbers of labels: known classes by their place, so that they find training objects; new ones behind them.
+
+    Args:
+        labels: class names [objects].
+        classes: known class names [num_classes], sorted.
+
+    Example:
+        >>> class_numbers(np.array(["b", "new", "a"]), np.array(["a", "b"]))
+        array([1, 2, 0])
+    """
+    new = np.setdiff1d(labels, classes)
+    numbers = {label: n for n, label in enumerate([*classes.tolist(), *new.tolist()])}
+    return np.array([numbers[label] for label in labels.tolist()])
+
+
+def _draw(objects: PreparedObjects, most: int, seed: int) -> np.ndarray:
+    rows = np.arange(len(objects))
+    return rows if len(rows) <= most else np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+
+
+def _labels(objects: PreparedObjects) -> np.ndarray:
+    if objects.labels is None:
+        raise ValueError("validation needs class numbers")
+    return objects.labels
