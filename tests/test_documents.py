@@ -41,13 +41,13 @@ def blocks(document: Path) -> Iterator[Block]:
 
 
 def commands(document: Path) -> Iterator[list[str]]:
-    """What a reader is told to type: after `$ ` in console blocks, and `make x` within a sentence."""
+    """What a reader is told to type: console blocks (after `$ ` where answers are shown) and `make x` in a sentence."""
     for block in blocks(document):
         assert block.language not in {"bash", "sh", "shell"}, f"{document.name}:{block.line}: write console"
         if block.language == "console":
-            typed = re.findall(r"^\$ ((?:.*\\\n)*.*)$", block.code, re.MULTILINE)
-            assert typed, f"{document.name}:{block.line}: a console block shows a command after '$ '"
-            yield from (shlex.split(line, comments=True) for line in typed)
+            lines = block.code.replace("\\\n", " ").splitlines()
+            typed = [line[2:] for line in lines if line.startswith("$ ")] or lines
+            yield from (words for line in typed if (words := shlex.split(line, comments=True)))
     prose = BLOCK.sub("", document.read_text(encoding="utf-8"))
     yield from (["make", target] for target in re.findall(r"`make ([\w-]+)`", prose))
 

@@ -59,7 +59,6 @@ def _fit(options: Namespace) -> int:
     names = [field.name for kind in (ModelConfig, TrainingConfig) for field in fields(kind)]
     model = SphereEmbedder(**{name: options[name] for name in names})
     model.fit(objects, validation=validation, log_file=out / "training.jsonl", save_to=out)
-    model.save(out)
     Index.build(model, objects).save(out / "index")
     result = model.training_
     score = "" if result.best_score is None else f", validation MAP@R {result.best_score:.3f}"

@@ -22,9 +22,9 @@ from steradian.errors import InputError, SavedModelError
 from steradian.model import SphericalClassifier, build_encoder, embed_subsets
 from steradian.plain_arrays import PLAIN_SCHEMA, labelled_table, unlabelled_table
 from steradian.saved_model import SavedModel, read_folder, write_folder
-from steradian.training import Progress, default_validation_share, derive, train
+from steradian.training import Progress, derive, train
 from steradian.training.device import choose_device
-from steradian.training.validation import RetrievalValidation, class_numbers
+from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
 
 __all__ = ["SphereEmbedder"]
 
@@ -172,7 +172,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         device = choose_device(config.device)
         objects = self._training_objects(X, y)
         if validation is None:
-            objects, validation = _hold_out(objects, config)
+            objects, validation = hold_out(objects, config.validation_share, seed=config.seed)
         self.schema_ = objects.schema
         self.classes_, labels = np.unique(objects.labels, return_inverse=True)
         if len(self.classes_) < 2:
@@ -201,6 +201,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
                 log_file=None if log_file is None else Path(log_file),
                 on_improvement=None if save_to is None else lambda: self.save(save_to),
             )
+        if save_to is not None:
+            self.save(save_to)
         return self
 
     def _configs(self) -> tuple[ModelConfig, TrainingConfig]:
@@ -292,7 +294,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Softmax of scale_ * cosines, float64 [objects, num_classes]; not calibrated."""
-        probabilities: np.ndarray = softmax(self.scale_ * self._cosines(self.transform(X)).astype(np.float64), axis=1)
+        cosines = self._cosines(self.transform(X)).astype(np.float64)
+        probabilities: np.ndarray = softmax(self.scale_ * cosines, axis=1)
         return probabilities
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -313,38 +316,19 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             if self.schema_ != PLAIN_SCHEMA:
                 return read_objects(X, self.schema_, labelled=False)
             return unlabelled_table(self, X)
-        absent = [name for name in self.schema_.modalities if name not in X.schema.modalities]
-        if absent:
-            raise InputError(
-                want=f"a table with the modalities {', '.join(self.schema_.modalities)}",
-                got=f"one with {', '.join(X.schema.modalities)}",
-                where="the table's schema",
-                fix="Read the table with model.schema_; put None where a modality is missing.",
-            )
+        X.schema.mask(self.schema_.modalities)
         return X
 
     def _fused(
         self, objects: ObjectTable, subsets: Sequence[tuple[str, ...]], batch_size: int
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Subset number, rows and vectors, batch by batch."""
-        masks = torch.stack([self._mask(subset) for subset in subsets])
+        masks = torch.from_numpy(np.stack([self.schema_.mask(subset) for subset in subsets]))
         for start in range(0, len(objects), PREPARED_AT_ONCE):
             prepared = self.preprocessor_.prepare(objects[start : start + PREPARED_AT_ONCE])
             rows = np.arange(len(prepared))
             parts = embed_subsets(self.encoder_, prepared, rows, subsets=masks, batch_size=batch_size)
             yield from ((number, start + part, vectors) for number, part, vectors in parts)
-
-    def _mask(self, subset: Sequence[str]) -> torch.Tensor:
-        names = list(self.schema_.modalities)
-        unknown = [name for name in subset if name not in names]
-        if unknown or not subset:
-            raise InputError(
-                want=f"modalities of {', '.join(names)}",
-                got=", ".join(map(repr, unknown)) or "none",
-                where="modalities",
-                fix="Name at least one of them.",
-            )
-        return torch.tensor([name in subset for name in names])
 
     @torch.inference_mode()
     def _cosines(self, vectors: np.ndarray) -> np.ndarray:
@@ -414,8 +398,3 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _hold_out(objects: ObjectTable, config: TrainingConfig) -> tuple[ObjectTable, ObjectTable | None]:
-    share = default_validation_share(objects.labels) if config.validation_share is None else config.validation_share
-    return objects.split(test=share, seed=config.seed) if share > 0 else (objects, None)

@@ -20,6 +20,11 @@ PLAIN_SCHEMA = Schema({"x": Vector("x")})
 def labelled_table(estimator: Any, X: Any, y: Any) -> ObjectTable:
     """The table of a training array; sets `n_features_in_` and the like on the estimator.
 
+    Args:
+        estimator: what is being fitted.
+        X: floats [objects, features].
+        y: labels [objects].
+
     Raises:
         InputError: what scikit-learn refuses: NaN, complex numbers, unequal lengths, continuous labels.
     """
@@ -30,6 +35,10 @@ def labelled_table(estimator: Any, X: Any, y: Any) -> ObjectTable:
 
 def unlabelled_table(estimator: Any, X: Any) -> ObjectTable:
     """The table of an array of as many features as the training array.
+
+    Args:
+        estimator: what was fitted.
+        X: floats [objects, features].
 
     Raises:
         InputError: what scikit-learn refuses.

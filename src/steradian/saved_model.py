@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from steradian.data.batch import Preprocessor
@@ -45,6 +45,10 @@ def write_folder(folder: str | Path, saved: SavedModel) -> None:
 
     Weights go to a file of a new name; replacing `config.json`, which names it, is the one step that counts. Other
     files of the folder, such as an index or a log, stay.
+
+    Args:
+        folder: made if it does not exist.
+        saved: what to write.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +64,8 @@ def write_folder(folder: str | Path, saved: SavedModel) -> None:
     }
     unfinished = folder / f".{weights}.unfinished"
     try:
-        save_file({**tensors, **arrays}, unfinished)
+        # Written by Python, since save_file leaves a file that only its owner may read.
+        unfinished.write_bytes(save({**tensors, **arrays}))
         os.replace(unfinished, folder / weights)
         unfinished.write_text(json.dumps(entries, ensure_ascii=False, indent=1), encoding="utf-8")
         os.replace(unfinished, folder / CONFIG)
@@ -73,6 +78,9 @@ def write_folder(folder: str | Path, saved: SavedModel) -> None:
 
 def read_folder(folder: str | Path) -> SavedModel:
     """Read a model folder.
+
+    Args:
+        folder: where `write_folder` wrote it.
 
     Raises:
         SavedModelError: no model there, a file missing or cut short, or a format of another version.

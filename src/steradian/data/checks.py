@@ -29,15 +29,17 @@ def table_length(columns: Mapping[str, np.ndarray]) -> int:
         >>> table_length({"title": np.zeros(3), "price": np.zeros(3)})
         3
     """
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
+    names_by_length: dict[int, list[str]] = {}
+    for name, column in columns.items():
+        names_by_length.setdefault(len(column), []).append(repr(name))
+    if len(names_by_length) > 1:
         raise InputError(
             want="columns of one length",
-            got=_listed(f"{name!r} of {length}" for name, length in lengths.items()),
+            got=_listed(f"{length} rows in {_listed(names)}" for length, names in names_by_length.items()),
             where="the table",
             fix="Give each column an entry for every row, None where there is no value.",
         )
-    rows = next(iter(lengths.values()), 0)
+    rows = next(iter(names_by_length), 0)
     if not rows:
         raise InputError(
             want="at least one row", got="an empty table", where="the table", fix="Check where the table comes from."
@@ -144,11 +146,11 @@ def refuse_bare_objects(present: np.ndarray, schema: Schema, *, rows: np.ndarray
     """
     bare = np.flatnonzero(~present.any(axis=1))
     if bare.size:
-        names = [f"{rows[i]}" + (f" (id {ids[i].item()!r})" if schema.id is not None else "") for i in bare]
+        named = f", id {_listed(map(repr, ids[bare].tolist()))}" if schema.id is not None else ""
         raise InputError(
             want=f"at least one modality of {', '.join(schema.modalities)}",
             got=f"none in {bare.size} of {len(present)} rows",
-            where=f"row{'s' if bare.size > 1 else ''} {_listed(names)} (counted from 0)",
+            where=f"row {_listed(map(str, rows[bare]))} (counted from 0){named}",
             fix=f"Drop these rows, or fill in one of their columns {', '.join(schema.columns)}.",
         )
 

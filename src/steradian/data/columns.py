@@ -36,7 +36,7 @@ def to_column(values: Any, name: str) -> np.ndarray:
     if isinstance(values, pa.ChunkedArray):
         return from_arrow(values)
     if not isinstance(values, (list, tuple, np.ndarray)) and hasattr(values, "__array__"):
-        values = np.array(values)
+        values = np.array(values.__array__())
     if not isinstance(values, (list, tuple, np.ndarray)) or (isinstance(values, np.ndarray) and not values.ndim):
         raise InputError(
             want="a list or an array with one entry a row",
@@ -93,8 +93,8 @@ def from_arrow(column: pa.ChunkedArray) -> np.ndarray:
     if isinstance(kind, pa.BaseExtensionType):
         stored = from_arrow(pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type))
         return stored.reshape(len(stored), *kind.shape) if isinstance(kind, pa.FixedShapeTensorType) else stored
-    if not len(column):
-        return np.empty(0, dtype=object)
+    if not column.num_chunks:
+        column = pa.chunked_array([pa.array([], kind)])
     if pa.types.is_dictionary(kind):
         return from_arrow(pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks]))
     if pa.types.is_decimal(kind):

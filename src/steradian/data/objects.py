@@ -84,8 +84,8 @@ class ObjectTable:
         Raises:
             InputError: a table, row or cell that cannot be used.
         """
-        refuse_absent_columns(columns, schema, labelled=labelled)
         length = table_length(columns)
+        refuse_absent_columns(columns, schema, labelled=labelled)
         rows = np.arange(length) if rows is None else rows
         ids = rows if schema.id is None else to_names(columns[schema.id], rows, name=schema.id)
         if schema.id is not None:
@@ -260,8 +260,8 @@ class ObjectTable:
         shares = self.present.mean(axis=0) if len(self) else np.zeros(self.present.shape[1])
         names = max(map(len, self.schema.modalities))
         for (name, modality), share in zip(self.schema.modalities.items(), shares, strict=True):
-            # Rounded down, so that 100% means all.
-            percent = np.floor(share * 1000) / 10
+            # 100% means all, so that one missing value shows.
+            percent = 100.0 if share == 1 else min(100 * share, 99.9)
             kind, columns = type(modality).__name__, ", ".join(modality.columns)
             lines.append(f"  {name:{names}}  {kind:8} {percent:5.1f}% present  {columns}")
         return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
@@ -270,10 +270,13 @@ class ObjectTable:
         if not len(self) or self.labels_or_none is None:
             return "none"
         classes, sizes = np.unique(self.labels_or_none, return_counts=True)
+        number = _count(len(classes), "class", "classes")
+        if sizes.min() == sizes.max():
+            return f"{number} of {_count(sizes[0], 'object')}" + (" each" if len(classes) > 1 else "")
         least, most = (
             f"{_count(sizes[i], 'object')} ({classes[i].item()!r:.20})" for i in (sizes.argmin(), sizes.argmax())
         )
-        return f"{_count(len(classes), 'class', 'classes')}, from {least} to {most}"
+        return f"{number}, from {least} to {most}"
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,11 @@ def _columns(source: Any, schema: Schema) -> dict[str, np.ndarray]:
         _refuse_repeated_names([str(name) for name in source.columns])
         return {str(name): to_column(source[name], str(name)) for name in source.columns}
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return _from_table(pa.table(source))
+        # A single column speaks Arrow too, but is no table.
+        with suppress(pa.ArrowException):
+            source = pa.table(source)
+    if isinstance(source, pa.Table):
+        return _from_table(source)
     raise InputError(
         want="a path, a dict of columns, or a pyarrow, pandas or polars table",
         got=f"{type(source).__name__} {source!r}"[:80],
@@ -189,9 +194,7 @@ def _with_absolute_paths(columns: dict[str, np.ndarray], schema: Schema, *, fold
 
 
 def _absolute(cell: Any, folder: Path) -> Any:
-    """Paths joined to the folder, also within a list; absolute ones, addresses and everything else as they are."""
-    if isinstance(cell, list):
-        return [_absolute(entry, folder) for entry in cell]
+    """A path joined to the folder; absolute ones, addresses and everything else as they are."""
     if isinstance(cell, str) and cell and "://" not in cell and not cell.startswith("data:"):
         return str(folder / cell)
     return cell

@@ -50,6 +50,10 @@ def balanced_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
 def batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
     """Cut an order into batches of nearly equal size, none above `batch_size`.
 
+    Args:
+        order: int64 [objects].
+        batch_size: rows of a batch at most.
+
     Example:
         >>> [len(rows) for rows in batches(np.arange(10), 4)]
         [4, 3, 3]

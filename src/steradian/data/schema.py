@@ -1,10 +1,12 @@
 """The schema: which columns form which modality, and which column is the label."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from steradian.data.modality import Modality
 from steradian.errors import ConfigError, InputError
@@ -58,6 +60,23 @@ class Schema:
     def columns(self) -> tuple[str, ...]:
         """The columns that the modalities read, each once."""
         return tuple(dict.fromkeys(column for m in self.modalities.values() for column in m.columns))
+
+    def mask(self, subset: Iterable[str]) -> np.ndarray:
+        """Which modalities a subset names: bool [modalities].
+
+        Raises:
+            InputError: no name, or one that is no modality.
+        """
+        names, chosen = list(self.modalities), list(subset)
+        unknown = [name for name in chosen if name not in names]
+        if unknown or not chosen:
+            raise InputError(
+                want=f"modalities of {', '.join(names)}",
+                got=", ".join(map(repr, unknown)) or "none",
+                where="a choice of modalities",
+                fix="Use the names of the schema that the model was fitted with (model.schema_).",
+            )
+        return np.array([name in chosen for name in names])
 
     def to_dict(self) -> dict[str, Any]:
         """The schema as plain JSON values; `Schema.from_dict` is its inverse."""

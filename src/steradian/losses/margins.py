@@ -10,8 +10,8 @@ from steradian.errors import ConfigError
 
 __all__ = ["arcface", "center_spacing", "default_margin", "default_scale"]
 
-MIN_SIN_SQUARED = 1e-6
-"""sin^2 is kept above this (an angle of 0.06 degrees), so that d cos(angle + margin) / d cos stays finite."""
+STEEP = 1e-6
+"""Below this sin^2 (an angle of 0.06 degrees) the sine goes on as its tangent: its slope stays finite and its sign."""
 
 PREFERRED_MARGIN = 0.2
 TARGET_PROBABILITY = 0.99
@@ -39,7 +39,7 @@ def arcface(cosines: Tensor, margin: float) -> Tensor:
 
     Example:
         >>> arcface(torch.tensor([1.0, 0.0]), 0.5)
-        tensor([ 0.8771, -0.4794])
+        tensor([ 0.8773, -0.4794])
     """
     if not 0.0 <= margin < math.pi:
         raise ConfigError(
@@ -51,7 +51,9 @@ def arcface(cosines: Tensor, margin: float) -> Tensor:
     cosines = cosines if cosines.dtype == torch.float64 else cosines.float()
     if margin == 0.0:
         return cosines
-    sines = (1.0 - cosines.square()).clamp(min=MIN_SIN_SQUARED).sqrt()
+    sines_squared = (1.0 - cosines.square()).clamp(min=-STEEP)
+    tangent = (sines_squared + STEEP) / (2.0 * math.sqrt(STEEP))
+    sines = torch.where(sines_squared < STEEP, tangent, sines_squared.clamp(min=STEEP).sqrt())
     shifted = cosines * math.cos(margin) - sines * math.sin(margin)
     return torch.where(cosines >= -math.cos(margin), shifted, -2.0 - shifted)
 

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ class ImageTokenizer(nn.Module):
         super().__init__()
         channels = [3, max(width // 4, 8), max(width // 2, 8), width]
         layers: list[nn.Module] = []
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GroupNorm(1, after), nn.GELU()]
         self.stem = nn.Sequential(*layers)
         self.place = nn.Parameter(torch.randn((size // STRIDE) ** 2, width) * 0.02)

@@ -180,7 +180,7 @@ class SeriesTokenizer(nn.Module):
         values = nn.functional.pad(values, (0, 0, 0, patches * self.patch - steps))
         known = real[..., None] & ~values.isnan()
         both = torch.cat([self.dropout(values.where(known, values.new_zeros(()))), known.to(values.dtype)], dim=-1)
-        tokens = self.project(both.reshape(items, patches, -1))
+        tokens = self.project(both.unflatten(1, (patches, self.patch)).flatten(2))
         angles = torch.arange(patches, device=values.device)[:, None] * self.frequencies
         place = torch.cat([angles.sin(), angles.cos()], dim=-1)[:, : tokens.shape[-1]]
         return Tokens(tokens + place, real.view(items, patches, self.patch).any(dim=-1))

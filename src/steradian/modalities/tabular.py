@@ -216,5 +216,5 @@ def _position(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
     position = np.interp(numbers, edges, np.arange(len(edges), dtype=np.float64))
     below = np.clip((numbers - edges[0]) / (edges[1] - edges[0]), -3, 0)
     above = np.clip((numbers - edges[-1]) / (edges[-1] - edges[-2]), 0, 3)
-    position += below + above
-    return position
+    placed: np.ndarray = position + below + above
+    return placed

@@ -84,15 +84,14 @@ class Text(Modality):
     def fit(self, values: Values) -> "FittedText":
         """Keep the n-grams that at least two training rows hold, the most frequent first if they are too many."""
         words, texts = _words(values["text"])
-        ngrams = _ngrams(words)
-        text_of_word = np.repeat(np.arange(len(texts)), texts.lengths)
-        text_of_ngram = np.repeat(text_of_word, ngrams.lengths)
+        ngrams = _ngrams(words).take(texts.flat)
+        text_of_ngram = np.repeat(_owners(texts), ngrams.lengths)
         pairs = np.unique(np.stack([ngrams.flat, text_of_ngram]), axis=1)
         buckets, frequency = np.unique(pairs[0], return_counts=True)
         # Rows are counted, not distinct texts: a column of five brand names shares no n-gram between them.
-        shared = frequency >= 2
-        if shared.sum() > MAX_NGRAMS:
-            shared &= frequency > np.sort(frequency)[-MAX_NGRAMS - 1]
+        shared = np.flatnonzero(frequency >= 2)
+        # A stable sort keeps the lower buckets of equally frequent ones.
+        shared = np.sort(shared[np.argsort(-frequency[shared], kind="stable")[:MAX_NGRAMS]])
         buckets, frequency = buckets[shared], frequency[shared]
         rarity = np.log((1 + len(texts)) / (1 + frequency)) + 1
         return FittedText(buckets.astype(np.int64), rarity.astype(np.float32))
@@ -192,8 +191,8 @@ def _words(texts: np.ndarray) -> tuple[list[str], Ragged]:
     numbers: dict[str, int] = {}
     rows = []
     for text in texts:
-        # No word is longer than its limit, so this prefix holds all the words that are kept.
-        prefix = text[: MAX_WORDS * (MAX_WORD_LENGTH + 1)]
+        # What follows the limits is cut off first; up to four parts compose one character.
+        prefix = " ".join(text.split(maxsplit=MAX_WORDS)[:MAX_WORDS])[: 4 * MAX_WORDS * (MAX_WORD_LENGTH + 1)]
         pieces = [
             word[start : start + MAX_WORD_LENGTH]
             for word in unicodedata.normalize("NFKC", prefix).casefold().split()

@@ -59,9 +59,12 @@ class ModalityEncoder(nn.Module):
         summary = self.summary_token.to(values.dtype).expand(len(values), 1, -1)
         values = torch.cat([summary, values], dim=1)
         mask = None if mask is None else F.pad(mask, (1, 0), value=True)
-        for block in self.blocks:
+        *early, last = self.blocks
+        for block in early:
             values = block(values, mask)
-        summaries = self.norm(values[:, 0])
+        # Only the summary leaves the last block, so only its row is computed.
+        # float32, since autocast leaves each kind of modality another type.
+        summaries = self.norm(last(values, mask, outputs=1)[:, 0]).float()
         return F.normalize(self.vector(summaries).float(), dim=-1), summaries
 
 

@@ -74,7 +74,8 @@ class Fusion(nn.Module):
             return F.normalize(self.vector(self._transform(tokens, mask)[:, 0]).float(), dim=-1)
         tokens = self._transform(tokens, present)
         gates = self.gates(tokens).squeeze(-1).float().masked_fill(~present, float("-inf")).softmax(dim=1)
-        fused = torch.einsum("om,omd->od", gates, vectors)
+        # Written out, because under autocast a matrix product would round the sum of unit vectors to bfloat16.
+        fused = (gates[..., None] * vectors).sum(dim=1)
         if self.kind == "context":
             fused = fused + self._bounded_context(tokens, present, fused)
         return F.normalize(fused, dim=-1)
@@ -89,5 +90,5 @@ class Fusion(nn.Module):
         """A vector [objects, embedding_dim] shorter than context_limit times the fused one."""
         mean = (tokens * present[..., None]).sum(dim=1) / present.sum(dim=1, keepdim=True)
         context: Tensor = self.context(mean).float()
-        bounded = context / (1.0 + context.square().sum(dim=-1, keepdim=True)).sqrt()
-        return bounded * (self.context_limit * fused.norm(dim=-1, keepdim=True))
+        length: Tensor = self.context_limit * fused.norm(dim=-1, keepdim=True)
+        return length * context / (1.0 + context.square().sum(dim=-1, keepdim=True)).sqrt()

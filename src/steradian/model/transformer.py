@@ -15,6 +15,7 @@ class Block(nn.Module):
         dropout: after attention and feed-forward, in training.
 
     Example:
+        >>> import torch
         >>> Block(8, heads=2, dropout=0.0)(torch.zeros(1, 3, 8)).shape
         torch.Size([1, 3, 8])
     """
@@ -23,26 +24,29 @@ class Block(nn.Module):
         super().__init__()
         self.heads = heads
         self.attention_norm = nn.LayerNorm(width)
-        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.queries = nn.Linear(width, width)
+        self.keys_values = nn.Linear(width, 2 * width)
         self.attended = nn.Linear(width, width)
         self.feed_forward_norm = nn.LayerNorm(width)
         self.feed_forward = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Tokens [items, tokens, width] of the same.
+    def forward(self, tokens: Tensor, mask: Tensor | None = None, *, outputs: int | None = None) -> Tensor:
+        """Tokens [items, outputs, width] from tokens [items, tokens, width].
 
         Args:
             tokens: float [items, tokens, width].
             mask: bool [items, tokens], True where a token may be attended to; None when all may.
+            outputs: how many of the first tokens are wanted; None for all. What is not wanted is not computed.
         """
-        tokens = tokens + self.dropout(self._attend(self.attention_norm(tokens), mask))
+        normed = self.attention_norm(tokens)
+        tokens = tokens[:, :outputs] + self.dropout(self._attend(normed[:, :outputs], normed, mask))
         forwarded: Tensor = self.dropout(self.feed_forward(self.feed_forward_norm(tokens)))
         return tokens + forwarded
 
-    def _attend(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
-        split = self.queries_keys_values(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        queries, keys, values = split.unbind(0)
+    def _attend(self, queries: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        queries = self.queries(queries).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        keys, values = self.keys_values(tokens).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
         allowed = None if mask is None else mask[:, None, None, :]
         attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed)
         joined: Tensor = self.attended(attended.transpose(1, 2).flatten(2))

@@ -1,6 +1,6 @@
 """One readable training function and what it is made of."""
 
-from steradian.training.derived import Derived, default_validation_share, derive
+from steradian.training.derived import Derived, derive
 from steradian.training.objective import Objective, random_subsets
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
@@ -10,7 +10,6 @@ __all__ = [
     "Objective",
     "Progress",
     "TrainingResult",
-    "default_validation_share",
     "derive",
     "random_subsets",
     "train",

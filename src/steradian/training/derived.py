@@ -9,9 +9,7 @@ from steradian.config import TrainingConfig
 from steradian.losses import center_spacing, default_margin, default_scale
 from steradian.training.schedule import RAMP, default_epochs
 
-__all__ = ["Derived", "default_validation_share", "derive"]
-
-USUAL_SHARE, LARGE_ENOUGH = 0.1, 20
+__all__ = ["Derived", "derive"]
 
 
 @dataclass(frozen=True)
@@ -57,14 +55,3 @@ def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, embe
         f"loss of an untrained model: about {math.log(num_classes):.1f} a term, ln({num_classes})",
     )
     return Derived(scale, margin, epochs, reasons)
-
-
-def default_validation_share(labels: np.ndarray) -> float:
-    """0.1 where the median class has 20 objects or more; else 0, since small classes need every object.
-
-    Example:
-        >>> default_validation_share(np.repeat([0, 1], 30)), default_validation_share(np.repeat([0, 1], 8))
-        (0.1, 0.0)
-    """
-    _, sizes = np.unique(labels, return_counts=True)
-    return USUAL_SHARE if np.median(sizes) >= LARGE_ENOUGH else 0.0

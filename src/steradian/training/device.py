@@ -10,6 +10,9 @@ __all__ = ["choose_device", "choose_precision"]
 def choose_device(name: str) -> torch.device:
     """The device of a name; "auto" is CUDA, else MPS, else CPU.
 
+    Args:
+        name: "auto", or a device as torch names it.
+
     Raises:
         ConfigError: a device that torch does not know or this machine does not have.
 
@@ -37,6 +40,10 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """The encoders' float type; "auto" is bfloat16 on CUDA devices that have it, else float32.
 
     On CPU bfloat16 is slower at this size of model: the casts cost more than the products save (docs/lab-log.md).
+
+    Args:
+        name: "auto", "float32" or "bfloat16".
+        device: where the encoders are.
 
     Example:
         >>> choose_precision("auto", torch.device("cpu"))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from steradian.data.batch import Batch
 from steradian.losses import angular_softmax_loss
-from steradian.model import ModalityVectors, SphereEncoder, SphericalClassifier
+from steradian.model import SphereEncoder, SphericalClassifier
 
 __all__ = ["Objective", "random_subsets"]
 
@@ -28,21 +29,14 @@ class Objective:
     scale: float
 
     def __call__(
-        self,
-        encoder: SphereEncoder,
-        encoded: ModalityVectors,
-        labels: Tensor,
-        *,
-        classifier: SphericalClassifier,
-        margin: float,
+        self, encoder: SphereEncoder, batch: Batch, *, classifier: SphericalClassifier, margin: float
     ) -> Tensor:
-        """The loss of a batch, a scalar; labels int64 [objects], margin in radians."""
-        present = encoded.present
-        rows, owners, weights = (
-            [encoder.fuse(encoded)],
-            [labels],
-            [torch.ones_like(labels, dtype=torch.float32)],
-        )
+        """The loss of a batch with labels, a scalar; margin in radians."""
+        labels, present = batch.labels, batch.present
+        if labels is None:
+            raise ValueError("training needs class numbers")
+        encoded = encoder.encode(batch)
+        rows, owners, weights = [encoder.fuse(encoded)], [labels], [torch.ones_like(labels, dtype=torch.float32)]
         if present.shape[1] > 1 and self.modality_weight > 0:
             rows.append(encoded.vectors[present])
             owners.append(labels[:, None].expand_as(present)[present])

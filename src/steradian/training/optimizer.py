@@ -14,6 +14,11 @@ def make_optimizer(encoder: SphereEncoder, classifier: SphericalClassifier, conf
 
     Only the weights of linear and convolutional layers decay. A center is a direction, whose length decay would only
     change its step size; the gates start at zero and belong there unless the data says otherwise.
+
+    Args:
+        encoder: both levels.
+        classifier: the class centers.
+        config: learning rates and decay.
     """
     decayed: list[nn.Parameter] = []
     undecayed: list[nn.Parameter] = []

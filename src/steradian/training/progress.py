@@ -70,8 +70,8 @@ class Progress:
             left = (self._shown - self._begun) / step * (self._steps - step)
             self.say(f"step {step}/{self._steps}  {self._state(loss)}  {left:.0f} s left")
 
-    def validated(self, score: float) -> None:
-        """Show a new validation score from now on."""
+    def validated(self, score: float | None) -> None:
+        """Show a new validation score from now on; None where there is none."""
         self._score = score
 
     def _state(self, loss: float) -> str:

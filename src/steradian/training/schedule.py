@@ -16,6 +16,10 @@ MIN_STEPS, MAX_STEPS, USUAL_EPOCHS = 600, 6000, 60
 def learning_rate_factor(step: int, steps: int) -> float:
     """The share of the top learning rate at a step: a linear rise, then half a cosine down to 0.
 
+    Args:
+        step: counted from 0.
+        steps: of the whole training.
+
     Example:
         >>> [round(learning_rate_factor(step, 100), 2) for step in (0, 4, 52, 99)]
         [0.2, 1.0, 0.51, 0.0]
@@ -29,6 +33,10 @@ def learning_rate_factor(step: int, steps: int) -> float:
 def margin_factor(step: int, steps: int) -> float:
     """The share of the full margin at a step: 0, then a linear rise, then 1.
 
+    Args:
+        step: counted from 0.
+        steps: of the whole training.
+
     Example:
         >>> [round(margin_factor(step, 100), 2) for step in (0, 20, 30, 40, 99)]
         [0.0, 0.0, 0.5, 1.0, 1.0]
@@ -39,6 +47,10 @@ def margin_factor(step: int, steps: int) -> float:
 
 def default_epochs(objects: int, batch_size: int) -> int:
     """60 passes, but between 600 and 6000 steps in all.
+
+    Args:
+        objects: how many to train on.
+        batch_size: objects a step.
 
     Example:
         >>> default_epochs(500, 64), default_epochs(5000, 64), default_epochs(100_000, 64)

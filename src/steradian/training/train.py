@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from steradian.config import TrainingConfig
-from steradian.data.batch import PreparedObjects
+from steradian.data.batch import Batch, PreparedObjects
 from steradian.data.samplers import balanced_order, batches, plain_order
 from steradian.errors import TrainingError
 from steradian.model import SphereEncoder, SphericalClassifier
@@ -76,61 +76,39 @@ def train(
         validation: gives the score for early stopping; None: train to the end and keep the last weights.
         progress: shows it.
         log_file: one JSON object a line, a line for each record of the history.
-        on_improvement: called when the weights in place are the best so far.
+        on_improvement: called when the weights in place are the best so far; without validation the latest are.
 
     Raises:
         TrainingError: the loss is not finite.
     """
-    # -- What does not change from step to step ----------------------------------------------------------------------
-    labels = objects.labels
-    if labels is None:
+    # -- What does not change from step to step
+    if objects.labels is None:
         raise ValueError("training needs class numbers")
-    device = next(encoder.parameters()).device
-    half = choose_precision(config.precision, device) == torch.bfloat16
     progress = progress or Progress(None)
-    objective = Objective(config.modality_weight, config.subset_weight, derived.scale)
-    optimizer = make_optimizer(encoder, classifier, config)
-    top_rates = [group["lr"] for group in optimizer.param_groups]
-    encoder_parameters = list(encoder.parameters())
     order = balanced_order if config.balanced else plain_order
-    steps = derived.epochs * -(-len(objects) // config.batch_size)
-    interval = max(-(-len(objects) // config.batch_size), -(-steps // VALIDATIONS))
-    keeper = _Keeper(nn.ModuleList([encoder, classifier]), config.patience, on_improvement)
+    steps_an_epoch = -(-len(objects) // config.batch_size)
+    steps = derived.epochs * steps_an_epoch
+    interval = max(steps_an_epoch, -(-steps // VALIDATIONS))
+    learner = _Learner(encoder, classifier, config=config, derived=derived, steps=steps)
+    keeper = _Keeper(learner.weights, config.patience, on_improvement)
     recorder = _Recorder(log_file)
+    _introduce(progress, objects, learner.weights, derived, validation)
 
-    _introduce(progress, objects, keeper.weights, derived, validation)
-
-    # -- The steps ---------------------------------------------------------------------------------------------------
-    encoder.train()
-    step, interrupted, loss_sum, loss_count = 0, False, 0.0, 0
+    # -- The steps
+    step, losses, interrupted = 0, 0.0, False
     progress.begin(steps)
     try:
         for epoch in range(derived.epochs):
-            for rows in batches(order(labels, seed=config.seed, epoch=epoch), config.batch_size):
-                factor = learning_rate_factor(step, steps)
-                for group, rate in zip(optimizer.param_groups, top_rates, strict=True):
-                    group["lr"] = rate * factor
-                margin = derived.margin * margin_factor(step, steps)
-
-                batch = objects.batch(rows).to(device)
-                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-                    encoded = encoder.encode(batch)
-                    loss = objective(encoder, encoded, _known(batch.labels), classifier=classifier, margin=margin)
-                value = _finite(loss, step, config)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                clip_grad_norm_(encoder_parameters, config.clip)
-                optimizer.step()
-
-                step, loss_sum, loss_count = step + 1, loss_sum + value, loss_count + 1
-                progress.advance(step, loss=value)
+            for rows in batches(order(objects.labels, seed=config.seed, epoch=epoch), config.batch_size):
+                loss = learner.learn(objects.batch(rows), step)
+                step, losses = step + 1, losses + loss
+                progress.advance(step, loss=loss)
                 if step % interval == 0 or step == steps:
                     score = None if validation is None else validation.score(encoder)
-                    recorder.write(step, epoch, loss=loss_sum / loss_count, margin=margin, score=score)
-                    loss_sum, loss_count = 0.0, 0
-                    if score is not None:
-                        progress.validated(score)
-                        keeper.see(score, step)
+                    recorder.write(step, epoch, loss=losses / ((step - 1) % interval + 1), score=score)
+                    losses = 0.0
+                    progress.validated(score)
+                    keeper.see(score, step)
             if keeper.patience_lost and step < steps:
                 progress.say(f"stopped early: no better validation score since step {keeper.best_step}")
                 break
@@ -138,12 +116,47 @@ def train(
         interrupted = True
         progress.say(f"stopped by Ctrl-C at step {step} of {steps}; the best weights so far are kept")
 
-    # -- The best weights --------------------------------------------------------------------------------------------
+    # -- The best weights
     encoder.eval()
-    best_step = keeper.restore() if keeper.best_score is not None else step
-    if keeper.best_score is None and on_improvement is not None:
-        on_improvement()
+    best_step = step if keeper.best_score is None else keeper.restore()
     return TrainingResult(step, best_step, keeper.best_score, interrupted, recorder.history)
+
+
+class _Learner:
+    """Everything a step changes: weights, moments, learning rates."""
+
+    def __init__(
+        self,
+        encoder: SphereEncoder,
+        classifier: SphericalClassifier,
+        *,
+        config: TrainingConfig,
+        derived: Derived,
+        steps: int,
+    ) -> None:
+        self.weights = nn.ModuleList([encoder.train(), classifier])
+        self._encoder, self._classifier = encoder, classifier
+        self._config, self._derived, self._steps = config, derived, steps
+        self._objective = Objective(config.modality_weight, config.subset_weight, derived.scale)
+        self._optimizer = make_optimizer(encoder, classifier, config)
+        self._top_rates = [group["lr"] for group in self._optimizer.param_groups]
+        self._device = classifier.directions.device
+        self._half = choose_precision(config.precision, self._device) == torch.bfloat16
+
+    def learn(self, batch: Batch, step: int) -> float:
+        """Take one step; the batch's loss before it."""
+        for group, rate in zip(self._optimizer.param_groups, self._top_rates, strict=True):
+            group["lr"] = rate * learning_rate_factor(step, self._steps)
+        margin = self._derived.margin * margin_factor(step, self._steps)
+        batch = batch.to(self._device)
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._half):
+            loss = self._objective(self._encoder, batch, classifier=self._classifier, margin=margin)
+        value = _finite(loss, step, self._config)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        clip_grad_norm_(self._encoder.parameters(), self._config.clip)
+        self._optimizer.step()
+        return value
 
 
 def _introduce(
@@ -177,7 +190,11 @@ class _Keeper:
     def patience_lost(self) -> bool:
         return self._unimproved >= self._patience
 
-    def see(self, score: float, step: int) -> None:
+    def see(self, score: float | None, step: int) -> None:
+        if score is None:
+            if self._on_improvement is not None:
+                self._on_improvement()
+            return
         # Of equal scores the later one is kept: it has been trained with more of the margin.
         if self.best_score is not None and score < self.best_score:
             self._unimproved += 1
@@ -203,14 +220,13 @@ class _Recorder:
         if log_file is not None:
             log_file.write_text("", encoding="utf-8")
 
-    def write(self, step: int, epoch: int, *, loss: float, margin: float, score: float | None) -> None:
+    def write(self, step: int, epoch: int, *, loss: float, score: float | None) -> None:
         seconds = round(time.monotonic() - self._begun, 3)
         record = {
             "step": step,
             "epoch": epoch,
             "seconds": seconds,
             "loss": loss,
-            "margin": margin,
             "score": score,
         }
         self.history.append(record)
@@ -229,9 +245,3 @@ def _finite(loss: Tensor, step: int, config: TrainingConfig) -> float:
             fix=f"Try learning_rate={config.learning_rate / 10:g}, or look for extreme values in the data.",
         )
     return value
-
-
-def _known(labels: Tensor | None) -> Tensor:
-    if labels is None:
-        raise ValueError("training needs class numbers")
-    return labels

@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects
 from steradian.metrics import retrieval_scores
 from steradian.model import SphereEncoder, embed
 
-__all__ = ["RetrievalValidation", "class_numbers"]
+__all__ = ["RetrievalValidation", "class_numbers", "hold_out"]
 
 MAX_QUERIES, MAX_GALLERY, BATCH = 2000, 4000, 512
+USUAL_SHARE, LARGE_ENOUGH = 0.1, 20
 
 
 class RetrievalValidation:
@@ -47,6 +49,21 @@ class RetrievalValidation:
             np.concatenate(self._labels),
             exclude=np.arange(len(queries)),
         ).map_at_r
+
+
+def hold_out(objects: ObjectTable, share: float | None, *, seed: int) -> tuple[ObjectTable, ObjectTable | None]:
+    """Training objects and validation objects, None when nothing is held out.
+
+    Args:
+        objects: all objects with labels.
+        share: of the objects; None: 0.1 where the median class has 20 objects or more, else 0, since small classes
+            need every object.
+        seed: of the draw.
+    """
+    if share is None:
+        _, sizes = np.unique(objects.labels, return_counts=True)
+        share = USUAL_SHARE if np.median(sizes) >= LARGE_ENOUGH else 0.0
+    return objects.split(test=share, seed=seed) if share > 0 else (objects, None)
 
 
 def class_numbers(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -1,0 +1,130 @@
+"""`steradian demo`: train on emoji, measure on emoji never seen, and write what can be looked at and searched."""
+
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as Pillow
+
+from steradian import Image, Index, ObjectTable, Schema, SphereEmbedder, Text, read_objects
+from steradian.data.demo import (
+    ARTISTS,
+    CREDITS,
+    LANGUAGES,
+    Emoji,
+    EmojiObject,
+    emoji_columns,
+    load_emoji,
+    query_and_gallery,
+    split_emoji,
+    training_objects,
+)
+from steradian.demo.baseline import PlainBaseline
+from steradian.demo.comparison import comparison_table, score_questions
+from steradian.demo.showcase import showcase_page
+
+__all__ = ["run_demo"]
+
+SCHEMA = Schema({"picture": Image("picture"), "name": Text("name")}, label="emoji")
+
+
+def run_demo(
+    out: Path,
+    *,
+    seed: int = 0,
+    rows_per_emoji: int = 14,
+    emoji: Sequence[Emoji] | None = None,
+    say: Callable[[str], None] = print,
+    **options: Any,
+) -> dict[str, Any]:
+    """Train on 63% of the emoji, stop early by another 7%, measure on 30% never seen, and write the results.
+
+    Args:
+        out: the folder to write: `model/` with its `index/`, `metrics.json`, `neighbors.html`, `training.jsonl` and
+            `query.png`, a picture to search for.
+        seed: of the split, the objects and the training.
+        rows_per_emoji: training objects an emoji, 1 to 14.
+        emoji: what to learn; None loads the emoji of the extra [demo].
+        say: is given each line to print.
+        options: further arguments of `SphereEmbedder`.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        MissingExtraError: the extra [demo] is not installed.
+    """
+    begun = time.monotonic()
+    emoji = load_emoji() if emoji is None else emoji
+    say(f"{len(emoji):,} emoji, each drawn by {' and '.join(ARTISTS)} and named in {len(LANGUAGES)} languages.")
+    split = split_emoji(emoji, seed=seed)
+    train = _table(training_objects(split.train, rows_per_emoji=rows_per_emoji, seed=seed))
+    say(f"Training on {len(split.train):,} of them, {len(train):,} objects: a drawing and a name, or one of the two.")
+    say(f"Early stopping by {len(split.valid):,} others; the test is {len(split.test):,} emoji never seen in training.")
+    queries, gallery = query_and_gallery(split.test, seed=seed)
+    valid = _table([row for side in query_and_gallery(split.valid, seed=seed) for row in side])
+
+    out.mkdir(parents=True, exist_ok=True)
+    model = SphereEmbedder(seed=seed, **options)
+    model.fit(train, validation=valid, log_file=out / "training.jsonl")
+    trained = time.monotonic()
+    baseline = PlainBaseline().fit(train.columns)
+
+    say("Each test emoji is looked for by Twemoji's drawing and a name in one language, among OpenMoji's")
+    say("drawings and names in other languages; R@1: how often the nearest is right; MRR: mean of 1/rank.")
+    answers = [cache(partial(_vectors, model, _table(side))) for side in (queries, gallery)]
+    plain = [cache(partial(baseline.transform, emoji_columns(side))) for side in (queries, gallery)]
+    results = {"plain baseline": score_questions(*plain), "steradian": score_questions(*answers)}
+    say(comparison_table(results))
+
+    model.save(out / "model")
+    everything = _table([EmojiObject(one, "OpenMoji", "en") for one in emoji])
+    Index.build(model, everything).save(out / "model" / "index")
+    page = showcase_page(queries, gallery, query_vectors=answers[0], gallery_vectors=answers[1], seed=seed)
+    _write(out / "neighbors.html", page.encode())
+    _write(out / "query.png", _png(queries[0]))
+    metrics = {
+        "seed": seed,
+        "emoji": {part: len(emoji) for part, emoji in split._asdict().items()},
+        "training_objects": len(train),
+        "training_seconds": round(trained - begun, 1),
+        "results": results,
+    }
+    _write(out / "metrics.json", json.dumps(metrics, indent=1).encode())
+    _say_what_next(out, queries[0].emoji, say)
+    return metrics
+
+
+def _table(objects: Iterable[EmojiObject]) -> ObjectTable:
+    return read_objects(emoji_columns(objects), SCHEMA)
+
+
+def _vectors(model: SphereEmbedder, objects: ObjectTable, modalities: tuple[str, ...]) -> Any:
+    return model.transform(objects, modalities=modalities)
+
+
+def _png(shown: EmojiObject) -> bytes:
+    encoded = io.BytesIO()
+    Pillow.fromarray(shown.emoji.drawings[shown.artist or ARTISTS[0]]).save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """The whole file or none: it is renamed when it is complete."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_bytes(content)
+    os.replace(unfinished, path)
+
+
+def _say_what_next(out: Path, queried: Emoji, say: Callable[[str], None]) -> None:
+    say(f"Wrote {out / 'metrics.json'}, {out / 'neighbors.html'} to look at, and {out / 'model'} to search:")
+    say(f"  steradian search {out / 'model'} --text octopus")
+    say(f"  steradian search {out / 'model'} --image {out / 'query.png'}    ({queried.names['en']})")
+    say("Credits")
+    for line in CREDITS:
+        say(f"  {line}")

@@ -1,0 +1,187 @@
+"""The result of an evaluation: one row of scores a subset of modalities, printed as a table."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from steradian.errors import InputError
+from steradian.search.neighbors import fit_text
+
+__all__ = ["Evaluation", "SubsetScores"]
+
+_WIDTH = 80
+_SUBSET_WIDTH = 26
+
+
+@dataclass(frozen=True)
+class SubsetScores:
+    """The scores of the objects that have any of a subset of modalities, seen through this subset alone.
+
+    A score is None where no object could be scored. All scores are shares in [0, 1]; `ami` may be a little below 0.
+
+    Args:
+        subset: names of modalities.
+        objects: how many objects have any of them.
+        without_subset: how many objects have none of them and are left out.
+        without_relevant: queries without another object of their class in the gallery, left out of retrieval.
+        unknown_class: objects of a class the model was not trained on, left out of classification.
+        recall: by k, the share of queries with an object of their class among the k nearest.
+        map_at_r: mean average precision at R.
+        r_precision: the share of relevant objects among the R nearest.
+        accuracy: the share of right predictions.
+        balanced_accuracy: the same, averaged over classes.
+        macro_f1: F1 averaged over classes.
+        ami: adjusted mutual information of k-means clusters and classes.
+    """
+
+    subset: tuple[str, ...]
+    objects: int
+    without_subset: int
+    without_relevant: int = 0
+    unknown_class: int = 0
+    recall: dict[int, float] | None = None
+    map_at_r: float | None = None
+    r_precision: float | None = None
+    accuracy: float | None = None
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
+    ami: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The subset in words: its modalities joined by plus signs."""
+        return " + ".join(self.subset)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; each recall has its own key."""
+        entries = asdict(self) | {"subset": list(self.subset)}
+        recall = entries.pop("recall") or {}
+        return entries | {f"recall_at_{k}": value for k, value in recall.items()}
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """Scores of every subset of modalities, the whole object first; prints as a table.
+
+    `evaluation["photo"]`, `evaluation["photo", "title"]` and `evaluation["photo + title"]` are the scores of a subset.
+
+    Args:
+        scores: one entry a subset.
+        modalities: all modalities of the model, in the order of its schema.
+        gallery: how many objects were searched in; None where each object was searched among the others.
+        ami_sampled: whether clusters were formed of a sample of classes, because there are many.
+
+    Example:
+        >>> row = SubsetScores(("photo", "title"), 9, 0, recall={1: 0.75}, map_at_r=0.5, r_precision=0.6, ami=0.8)
+        >>> evaluation = Evaluation((row,), ("photo", "title"), gallery=50)
+        >>> evaluation
+        Evaluation: 9 objects, searched in a gallery of 50
+        subset                      objects    R@1   MAP@R  accuracy  macro-F1    AMI
+        whole object                      9  0.750   0.500         -         -  0.800
+        >>> evaluation["title", "photo"].map_at_r
+        0.5
+    """
+
+    scores: tuple[SubsetScores, ...]
+    modalities: tuple[str, ...]
+    gallery: int | None = None
+    ami_sampled: bool = False
+
+    @property
+    def whole(self) -> SubsetScores:
+        """The scores with all modalities that each object has."""
+        return self.scores[0]
+
+    def __getitem__(self, subset: str | Iterable[str]) -> SubsetScores:
+        wanted = {name: None for name in ([subset] if isinstance(subset, str) else subset)}
+        for row in self.scores:
+            if set(row.subset) == wanted.keys() or row.name == subset:
+                return row
+        raise InputError(
+            want="a subset that was evaluated: " + ", ".join(row.name for row in self.scores),
+            got=repr(subset),
+            where="evaluation[subset]",
+            fix="Pass it to evaluate(..., subsets=[...]).",
+        )
+
+    def __iter__(self) -> Iterator[SubsetScores]:
+        return iter(self.scores)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "modalities": list(self.modalities),
+            "objects": self.whole.objects,
+            "gallery": self.gallery,
+            "ami_sampled": self.ami_sampled,
+            "subsets": [row.to_dict() for row in self.scores],
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the scores as JSON; at every moment the file is whole.
+
+        Args:
+            path: a file; its folder is made if it does not exist.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+        try:
+            unfinished.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def __repr__(self) -> str:
+        searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
+        k = min(self.whole.recall or {1: None})
+        lines = [f"Evaluation: {self.whole.objects:,} objects, searched {searched}"]
+        lines.append(
+            f"{'subset':{_SUBSET_WIDTH}} {'objects':>8} {f'R@{k}':>6} {'MAP@R':>7}  accuracy  macro-F1 {'AMI':>6}"
+        )
+        for row in self.scores:
+            recall = _shown((row.recall or {}).get(k))
+            lines.append(
+                f"{self._shown_name(row.subset)} {row.objects:8,} {recall:>6} {_shown(row.map_at_r):>7} "
+                f"{_shown(row.accuracy):>9} {_shown(row.macro_f1):>9} {_shown(row.ami):>6}"
+            )
+        return "\n".join([*lines, *(line for note in self._notes() for line in wrap(note, _WIDTH))])
+
+    def _shown_name(self, subset: tuple[str, ...]) -> str:
+        """The subset on the width of its column; a long one by what it lacks, or by the beginnings of its names."""
+        if len(subset) == len(self.modalities):
+            return fit_text("whole object", _SUBSET_WIDTH)
+        name = " + ".join(subset)
+        if len(name) > _SUBSET_WIDTH:
+            name = "all but " + ", ".join(name for name in self.modalities if name not in subset)
+        if len(name) > _SUBSET_WIDTH:
+            width = max(1, (_SUBSET_WIDTH + 1) // len(subset) - 1)
+            name = "+".join(fit_text(name, width).rstrip() for name in subset)
+        return fit_text(name, _SUBSET_WIDTH)
+
+    def _notes(self) -> list[str]:
+        left_out = [
+            (_most(row.without_subset for row in self.scores), "without the subset"),
+            (_most(row.unknown_class for row in self.scores), "of unknown classes (accuracy, macro-F1)"),
+            (_most(row.without_relevant for row in self.scores), "without another of their class (R@k, MAP@R)"),
+        ]
+        parts = [f"{count} {what}" for count, what in left_out if count]
+        notes = [f"Objects left out: {'; '.join(parts)}."] if parts else []
+        return notes + (["AMI is of a random sample of whole classes."] if self.ami_sampled else [])
+
+
+def _most(counts: Iterable[int]) -> str:
+    """The one count of all subsets, "up to" the largest where they differ, nothing for zeros."""
+    different = sorted(set(counts))
+    return f"{'up to ' * (len(different) > 1)}{different[-1]:,}" if different[-1] else ""
+
+
+def _shown(score: float | None) -> str:
+    return "-" if score is None else f"{score:.3f}"

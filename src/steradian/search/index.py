@@ -1,0 +1,253 @@
+"""An exact index over unit vectors: build it, ask it, keep it on disk."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from steradian.data.checks import refuse_repeated_ids, to_names
+from steradian.data.columns import to_column
+from steradian.errors import InputError, SavedModelError
+from steradian.metrics import nearest, unit_vectors
+from steradian.search.neighbors import Neighbors
+
+__all__ = ["Embedder", "Index"]
+
+_KIND, _FORMAT = "steradian index", 1
+_VECTORS, _ENTRIES = "index.safetensors", "index.json"
+
+
+class Embedder(Protocol):
+    """What an index needs of a model."""
+
+    def transform(self, objects: Any, /, *, modalities: Sequence[str] | None = None) -> np.ndarray:
+        """Unit vectors [objects, dim] of a table, from all modalities or from some of them."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Index:
+    """Unit vectors to search in, exactly; a million rows need no more memory than their vectors.
+
+    Make one with `Index.build(model, objects)`, `Index.from_vectors(vectors)` or `Index.load(folder)`.
+
+    Args:
+        vectors: float32 [objects, dim], unit rows.
+        ids: [objects], names of the rows; the row numbers where none are given.
+        labels: [objects], their classes, or None.
+        model: embeds queries that are objects; None takes vectors only.
+
+    Example:
+        >>> import numpy as np
+        >>> index = Index.from_vectors(np.eye(3), labels=["cat", "dog", "owl"])
+        >>> index
+        Index: 3 vectors of width 3, 3 classes, no model
+        >>> index.search(np.array([[1.0, 0.0, 0.2]]), k=2).labels.tolist()
+        [['cat', 'owl']]
+    """
+
+    vectors: np.ndarray
+    ids: np.ndarray
+    labels: np.ndarray | None = None
+    model: Embedder | None = None
+
+    @classmethod
+    def build(cls, model: Embedder, objects: Any) -> "Index":
+        """Embed objects and keep the model for queries.
+
+        Args:
+            model: a fitted model.
+            objects: an `ObjectTable`, whose ids and labels (if any) are kept, or what else `model.transform` takes.
+
+        Raises:
+            InputError: objects that the model refuses.
+        """
+        labels = objects.labels if getattr(objects, "has_labels", False) else None
+        index = cls.from_vectors(model.transform(objects), labels=labels, ids=getattr(objects, "ids", None))
+        return cls(index.vectors, index.ids, index.labels, model)
+
+    @classmethod
+    def from_vectors(cls, vectors: np.ndarray, *, labels: Any = None, ids: Any = None) -> "Index":
+        """An index of any vectors.
+
+        Args:
+            vectors: [objects, dim], real numbers; rows are divided by their length where it is not 1.
+            labels: [objects]: text, whole numbers or truth values; None for none.
+            ids: [objects], likewise, each different; None takes the row numbers.
+
+        Raises:
+            InputError: an empty array, a row that is zero or not finite, too few or many labels or ids, or one that
+                is missing, or an id that stands twice.
+        """
+        unit = unit_vectors(vectors)
+        names = np.arange(len(unit)) if ids is None else _names(ids, len(unit), name="ids")
+        refuse_repeated_ids(names, np.arange(len(unit)), name="ids")
+        return cls(unit, names, None if labels is None else _names(labels, len(unit), name="labels"))
+
+    def search(self, queries: Any, k: int = 10, *, modalities: str | Sequence[str] | None = None) -> Neighbors:
+        """The k nearest objects of each query; equal cosines are ordered by row.
+
+        Args:
+            queries: a numeric array [queries, dim] of vectors, or objects as `model.transform` takes them.
+            k: neighbors a query; all, where the index has fewer.
+            modalities: the modalities of the query objects to use; None uses all that are present.
+
+        Raises:
+            InputError: vectors of another width, zero or not finite; objects without a model; `k` below 1.
+        """
+        if not isinstance(k, (int, np.integer)) or k < 1:
+            raise InputError(want="a whole number from 1", got=repr(k), where="k", fix="Write for example k=10.")
+        vectors = self._query_vectors(queries, modalities)
+        if vectors.ndim == 2 and vectors.shape[1] != self.vectors.shape[1]:
+            raise InputError(
+                want=f"queries of width {self.vectors.shape[1]}, as the index",
+                got=f"width {vectors.shape[1]}",
+                where="search(queries)",
+                fix="Embed the queries with the model of the index: model.transform(objects).",
+            )
+        rows, cosines = nearest(vectors, self.vectors, k=min(k, len(self)))
+        return Neighbors(rows, cosines, self.ids[rows], None if self.labels is None else self.labels[rows])
+
+    def save(self, folder: str | Path) -> None:
+        """Write vectors, labels and ids to a folder; the model is saved on its own.
+
+        Args:
+            folder: is made if it does not exist; an index already there is replaced only when the new one is whole.
+
+        Raises:
+            InputError: the folder holds other files.
+        """
+        folder = Path(folder).resolve()
+        foreign = folder.is_dir() and sorted({path.name for path in folder.iterdir()} - {_VECTORS, _ENTRIES})
+        if foreign or (folder.exists() and not folder.is_dir()):
+            raise InputError(
+                want="a new or empty folder, or one that holds an index",
+                got=f"one with {', '.join(foreign[:3])}" if foreign else "a file",
+                where=str(folder),
+                fix="Name another folder, for example one inside it.",
+            )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}")
+        try:
+            unfinished.mkdir()
+            (unfinished / _VECTORS).write_bytes(save({"vectors": np.ascontiguousarray(self.vectors)}))
+            (unfinished / _ENTRIES).write_text(json.dumps(self._entries(), ensure_ascii=False), encoding="utf-8")
+            _put_in_place(unfinished, folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, model: Embedder | None = None) -> "Index":
+        """A saved index. Nothing is unpickled.
+
+        Args:
+            folder: where `save` wrote it.
+            model: the model to embed queries with; None takes vectors only.
+
+        Raises:
+            SavedModelError: no index there, cut short, or of another version.
+        """
+        folder = Path(folder)
+        entries = _read_entries(folder / _ENTRIES)
+        vectors = _read_vectors(folder / _VECTORS, (entries["rows"], entries["dim"]))
+        try:
+            index = cls.from_vectors(vectors, labels=entries["labels"], ids=entries["ids"])
+        except InputError as error:
+            raise _broken(folder, "an index, whole", str(error)) from error
+        return cls(index.vectors, index.ids, index.labels, model)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __repr__(self) -> str:
+        classes = "no labels" if self.labels is None else f"{len(np.unique(self.labels)):,} classes"
+        model = "no model" if self.model is None else f"model {type(self.model).__name__}"
+        return f"Index: {len(self):,} vectors of width {self.vectors.shape[1]}, {classes}, {model}"
+
+    def _query_vectors(self, queries: Any, modalities: str | Sequence[str] | None) -> np.ndarray:
+        given_vectors = isinstance(queries, np.ndarray) and queries.dtype.kind in "fiu"
+        if given_vectors and modalities is None:
+            return np.asarray(queries)
+        if given_vectors or self.model is None:
+            raise InputError(
+                want="objects and an index with a model" if modalities else "a numeric array [queries, dim]",
+                got="vectors" if given_vectors else f"{type(queries).__name__}, and this index has no model",
+                where="search(queries)",
+                fix="Leave out modalities." if given_vectors else "Use Index.load(folder, model=model).",
+            )
+        names = [modalities] if isinstance(modalities, str) else modalities
+        return self.model.transform(queries, modalities=names)
+
+    def _entries(self) -> dict[str, Any]:
+        rows, dim = self.vectors.shape
+        labels = None if self.labels is None else self.labels.tolist()
+        return {
+            "kind": _KIND,
+            "format": _FORMAT,
+            "rows": rows,
+            "dim": dim,
+            "ids": self.ids.tolist(),
+            "labels": labels,
+        }
+
+
+def _names(values: Any, rows: int, *, name: str) -> np.ndarray:
+    column = to_column(values, name)
+    if len(column) != rows:
+        raise InputError(
+            want=f"{rows} {name}, one a vector", got=str(len(column)), where=name, fix="Give one a row, in order."
+        )
+    return to_names(column, np.arange(rows), name=name)
+
+
+def _put_in_place(new: Path, folder: Path) -> None:
+    """Rename a finished folder to where it belongs; the one it replaces goes only after that."""
+    replaced = new.with_name(f"{new.name}.replaced")
+    if folder.exists():
+        folder.rename(replaced)
+    new.rename(folder)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _read_entries(path: Path) -> dict[str, Any]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _broken(path, "the folder of an index", "no such file") from error
+    except (OSError, ValueError) as error:
+        raise _broken(path, "the entries of an index, whole", str(error)) from error
+    if not isinstance(entries, dict) or entries.get("kind") != _KIND:
+        raise _broken(path, "the entries of an index", "another file of that name")
+    if entries.get("format") != _FORMAT:
+        raise SavedModelError(
+            want=f"an index of format {_FORMAT}",
+            got=f"format {entries.get('format')!r}",
+            where=str(path),
+            fix="Load it with the version of steradian that saved it, or build and save it again.",
+        )
+    missing = [key for key in ("rows", "dim", "ids", "labels") if key not in entries]
+    if missing:
+        raise _broken(path, "the entries of an index, whole", f"no {', '.join(missing)}")
+    return entries
+
+
+def _read_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _broken(path, "the vectors of an index, whole", f"{type(error).__name__}: {error}") from error
+    found = {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()}
+    if found != {"vectors": ("float32", shape)}:
+        raise _broken(path, f"float32 vectors of shape {list(shape)}", f"{found}")
+    return tensors["vectors"]
+
+
+def _broken(path: Path, want: str, got: str) -> SavedModelError:
+    return SavedModelError(want, got, str(path), "Copy the whole folder again, or build and save the index again.")

@@ -1,0 +1,143 @@
+"""The checks of a user's table: what passes, and what each message names."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from steradian import Schema, Text, Vector
+from steradian.data.checks import (
+    refuse_absent_columns,
+    refuse_bare_objects,
+    refuse_repeated_ids,
+    table_length,
+    to_names,
+)
+from steradian.data.columns import from_cells
+from steradian.errors import InputError
+
+SCHEMA = Schema({"title": Text("title", "maker"), "motion": Vector("motion")}, label="kind", id="sku")
+
+
+def columns(*names: str) -> dict[str, np.ndarray]:
+    return {name: np.zeros(2) for name in names}
+
+
+def test_columns_of_different_lengths_are_named() -> None:
+    with pytest.raises(InputError) as error:
+        table_length({"title": np.zeros(3), "price": np.zeros((4, 2)), "omics": np.zeros(4)})
+    assert error.value.got == "3 rows in 'title', 4 rows in 'price', 'omics'"
+
+
+@pytest.mark.parametrize("empty", [{}, {"title": np.zeros(0)}])
+def test_an_empty_table_is_refused(empty: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError, match="want at least one row, got an empty table"):
+        table_length(empty)
+
+
+def test_a_table_with_every_column_passes() -> None:
+    refuse_absent_columns(columns("title", "maker", "motion", "kind", "sku"), SCHEMA, labelled=True)
+    refuse_absent_columns(columns("title", "maker", "motion", "sku"), SCHEMA, labelled=False)
+
+
+@pytest.mark.parametrize(
+    ("there", "want", "fix"),
+    [
+        (
+            columns("title", "motions", "zzz", "kind", "sku", "maker"),
+            "the column 'motion', of modality 'motion'",
+            "Did you mean 'motions'? Add the column, with None where the modality is missing.",
+        ),
+        (
+            columns("title", "motion", "kind", "sku"),
+            "the column 'maker', of modality 'title'",
+            "Add the column, with None where the modality is missing.",
+        ),
+        (
+            columns("title", "maker", "motion", "Kind", "sku"),
+            "the column 'kind', of the label",
+            "Did you mean 'Kind'? Name the column in the schema, or read with labelled=False.",
+        ),
+        (
+            columns("title", "maker", "motion", "kind"),
+            "the column 'sku', of the id",
+            "Add the column, or leave id out of the schema.",
+        ),
+    ],
+    ids=["near", "modality", "label", "id"],
+)
+def test_an_absent_column_is_named_with_the_nearest(there: dict[str, np.ndarray], want: str, fix: str) -> None:
+    with pytest.raises(InputError) as error:
+        refuse_absent_columns(there, SCHEMA, labelled=True)
+    assert (error.value.want, error.value.fix) == (want, fix)
+    assert error.value.got == f"the columns {', '.join(map(repr, there))}"
+
+
+def test_a_wide_table_is_not_listed_whole() -> None:
+    with pytest.raises(InputError, match="and 180 more"):
+        refuse_absent_columns(columns(*(f"gene{i}" for i in range(200))), SCHEMA, labelled=True)
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        (from_cells(["b", "a"]), np.array(["b", "a"])),
+        (np.array(["b", "a"]), np.array(["b", "a"])),
+        (np.array([3, 1], np.int8), np.array([3, 1])),
+        (np.array([3.0, 1.0]), np.array([3, 1])),
+        (np.array([True, False]), np.array([True, False])),
+        (np.array([np.int64(3), 1.0, np.float32(2)], dtype=object), np.array([3, 1, 2])),
+        (np.array([np.str_("b"), "a"], dtype=object), np.array(["b", "a"])),
+        (np.array([np.True_, False], dtype=object), np.array([True, False])),
+    ],
+    ids=["text", "numpy text", "int8", "whole floats", "bool", "numbers", "numpy strings", "numpy bools"],
+)
+def test_names_are_text_whole_numbers_or_truth_values(column: np.ndarray, names: np.ndarray) -> None:
+    got = to_names(column, np.arange(len(column)), name="kind")
+    assert got.dtype == names.dtype
+    assert got.tolist() == names.tolist()
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (from_cells(["a", None]), r"row 11 \(counted from 0\), column 'kind': want names .* got nothing"),
+        (np.array([1.0, np.nan]), r"row 11 \(counted from 0\), column 'kind': .* got nothing"),
+        (np.array([1.0, 2.5]), r"row 11 .* got float 2.5"),
+        (np.array([1.0, np.inf]), r"row 11 .* got float inf"),
+        (from_cells([b"a", b"b"]), r"row 10 .* got bytes b'a'"),
+        (from_cells([["a"], ["b"]]), r"row 10 .* got list \['a'\]"),
+        (from_cells(["a", 3]), r"row 11 .* got str 'a' in row 10 and int 3"),
+        (from_cells([True, 3]), r"row 11 .* got bool True in row 10 and int 3"),
+        (np.zeros((2, 3)), r"column 'kind': .* got an array of shape \(2, 3\)"),
+        (np.array(["2020-01-01", "NaT"], dtype="datetime64[ns]"), r"column 'kind': .* datetime64\[ns\]"),
+    ],
+    ids=["None", "NaN", "fraction", "inf", "bytes", "list", "mixed", "bool and int", "matrix", "dates"],
+)
+def test_other_names_are_refused_with_their_row(column: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        to_names(column, np.array([10, 11]), name="kind")
+
+
+def test_both_rows_of_an_id_are_named() -> None:
+    refuse_repeated_ids(np.array(["x", "y"]), np.arange(2), name="sku")
+    with pytest.raises(InputError, match=r"rows 5 and 7 \(counted from 0\), column 'sku': .* got 'x' twice"):
+        refuse_repeated_ids(np.array(["x", "y", "x"]), np.array([5, 6, 7]), name="sku")
+
+
+def bare(number: int, schema: Schema) -> dict[str, Any]:
+    present = np.array([[True, False], *[[False, False]] * number])
+    rows = np.arange(100, 101 + number)
+    return {"present": present, "schema": schema, "rows": rows, "ids": np.array([f"i{row}" for row in rows])}
+
+
+def test_objects_without_a_modality_are_named() -> None:
+    refuse_bare_objects(**bare(0, SCHEMA))
+    with pytest.raises(InputError) as error:
+        refuse_bare_objects(**bare(1, SCHEMA))
+    assert error.value.where == "row 101 (counted from 0), id 'i101'"
+    assert error.value.want == "at least one modality of title, motion"
+    with pytest.raises(InputError) as error:
+        refuse_bare_objects(**bare(7, Schema(SCHEMA.modalities)))
+    assert error.value.where == "row 101, 102, 103, 104, 105 and 2 more (counted from 0)"
+    assert error.value.got == "none in 7 of 8 rows"

@@ -1,0 +1,107 @@
+"""The schema: its columns, its way to JSON and YAML and back, and every mistake in a schema file."""
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steradian import ConfigError, Image, InputError, Schema, Series, Tabular, Text, Vector
+
+SCHEMA = Schema(
+    {
+        "photo": Image("photo", size=64),
+        "title": Text("title", "maker"),
+        "specs": Tabular(numeric=["price"], categorical=["colour", "maker"]),
+        "motion": Series("motion"),
+        "omics": Vector("rna"),
+    },
+    label="kind",
+    id="sku",
+)
+
+
+def test_columns_are_named_once_in_order() -> None:
+    assert SCHEMA.columns == ("photo", "title", "maker", "price", "colour", "motion", "rna")
+
+
+def test_a_schema_is_the_same_after_json() -> None:
+    assert Schema.from_dict(json.loads(json.dumps(SCHEMA.to_dict()))) == SCHEMA
+
+
+def test_schemas_of_other_options_differ() -> None:
+    assert Schema({"photo": Image("photo", size=64)}) != Schema({"photo": Image("photo")})
+
+
+@pytest.mark.parametrize("modalities", [None, {}, [], ["title"]], ids=repr)
+def test_a_schema_needs_a_modality(modalities: Any) -> None:
+    with pytest.raises(ConfigError, match="want at least one modality"):
+        Schema(modalities)
+
+
+def test_what_is_no_modality_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"modality 'title': want one of .*Text.*, got 'title'"):
+        Schema({"title": "title"})  # type: ignore[dict-item]
+
+
+def test_a_schema_file(tmp_path: Path) -> None:
+    path = tmp_path / "schema.yaml"
+    path.write_text(
+        textwrap.dedent("""
+            label: kind
+            id: sku
+            modalities:
+              photo: {type: Image, column: photo, size: 64}
+              title: {type: Text, columns: [title, maker]}
+              specs: {type: Tabular, numeric: [price], categorical: [colour, maker]}
+              motion: {type: Series, column: motion}
+              omics: {type: Vector, columns: rna}
+        """)
+    )
+    assert Schema.from_yaml(path) == SCHEMA
+
+
+def test_label_and_id_have_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "schema.yaml"
+    path.write_text("modalities: {title: {type: Text, columns: [title]}}")
+    schema = Schema.from_yaml(str(path))
+    assert (schema.label, schema.id) == ("label", None)
+
+
+MISTAKES = {
+    "unknown key": ("{modalities: {t: {type: Text, columns: [t]}}, lable: x}", "'lable'. Did you mean 'label'"),
+    "no modalities": ("{label: kind}", "want the key 'modalities'"),
+    "modalities as a list": ("{modalities: [title]}", "want the key 'modalities'"),
+    "empty modalities": ("{modalities: {}}", "want at least one modality"),
+    "unknown type": ("{modalities: {t: {type: Txt, columns: [t]}}}", "modality 't'.* got 'Txt'. Did you mean 'Text'"),
+    "no type": ("{modalities: {t: {columns: [t]}}}", "modality 't': want a type of .*Text.* got None"),
+    "modality as text": ("{modalities: {t: Text}}", "modality 't': want a type of .* got 'Text'"),
+    "unknown option": ("{modalities: {p: {type: Image, column: p, sise: 8}}}", "'sise'. Did you mean 'size'"),
+    "no column": ("{modalities: {p: {type: Image}}}", "modality 'p': want the key 'column', got no such key"),
+    "not YAML": ("{modalities: ", "want YAML"),
+    "not a mapping": ("- title", "want keys 'modalities' and 'label'"),
+    "empty file": ("", "want keys 'modalities' and 'label'"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_in_a_schema_file_is_named(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "schema.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as error:
+        Schema.from_yaml(path)
+    if "at least" not in message:
+        assert str(path) in error.value.where
+
+
+def test_a_schema_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        Schema.from_yaml(tmp_path / "schema.yaml")
+
+
+def test_a_schema_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "schema.yaml"
+    path.write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(ConfigError, match="want YAML"):
+        Schema.from_yaml(path)

@@ -1,0 +1,56 @@
+"""The class centers and the cosines to them."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from steradian.model import SphericalClassifier
+
+
+@pytest.fixture
+def classifier() -> SphericalClassifier:
+    return SphericalClassifier(5, 7)
+
+
+def test_cosines_are_those_of_the_angles(classifier: SphericalClassifier) -> None:
+    embeddings = F.normalize(torch.randn(4, 7), dim=-1)
+    with torch.no_grad():
+        classifier.directions *= torch.tensor([[0.01], [1.0], [3.0], [100.0], [1.0]])
+    expected = [[math.cos(_angle(z, w)) for w in classifier.directions.tolist()] for z in embeddings.tolist()]
+    torch.testing.assert_close(classifier(embeddings), torch.tensor(expected), rtol=0, atol=1e-6)
+
+
+def _angle(first: list[float], second: list[float]) -> float:
+    product = math.fsum(a * b for a, b in zip(first, second, strict=True))
+    return math.acos(product / math.hypot(*first) / math.hypot(*second))
+
+
+def test_centers_are_unit_and_differ(classifier: SphericalClassifier) -> None:
+    centers = classifier.class_centers
+    assert centers.shape == (5, 7)
+    torch.testing.assert_close(centers.norm(dim=-1), torch.ones(5), rtol=0, atol=1e-6)
+    torch.testing.assert_close(classifier.directions.norm(dim=-1), torch.ones(5), rtol=0, atol=1e-6)
+    assert (centers @ centers.T - torch.eye(5)).max() < 0.999
+
+
+def test_only_the_direction_of_a_row_learns(classifier: SphericalClassifier) -> None:
+    (classifier(torch.randn(4, 7)) * torch.randn(4, 5)).sum().backward()
+    gradient = classifier.directions.grad
+    assert gradient is not None
+    assert (gradient.norm(dim=-1) > 0.01).all()
+    along = (gradient * classifier.directions).sum(dim=-1)
+    torch.testing.assert_close(along, torch.zeros(5), rtol=0, atol=1e-5)
+
+
+def test_cosines_stay_float32(classifier: SphericalClassifier) -> None:
+    embeddings = F.normalize(torch.randn(4, 7), dim=-1)
+    expected = classifier(embeddings)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(classifier(embeddings), expected)
+    assert classifier(embeddings.bfloat16()).dtype == torch.float32
+
+
+def test_it_has_one_parameter(classifier: SphericalClassifier) -> None:
+    assert {name: tuple(p.shape) for name, p in classifier.named_parameters()} == {"directions": (5, 7)}
