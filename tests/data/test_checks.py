@@ -1,5 +1,6 @@
 """The checks of a user's table: what passes, and what each message names."""
 
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ from steradian.data.columns import from_cells
 from steradian.errors import InputError
 
 SCHEMA = Schema({"title": Text("title", "maker"), "motion": Vector("motion")}, label="kind", id="sku")
+
+
+class Colour(StrEnum):
+    RED = "red"
 
 
 def columns(*names: str) -> dict[str, np.ndarray]:
@@ -89,8 +94,9 @@ def test_a_wide_table_is_not_listed_whole() -> None:
         (np.array([np.int64(3), 1.0, np.float32(2)], dtype=object), np.array([3, 1, 2])),
         (np.array([np.str_("b"), "a"], dtype=object), np.array(["b", "a"])),
         (np.array([np.True_, False], dtype=object), np.array([True, False])),
+        (np.array([Colour.RED, "a"], dtype=object), np.array(["red", "a"])),
     ],
-    ids=["text", "numpy text", "int8", "whole floats", "bool", "numbers", "numpy strings", "numpy bools"],
+    ids=["text", "numpy text", "int8", "whole floats", "bool", "numbers", "numpy strings", "numpy bools", "enum"],
 )
 def test_names_are_text_whole_numbers_or_truth_values(column: np.ndarray, names: np.ndarray) -> None:
     got = to_names(column, np.arange(len(column)), name="kind")

@@ -86,6 +86,11 @@ def test_rows_are_taken_by_any_index(objects: ObjectTable, rows: Any, taken: lis
     assert_rows(objects[[5, 4, 3, 2, 1, 0]][[5 - row for row in taken]], taken)
 
 
+def test_a_slice_copies_nothing(objects: ObjectTable) -> None:
+    part = objects[1:3]
+    assert np.shares_memory(part.values["motion"]["values"], objects.values["motion"]["values"])
+
+
 @pytest.mark.parametrize(
     "rows", [6, -7, [0, 6], [True], np.ones(7, bool), 1.0, [0.5], "title", None, [[0]], (0, 1)], ids=repr
 )

@@ -186,6 +186,19 @@ def test_csv_cells(cells: list[str], column: Any, tmp_path: Path) -> None:
         assert [cell.tolist() if isinstance(cell, np.ndarray) else cell for cell in got] == column
 
 
+def test_a_csv_with_a_byte_order_mark(tmp_path: Path) -> None:
+    objects = read_csv(tmp_path, "\ufeffsku,title\n007,a\n", Schema({"title": Text("title")}))
+    assert objects.columns["sku"].tolist() == ["007"]
+
+
+def test_a_long_csv_with_line_breaks_in_cells(tmp_path: Path) -> None:
+    text = "a\n" * 50
+    rows = "".join(f'"{text}",{number}\n' for number in range(15_000))
+    objects = read_csv(tmp_path, f"title,x\n{rows}", Schema({"title": Text("title")}))
+    assert (objects.columns["title"] == text).all()
+    assert objects.columns["x"].tolist() == list(range(15_000))
+
+
 def test_dates_in_jsonl_stay_text(tmp_path: Path) -> None:
     path = tmp_path / "table.jsonl"
     path.write_text('{"title": "2020-01-02", "x": 1}\n{"title": "2020-01-03", "x": 2.5}\n')

@@ -79,6 +79,20 @@ MISTAKES = {
     "modality as text": ("{modalities: {t: Text}}", "modality 't': want a type of .* got 'Text'"),
     "unknown option": ("{modalities: {p: {type: Image, column: p, sise: 8}}}", "'sise'. Did you mean 'size'"),
     "no column": ("{modalities: {p: {type: Image}}}", "modality 'p': want the key 'column', got no such key"),
+    "type as a list": ("{modalities: {t: {type: [Text], columns: [t]}}}", "modality 't': want a type of"),
+    "columns as a number": ("{modalities: {t: {type: Text, columns: 5}}}", "modality 't': want"),
+    "column as a list": (
+        "{modalities: {p: {type: Image, column: [a]}}}",
+        "at least one column, each named by a string",
+    ),
+    "columns as numbers": ("{modalities: {t: {type: Text, columns: [1]}}}", "at least one column, each named by"),
+    "no columns": ("{modalities: {t: {type: Text, columns: []}}}", "at least one column, each named by"),
+    "label of nothing": (
+        "{modalities: {t: {type: Text, columns: [t]}}, label: null}",
+        "the name of a column, got None",
+    ),
+    "id as a number": ("{modalities: {t: {type: Text, columns: [t]}}, id: 5}", "the name of a column, got 5"),
+    "label as input": ("{modalities: {t: {type: Text, columns: [t]}}, label: t}", "a label that no modality reads"),
     "not YAML": ("{modalities: ", "want YAML"),
     "not a mapping": ("- title", "want keys 'modalities' and 'label'"),
     "empty file": ("", "want keys 'modalities' and 'label'"),
@@ -91,8 +105,7 @@ def test_a_mistake_in_a_schema_file_is_named(text: str, message: str, tmp_path: 
     path.write_text(text)
     with pytest.raises(ConfigError, match=message) as error:
         Schema.from_yaml(path)
-    if "at least" not in message:
-        assert str(path) in error.value.where
+    assert str(path) in error.value.where or error.value.where.startswith("Schema")
 
 
 def test_a_schema_file_that_is_not_there(tmp_path: Path) -> None:

@@ -91,6 +91,11 @@ def test_no_group_is_on_both_sides_and_no_class_leaves_training(
     np.testing.assert_array_equal(np.unique(classes[~in_test]), np.unique(classes))
 
 
+def test_the_largest_remainder_rounds_up() -> None:
+    classes = np.repeat([0, 1], [8, 3])
+    assert np.bincount(classes[draw_test(classes, test=0.25)]).tolist() == [2, 1]
+
+
 def test_small_groups_come_near_the_wanted_size(rng: np.random.Generator) -> None:
     groups = rng.integers(0, 200, size=1000)
     classes = rng.integers(0, 3, size=1000)

@@ -143,19 +143,18 @@ def test_any_text_is_as_the_reference_says(training: list[str], others: list[str
     check_against_reference(training, others)
 
 
-def test_borders_and_place_within_the_word_matter_as_they_should() -> None:
-    known = fit(["ab xabx xab", "ab xabx xab"])
-    (whole, inside, last) = words_of(known, ["ab xabx xab"])[0]
-    ab, *_ = (set(slow_buckets("ab")) & set(slow_buckets("xabx")) - {b for c in "abx" for b in slow_buckets(c)[:3]},)
-    assert ab <= set(whole) & set(inside) & set(last)
-    assert ab, "the n-gram 'ab' has the same bucket wherever it stands"
-    assert set(whole) - set(inside), "a word's beginning and end are n-grams of their own"
-    assert set(whole) & set(last) > ab, "the end of 'xab' is that of 'ab'"
+def test_an_ngram_has_one_bucket_wherever_it_stands_and_borders_belong_to_it() -> None:
+    fitted = fit(["ab xabx xab"] * 2)
+    whole, inside, end = (set(word) for word in words_of(fitted, ["ab xabx xab"])[0])
+    # In the order of the lines: both borders, a, b, ab; then b and ab with the end; then a and ab from the beginning.
+    assert len(whole & inside & end) == 5
+    assert len(whole & end - inside) == 2
+    assert len(whole - inside - end) == 3
 
 
 def test_case_width_and_composition_do_not_matter() -> None:
     fitted = fit(["étude ﬁne STRASSE", "étude fine strasse"])
-    words = words_of(fitted, ["étude fine strasse", "e\u0301tude ﬁne Straße", "ÉTUDE ＦＩＮＥ STRASSE"])
+    words = words_of(fitted, ["étude fine strasse", "e\u0301tude ﬁne Straße", "ÉTUDE \uff26\uff29\uff2e\uff25 STRASSE"])
     assert words[0] == words[1] == words[2]
 
 
@@ -220,7 +219,7 @@ def test_a_megabyte_of_text_takes_no_time(value: str) -> None:
     begun = time.process_time()
     fitted = fit([value] * 3)
     tensors = prepare(fitted, [value] * 3)(np.arange(3))
-    assert time.process_time() - begun < 2.0
+    assert time.process_time() - begun < 5.0
     assert tensors["mask"].shape[1] <= 64
     assert len(tensors["ngrams"]) < 3 * 64 * 130 * 5
 

@@ -68,7 +68,7 @@ def from_cells(values: Iterable[Any]) -> np.ndarray:
         if len({cell.shape for cell in known}) == 1 and all(cell.dtype.kind in "biuf" for cell in known):
             return _spread(np.stack(known), np.array([cell is None for cell in cells]))
         return to_objects(cells)
-    # Arrow would turn a mix of text and bytes into bytes, so it is asked about numbers and dates only.
+    # Arrow is asked about numbers and dates only: text and bytes it would copy for nothing.
     if known and not any(isinstance(cell, (str, bytes)) for cell in known):
         try:
             array = pa.array(cells)

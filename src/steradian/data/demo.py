@@ -199,6 +199,9 @@ def emoji_columns(objects: Iterable[EmojiObject]) -> dict[str, np.ndarray]:
     """The objects as a dict of columns for `read_objects`: picture, name, emoji (the label), artist, language.
 
     An emoji is labelled by its English name, which is unique; objects of one drawing share one array.
+
+    Args:
+        objects: a row each.
     """
     rows = list(objects)
     columns: dict[str, list[Any]] = {
@@ -237,7 +240,7 @@ def _names() -> dict[str, dict[str, str]]:
 
 def _clean(name: str) -> str:
     """':man_astronaut:' -> 'man astronaut'."""
-    return name.strip(":").replace("_", " ")
+    return name.strip(":").replace("_", " ").strip()
 
 
 def _files(package: str, folder: str, ending: str) -> dict[str, Path]:

@@ -55,6 +55,17 @@ class Schema:
                     where=f"Schema, modality {name!r}",
                     fix=f'Write for example {{"{name}": steradian.Text("{name}")}}.',
                 )
+            _refuse_bad_columns(modality, where=f"Schema, modality {name!r}")
+        for key, value in (("label", self.label), ("id", self.id)):
+            if not isinstance(value, str) and not (key == "id" and value is None):
+                raise ConfigError("the name of a column", repr(value), f"Schema({key}=...)", "Give it as a string.")
+        if self.label in self.columns:
+            raise ConfigError(
+                want="a label that no modality reads",
+                got=f"{self.label!r} in both",
+                where="Schema(label=...)",
+                fix="Take the column out of the modality: the model would read off its own answer.",
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -104,7 +115,7 @@ class Schema:
                 fix="Write for example  modalities: {title: {type: Text, columns: [title]}}.",
             )
         parsed = {str(name): _modality_from_dict(m, f"{where}, modality {name!r}") for name, m in modalities.items()}
-        return cls(parsed, label=str(entries.get("label", "label")), id=entries.get("id"))
+        return cls(parsed, label=entries.get("label", "label"), id=entries.get("id"))
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> "Schema":
@@ -155,6 +166,17 @@ def _refuse_unknown(entries: Mapping[str, Any], known: set[str], *, where: str) 
             )
 
 
+def _refuse_bad_columns(modality: Modality, *, where: str) -> None:
+    columns = modality.columns
+    if not columns or not all(isinstance(column, str) and column for column in columns):
+        raise ConfigError(
+            want="at least one column, each named by a string",
+            got=repr(columns),
+            where=where,
+            fix='Write for example steradian.Text("title").',
+        )
+
+
 def _options(kind: type[Modality]) -> list[Field[Any]]:
     """The arguments a modality is written with; every modality is a dataclass."""
     return [field for field in fields(kind) if field.init]  # type: ignore[arg-type]
@@ -170,8 +192,8 @@ def _modality_to_dict(modality: Modality) -> dict[str, Any]:
 
 def _modality_from_dict(entries: Any, where: str) -> Modality:
     kinds = _kinds()
-    if not isinstance(entries, Mapping) or entries.get("type") not in kinds:
-        got = entries.get("type") if isinstance(entries, Mapping) else entries
+    got = entries.get("type") if isinstance(entries, Mapping) else entries
+    if not isinstance(entries, Mapping) or not isinstance(got, str) or got not in kinds:
         near = get_close_matches(str(got), sorted(kinds), n=1, cutoff=0.5)
         raise ConfigError(
             want=f"a type of {', '.join(sorted(kinds))}",
@@ -179,7 +201,7 @@ def _modality_from_dict(entries: Any, where: str) -> Modality:
             where=where,
             fix=f"Did you mean {near[0]!r}?" if near else "Write for example {type: Text, columns: [title]}.",
         )
-    kind = kinds[entries["type"]]
+    kind = kinds[got]
     options = {key: value for key, value in entries.items() if key != "type"}
     _refuse_unknown(options, {field.name for field in _options(kind)}, where=where)
     for field in _options(kind):
@@ -187,4 +209,9 @@ def _modality_from_dict(entries: Any, where: str) -> Modality:
             raise ConfigError(
                 want=f"the key {field.name!r}", got="no such key", where=where, fix=f"Add {field.name}: ... ."
             )
-    return kind.from_options(options)
+    try:
+        return kind.from_options(options)
+    except TypeError as error:
+        raise ConfigError(
+            want=f"options of {got}, columns given as strings", got=str(options), where=where, fix=f"{error}."
+        ) from error

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from PIL import Image as Pillow
@@ -31,6 +32,7 @@ from steradian.demo.showcase import showcase_page
 __all__ = ["run_demo"]
 
 SCHEMA = Schema({"picture": Image("picture"), "name": Text("name")}, label="emoji")
+WIDTH = 80
 
 
 def run_demo(
@@ -61,11 +63,11 @@ def run_demo(
     """
     begun = time.monotonic()
     emoji = load_emoji() if emoji is None else emoji
-    say(f"{len(emoji):,} emoji, each drawn by {' and '.join(ARTISTS)} and named in {len(LANGUAGES)} languages.")
+    say(f"{len(emoji):,} emoji, each drawn by {' and '.join(ARTISTS)} and named in {len(LANGUAGES)} languages")
     split = split_emoji(emoji, seed=seed)
     train = _table(training_objects(split.train, rows_per_emoji=rows_per_emoji, seed=seed))
-    say(f"Training on {len(split.train):,} of them, {len(train):,} objects: a drawing and a name, or one of the two.")
-    say(f"Early stopping by {len(split.valid):,} others; the test is {len(split.test):,} emoji never seen in training.")
+    say(f"training: {len(split.train):,} emoji, {len(train):,} objects of a drawing and a name, or one of the two")
+    say(f"early stopping: {len(split.valid):,} other emoji; test: {len(split.test):,} emoji never seen before")
     queries, gallery = query_and_gallery(split.test, seed=seed)
     valid = _table([row for side in query_and_gallery(split.valid, seed=seed) for row in side])
 
@@ -75,8 +77,9 @@ def run_demo(
     trained = time.monotonic()
     baseline = PlainBaseline().fit(train.columns)
 
-    say("Each test emoji is looked for by Twemoji's drawing and a name in one language, among OpenMoji's")
-    say("drawings and names in other languages; R@1: how often the nearest is right; MRR: mean of 1/rank.")
+    say("")
+    say(f"Twemoji's drawing and a name of each test emoji, looked for among the {len(gallery):,}")
+    say("drawings of OpenMoji and their names in another language:")
     answers = [cache(partial(_vectors, model, _table(side))) for side in (queries, gallery)]
     plain = [cache(partial(baseline.transform, emoji_columns(side))) for side in (queries, gallery)]
     results = {"plain baseline": score_questions(*plain), "steradian": score_questions(*answers)}
@@ -96,7 +99,7 @@ def run_demo(
         "results": results,
     }
     _write(out / "metrics.json", json.dumps(metrics, indent=1).encode())
-    _say_what_next(out, queries[0].emoji, say)
+    _say_what_next(out, queries[0].emoji.names["en"], say)
     return metrics
 
 
@@ -121,10 +124,13 @@ def _write(path: Path, content: bytes) -> None:
     os.replace(unfinished, path)
 
 
-def _say_what_next(out: Path, queried: Emoji, say: Callable[[str], None]) -> None:
-    say(f"Wrote {out / 'metrics.json'}, {out / 'neighbors.html'} to look at, and {out / 'model'} to search:")
+def _say_what_next(out: Path, queried: str, say: Callable[[str], None]) -> None:
+    say("R@1: how often the nearest is right. MRR: mean of 1/rank of the right one.")
+    say("")
+    say(f"wrote {out / 'metrics.json'} and, to look at, {out / 'neighbors.html'}")
+    say(f"now search; {out / 'query.png'} shows: {queried}")
     say(f"  steradian search {out / 'model'} --text octopus")
-    say(f"  steradian search {out / 'model'} --image {out / 'query.png'}    ({queried.names['en']})")
-    say("Credits")
+    say(f"  steradian search {out / 'model'} --image {out / 'query.png'}")
+    say("")
     for line in CREDITS:
-        say(f"  {line}")
+        say(fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))

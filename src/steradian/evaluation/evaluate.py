@@ -1,13 +1,13 @@
 """Score a model on labelled objects, with all their modalities and with every subset of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Protocol
 
 import numpy as np
 
-from steradian.data.objects import ObjectTable
-from steradian.data.schema import Schema
+from steradian.data import ObjectTable, Schema
 from steradian.errors import InputError
 from steradian.evaluation.result import Evaluation, SubsetScores
 from steradian.metrics import (
@@ -35,7 +35,7 @@ class SubsetEmbedder(Protocol):
     def transform_subsets(
         self, objects: Any, subsets: Iterable[Sequence[str]], /
     ) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray]]:
-        """For each subset in turn: itself, the rows of the objects that have any of it, their vectors [rows, dim]."""
+        """For each subset in turn: itself, the rows of objects that have any of it, ascending, and their vectors."""
         ...
 
     def predict_vectors(self, vectors: np.ndarray, /) -> np.ndarray:
@@ -80,28 +80,23 @@ def evaluate(
         >>> sr.evaluate(model, objects).whole.objects
         4
     """
-    least = 2 if gallery is None else 1
-    if len(objects) < least or (gallery is not None and not len(gallery)):
-        raise InputError(
-            want=f"at least {least} objects, and a gallery that is not empty" if least == 1 else "at least 2 objects",
-            got=f"{len(objects)} objects" + ("" if gallery is None else f", a gallery of {len(gallery)}"),
-            where="evaluate(...)",
-            fix="Pass more objects." if gallery is not None else "Pass more objects, or a gallery to search in.",
-        )
+    _check_size(objects, least=2 if gallery is None else 1, where="objects")
+    if gallery is not None:
+        _check_size(gallery, least=1, where="gallery")
     labels = objects.labels
     names = tuple(model.schema_.modalities)
     chosen = choose_subsets(names, max_subsets=max_subsets, seed=seed) if subsets is None else _named(subsets, names)
-    known = np.isin(labels, model.classes_)
-    gallery_labels = labels if gallery is None else gallery.labels
-    gallery_vectors = None if gallery is None else model.transform(gallery)
+    classes = set(model.classes_.tolist())
+    known = np.array([label in classes for label in labels.tolist()])
+    search_in = None if gallery is None else _Gallery(model.transform(gallery), gallery.labels)
     rows_of_scores = []
     for subset, rows, vectors in model.transform_subsets(objects, chosen):
-        # The whole objects come first, and every object has something: they are the gallery where none is given.
-        gallery_vectors = vectors if gallery_vectors is None else gallery_vectors
+        if search_in is None:
+            # The whole objects come first: they are the gallery where none is given.
+            search_in = _Gallery(vectors, labels[rows], rows)
         scores: dict[str, Any] = {}
         if len(rows):
-            exclude = rows if gallery is None else None
-            scores |= _retrieval(vectors, labels[rows], gallery_vectors, gallery_labels, ks=ks, exclude=exclude)
+            scores |= search_in.scores(vectors, labels[rows], rows, ks=ks)
             scores |= _classification(model, vectors, labels[rows], known[rows])
             scores |= _clustering(vectors, labels[rows], seed)
         rows_of_scores.append(SubsetScores(subset, len(rows), len(objects) - len(rows), **scores))
@@ -166,24 +161,30 @@ def _named(subsets: Iterable[str | Sequence[str]], names: tuple[str, ...]) -> li
     return list(chosen)
 
 
-def _retrieval(
-    vectors: np.ndarray,
-    labels: np.ndarray,
-    gallery: np.ndarray,
-    gallery_labels: np.ndarray,
-    *,
-    ks: Sequence[int],
-    exclude: np.ndarray | None,
-) -> dict[str, Any]:
-    scores = retrieval_scores(vectors, labels, gallery, gallery_labels, ks=ks, exclude=exclude)
-    if not scores.queries:
-        return {"without_relevant": scores.without_relevant}
-    return {
-        "without_relevant": scores.without_relevant,
-        "recall": scores.recall,
-        "map_at_r": scores.map_at_r,
-        "r_precision": scores.r_precision,
-    }
+def _check_size(objects: ObjectTable, *, least: int, where: str) -> None:
+    if len(objects) < least:
+        raise InputError(
+            want=f"at least {least} objects" if least > 1 else "at least one object",
+            got=str(len(objects)),
+            where=f"evaluate(...), {where}",
+            fix="Pass more objects." if least == 1 else "Pass more objects, or a gallery to search in.",
+        )
+
+
+@dataclass(frozen=True)
+class _Gallery:
+    """What to search in: vectors [gallery, dim], labels [gallery], and which queries these are, if they are queries."""
+
+    vectors: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray | None = None
+
+    def scores(self, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, ks: Sequence[int]) -> dict[str, Any]:
+        """The retrieval scores of queries, each without itself in the gallery; only a count where none has any."""
+        itself = None if self.rows is None else np.searchsorted(self.rows, rows)
+        found = retrieval_scores(vectors, labels, self.vectors, self.labels, ks=ks, exclude=itself)
+        means = {"recall": found.recall, "map_at_r": found.map_at_r, "r_precision": found.r_precision}
+        return {"without_relevant": found.without_relevant, **(means if found.queries else {})}
 
 
 def _classification(

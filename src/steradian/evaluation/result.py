@@ -80,8 +80,8 @@ class Evaluation:
         >>> evaluation = Evaluation((row,), ("photo", "title"), gallery=50)
         >>> evaluation
         Evaluation: 9 objects, searched in a gallery of 50
-        subset                      objects    R@1   MAP@R  accuracy  macro-F1    AMI
-        whole object                      9  0.750   0.500         -         -  0.800
+        subset                        objects    R@1   MAP@R  accuracy  macro-F1    AMI
+        whole object                        9  0.750   0.500         -         -  0.800
         >>> evaluation["title", "photo"].map_at_r
         0.5
     """
@@ -97,9 +97,9 @@ class Evaluation:
         return self.scores[0]
 
     def __getitem__(self, subset: str | Iterable[str]) -> SubsetScores:
-        wanted = {name: None for name in ([subset] if isinstance(subset, str) else subset)}
+        wanted = {subset} if isinstance(subset, str) else set(subset)
         for row in self.scores:
-            if set(row.subset) == wanted.keys() or row.name == subset:
+            if set(row.subset) == wanted or row.name == subset:
                 return row
         raise InputError(
             want="a subset that was evaluated: " + ", ".join(row.name for row in self.scores),
@@ -141,15 +141,15 @@ class Evaluation:
 
     def __repr__(self) -> str:
         searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
-        k = min(self.whole.recall or {1: None})
+        k = min((k for row in self.scores for k in row.recall or ()), default=1)
         lines = [f"Evaluation: {self.whole.objects:,} objects, searched {searched}"]
         lines.append(
-            f"{'subset':{_SUBSET_WIDTH}} {'objects':>8} {f'R@{k}':>6} {'MAP@R':>7}  accuracy  macro-F1 {'AMI':>6}"
+            f"{'subset':{_SUBSET_WIDTH}} {'objects':>10} {f'R@{k}':>6} {'MAP@R':>7}  accuracy  macro-F1 {'AMI':>6}"
         )
         for row in self.scores:
             recall = _shown((row.recall or {}).get(k))
             lines.append(
-                f"{self._shown_name(row.subset)} {row.objects:8,} {recall:>6} {_shown(row.map_at_r):>7} "
+                f"{self._shown_name(row.subset)} {row.objects:10,} {recall:>6} {_shown(row.map_at_r):>7} "
                 f"{_shown(row.accuracy):>9} {_shown(row.macro_f1):>9} {_shown(row.ami):>6}"
             )
         return "\n".join([*lines, *(line for note in self._notes() for line in wrap(note, _WIDTH))])
@@ -162,19 +162,26 @@ class Evaluation:
         if len(name) > _SUBSET_WIDTH:
             name = "all but " + ", ".join(name for name in self.modalities if name not in subset)
         if len(name) > _SUBSET_WIDTH:
-            width = max(1, (_SUBSET_WIDTH + 1) // len(subset) - 1)
-            name = "+".join(fit_text(name, width).rstrip() for name in subset)
+            width = (_SUBSET_WIDTH + 1) // len(subset) - 1
+            name = "+".join(_shortened(name, width) for name in subset)
         return fit_text(name, _SUBSET_WIDTH)
 
     def _notes(self) -> list[str]:
         left_out = [
             (_most(row.without_subset for row in self.scores), "without the subset"),
             (_most(row.unknown_class for row in self.scores), "of unknown classes (accuracy, macro-F1)"),
-            (_most(row.without_relevant for row in self.scores), "without another of their class (R@k, MAP@R)"),
+            (_most(row.without_relevant for row in self.scores), "with none of their class to find (R@k, MAP@R)"),
         ]
         parts = [f"{count} {what}" for count, what in left_out if count]
         notes = [f"Objects left out: {'; '.join(parts)}."] if parts else []
         return notes + (["AMI is of a random sample of whole classes."] if self.ami_sampled else [])
+
+
+def _shortened(name: str, width: int) -> str:
+    """The beginning of a name and its last character, which tells numbered names apart."""
+    if len(name) <= width:
+        return name
+    return f"{name[: width - 2]}…{name[-1]}" if width > 2 else name[: max(width, 1)]
 
 
 def _most(counts: Iterable[int]) -> str:

@@ -127,7 +127,7 @@ def recall_at_k(relevant: np.ndarray, *, k: int) -> np.ndarray:
             where="k",
             fix="Search for more.",
         )
-    return relevant[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(relevant[:, :k].any(axis=1), dtype=np.float64)
 
 
 def map_at_r(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
@@ -153,7 +153,7 @@ def map_at_r(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
     """
     relevant = _among_first_r(relevant, num_relevant)
     precision = np.cumsum(relevant, axis=1) / np.arange(1, relevant.shape[1] + 1)
-    return (precision * relevant).sum(axis=1) / np.asarray(num_relevant)
+    return np.asarray((precision * relevant).sum(axis=1) / np.asarray(num_relevant))
 
 
 def r_precision(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
@@ -176,7 +176,7 @@ def r_precision(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
         >>> r_precision(np.array([[True, False, True, True]]), np.array([3])).round(4)
         array([0.6667])
     """
-    return _among_first_r(relevant, num_relevant).sum(axis=1) / np.asarray(num_relevant)
+    return np.asarray(_among_first_r(relevant, num_relevant).sum(axis=1) / np.asarray(num_relevant))
 
 
 def _neighbors_needed(num_relevant: np.ndarray, ks: Sequence[int], gallery: int) -> int:

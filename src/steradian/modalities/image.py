@@ -138,7 +138,7 @@ class FittedImage(FittedModality):
             picture = _open(value).convert("RGBA")
             flat = Pillow.alpha_composite(Pillow.new("RGBA", picture.size, "white"), picture).convert("RGB")
             return np.asarray(flat.resize((self.size, self.size), Pillow.Resampling.BILINEAR, reducing_gap=2.0))
-        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+        except (OSError, ValueError, SyntaxError, RuntimeError, Pillow.DecompressionBombError) as error:
             raise InputError(
                 want="a picture that can be read",
                 got=f"{type(error).__name__}: {error}",
@@ -187,7 +187,7 @@ class ImageTokenizer(nn.Module):
     def forward(self, pixels: Tensor) -> Tokens:
         """Tokens [items, patches, width] of pixels uint8 [items, size, size, 3]."""
         picture = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        if self.training:
+        if self.training and len(picture):
             picture = _jitter(picture)
         return Tokens(self.stem(picture).flatten(2).mT + self.place)
 
@@ -208,11 +208,12 @@ def _is_picture(array: np.ndarray) -> bool:
 
 
 def _open(value: Any) -> Pillow.Image:
-    if isinstance(value, Pillow.Image):
-        return value
     if isinstance(value, np.ndarray):
         return _from_array(value)
-    picture = Pillow.open(io.BytesIO(value) if isinstance(value, (bytes, bytearray)) else value)
+    if isinstance(value, (str, Path)):
+        # Pillow would leave the files of animations open.
+        value = Path(value).read_bytes()
+    picture = value if isinstance(value, Pillow.Image) else Pillow.open(io.BytesIO(value))
     if picture.mode.startswith("I"):
         # Pillow would clip 16-bit grey to 255; scaling keeps the picture.
         return Pillow.fromarray((np.asarray(picture, dtype=np.float64) / 257.0).clip(0, 255).astype(np.uint8))

@@ -106,11 +106,12 @@ class FittedVector(FittedModality):
     def prepare(self, values: Values, rows: np.ndarray) -> Items:
         """Standardise; see `FittedModality.prepare`."""
         matrix = values["values"]
-        if matrix.shape[1] != len(self.mean):
+        # A column without a single vector has no width of its own.
+        if len(rows) and matrix.shape[1] != len(self.mean):
             raise InputError(
                 want=f"vectors of {len(self.mean)} features, as in training",
                 got=f"{matrix.shape[1]}",
-                where=f"row {rows[0] if len(rows) else 0} (counted from 0) and all others",
+                where=f"row {rows[0]} (counted from 0) and all others",
                 fix="Give the same columns in the same order as when the model was fitted.",
             )
         return IndexedTensors({"values": torch.from_numpy((matrix - self.mean) / self.std)})

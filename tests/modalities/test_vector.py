@@ -1,0 +1,186 @@
+"""Vectors in every form of column, their mistakes, and their standardisation."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from steradian.data.columns import to_objects
+from steradian.data.modality import ReadValues
+from steradian.errors import InputError
+from steradian.modalities import Vector
+from steradian.modalities.vector import FittedVector
+
+NAN, INF = float("nan"), float("inf")
+
+
+def read(**columns: Any) -> ReadValues:
+    arrays = {name: c if isinstance(c, np.ndarray) else to_objects(c) for name, c in columns.items()}
+    return Vector(*columns).read(arrays)
+
+
+def fit(matrix: Any) -> FittedVector:
+    return Vector("x").fit({"values": np.array(matrix, dtype=np.float32)})  # type: ignore[return-value]
+
+
+def prepare(fitted: FittedVector, matrix: Any) -> torch.Tensor:
+    matrix = np.array(matrix, dtype=np.float32)
+    return fitted.prepare({"values": matrix}, np.arange(len(matrix)))(np.arange(len(matrix)))["values"]
+
+
+# -- Reading -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array([[1, 2], [3, 4]]),
+        np.array([[1, 2], [3, 4]], dtype=np.float16),
+        np.array([[1, 2], [3, 4]], dtype=np.uint8),
+        np.array([[[1], [2]], [[3], [4]]], dtype=np.float64),
+        [[1, 2], [3, 4]],
+        [(1, 2), np.array([3, 4])],
+        [np.array([[1, 2]]), np.array([[3], [4]])],
+        [torch.tensor([1.0, 2.0]), torch.tensor([3, 4])],
+    ],
+)
+def test_every_form_of_vectors_gives_the_same_matrix(column: Any) -> None:
+    found = read(x=column)
+    assert found.present.tolist() == [True, True]
+    assert found.values["values"].dtype == np.float32
+    assert found.values["values"].tolist() == [[1, 2], [3, 4]]
+
+
+def test_numbers_and_truth_values_are_vectors_of_length_1() -> None:
+    for column in (np.array([1.0, 0.0]), [1, 0], np.array([True, False]), [True, np.float32(0)]):
+        assert read(x=column).values["values"].tolist() == [[1], [0]]
+
+
+def test_columns_are_joined_in_the_order_of_the_schema() -> None:
+    found = read(b=np.array([[1, 2], [3, 4]]), a=[5, 6], c=[[7], [8]])
+    assert found.values["values"].tolist() == [[1, 2, 5, 7], [3, 4, 6, 8]]
+
+
+def test_wholly_missing_rows() -> None:
+    found = read(x=[[1, 2], None, [NAN, NAN], [None, None], NAN], y=np.array([[3], [NAN], [NAN], [NAN], [NAN]]))
+    assert found.present.tolist() == [True, False, False, False, False]
+    assert found.values["values"][0].tolist() == [1, 2, 3]
+    assert read(x=np.array([[1.0, 2.0], [NAN, NAN]])).present.tolist() == [True, False]
+
+
+def test_a_column_without_any_vector() -> None:
+    found = read(x=[None, None])
+    assert found.present.tolist() == [False, False]
+    assert found.values["values"].shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "got"),
+    [
+        ({"x": [[1, 2], [1, NAN]]}, "1 NaN of 2 entries"),
+        ({"x": np.array([[1, 2, 3], [NAN, 2, NAN]])}, "2 NaN of 3 entries"),
+        ({"x": [[1, 2], [1, None]]}, "1 NaN of 2 entries"),
+        ({"x": [[1, 2], [1, 2]], "y": [[3], None]}, "1 NaN of 3 entries"),
+    ],
+)
+def test_a_vector_that_is_partly_missing_is_refused_with_its_row(columns: dict[str, Any], got: str) -> None:
+    where = rf"^row 1 \(counted from 0\), columns {', '.join(columns)}: want a vector that is whole.*got {got}"
+    with pytest.raises(InputError, match=where):
+        read(**columns)
+
+
+@pytest.mark.parametrize("value", [INF, -INF, 1e39, -1e300])
+def test_infinite_and_too_large_numbers_are_refused_with_their_row(value: float) -> None:
+    for column in ([[1, 2], [1, value]], np.array([[1, 2], [value, 2]])):
+        with pytest.raises(InputError, match=r"^row 1 \(counted from 0\), columns x: want finite float32"):
+            read(x=column)
+
+
+@pytest.mark.parametrize("cell", ["red", b"blue", ["a", "b"], {"a": 1}, [[1], [2, 3]], 1j])
+def test_what_is_no_number_is_refused_with_its_row_and_column(cell: Any) -> None:
+    with pytest.raises(InputError, match=r"^row 1 \(counted from 0\), column 'y': want numbers, got "):
+        read(x=[1, 2, 3], y=[None, cell, 1])
+
+
+@pytest.mark.parametrize("column", [np.array(["a", "b"]), np.array([1j, 2]), np.array(["2020-01-01"], "datetime64[D]")])
+def test_a_column_of_another_type_is_refused(column: np.ndarray) -> None:
+    with pytest.raises(InputError, match="column 'x': want numbers, got ") as caught:
+        read(x=column)
+    assert caught.value.got == str(column.dtype)
+
+
+def test_vectors_of_unequal_length_are_refused_with_two_of_their_rows() -> None:
+    with pytest.raises(InputError, match=r"^column 'x' .*want vectors of one length, got ") as caught:
+        read(x=[[1, 2, 3], None, [1, 2]])
+    assert caught.value.got == "3 entries in row 0 and 2 in row 2"
+
+
+def test_a_schema_file_may_name_one_column_or_a_list() -> None:
+    assert Vector.from_options({"columns": "omics"}) == Vector("omics")
+    assert Vector.from_options({"columns": ["omics", "age"]}) == Vector("omics", "age")
+
+
+# -- Standardising -----------------------------------------------------------------------------------------------------
+
+
+def test_training_rows_get_mean_0_and_deviation_1(rng: np.random.Generator) -> None:
+    matrix = rng.normal(size=(50, 3)) * [1, 1e-20, 1e20] + [0, 3e-20, -1e20]
+    standardised = prepare(fit(matrix), matrix).double()
+    torch.testing.assert_close(standardised.mean(dim=0), torch.zeros(3).double(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(standardised.std(dim=0, correction=0), torch.ones(3).double(), rtol=1e-5, atol=0)
+
+
+def test_other_rows_are_measured_by_the_training_rows(rng: np.random.Generator) -> None:
+    training, others = rng.normal(2, 3, size=(50, 3)), rng.normal(-5, 1, size=(4, 3))
+    expected = (others - training.mean(axis=0)) / training.std(axis=0)
+    np.testing.assert_allclose(prepare(fit(training), others), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, 0.1, 1e30, 1e-40, -3.3e38])
+def test_a_constant_feature_becomes_0_and_others_stay_measured(value: float) -> None:
+    fitted = fit([[value], [value], [value]])
+    assert fitted.std.tolist() == [1.0]
+    assert prepare(fitted, [[value]]).tolist() == [[0.0]]
+
+
+def test_a_single_training_row() -> None:
+    assert prepare(fit([[1.0, 2.0]]), [[1.0, 4.0]]).tolist() == [[0.0, 2.0]]
+
+
+@pytest.mark.parametrize("features", [1, 3])
+def test_another_number_of_features_is_refused(features: int) -> None:
+    with pytest.raises(InputError, match=rf"^row 5 .*want vectors of 2 features, as in training, got {features}"):
+        fit([[1, 2], [3, 4]]).prepare({"values": np.zeros((2, features), np.float32)}, np.array([5, 6]))
+
+
+# -- Tokens ------------------------------------------------------------------------------------------------------------
+
+
+def test_tokens_are_linear_views_of_all_features() -> None:
+    tokenizer = fit([[1, 2, 3], [3, 4, 0]]).tokenizer(6, 0.3).eval()
+    values = torch.randn(4, 3)
+    tokens = tokenizer(values=values)
+    assert tokens.values.shape == (4, 8, 6)
+    assert tokens.mask is None
+    for token in range(8):
+        weight, bias = (
+            tokenizer.project.weight[token * 6 : token * 6 + 6],
+            tokenizer.project.bias[token * 6 : token * 6 + 6],
+        )
+        torch.testing.assert_close(tokens.values[:, token], values @ weight.T + bias, rtol=0, atol=1e-5)
+    assert tokenizer(values=values[:0]).values.shape == (0, 8, 6)
+
+
+def test_features_are_left_out_in_training_only() -> None:
+    tokenizer, values = fit(np.eye(20)).tokenizer(4, 0.5), torch.ones(2, 20)
+    assert not torch.equal(tokenizer(values=values).values, tokenizer(values=values).values)
+    tokenizer.eval()
+    assert torch.equal(tokenizer(values=values).values, tokenizer(values=values).values)
+
+
+def test_items_are_rows_in_any_order() -> None:
+    fitted = fit([[0.0], [2.0]])
+    items = fitted.prepare({"values": np.array([[0.0], [1.0], [2.0]], np.float32)}, np.arange(3))
+    assert items(np.array([2, 0, 2]))["values"].tolist() == [[1.0], [-1.0], [1.0]]
+    assert items(np.array([], dtype=np.int64))["values"].shape == (0, 1)

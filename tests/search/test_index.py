@@ -1,0 +1,213 @@
+"""The index: building, asking with vectors and objects, keeping on disk, and what it refuses."""
+
+import json
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steradian as sr
+from steradian.errors import InputError, SavedModelError
+from steradian.search import Index, Neighbors
+
+
+class SumOfParts:
+    """A model of two vector modalities: the unit sum of those that are used."""
+
+    def transform(self, objects: Any, /, *, modalities: Sequence[str] | None = None) -> np.ndarray:
+        parts = [np.nan_to_num(objects.columns[name]) for name in modalities or ("left", "right")]
+        total: np.ndarray = np.sum(parts, axis=0)
+        return (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+
+
+def table(rng: np.random.Generator, *, labelled: bool = True) -> sr.ObjectTable:
+    columns = {
+        "left": rng.normal(size=(12, 4)),
+        "right": rng.normal(size=(12, 4)),
+        "kind": ["cat", "dog", "owl"] * 4,
+        "code": [f"x{n}" for n in range(12)],
+    }
+    schema = sr.Schema({"left": sr.Vector("left"), "right": sr.Vector("right")}, label="kind", id="code")
+    return sr.read_objects(columns if labelled else {**columns, "kind": [None] * 12}, schema, labelled=labelled)
+
+
+def test_objects_find_themselves(rng: np.random.Generator) -> None:
+    objects = table(rng)
+    index = Index.build(SumOfParts(), objects)
+    neighbors = index.search(objects[2:5], k=3)
+    assert neighbors.rows[:, 0].tolist() == [2, 3, 4]
+    assert neighbors.ids[:, 0].tolist() == ["x2", "x3", "x4"]
+    assert neighbors.labels is not None
+    assert neighbors.labels[:, 0].tolist() == ["owl", "cat", "dog"]
+    np.testing.assert_allclose(neighbors.cosines[:, 0], 1.0)
+    assert neighbors.rows.shape == (3, 3)
+    assert repr(index) == "Index: 12 vectors of width 4, 3 classes, model SumOfParts"
+
+
+@pytest.mark.parametrize("modalities", ["left", ["left"], ("right",)])
+def test_queries_may_use_some_modalities(rng: np.random.Generator, modalities: Any) -> None:
+    objects, model = table(rng), SumOfParts()
+    index = Index.build(model, objects)
+    names = [modalities] if isinstance(modalities, str) else list(modalities)
+    want = index.search(model.transform(objects, modalities=names))
+    assert_same(index.search(objects, modalities=modalities), want)
+
+
+def test_a_table_without_labels_or_ids(rng: np.random.Generator) -> None:
+    index = Index.build(SumOfParts(), table(rng, labelled=False))
+    assert index.labels is None
+    assert index.search(index.vectors[:1], k=2).labels is None
+    assert Index.from_vectors(np.eye(3)).ids.tolist() == [0, 1, 2]
+    # What is no table has neither.
+    columns = type("Columns", (), {"columns": table(rng).columns})()
+    assert Index.build(SumOfParts(), columns).ids.tolist() == list(range(12))
+
+
+def test_vectors_of_any_length_are_asked_by_their_direction(rng: np.random.Generator) -> None:
+    vectors = rng.normal(size=(30, 5)).astype(np.float32)
+    index = Index.from_vectors(vectors * 7, labels=np.arange(30), ids=[f"n{n}" for n in range(30)])
+    np.testing.assert_allclose(np.linalg.norm(index.vectors, axis=1), 1, rtol=1e-6)
+    assert_same(index.search(vectors * 0.01, k=4), index.search(vectors.astype(np.float64), k=4))
+    assert index.search(vectors[:2], k=100).rows.shape == (2, 30)
+
+
+def assert_same(got: Neighbors, want: Neighbors) -> None:
+    np.testing.assert_array_equal(got.rows, want.rows)
+    np.testing.assert_array_equal(got.ids, want.ids)
+    np.testing.assert_allclose(got.cosines, want.cosines, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("labels", "ids"),
+    [(None, None), (["ä", "b", "🐙"], ["1", "2", "3"]), ([1, 2, 3], [30, 20, 10]), ([True, False, True], None)],
+)
+def test_saved_and_loaded_it_answers_the_same(tmp_path: Path, rng: np.random.Generator, labels: Any, ids: Any) -> None:
+    index = Index.from_vectors(rng.normal(size=(3, 4)), labels=labels, ids=ids)
+    index.save(tmp_path / "new" / "index")
+    again = Index.load(tmp_path / "new" / "index")
+    np.testing.assert_array_equal(again.vectors, index.vectors)
+    np.testing.assert_array_equal(again.ids, index.ids)
+    if index.labels is None:
+        assert again.labels is None
+    else:
+        np.testing.assert_array_equal(again.labels, index.labels)
+        assert again.labels is not None
+        assert again.labels.dtype == index.labels.dtype
+    assert len(again) == 3
+    assert sorted(path.name for path in (tmp_path / "new").rglob("*")) == ["index", "index.json", "index.safetensors"]
+
+
+def test_a_loaded_index_takes_the_model_given(tmp_path: Path, rng: np.random.Generator) -> None:
+    objects = table(rng)
+    Index.build(SumOfParts(), objects).save(tmp_path / "index")
+    assert Index.load(tmp_path / "index", model=SumOfParts()).search(objects[:1], k=1).rows.tolist() == [[0]]
+    with pytest.raises(InputError, match=r"ObjectTable, and this index has no model. Use Index.load\(folder, model"):
+        Index.load(tmp_path / "index").search(objects[:1])
+
+
+def test_saving_again_replaces_the_index_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "index"
+    folder.mkdir()
+    Index.from_vectors(np.eye(3)).save(folder)
+    Index.from_vectors(np.eye(5)).save(folder)
+    assert len(Index.load(folder)) == 5
+
+    def full_disk(*_: Any, **__: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        Index.from_vectors(np.eye(2)).save(folder)
+    assert len(Index.load(folder)) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
+def test_other_files_are_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"got one with config\.json"):
+        Index.from_vectors(np.eye(3)).save(tmp_path)
+    with pytest.raises(InputError, match="got a file"):
+        Index.from_vectors(np.eye(3)).save(tmp_path / "config.json")
+    assert (tmp_path / "config.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("file", "harm", "says"),
+    [
+        ("index.json", None, "want the folder of an index, got no such file"),
+        ("index.json", 20, "want the entries of an index, whole"),
+        ("index.json", b"\xff\xfe", "want the entries of an index, whole"),
+        ("index.json", b"[]", "another file of that name"),
+        ("index.json", {"kind": "a model"}, "another file of that name"),
+        ("index.json", {"format": 2}, "want an index of format 1, got format 2"),
+        ("index.json", b'{"kind": "steradian index", "format": 1}', "no rows, dim, ids, labels"),
+        ("index.json", {"rows": 4}, r"float32 vectors of shape \[4, 3\]"),
+        ("index.json", {"labels": ["a"]}, "want 3 labels"),
+        ("index.json", {"ids": [1, 1, 2]}, "1 twice"),
+        ("index.json", {"ids": [1, None, 2]}, "got nothing"),
+        ("index.safetensors", None, "want the vectors of an index, whole"),
+        ("index.safetensors", b"", "SafetensorError"),
+        ("index.safetensors", -1, "SafetensorError"),
+        ("index.safetensors", pickle.dumps(np.eye(3)), "SafetensorError"),
+    ],
+    ids=str,
+)
+def test_what_is_no_index_is_refused(tmp_path: Path, file: str, harm: Any, says: str) -> None:
+    Index.from_vectors(np.eye(3), labels=["a", "b", "c"]).save(tmp_path)
+    path = tmp_path / file
+    match harm:
+        case None:
+            path.unlink()
+        case bytes():
+            path.write_bytes(harm)
+        case int():
+            path.write_bytes(path.read_bytes()[:harm])
+        case dict():
+            path.write_text(json.dumps(json.loads(path.read_text()) | harm))
+    with pytest.raises(SavedModelError, match=says):
+        Index.load(tmp_path)
+
+
+def test_no_folder_is_no_index(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in ("nothing", "file"):
+        with pytest.raises(SavedModelError, match="want the folder of an index, got no such file"):
+            Index.load(tmp_path / place)
+
+
+@pytest.mark.parametrize(
+    ("queries", "options", "says"),
+    [
+        (np.ones((1, 4)), {}, r"search\(queries\): want queries of width 3, as the index, got width 4"),
+        (np.ones(3), {}, r"shape \[3\]"),
+        (np.ones((0, 3)), {}, "at least one row"),
+        (np.array([[1, 0, 0], [np.nan, 0, 0]]), {}, "queries, row 1"),
+        (np.zeros((1, 3)), {}, "queries, row 0: .* only zeros"),
+        (np.eye(3), {"k": 0}, "k: want a whole number from 1, got 0"),
+        (np.eye(3), {"k": "ten"}, "got 'ten'"),
+        (np.eye(3), {"modalities": ["left"]}, "want objects and an index with a model, got vectors"),
+        ([[1.0, 0, 0]], {}, "got list, and this index has no model"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(queries: Any, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        Index.from_vectors(np.eye(3)).search(queries, **options)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "options", "says"),
+    [
+        (np.zeros((0, 3)), {}, "at least one row"),
+        (np.zeros((2, 3)), {}, "vectors, row 0"),
+        (np.eye(3), {"labels": ["a", "b"]}, "want 3 labels, one a vector, got 2"),
+        (np.eye(3), {"labels": ["a", "b", None]}, "column 'labels'"),
+        (np.eye(3), {"ids": ["a", "b", "a"]}, "'a' twice"),
+        (np.eye(3), {"ids": [1.5, 2, 3]}, "column 'ids'"),
+    ],
+)
+def test_what_cannot_be_indexed_is_refused(vectors: np.ndarray, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        Index.from_vectors(vectors, **options)

@@ -1,0 +1,74 @@
+"""Neighbors: angles, selection, and a table that fits the terminal."""
+
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steradian.search import Neighbors
+from steradian.search.neighbors import fit_text
+
+
+def terminal_columns(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.category(character) in ("Mn", "Me") for character in text)
+
+
+def some(queries: int, k: int, *, label: str | None = "cat", name: str = "object 7") -> Neighbors:
+    rows = np.arange(queries * k).reshape(queries, k)
+    cosines = np.linspace(1, -1, queries * k, dtype=np.float32).reshape(queries, k)
+    labels = None if label is None else np.full((queries, k), label)
+    return Neighbors(rows, cosines, ids=np.full((queries, k), name), labels=labels)
+
+
+def test_angles_are_in_radians_and_finite_at_the_ends() -> None:
+    cosines = np.array([[1.0, 0.5, 0.0, -1.0, np.nextafter(np.float32(1), np.float32(2))]], dtype=np.float32)
+    neighbors = Neighbors(np.arange(5)[None], cosines, ids=np.arange(5)[None])
+    np.testing.assert_allclose(neighbors.angles, [[0, np.pi / 3, np.pi / 2, np.pi, 0]], rtol=1e-7)
+    assert neighbors.angles.dtype == np.float64
+
+
+def test_queries_are_selected_with_both_axes_kept() -> None:
+    neighbors = some(4, 3)
+    for key, want in ((1, [1]), (-1, [3]), (slice(1, 3), [1, 2]), (np.array([2, 0]), [2, 0])):
+        chosen = neighbors[key]
+        np.testing.assert_array_equal(chosen.rows, neighbors.rows[want])
+        np.testing.assert_array_equal(chosen.cosines, neighbors.cosines[want])
+        assert chosen.labels is not None
+        assert chosen.ids.shape == chosen.labels.shape == (len(want), 3)
+    assert [len(one) for one in neighbors] == [1, 1, 1, 1]
+    assert some(2, 2, label=None)[0].labels is None
+    with pytest.raises(IndexError):
+        neighbors[4]
+
+
+def test_it_prints_as_a_table() -> None:
+    neighbors = Neighbors(
+        np.array([[3, 1]]), np.array([[1.0, -1.0]], dtype=np.float32), np.array([["x7", "x2"]]), np.array([[8, 9]])
+    )
+    assert repr(neighbors).splitlines() == [
+        "Neighbors: 1 query, the 2 nearest objects",
+        "query rank  id                      label                         cosine  angle",
+        "    0    1  x7                      8                              1.000  0.000",
+        "    0    2  x2                      9                             -1.000  3.142",
+    ]
+    assert "label" not in repr(some(1, 1, label=None))
+
+
+@pytest.mark.parametrize("name", ["a", "long " * 30, "line\nbreak\x1b[31m", "🐙🦑" * 20, "é" * 40, "漢字" * 30])
+def test_every_line_fits_80_columns(name: str) -> None:
+    lines = repr(some(12, 30, label=name, name=name)).splitlines()
+    assert {terminal_columns(line) for line in lines[1:-1]} == {79}
+    assert len(lines) == 1 + 1 + 5 * 10 + 1
+    assert lines[-1] == "... up to 10 neighbors of the first 5 queries shown"
+    assert "\x1b" not in "".join(lines)
+
+
+@given(st.text(), st.integers(1, 40))
+def test_text_takes_exactly_its_width(text: str, width: int) -> None:
+    fitted = fit_text(text, width)
+    assert terminal_columns(fitted) == width
+    assert fitted.isprintable()
+    assert fitted.startswith(text) or "…" in fitted or not text.isprintable()

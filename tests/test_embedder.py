@@ -1,0 +1,287 @@
+"""The front door: what a user calls, on one small table of all kinds of modality."""
+
+import inspect
+import json
+import subprocess
+import sys
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import steradian as sr
+from steradian.config import ModelConfig, TrainingConfig
+from steradian.training import Progress
+
+SMALL = {"embedding_dim": 8, "width": 16, "heads": 2, "verbose": False}
+SCHEMA = sr.Schema(
+    {
+        "photo": sr.Image("photo", size=16),
+        "title": sr.Text("title"),
+        "specs": sr.Tabular(numeric=["price"], categorical=["colour"]),
+        "omics": sr.Vector("omics"),
+        "motion": sr.Series("motion"),
+    }
+)
+
+
+def columns(objects: int = 48, seed: int = 0) -> dict[str, list]:
+    """Three classes that every modality tells apart; each modality is missing for a third of the rows, never all."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(objects) % 3
+    has = rng.random((objects, 5)) < 0.67
+    has[np.arange(objects), rng.integers(5, size=objects)] = True
+
+    def cells(modality: int, make):
+        return [make(label) if has[row, modality] else None for row, label in enumerate(labels)]
+
+    colours = ["red", "green", "blue"]
+    return {
+        "photo": cells(0, lambda c: (np.eye(3)[c] * 200 + rng.integers(50, size=(9, 12, 3))).astype(np.uint8)),
+        "title": cells(1, lambda c: f"a {colours[c]} thing number {rng.integers(9)}"),
+        "price": [None if p is None else float(p) for p in cells(2, lambda c: 10 * c + rng.normal())],
+        "colour": [None if not has[row, 2] else colours[c] for row, c in enumerate(labels)],
+        "omics": cells(3, lambda c: rng.normal(size=6) + 3 * np.eye(6)[c]),
+        "motion": cells(4, lambda c: rng.normal(size=(int(rng.integers(1, 40)), 2)) + c),
+        "label": [colours[c] for c in labels],
+    }
+
+
+@pytest.fixture(scope="module")
+def objects() -> sr.ObjectTable:
+    return sr.read_objects(columns(), SCHEMA)
+
+
+@pytest.fixture(scope="module")
+def model(objects: sr.ObjectTable) -> sr.SphereEmbedder:
+    return sr.SphereEmbedder(epochs=20, validation_share=0.0, **SMALL).fit(objects)
+
+
+# -- scikit-learn's contract
+
+
+def expected_failures(estimator: sr.SphereEmbedder) -> dict[str, str]:
+    return {
+        "check_methods_subset_invariance": "asks for 1e-7; float32 products of other batch sizes differ by 1e-7 a step",
+    }
+
+
+@parametrize_with_checks([sr.SphereEmbedder(epochs=12, **SMALL)], expected_failed_checks=expected_failures)
+def test_scikit_learn_contract(estimator, check) -> None:
+    check(estimator)
+
+
+def test_parameters_are_the_configurations_fields_with_their_defaults() -> None:
+    parameters = inspect.signature(sr.SphereEmbedder).parameters
+    defaults = {name: p.default for name, p in parameters.items() if name != "verbose"}
+    assert defaults == {f.name: f.default for kind in (ModelConfig, TrainingConfig) for f in fields(kind)}
+
+
+def test_pipeline_cross_validation_and_grid_search_on_arrays(rng: np.random.Generator) -> None:
+    labels = np.repeat([0, 1, 2], 10)
+    points = rng.normal(size=(30, 4)) + 4 * np.eye(4)[labels]
+    estimator = sr.SphereEmbedder(epochs=20, **SMALL)
+    assert make_pipeline(StandardScaler(), estimator).fit(points, labels).score(points, labels) > 0.9
+    search = GridSearchCV(estimator, {"margin": [0.0, 0.2]}, cv=2).fit(points, labels)
+    assert set(search.best_params_) == {"margin"} and search.best_score_ > 0.8
+
+
+def test_cross_validation_on_a_table(objects: sr.ObjectTable) -> None:
+    estimator = sr.SphereEmbedder(epochs=10, **SMALL)
+    scores = cross_val_score(estimator, objects, objects.labels, cv=StratifiedKFold(2), error_score="raise")
+    assert scores.shape == (2,) and (scores > 0.5).all()
+
+
+# -- Vectors
+
+
+def test_vectors_are_unit_rows_that_tell_the_classes_apart(model, objects) -> None:
+    vectors = model.transform(objects)
+    assert vectors.shape == (48, 8) and vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
+    assert model.score(objects) > 0.9
+    assert model.score(objects) == np.mean(model.predict(objects) == objects.labels)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 1000])
+def test_vectors_do_not_depend_on_the_batch(model, objects, batch_size: int) -> None:
+    vectors = model.transform(objects, batch_size=batch_size)
+    np.testing.assert_allclose(vectors, model.transform(objects), atol=1e-5)
+
+
+def test_vectors_do_not_depend_on_rows_columns_or_padding(model, objects) -> None:
+    vectors = model.transform(objects)
+    order = np.random.default_rng(1).permutation(len(objects))
+    np.testing.assert_allclose(model.transform(objects[order]), vectors[order], atol=1e-5)
+    table = columns()
+    reordered = sr.Schema(dict(reversed(SCHEMA.modalities.items())))
+    turned = sr.read_objects(dict(reversed(table.items())), reordered)
+    np.testing.assert_allclose(model.transform(turned), vectors, atol=1e-5)
+    # A row alone is padded to its own length, not to the longest of the batch.
+    alone = np.concatenate([model.transform(objects[row : row + 1]) for row in range(len(objects))])
+    np.testing.assert_allclose(alone, vectors, atol=1e-5)
+
+
+def test_a_subset_is_the_same_as_missing_cells(model, objects) -> None:
+    only_title = [row for row, title in enumerate(columns()["title"]) if title is not None]
+    emptied = {name: cells if name in ("title", "label") else [None] * len(cells) for name, cells in columns().items()}
+    emptied = {name: [cells[row] for row in only_title] for name, cells in emptied.items()}
+    expected = model.transform(sr.read_objects(emptied, SCHEMA))
+    np.testing.assert_allclose(model.transform(objects[only_title], modalities=["title"]), expected, atol=1e-6)
+
+
+def test_subsets_together_equal_subsets_one_by_one(model, objects) -> None:
+    subsets = [("photo",), ("omics", "motion"), tuple(SCHEMA.modalities)]
+    for subset, rows, vectors in model.transform_subsets(objects, subsets, batch_size=11):
+        np.testing.assert_allclose(vectors, model.transform(objects[rows], modalities=subset), atol=1e-5)
+        has = objects.present[:, [list(SCHEMA.modalities).index(name) for name in subset]].any(axis=1)
+        np.testing.assert_array_equal(rows, np.flatnonzero(has))
+
+
+def test_raw_tables_are_read_by_the_models_own_schema(model, objects) -> None:
+    table = {name: cells for name, cells in columns().items() if name != "label"}
+    np.testing.assert_array_equal(model.transform(table), model.transform(objects))
+
+
+def test_probabilities_and_cosines(model, objects) -> None:
+    cosines, probabilities = model.decision_function(objects), model.predict_proba(objects)
+    assert cosines.shape == probabilities.shape == (48, 3)
+    assert np.abs(cosines).max() <= 1 + 1e-6
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(model.classes_[probabilities.argmax(axis=1)], model.predict(objects))
+    np.testing.assert_array_equal(model.predict_vectors(model.transform(objects)), model.predict(objects))
+
+
+# -- Training
+
+
+def test_training_is_the_same_bit_for_bit_and_leaves_the_global_generator_alone(objects) -> None:
+    estimator = sr.SphereEmbedder(epochs=3, **SMALL)
+    state = torch.random.get_rng_state()
+    first = clone(estimator).fit(objects).transform(objects)
+    torch.rand(3)
+    again = clone(estimator).fit(objects).transform(objects)
+    np.testing.assert_array_equal(first, again)
+    other = sr.SphereEmbedder(epochs=3, seed=1, **SMALL).fit(objects).transform(objects)
+    assert np.abs(first - other).max() > 1e-3
+    torch.random.set_rng_state(state)
+    clone(estimator).fit(objects)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("fusion", ["context", "free"])
+def test_other_fusions_learn_too(objects, fusion: str) -> None:
+    assert sr.SphereEmbedder(epochs=20, fusion=fusion, **SMALL).fit(objects).score(objects) > 0.8
+
+
+def test_validation_on_classes_never_seen(objects) -> None:
+    train, validation = objects.split(test=None, unseen_classes=1, seed=0)
+    model = sr.SphereEmbedder(epochs=5, **SMALL).fit(train, validation=validation)
+    assert len(model.classes_) == 2
+    assert 0 <= model.training_.best_score <= 1
+
+
+def test_ctrl_c_leaves_the_best_model_so_far_fitted_and_saved(objects, tmp_path, monkeypatch) -> None:
+    shown = []
+
+    def interrupt(self, step, *, loss):
+        shown.append(step)
+        if step == 8:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "advance", interrupt)
+    log = tmp_path / "log.jsonl"
+    model = sr.SphereEmbedder(epochs=50, validation_share=0.2, **SMALL)
+    model.fit(objects, save_to=tmp_path / "model", log_file=log)
+    assert model.training_.interrupted and shown[-1] == 8
+    loaded = sr.SphereEmbedder.load(tmp_path / "model")
+    np.testing.assert_allclose(loaded.transform(objects), model.transform(objects), atol=1e-6)
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert records == model.training_.history and records
+
+
+def test_what_is_derived_is_printed_with_its_reason(objects, capsys) -> None:
+    sr.SphereEmbedder(epochs=1, **(SMALL | {"verbose": True})).fit(objects)
+    printed = capsys.readouterr().out
+    for line in ("48 objects to train on", "scale 8.0: for 3 classes", "margin 0.200 rad", "bytes"):
+        assert line in printed
+    assert max(len(line) for line in printed.splitlines()) <= 80
+
+
+# -- Keeping
+
+
+def test_a_fresh_process_loads_and_gives_the_same_vectors(model, objects, tmp_path) -> None:
+    model.save(tmp_path / "model")
+    np.savez(tmp_path / "query.npz", omics=np.ones((2, 6)))
+    script = """
+import sys, numpy as np, steradian as sr
+model = sr.SphereEmbedder.load(sys.argv[1] + "/model")
+omics = np.load(sys.argv[1] + "/query.npz")["omics"]
+none = [None, None]
+table = dict(photo=none, title=["a red thing", None], price=none, colour=none, omics=omics, motion=none)
+np.save(sys.argv[1] + "/vectors.npy", model.transform(table))
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", script, str(tmp_path)], check=True)
+    none = [None, None]
+    table = {"photo": none, "title": ["a red thing", None], "price": none, "colour": none, "motion": none}
+    expected = model.transform({**table, "omics": np.ones((2, 6))})
+    np.testing.assert_allclose(np.load(tmp_path / "vectors.npy"), expected, atol=1e-5)
+
+
+def test_a_loaded_model_is_the_saved_one(model, objects, tmp_path) -> None:
+    model.save(tmp_path)
+    loaded = sr.SphereEmbedder.load(tmp_path)
+    np.testing.assert_array_equal(loaded.transform(objects), model.transform(objects))
+    np.testing.assert_array_equal(loaded.predict(objects), model.predict(objects))
+    np.testing.assert_array_equal(loaded.predict_proba(objects), model.predict_proba(objects))
+    assert loaded.schema_ == model.schema_ and loaded.classes_.dtype == model.classes_.dtype
+    assert loaded.get_params() | {"verbose": False} == model.get_params()
+
+
+def test_a_model_of_plain_arrays_is_saved_too(rng, tmp_path) -> None:
+    points, labels = rng.normal(size=(20, 3)), np.arange(20) % 2
+    model = sr.SphereEmbedder(epochs=2, **SMALL).fit(points, labels)
+    model.save(tmp_path)
+    np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path).predict(points), model.predict(points))
+
+
+# -- What a user may get wrong
+
+
+def test_one_class_only(objects) -> None:
+    with pytest.raises(sr.InputError, match="at least 2 classes"):
+        sr.SphereEmbedder(**SMALL).fit(objects[objects.labels == "red"])
+
+
+def test_fitting_without_labels() -> None:
+    unlabelled = sr.read_objects({"title": ["a", "b"]}, sr.Schema({"title": sr.Text("title")}), labelled=False)
+    with pytest.raises(sr.InputError, match="label"):
+        sr.SphereEmbedder(**SMALL).fit(unlabelled)
+
+
+def test_unknown_modality_and_objects_without_any(model, objects) -> None:
+    with pytest.raises(sr.InputError, match="photo, title"):
+        model.transform(objects, modalities=["smell"])
+    without = int(np.flatnonzero(~objects.present[:, 0])[0])
+    with pytest.raises(sr.InputError, match=f"row {without} "):
+        model.transform(objects, modalities=["photo"])
+
+
+def test_a_table_of_another_schema(model) -> None:
+    other = sr.read_objects({"name": ["x"]}, sr.Schema({"name": sr.Text("name")}), labelled=False)
+    with pytest.raises(sr.InputError, match="model.schema_"):
+        model.transform(other)
+
+
+def test_options_that_cannot_be_are_told_together(objects) -> None:
+    with pytest.raises(sr.ConfigError, match=r"width at least 1; heads at least 1"):
+        sr.SphereEmbedder(width=0, heads=0).fit(objects)
+    with pytest.raises(sr.ConfigError, match="device"):
+        sr.SphereEmbedder(device="abacus").fit(objects)
