@@ -92,13 +92,13 @@ def _embed(options: Namespace) -> int:
 
 
 def _search(options: Namespace) -> int:
-    from steradian import Index, read_objects
+    from steradian import Index
 
     model = _load(options.model)
     cells = _query_cells(model, options)
     query = {column: [cells.get(column)] for column in model.schema_.columns}
     index = Index.load(options.index or Path(options.model, "index"), model=model)
-    print(index.search(read_objects(query, model.schema_, labelled=False), k=options.k))
+    print(index.search(query, k=options.k))
     return 0
 
 

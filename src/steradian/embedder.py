@@ -1,7 +1,7 @@
 """The front door: `SphereEmbedder`, a scikit-learn estimator over tables of multimodal objects."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -314,7 +314,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         check_is_fitted(self)
         if not isinstance(X, ObjectTable):
             if self.schema_ != PLAIN_SCHEMA:
-                return read_objects(X, self.schema_, labelled=False)
+                return read_objects(X, replace(self.schema_, id=None), labelled=False)
             return unlabelled_table(self, X)
         X.schema.mask(self.schema_.modalities)
         return X

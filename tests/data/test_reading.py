@@ -122,7 +122,7 @@ def test_every_source_gives_the_same_table(source: Callable[[Path], Any], tmp_pa
 def test_a_table_passes_unchanged_or_is_read_anew() -> None:
     objects = read_objects(TABLE, SCHEMA)
     assert read_objects(objects, Schema(dict(SCHEMA.modalities), label="kind", id="sku")) is objects
-    other = Schema({"title": Text("title"), "colour": Tabular(categorical=["colour"])}, label="colour", id="sku")
+    other = Schema({"title": Text("title"), "kind": Tabular(categorical=["kind"])}, label="colour", id="sku")
     again = read_objects(objects[[3, 1]], other)
     assert again.labels.tolist() == ["blue", "blue"]
     assert again.rows.tolist() == [3, 1]

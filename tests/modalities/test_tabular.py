@@ -156,9 +156,9 @@ def test_positions_are_those_of_the_loop(training: list[float], others: list[flo
 def test_a_constant_has_a_bin_around_it(value: float) -> None:
     fitted = fit_numbers([value, value])
     assert positions(fitted, [value, None]) == pytest.approx([0.5, NAN], abs=1e-6, nan_ok=True)
-    below, above = positions(fitted, [value - abs(value) - 1, value / 2 + 1 if value > 0 else value + abs(value) + 1])
-    assert below < 0.5
-    assert math.isfinite(above)
+    step = 1 + abs(value) / 2
+    below, above = positions(fitted, [value - step, value + step])
+    assert -3 <= below < 0.5 < above <= 4
 
 
 def test_a_column_empty_in_training() -> None:
@@ -170,8 +170,11 @@ def test_a_column_empty_in_training() -> None:
 
 
 def test_an_extreme_training_range() -> None:
-    fitted = fit_numbers([-1.7e308, 1.7e308, 0.0, 5e-324])
-    assert all(math.isfinite(p) for p in positions(fitted, [-1.7e308, 1.7e308, 0.0, 5e-324, 1.0]))
+    training = [-1e300, 0.0, 5e-324, 1e300]
+    found = positions(fit_numbers(training), [*training, 1.0, -1.0])
+    assert all(math.isfinite(position) for position in found)
+    assert found[:4] == sorted(found[:4])
+    assert positions(fit_numbers([0.0, 5e-324]), [1.0, -1.0]) == [4.0, -3.0]
 
 
 # -- Categories --------------------------------------------------------------------------------------------------------

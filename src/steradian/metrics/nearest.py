@@ -146,6 +146,13 @@ def check_vectors(vectors: np.ndarray, *, where: str) -> tuple[np.ndarray, np.nd
 def check_pair(queries: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Both arrays and the lengths of their rows, checked to be of one width.
 
+    Args:
+        queries: [queries, dim], real numbers.
+        gallery: [gallery, dim].
+
+    Returns:
+        The queries, the gallery, the lengths of both: float64 [queries] and [gallery].
+
     Raises:
         InputError: as `check_vectors`, or different widths.
 
@@ -168,6 +175,11 @@ def check_pair(queries: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np
 
 def check_exclude(exclude: np.ndarray | None, *, queries: int, gallery: int) -> np.ndarray:
     """The gallery row to leave out of each query's neighbors, -1 for none; None leaves out nothing.
+
+    Args:
+        exclude: int [queries] or None.
+        queries: how many there are.
+        gallery: how many rows there are.
 
     Raises:
         InputError: not one whole number a query, or no such gallery row.

@@ -194,7 +194,7 @@ def _category(cell: Any, row: int, name: str) -> str | None:
         return cell
     # Whole floats are integers of a column with gaps.
     if isinstance(cell, (bool, np.bool_, int, np.integer)) or (
-        isinstance(cell, (float, np.floating)) and cell == int(cell)
+        isinstance(cell, (float, np.floating)) and float(cell).is_integer()
     ):
         return str(int(cell))
     raise InputError(
@@ -208,13 +208,17 @@ def _category(cell: Any, row: int, name: str) -> str | None:
 def _edges(known: np.ndarray) -> list[float]:
     """Quantile edges, each once; at least one bin."""
     edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1))) if known.size else np.zeros(1)
-    return [float(edge) for edge in edges] if len(edges) > 1 else [float(edges[0]) - 0.5, float(edges[0]) + 0.5]
+    # Half a unit is less than a float64 step of a large number.
+    reach = max(0.5, 1e-9 * abs(float(edges[0])))
+    return [float(edge) for edge in edges] if len(edges) > 1 else [float(edges[0]) - reach, float(edges[0]) + reach]
 
 
 def _position(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Where numbers lie among the edges, in bins; outside them the outer bins' slope goes on for three bins."""
     position = np.interp(numbers, edges, np.arange(len(edges), dtype=np.float64))
-    below = np.clip((numbers - edges[0]) / (edges[1] - edges[0]), -3, 0)
-    above = np.clip((numbers - edges[-1]) / (edges[-1] - edges[-2]), 0, 3)
+    # Infinitely many narrow bins away are three.
+    with np.errstate(over="ignore"):
+        below = np.clip((numbers - edges[0]) / (edges[1] - edges[0]), -3, 0)
+        above = np.clip((numbers - edges[-1]) / (edges[-1] - edges[-2]), 0, 3)
     placed: np.ndarray = position + below + above
     return placed

@@ -1,0 +1,137 @@
+"""The evaluation as a value: looked up, printed within 80 columns, written whole."""
+
+import json
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+from unicodedata import east_asian_width
+
+import pytest
+
+from steradian.errors import InputError
+from steradian.evaluation import Evaluation, SubsetScores
+
+
+def row(*subset: str, **changes: Any) -> SubsetScores:
+    scores = {"map_at_r": 0.5, "r_precision": 0.6, "accuracy": 0.7, "balanced_accuracy": 0.65, "macro_f1": 0.625}
+    plain = SubsetScores(subset, objects=1200, without_subset=0, recall={1: 0.75, 5: 0.875}, ami=-0.01, **scores)
+    return replace(plain, **changes)
+
+
+SMALL = Evaluation(
+    (
+        row("photo", "title", unknown_class=3),
+        row("photo", objects=1100, without_subset=100, unknown_class=2, without_relevant=40),
+        row("title", recall=None, map_at_r=None, accuracy=None, macro_f1=None, ami=None, unknown_class=3),
+    ),
+    modalities=("photo", "title"),
+)
+
+
+def test_it_prints_as_a_table() -> None:
+    assert repr(SMALL).splitlines() == [
+        "Evaluation: 1,200 objects, searched each among the others",
+        "subset                        objects    R@1   MAP@R  accuracy  macro-F1    AMI",
+        "whole object                    1,200  0.750   0.500     0.700     0.625 -0.010",
+        "photo                           1,100  0.750   0.500     0.700     0.625 -0.010",
+        "title                           1,200      -       -         -         -      -",
+        "Objects left out: up to 100 without the subset; up to 3 of unknown classes",
+        "(accuracy, macro-F1); up to 40 with none of their class to find (R@k, MAP@R).",
+    ]
+    assert str(SMALL) == repr(SMALL)
+
+
+def test_nothing_left_out_needs_no_note() -> None:
+    lines = repr(Evaluation((row("photo"),), ("photo",), gallery=5000)).splitlines()
+    assert lines[0] == "Evaluation: 1,200 objects, searched in a gallery of 5,000"
+    assert len(lines) == 3
+    sampled = repr(Evaluation((row("photo", unknown_class=3),), ("photo",), ami_sampled=True)).splitlines()
+    assert sampled[3:] == [
+        "Objects left out: 3 of unknown classes (accuracy, macro-F1).",
+        "AMI is of a random sample of whole classes.",
+    ]
+
+
+def test_the_first_k_is_printed() -> None:
+    assert " R@5 " in repr(Evaluation((row("photo", recall={10: 0.9, 5: 0.8}),), ("photo",))).splitlines()[1]
+
+
+def lines_of_all_subsets(names: list[str]) -> list[str]:
+    subsets = [subset for size in range(len(names), 0, -1) for subset in combinations(names, size)]
+    evaluation = Evaluation(tuple(row(*subset, objects=9_999_999) for subset in subsets), tuple(names))
+    return repr(evaluation).splitlines()[2:]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"modality_{number}" for number in range(7)],
+        [f"{'very ' * 9}long name {number}" for number in range(4)],
+        ["photo", "title", "specification", "audio_clip", "motion", "omics"],
+    ],
+    ids=["numbered", "long", "words"],
+)
+def test_long_subsets_are_shortened_and_stay_apart(names: list[str]) -> None:
+    lines = lines_of_all_subsets(names)
+    shown = [line[:26].strip() for line in lines]
+    assert shown[0] == "whole object"
+    assert len(set(shown)) == len(shown) == 2 ** len(names) - 1
+    assert {len(line) for line in lines} == {79}
+
+
+@pytest.mark.parametrize(
+    "names", [["图片", "标题", "说明书和目录", "声音", "动作"], [f"m{n:02}" for n in range(10)]], ids=["wide", "many"]
+)
+def test_every_line_fits_80_columns(names: list[str]) -> None:
+    wide = [sum(east_asian_width(character) in "WF" for character in line) for line in lines_of_all_subsets(names)]
+    assert {len(line) + extra for line, extra in zip(lines_of_all_subsets(names), wide, strict=True)} == {79}
+
+
+def test_a_subset_is_found_by_its_names_in_any_order() -> None:
+    assert SMALL["photo"].objects == 1100
+    assert SMALL["title", "photo"] is SMALL["photo + title"] is SMALL[["photo", "title"]] is SMALL.whole
+    assert [found.name for found in SMALL] == ["photo + title", "photo", "title"]
+    assert len(SMALL) == 3
+    with pytest.raises(
+        InputError, match=r"want a subset that was evaluated: photo \+ title, photo, title, got 'sound'"
+    ):
+        SMALL["sound"]
+
+
+def test_it_is_written_as_json(tmp_path: Path) -> None:
+    SMALL.save(tmp_path / "new" / "scores.json")
+    read = json.loads((tmp_path / "new" / "scores.json").read_text(encoding="utf-8"))
+    assert read == SMALL.to_dict()
+    assert read["objects"] == 1200
+    assert read["subsets"][1] == {
+        "subset": ["photo"],
+        "objects": 1100,
+        "without_subset": 100,
+        "without_relevant": 40,
+        "unknown_class": 2,
+        "recall_at_1": 0.75,
+        "recall_at_5": 0.875,
+        "map_at_r": 0.5,
+        "r_precision": 0.6,
+        "accuracy": 0.7,
+        "balanced_accuracy": 0.65,
+        "macro_f1": 0.625,
+        "ami": -0.01,
+    }
+    assert read["subsets"][2]["map_at_r"] is None
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "scores.json"
+    SMALL.save(path)
+    before = path.read_bytes()
+
+    def full_disk(*_: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.replace", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        Evaluation((row("photo"),), ("photo",)).save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["scores.json"]

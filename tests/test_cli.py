@@ -1,0 +1,138 @@
+"""The commands, as a person types them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steradian.cli import main
+from steradian.training import Progress
+
+SCHEMA = """
+modalities:
+  title: {type: Text, columns: title}
+  size: {type: Tabular, numeric: [height, width]}
+label: kind
+id: sku
+"""
+FAST = ("--epochs", "8", "--embedding_dim", "8", "--width", "16", "--heads", "2")
+
+
+def write_table(path: Path, objects: int = 40, seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    kinds = ["cup", "lamp"]
+    lines = ["sku,kind,title,height,width"]
+    for row in range(objects):
+        kind = row % 2
+        title = "" if row % 5 == 0 else f"{['drinking', 'reading'][kind]} {kinds[kind]} {rng.integers(9)}"
+        lines.append(f"s{row},{kinds[kind]},{title},{10 + 30 * kind + rng.normal():.2f},{rng.integers(5, 9)}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def run(*words: object) -> int:
+    with pytest.raises(SystemExit) as exit:
+        main([str(word) for word in words])
+    return int(exit.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table, a schema and the model that `steradian fit` made of them."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_table(folder / "table.csv")
+    (folder / "schema.yaml").write_text(SCHEMA)
+    assert run("fit", folder / "table.csv", "--schema", folder / "schema.yaml", "--out", folder / "model", *FAST) == 0
+    return folder
+
+
+def test_fit_writes_a_model_an_index_and_a_log(folder: Path) -> None:
+    files = {path.name for path in (folder / "model").iterdir()}
+    assert {"config.json", "index", "training.jsonl"} < files
+    assert not any(name.startswith(".") for name in files)
+    records = [json.loads(line) for line in (folder / "model" / "training.jsonl").read_text().splitlines()]
+    assert records and records[-1]["loss"] < records[0]["loss"]
+
+
+def test_evaluate_prints_a_table_and_writes_scores(folder: Path, capsys) -> None:
+    test = write_table(folder / "test.csv", seed=1)
+    scores = folder / "scores.json"
+    assert run("evaluate", folder / "model", test, "--gallery", folder / "table.csv", "--out", scores) == 0
+    printed = capsys.readouterr().out
+    assert "whole object" in printed and "title" in printed
+    assert max(len(line) for line in printed.splitlines()) <= 80
+    assert json.loads(scores.read_text())["modalities"] == ["title", "size"]
+
+
+def test_embed_writes_an_index_that_search_uses(folder: Path, capsys) -> None:
+    assert run("embed", folder / "model", folder / "table.csv", "--out", folder / "vectors") == 0
+    assert "40 vectors of width 8" in capsys.readouterr().out
+    assert run("search", folder / "model", "--index", folder / "vectors", "--text", "reading lamp", "--k", 3) == 0
+    here = capsys.readouterr().out
+    assert run("search", folder / "model", "--text", "reading lamp", "--k", 3) == 0
+    assert capsys.readouterr().out == here
+    assert here.count("lamp") == 3
+
+
+def test_search_by_cells(folder: Path, capsys) -> None:
+    assert run("search", folder / "model", "--query", "height=10.5", "--query", "width=7", "--k", 1) == 0
+    assert "cup" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["search", "{model}"], "Give --text, --image or --query"),
+        (["search", "{model}", "--image", "x.png"], "want a model with one Image modality"),
+        (["search", "{model}", "--query", "colour=red"], "want COLUMN=VALUE with a column of title, height, width"),
+        (["search", "nowhere", "--text", "x"], "want a model folder"),
+        (["evaluate", "{model}", "nowhere.csv"], "nowhere.csv"),
+        (["fit", "{model}/../table.csv", "--schema", "nowhere.yaml", "--out", "{model}2"], "want a schema file"),
+        (["fit", "x.csv", "--schema", "s.yaml"], "out"),
+        (["fit", "x.csv", "--schema", "s.yaml", "--out", "o", "--wdth", "3"], "--wdth"),
+        (["fit", "x.csv", "--schema", "s.yaml", "--out", "o", "--epochs", "many"], "epochs"),
+        (["fti"], "fti"),
+        ([], "command"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_exit_code_2(folder: Path, capsys, words: list[str], complaint: str) -> None:
+    assert run(*[word.replace("{model}", str(folder / "model")) for word in words]) == 2
+    captured = capsys.readouterr()
+    assert complaint in captured.err
+    assert captured.err.startswith("steradian: ") and captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_options_may_stand_in_a_file(folder: Path, capsys) -> None:
+    options = folder / "options.yaml"
+    options.write_text("epochs: 1\nwidth: 16\nheads: 2\nembedding_dim: 4\n")
+    words = ("fit", folder / "table.csv", "--schema", folder / "schema.yaml", "--out", folder / "other")
+    assert run(*words, "--config", options) == 0
+    assert json.loads((folder / "other" / "config.json").read_text())["model"]["embedding_dim"] == 4
+    options.write_text("epohcs: 1\n")
+    assert run(*words, "--config", options) == 2
+    assert "epohcs" in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_the_best_model_and_says_so(folder: Path, monkeypatch, capsys) -> None:
+    def interrupt(self: Progress, step: int, *, loss: float) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "advance", interrupt)
+    words = ("fit", folder / "table.csv", "--schema", folder / "schema.yaml", "--out", folder / "cut", *FAST)
+    assert run(*words) == 130
+    assert "stopped by Ctrl-C" in capsys.readouterr().out
+    monkeypatch.undo()
+    assert run("search", folder / "cut", "--text", "lamp", "--k", 1) == 0
+
+
+def test_help_needs_no_torch_and_lists_every_command(capsys) -> None:
+    blocked = "import sys; sys.modules['torch'] = None; from steradian.cli import main; main(['--help'])"
+    done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=True, env=os.environ)
+    for command in ("demo", "fit", "evaluate", "embed", "search"):
+        assert command in done.stdout
