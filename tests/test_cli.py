@@ -19,7 +19,7 @@ modalities:
 label: kind
 id: sku
 """
-FAST = ("--epochs", "8", "--embedding_dim", "8", "--width", "16", "--heads", "2")
+FAST = ("--epochs", "15", "--batch_size", "8", "--embedding_dim", "8", "--width", "16", "--heads", "2")
 
 
 def write_table(path: Path, objects: int = 40, seed: int = 0) -> Path:

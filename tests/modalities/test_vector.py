@@ -97,7 +97,7 @@ def test_infinite_and_too_large_numbers_are_refused_with_their_row(value: float)
             read(x=column)
 
 
-@pytest.mark.parametrize("cell", ["red", b"blue", ["a", "b"], {"a": 1}, [[1], [2, 3]], 1j])
+@pytest.mark.parametrize("cell", ["red", b"blue", ["a", "b"], {"a": 1}, [[1], [2, 3]], 1j, np.array([1j]), "3", ["4"]])
 def test_what_is_no_number_is_refused_with_its_row_and_column(cell: Any) -> None:
     with pytest.raises(InputError, match=r"^row 1 \(counted from 0\), column 'y': want numbers, got "):
         read(x=[1, 2, 3], y=[None, cell, 1])

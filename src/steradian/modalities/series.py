@@ -81,7 +81,10 @@ class Series(Modality):
 
     def _array(self, value: Any, row: int) -> np.ndarray:
         try:
-            array = np.asarray(value, dtype=np.float64)
+            array = np.asarray(value)
+            if array.dtype.kind not in "fiubO":
+                raise TypeError(f"{array.dtype} is no real number")
+            array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise self._unusable("numbers", repr(value)[:60], row) from error
         if array.ndim not in (1, 2) or array.size == 0:

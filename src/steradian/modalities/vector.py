@@ -167,7 +167,10 @@ def _matrix(column: np.ndarray, name: str) -> np.ndarray:
 
 def _vector(value: Any, row: int, name: str) -> np.ndarray:
     try:
-        return np.asarray(value, dtype=np.float64).reshape(-1)
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiubO":
+            raise TypeError(f"{array.dtype} is no real number")
+        return array.astype(np.float64).reshape(-1)
     except (TypeError, ValueError) as error:
         raise _not_numbers(repr(value)[:60], row, name) from error
 
