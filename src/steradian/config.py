@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
+from numbers import Integral, Real
+from types import NoneType
 from typing import Any, Literal, Self, get_args
 
 from steradian.errors import ConfigError
@@ -11,6 +13,7 @@ __all__ = ["ModelConfig", "TrainingConfig"]
 
 FusionKind = Literal["certified", "context", "free"]
 Precision = Literal["auto", "float32", "bfloat16"]
+_NUMBERS = {int: (Integral, "a whole number"), float: (Real, "a number")}
 
 
 class _Config:
@@ -39,6 +42,15 @@ class _Config:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    def _refuse_what_is_no_number(self) -> None:
+        mistakes = []
+        for option in fields(self):  # type: ignore[arg-type]
+            kinds, value = get_args(option.type) or (option.type,), getattr(self, option.name)
+            wanted = next((pair for kind, pair in _NUMBERS.items() if kind in kinds), None)
+            if wanted and not isinstance(value, wanted[0]) and not (value is None and NoneType in kinds):
+                mistakes.append((option.name, wanted[1]))
+        self._refuse(mistakes)
 
     def _refuse(self, mistakes: list[tuple[str, str]]) -> None:
         """Tell all mistakes at once: (option, what it must be)."""
@@ -75,6 +87,7 @@ class ModelConfig(_Config):
     """Length of the context against the sum of modalities, for fusion="context"."""
 
     def __post_init__(self) -> None:
+        self._refuse_what_is_no_number()
         mistakes = [
             (name, "at least 1") for name in ("width", "depth", "fusion_depth", "heads") if getattr(self, name) < 1
         ]
@@ -128,6 +141,7 @@ class TrainingConfig(_Config):
     """Of everything random; the same seed gives the same model, bit for bit, on one machine."""
 
     def __post_init__(self) -> None:
+        self._refuse_what_is_no_number()
         mistakes = [(n, "at least 1") for n in ("batch_size", "patience") if getattr(self, n) < 1]
         if self.epochs is not None and self.epochs < 1:
             mistakes.append(("epochs", "at least 1, or None"))

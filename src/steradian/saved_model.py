@@ -67,7 +67,9 @@ def write_folder(folder: str | Path, saved: SavedModel) -> None:
         # Written by Python, since save_file leaves a file that only its owner may read.
         unfinished.write_bytes(save({**tensors, **arrays}))
         os.replace(unfinished, folder / weights)
-        unfinished.write_text(json.dumps(entries, ensure_ascii=False, indent=1), encoding="utf-8")
+        # Options may be numpy's numbers, such as those of a grid search; categories may hold lone surrogates.
+        text = json.dumps(entries, ensure_ascii=False, indent=1, default=np.generic.item)
+        unfinished.write_text(text, encoding="utf-8", errors="surrogatepass")
         os.replace(unfinished, folder / CONFIG)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -99,7 +101,7 @@ def read_folder(folder: str | Path) -> SavedModel:
 
 def _read_entries(path: Path) -> dict[str, Any]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     except FileNotFoundError as error:
         raise _broken(path, "a model folder", "no such file") from error
     except (OSError, ValueError) as error:

@@ -6,7 +6,7 @@ and one name of it, and either may be missing.
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +50,7 @@ CREDITS = (
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Emoji:
     """One emoji.
 
@@ -62,7 +62,7 @@ class Emoji:
 
     character: str
     names: Mapping[str, str]
-    drawings: Mapping[str, np.ndarray]
+    drawings: Mapping[str, np.ndarray] = field(repr=False)
 
 
 class EmojiObject(NamedTuple):

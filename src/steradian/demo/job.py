@@ -61,7 +61,6 @@ def run_demo(
     Raises:
         MissingExtraError: the extra [demo] is not installed.
     """
-    begun = time.monotonic()
     emoji = load_emoji() if emoji is None else emoji
     say(f"{len(emoji):,} emoji, each drawn by {' and '.join(ARTISTS)} and named in {len(LANGUAGES)} languages")
     split = split_emoji(emoji, seed=seed)
@@ -72,9 +71,11 @@ def run_demo(
     valid = _table([row for side in query_and_gallery(split.valid, seed=seed) for row in side])
 
     out.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
     model = SphereEmbedder(seed=seed, **options)
-    model.fit(train, validation=valid, log_file=out / "training.jsonl")
-    trained = time.monotonic()
+    model.fit(train, validation=valid, log_file=out / "training.jsonl", save_to=out / "model")
+    model.save(out / "model")
+    seconds = time.monotonic() - begun
     baseline = PlainBaseline().fit(train.columns)
 
     say("")
@@ -85,21 +86,21 @@ def run_demo(
     results = {"plain baseline": score_questions(*plain), "steradian": score_questions(*answers)}
     say(comparison_table(results))
 
-    model.save(out / "model")
     everything = _table([EmojiObject(one, "OpenMoji", "en") for one in emoji])
     Index.build(model, everything).save(out / "model" / "index")
     page = showcase_page(queries, gallery, query_vectors=answers[0], gallery_vectors=answers[1], seed=seed)
     _write(out / "neighbors.html", page.encode())
-    _write(out / "query.png", _png(queries[0]))
+    shown = queries[len(queries) // 2]
+    _write(out / "query.png", _png(shown))
     metrics = {
         "seed": seed,
-        "emoji": {part: len(emoji) for part, emoji in split._asdict().items()},
+        "emoji": {part: len(members) for part, members in split._asdict().items()},
         "training_objects": len(train),
-        "training_seconds": round(trained - begun, 1),
+        "training_seconds": round(seconds, 1),
         "results": results,
     }
     _write(out / "metrics.json", json.dumps(metrics, indent=1).encode())
-    _say_what_next(out, queries[0].emoji.names["en"], say)
+    _say_what_next(out, shown.emoji.names["en"], say)
     return metrics
 
 

@@ -193,13 +193,24 @@ class ImageTokenizer(nn.Module):
 
 
 def _jitter(picture: Tensor) -> Tensor:
-    """Scale by up to 15% and move by up to 10% of the side, each picture [items, 3, size, size] by its own draw."""
-    draw = torch.rand(len(picture), 3, device=picture.device) * 2 - 1
+    """Each picture [items, 3, size, size] turned, scaled, moved and recoloured by its own draw.
+
+    By up to 0.2 radians, 20% of its scale, 10% of its side, 30% of each channel's contrast and brightness, and up to
+    60% of the way to grey: what a change of camera or artist does, and no more, so that the class stays.
+    """
+    draw = torch.rand(len(picture), 4, device=picture.device) * 2 - 1
+    scale, angle = 1 + 0.2 * draw[:, 0], 0.2 * draw[:, 1]
     matrix = picture.new_zeros(len(picture), 2, 3)
-    matrix[:, 0, 0] = matrix[:, 1, 1] = 1 + 0.15 * draw[:, 0]
-    matrix[:, :, 2] = 0.2 * draw[:, 1:]
+    matrix[:, 0, 0] = matrix[:, 1, 1] = scale * angle.cos()
+    matrix[:, 1, 0] = scale * angle.sin()
+    matrix[:, 0, 1] = -matrix[:, 1, 0]
+    matrix[:, :, 2] = 0.2 * draw[:, 2:]
     grid = F.affine_grid(matrix, list(picture.shape), align_corners=False)
-    return F.grid_sample(picture, grid, padding_mode="border", align_corners=False)
+    moved = F.grid_sample(picture, grid, padding_mode="border", align_corners=False)
+    contrast, brightness = 0.3 * (torch.rand(2, len(picture), 3, 1, 1, device=picture.device) * 2 - 1)
+    recoloured = moved * (1 + contrast) + brightness
+    grey = 0.6 * torch.rand(len(picture), 1, 1, 1, device=picture.device)
+    return torch.lerp(recoloured, recoloured.mean(dim=1, keepdim=True).expand_as(recoloured), grey)
 
 
 def _is_picture(array: np.ndarray) -> bool:

@@ -30,6 +30,9 @@ MAX_WORDS = 64
 MAX_WORD_LENGTH = 128
 """Characters of one word; longer ones (unspaced scripts, links) are cut into pieces."""
 
+ACCENTS = dict.fromkeys(range(0x300, 0x370))
+"""Combining marks of alphabets that can be read without; those of other scripts carry meaning and stay."""
+
 LONGEST_NGRAM = 5
 BUCKETS = 1 << 20
 """Hash buckets; only those met twice in training are kept, so the table is as large as the language seen."""
@@ -195,11 +198,16 @@ def _words(texts: np.ndarray) -> tuple[list[str], Ragged]:
         prefix = " ".join(text.split(maxsplit=MAX_WORDS)[:MAX_WORDS])[: 4 * MAX_WORDS * (MAX_WORD_LENGTH + 1)]
         pieces = [
             word[start : start + MAX_WORD_LENGTH]
-            for word in unicodedata.normalize("NFKC", prefix).casefold().split()
+            for word in _plain(prefix).split()
             for start in range(0, len(word), MAX_WORD_LENGTH)
         ]
         rows.append(np.array([numbers.setdefault(w, len(numbers)) for w in pieces[:MAX_WORDS] or [""]], dtype=np.int64))
     return list(numbers), Ragged.from_rows(rows) if rows else Ragged(np.zeros(0, np.int64), np.zeros(1, np.int64))
+
+
+def _plain(text: str) -> str:
+    """Case, width and the accents of Latin, Greek and Cyrillic letters removed, so that relatives share n-grams."""
+    return unicodedata.normalize("NFKD", text.casefold()).translate(ACCENTS)
 
 
 def _ngrams(words: list[str]) -> Ragged:

@@ -19,6 +19,7 @@ from steradian.errors import TrainingError
 from steradian.model import SphereEncoder, SphericalClassifier
 from steradian.training.derived import Derived
 from steradian.training.device import choose_precision
+from steradian.training.imprint import imprint_centers
 from steradian.training.objective import Objective
 from steradian.training.optimizer import make_optimizer
 from steradian.training.progress import Progress
@@ -93,6 +94,7 @@ def train(
     keeper = _Keeper(learner.weights, config.patience, on_improvement)
     recorder = _Recorder(log_file)
     _introduce(progress, objects, learner.weights, derived, validation)
+    imprint_centers(encoder, classifier, objects, seed=config.seed)
 
     # -- The steps
     step, losses, interrupted = 0, 0.0, False

@@ -1,0 +1,43 @@
+"""Where the class centers start: at the class means of the untrained encoder's vectors."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from steradian.data.batch import PreparedObjects
+from steradian.model import SphereEncoder, SphericalClassifier, embed
+
+__all__ = ["imprint_centers"]
+
+MAX_OBJECTS, BATCH = 20_000, 512
+
+
+def imprint_centers(
+    encoder: SphereEncoder, classifier: SphericalClassifier, objects: PreparedObjects, *, seed: int
+) -> None:
+    """Set each class center to its class mean, seen from the mean of all classes.
+
+    An untrained encoder's vectors all lie in one narrow cone; less their common mean they already say which classes
+    are alike, so that the first steps need not find that out. Classes without an object in the draw keep their
+    random center.
+
+    Args:
+        encoder: both levels.
+        classifier: changed in place.
+        objects: training objects with class numbers; at most 20,000 of them, drawn by the seed, take part.
+        seed: of the draw.
+    """
+    if objects.labels is None:
+        raise ValueError("imprinting needs class numbers")
+    rows = np.random.default_rng(seed).permutation(len(objects))[:MAX_OBJECTS]
+    training = encoder.training
+    vectors = torch.from_numpy(embed(encoder.eval(), objects, rows, batch_size=BATCH))
+    encoder.train(training)
+    labels = torch.from_numpy(objects.labels[rows])
+    num_classes, dim = classifier.directions.shape
+    sums = torch.zeros(num_classes, dim).index_add_(0, labels, vectors)
+    counts = torch.bincount(labels, minlength=num_classes)
+    seen = counts > 0
+    means = sums[seen] / counts[seen, None]
+    with torch.no_grad():
+        classifier.directions[seen] = F.normalize(means - means.mean(dim=0), dim=-1).to(classifier.directions.device)

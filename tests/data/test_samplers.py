@@ -1,0 +1,79 @@
+"""The order of rows and their batches: every row, every class, the same for the same seed."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steradian.data.samplers import balanced_order, batches, plain_order
+
+LABELS = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(np.array)
+Order = Callable[..., np.ndarray]
+
+
+@given(LABELS, st.integers(0, 1000), st.integers(0, 50))
+def test_plain_has_every_row_once(labels: np.ndarray, seed: int, epoch: int) -> None:
+    assert sorted(plain_order(labels, seed=seed, epoch=epoch)) == list(range(len(labels)))
+
+
+@given(LABELS, st.integers(0, 1000), st.integers(0, 50))
+def test_balanced_has_every_class_as_often_and_each_of_its_rows_too(labels: np.ndarray, seed: int, epoch: int) -> None:
+    order = balanced_order(labels, seed=seed, epoch=epoch)
+    assert len(order) == len(labels)
+    classes, rounds = np.unique(labels), -(-len(labels) // len(np.unique(labels)))
+    of_class = Counter(labels[order].tolist())
+    assert all(of_class[c] in (rounds, rounds - 1) for c in classes.tolist())
+    whole_rounds = labels[order[: len(order) // len(classes) * len(classes)]].reshape(-1, len(classes))
+    assert (np.sort(whole_rounds, axis=1) == classes).all()
+    of_row = Counter(order.tolist())
+    for c in classes:
+        times = [of_row[row] for row in np.flatnonzero(labels == c).tolist()]
+        # The last round may be cut, so the last row drawn may lack.
+        assert max(times) - min(times) <= 1 + (of_class[int(c)] < rounds)
+
+
+@pytest.mark.parametrize("order", [plain_order, balanced_order])
+def test_the_seed_and_the_epoch_decide(order: Order) -> None:
+    labels = np.arange(100) % 7
+    first = order(labels, seed=3, epoch=5)
+    assert np.array_equal(order(labels, seed=3, epoch=5), first)
+    assert not np.array_equal(order(labels, seed=3, epoch=6), first)
+    assert not np.array_equal(order(labels, seed=4, epoch=5), first)
+    # Seed and epoch are two numbers, not one sum.
+    assert not np.array_equal(order(labels, seed=5, epoch=3), first)
+    assert not np.array_equal(order(labels, seed=4, epoch=4), first)
+
+
+def test_global_generators_are_left_alone() -> None:
+    state = np.random.get_state()[1].copy()
+    plain_order(np.arange(9), seed=0, epoch=0)
+    balanced_order(np.arange(9) % 3, seed=0, epoch=0)
+    assert np.array_equal(np.random.get_state()[1], state)
+
+
+def test_a_small_class_comes_as_often_as_a_large_one() -> None:
+    labels = np.array([0] * 97 + [1] * 3)
+    order = balanced_order(labels, seed=0, epoch=0)
+    assert Counter(labels[order].tolist()) == {0: 50, 1: 50}
+    assert sorted(Counter(order[labels[order] == 1].tolist()).values()) == [16, 17, 17]
+    assert max(Counter(order[labels[order] == 0].tolist()).values()) == 1
+
+
+def test_rounds_are_shuffled_within() -> None:
+    labels = np.arange(200) % 2
+    firsts = labels[balanced_order(labels, seed=0, epoch=0)][::2]
+    assert 30 < firsts.sum() < 70
+
+
+@given(st.integers(1, 200), st.integers(1, 70))
+def test_batches_are_the_order_in_nearly_equal_parts(rows: int, batch_size: int) -> None:
+    order = np.random.default_rng(0).permutation(rows)
+    parts = list(batches(order, batch_size))
+    assert np.array_equal(np.concatenate(parts), order)
+    sizes = [len(part) for part in parts]
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+    assert len(parts) == -(-rows // batch_size)

@@ -1,0 +1,120 @@
+"""Options: their bounds, unknown keys, and mistakes told all at once."""
+
+import json
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import numpy as np
+import pytest
+
+from steradian.config import ModelConfig, TrainingConfig
+from steradian.errors import ConfigError
+
+KINDS = [ModelConfig, TrainingConfig]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_plain_values_out_and_in_again(kind: type[Any]) -> None:
+    config = kind()
+    entries = json.loads(json.dumps(config.to_dict()))
+    assert list(entries) == [field.name for field in fields(kind)]
+    assert kind.from_dict(entries, where="here") == config
+
+
+def test_options_given_are_kept_and_the_rest_have_their_defaults() -> None:
+    config = ModelConfig.from_dict({"width": 8, "fusion": "free"}, where="here")
+    assert config == ModelConfig(width=8, fusion="free")
+    assert config.depth == ModelConfig().depth
+    assert TrainingConfig.from_dict({"scale": 9.5}, where="here").scale == 9.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_cannot_be_changed(kind: type[Any]) -> None:
+    config = kind()
+    with pytest.raises(FrozenInstanceError):
+        setattr(config, fields(kind)[0].name, 3)
+
+
+def test_unknown_keys_are_refused_all_at_once_with_the_nearest_known() -> None:
+    with pytest.raises(ConfigError) as caught:
+        ModelConfig.from_dict({"widht": 8, "depht": 1, "width": 8, "qqqq": 0}, where="model.yaml")
+    assert caught.value.where == "model.yaml"
+    assert caught.value.got == "'widht', 'depht', 'qqqq'"
+    assert caught.value.fix == "Did you mean 'widht' -> 'width', 'depht' -> 'depth'?"
+    with pytest.raises(ConfigError, match="Remove them"):
+        TrainingConfig.from_dict({"qqqq": 0}, where="here")
+
+
+REFUSED: list[tuple[type[Any], str, list[Any]]] = [
+    (ModelConfig, "embedding_dim", [1, 0, -3]),
+    (ModelConfig, "width", [0, -4, 6]),
+    (ModelConfig, "depth", [0]),
+    (ModelConfig, "fusion_depth", [0]),
+    (ModelConfig, "heads", [0, -1]),
+    (ModelConfig, "dropout", [-0.1, 1.0, float("nan")]),
+    (ModelConfig, "input_dropout", [-0.1, 1.0, float("nan")]),
+    (ModelConfig, "fusion", ["sum", "", None]),
+    (ModelConfig, "context_limit", [-0.1, 1.0, float("nan")]),
+    (TrainingConfig, "epochs", [0, -1]),
+    (TrainingConfig, "batch_size", [0]),
+    (TrainingConfig, "learning_rate", [0.0, -1e-3, float("nan")]),
+    (TrainingConfig, "center_learning_rate", [0.0, float("nan")]),
+    (TrainingConfig, "weight_decay", [-0.1, float("nan")]),
+    (TrainingConfig, "scale", [0.0, -1.0, float("nan")]),
+    (TrainingConfig, "margin", [-0.1, 1.5, 28.6, float("nan")]),
+    (TrainingConfig, "modality_weight", [-0.1, float("nan")]),
+    (TrainingConfig, "subset_weight", [-0.1, float("nan")]),
+    (TrainingConfig, "validation_share", [-0.1, 1.0, float("nan")]),
+    (TrainingConfig, "patience", [0]),
+    (TrainingConfig, "clip", [0.0, float("nan")]),
+    (TrainingConfig, "precision", ["float16", None]),
+]
+
+
+@pytest.mark.parametrize(("kind", "option", "values"), REFUSED, ids=[option for _, option, _ in REFUSED])
+def test_each_bound_is_held(kind: type[Any], option: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(ConfigError, match=option) as caught:
+            kind(**{option: value})
+        assert caught.value.got == f"{option}={value!r}"
+        assert caught.value.where == kind.__name__
+
+
+ALLOWED: list[tuple[type[Any], dict[str, Any]]] = [
+    (ModelConfig, {"embedding_dim": 2, "width": 1, "heads": 1, "depth": 1, "fusion_depth": 1}),
+    (ModelConfig, {"dropout": 0, "input_dropout": 0.0, "context_limit": 0.0}),
+    (ModelConfig, {"fusion": "context", "context_limit": 0.99}),
+    (TrainingConfig, {"epochs": 1, "batch_size": 1, "patience": 1}),
+    (TrainingConfig, {"weight_decay": 0, "modality_weight": 0, "subset_weight": 0, "margin": 0, "validation_share": 0}),
+    (TrainingConfig, {"scale": 1, "margin": 1.49, "precision": "bfloat16"}),
+    (TrainingConfig, {"epochs": np.int64(3), "learning_rate": np.float32(0.01), "margin": np.float64(0.1)}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), ALLOWED)
+def test_the_bounds_themselves_are_allowed(kind: type[Any], options: dict[str, Any]) -> None:
+    config = kind(**options)
+    assert {name: getattr(config, name) for name in options} == options
+
+
+def test_what_is_no_number_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"want width a whole number; dropout a number, got width='64', dropout=None"):
+        ModelConfig(width="64", dropout=None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"depth a whole number.*depth=1\.5"):
+        ModelConfig(depth=1.5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"want epochs a whole number; margin a number; clip a number"):
+        TrainingConfig(epochs="3", margin="0.2", clip=[1])  # type: ignore[arg-type]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        ModelConfig(embedding_dim=1, width=7, dropout=2.0, fusion="sum")  # type: ignore[arg-type]
+    assert caught.value.want.split("; ") == [
+        "embedding_dim at least 2",
+        "width a multiple of heads=4",
+        "dropout in [0, 1)",
+        "fusion one of certified, context, free",
+    ]
+    assert caught.value.got == "embedding_dim=1, width=7, dropout=2.0, fusion='sum'"
+    with pytest.raises(ConfigError, match="clip above 0; weight_decay 0 or more; margin in radians"):
+        TrainingConfig(clip=0.0, weight_decay=-1.0, margin=28.6)
