@@ -12,7 +12,7 @@ from steradian.metrics import clustering_ami
 
 
 def clouds(rng: np.random.Generator, *, classes: int, noise: float, objects: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    labels = np.repeat(np.arange(classes), objects)
+    labels = rng.permutation(np.repeat(np.arange(classes), objects))
     vectors = rng.normal(size=(classes, 8))[labels] + noise * rng.normal(size=(len(labels), 8))
     # The length must not matter.
     return vectors * rng.uniform(0.1, 10, size=(len(labels), 1)), labels

@@ -111,12 +111,21 @@ def test_a_permuted_gallery_gives_the_same_neighbors(seed: int) -> None:
     assert not (different & ~tied).any()
 
 
-def test_cosines_stay_within_one(rng: np.random.Generator) -> None:
-    vectors = rng.normal(size=(500, 128)).astype(np.float32)
-    _, cosines = nearest(np.concatenate([vectors, -vectors]), vectors, k=500)
-    assert cosines.max() == 1.0
-    assert cosines.min() == -1.0
-    assert (cosines[:500, 0] == 1.0).all()
+@pytest.mark.parametrize("dim", [3, 128, 5000, 7001])
+def test_cosines_stay_within_one(rng: np.random.Generator, dim: int) -> None:
+    # Equal components are all rounded the same way, which makes the rounded vector longest.
+    vectors = np.concatenate([np.ones((1, dim)), rng.normal(size=(20, dim))])
+    rows, cosines = nearest(np.concatenate([vectors, -vectors]), vectors, k=21)
+    np.testing.assert_array_equal(rows[:21, 0], np.arange(21))
+    np.testing.assert_allclose(cosines[:21, 0], 1.0, rtol=0, atol=dim**0.5 * 2.0**-26 + 2.0**-25)
+    assert np.abs(cosines).max() == 1.0
+
+
+def test_products_are_exact_in_any_order_of_addition(rng: np.random.Generator) -> None:
+    vectors, order = rng.normal(size=(200, 64)), rng.permutation(64)
+    lengths = np.linalg.norm(vectors, axis=1)
+    plain, shuffled = (MODULE._fixed_point(v, lengths) for v in (vectors, vectors[:, order]))
+    np.testing.assert_array_equal(plain @ plain.T, shuffled @ shuffled.T)
 
 
 def test_working_memory_keeps_to_its_bound(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:

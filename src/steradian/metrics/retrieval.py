@@ -84,7 +84,8 @@ def retrieval_scores(
         part = order[start : start + step]
         k = _neighbors_needed(num_relevant[part], ks, len(gallery))
         rows, _ = nearest(queries[part], gallery, k=k, exclude=exclude[part], memory_bytes=memory_bytes)
-        relevant = (gallery_codes[rows] == query_codes[part, None]) & (rows >= 0)
+        # A place left empty by `exclude` is the last of the whole gallery, beyond R: what it compares with is not read.
+        relevant = gallery_codes[rows] == query_codes[part, None]
         sums[:-2] += [recall_at_k(relevant, k=min(wanted, k)).sum() for wanted in ks]
         sums[-2] += map_at_r(relevant, num_relevant[part]).sum()
         sums[-1] += r_precision(relevant, num_relevant[part]).sum()
@@ -134,7 +135,7 @@ def map_at_r(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
     """Average precision at R of each query, in [0, 1]: (1/R) sum over i <= R of [i-th is relevant] precision(i).
 
     R is the number of relevant gallery objects of the query, precision(i) the relevant share of its i nearest.
-    Source: Musgrave, Belongie and Lim, "A Metric Learning Reality Check", ECCV 2020, section 3.2.
+    Source: Musgrave, Belongie and Lim, "A Metric Learning Reality Check", ECCV 2020.
 
     Args:
         relevant: bool [queries, neighbors], nearest first; at least R neighbors.
@@ -159,7 +160,7 @@ def map_at_r(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
 def r_precision(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
     """The relevant share of each query's R nearest, in [0, 1]; R is its number of relevant gallery objects.
 
-    Source: Musgrave, Belongie and Lim, "A Metric Learning Reality Check", ECCV 2020, section 3.2.
+    Source: Musgrave, Belongie and Lim, "A Metric Learning Reality Check", ECCV 2020.
 
     Args:
         relevant: bool [queries, neighbors], nearest first; at least R neighbors.
