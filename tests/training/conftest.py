@@ -62,10 +62,10 @@ def toy() -> Toy:
 
 @pytest.fixture
 def config() -> TrainingConfig:
-    return TrainingConfig(batch_size=16, learning_rate=3e-3)
+    return TrainingConfig(batch_size=16, learning_rate=3e-3, center_learning_rate=1e-2)
 
 
 @pytest.fixture
 def derived() -> Derived:
-    """20 epochs, which are 60 steps of the toy."""
-    return Derived(scale=10.0, margin=0.2, epochs=20, reasons=("because",))
+    """8 epochs, which are 24 steps of the toy."""
+    return Derived(scale=10.0, margin=0.2, epochs=8, reasons=("because",))

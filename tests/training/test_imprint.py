@@ -30,3 +30,14 @@ def test_centers_start_at_class_means_seen_from_their_mean(rng: np.random.Genera
     expected = F.normalize(means - means.mean(dim=0), dim=-1)
     torch.testing.assert_close(classifier.directions[:3].detach(), expected)
     assert torch.equal(classifier.directions[3], unseen), "a class without objects keeps its random center"
+
+
+def test_classes_that_nothing_tells_apart_keep_their_random_centers() -> None:
+    labels = np.arange(8) % 2
+    objects = read_objects({"x": np.ones((8, 3)), "label": labels}, Schema({"x": Vector("x")}))
+    preprocessor = Preprocessor.fit(objects)
+    encoder = build_encoder(preprocessor.modalities, ModelConfig(embedding_dim=4, width=8, heads=2))
+    classifier = SphericalClassifier(2, 4)
+    before = classifier.directions.detach().clone()
+    imprint_centers(encoder, classifier, preprocessor.prepare(objects, labels), seed=0)
+    assert torch.equal(classifier.directions, before)

@@ -194,7 +194,7 @@ def _words(texts: np.ndarray) -> tuple[list[str], Ragged]:
     numbers: dict[str, int] = {}
     rows = []
     for text in texts:
-        # What follows the limits is cut off first; up to four parts compose one character.
+        # What follows the limits is cut off first; a letter and its accents are up to four characters.
         prefix = " ".join(text.split(maxsplit=MAX_WORDS)[:MAX_WORDS])[: 4 * MAX_WORDS * (MAX_WORD_LENGTH + 1)]
         pieces = [
             word[start : start + MAX_WORD_LENGTH]
@@ -207,7 +207,7 @@ def _words(texts: np.ndarray) -> tuple[list[str], Ragged]:
 
 def _plain(text: str) -> str:
     """Case, width and the accents of Latin, Greek and Cyrillic letters removed, so that relatives share n-grams."""
-    return unicodedata.normalize("NFKD", text.casefold()).translate(ACCENTS)
+    return unicodedata.normalize("NFKD", text).casefold().translate(ACCENTS)
 
 
 def _ngrams(words: list[str]) -> Ragged:

@@ -18,8 +18,8 @@ def imprint_centers(
     """Set each class center to its class mean, seen from the mean of all classes.
 
     An untrained encoder's vectors all lie in one narrow cone; less their common mean they already say which classes
-    are alike, so that the first steps need not find that out. Classes without an object in the draw keep their
-    random center.
+    are alike, so that the first steps need not find that out. Classes without an object in the draw, or whose mean
+    is no other than that of all, keep their random center.
 
     Args:
         encoder: both levels.
@@ -38,6 +38,9 @@ def imprint_centers(
     sums = torch.zeros(num_classes, dim).index_add_(0, labels, vectors)
     counts = torch.bincount(labels, minlength=num_classes)
     seen = counts > 0
-    means = sums[seen] / counts[seen, None]
+    means = sums / counts.clamp(min=1)[:, None]
+    offsets = means - means[seen].mean(dim=0)
+    # Rounding has no direction worth starting from.
+    apart = seen & (offsets.norm(dim=-1) > 1e-6)
     with torch.no_grad():
-        classifier.directions[seen] = F.normalize(means - means.mean(dim=0), dim=-1).to(classifier.directions.device)
+        classifier.directions[apart] = F.normalize(offsets[apart], dim=-1).to(classifier.directions.device)

@@ -44,7 +44,7 @@ class Progress:
     def say(self, line: str) -> None:
         """Print a line above the bar."""
         if self._console is not None:
-            self._console.print(line, highlight=False, markup=False)
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def begin(self, steps: int) -> None:
         """Show the bar of this many steps."""

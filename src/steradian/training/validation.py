@@ -4,6 +4,7 @@ import numpy as np
 
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects
+from steradian.errors import InputError
 from steradian.metrics import retrieval_scores
 from steradian.model import SphereEncoder, embed
 
@@ -23,6 +24,9 @@ class RetrievalValidation:
         validation: held-out objects with class numbers.
         training: training objects with class numbers of the same coding.
         seed: of the draw.
+
+    Raises:
+        InputError: no validation object has another of its class to be found.
     """
 
     def __init__(self, validation: PreparedObjects, training: PreparedObjects, *, seed: int) -> None:
@@ -31,6 +35,14 @@ class RetrievalValidation:
             (training, _draw(training, MAX_GALLERY, seed)),
         ]
         self._labels = [_labels(objects)[rows] for objects, rows in self._parts]
+        names, counts = np.unique(np.concatenate(self._labels), return_counts=True)
+        if not np.isin(self._labels[0], names[counts > 1]).any():
+            raise InputError(
+                want="a validation object whose class has another object to be found",
+                got=f"{self.queries} objects, each the only one of its class",
+                where="the validation objects",
+                fix="Add objects of their classes, or validate on classes of the training objects.",
+            )
 
     @property
     def queries(self) -> int:
