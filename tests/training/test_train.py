@@ -161,6 +161,8 @@ def test_batches_of_both_orders(
     for epoch in range(3):
         of_class = Counter(label for labels, _ in seen[3 * epoch : 3 * epoch + 3] for label in labels)
         assert sorted(of_class.values()) == ([13, 13, 14] if balanced else [5, 15, 20])
+    orders = {tuple(label for labels, _ in seen[3 * epoch : 3 * epoch + 3] for label in labels) for epoch in range(3)}
+    assert len(orders) == 3, "each epoch has its own order"
 
 
 def test_margin_and_learning_rates_follow_their_schedules(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Measurements beside plain baselines: `python -m benchmarks`."""

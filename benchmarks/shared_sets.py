@@ -1,0 +1,94 @@
+"""Accuracy on public multi-view sets with the library's defaults, beside logistic regression on the same splits."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import steradian as sr
+
+
+def run(names: Sequence[str], folder: Path | None, *, splits: int, fusions: Sequence[str], tune: bool) -> None:
+    """Print a table: for each set and method, mean and spread over splits, and seconds a fit.
+
+    Args:
+        names: sets, by file name without .npz.
+        folder: where they lie; None takes the variable STERADIAN_DATA.
+        splits: random stratified 80:20 splits, seeds 0, 1, ...; a set with an official split repeats it by seed.
+        fusions: kinds of fusion, a row each.
+        tune: measure on a fifth of the training part instead of on the test part.
+    """
+    folder = folder or Path(os.environ.get("STERADIAN_DATA", "."))
+    print(f"{'set':12} {'method':22} {'accuracy %':>14} {'balanced error':>16} {'s a fit':>8}", flush=True)
+    for name in names:
+        path = folder / f"{name}.npz"
+        if not path.is_file():
+            sys.exit(f"{path} is not there: point --data or STERADIAN_DATA at the folder of the data sets")
+        objects, official = _read(path)
+        parts = list(_parts(objects, official, splits=splits, tune=tune))
+        _show(name, "logistic regression", [_logistic_regression(train, test) for train, test, _ in parts])
+        for fusion in fusions:
+            scores = [_steradian(train, test, fusion=fusion, seed=seed) for train, test, seed in parts]
+            _show(name, f"steradian, {fusion}", scores)
+
+
+def _read(path: Path) -> tuple[sr.ObjectTable, np.ndarray | None]:
+    with np.load(path) as arrays:
+        modalities = {key.removeprefix("modality_"): arrays[key] for key in arrays if key.startswith("modality_")}
+        columns = {**modalities, "label": arrays["label"]}
+        official = arrays["train"] if "train" in arrays else None
+    schema = sr.Schema({name: sr.Vector(name) for name in modalities})
+    return sr.read_objects(columns, schema), official
+
+
+def _parts(
+    objects: sr.ObjectTable, official: np.ndarray | None, *, splits: int, tune: bool
+) -> Iterator[tuple[sr.ObjectTable, sr.ObjectTable, int]]:
+    """Training objects, test objects and the seed of each split."""
+    for seed in range(splits):
+        if official is None:
+            rows = train_test_split(np.arange(len(objects)), test_size=0.2, stratify=objects.labels, random_state=seed)
+        else:
+            rows = np.flatnonzero(official), np.flatnonzero(~official)
+        train, test = objects[rows[0]], objects[rows[1]]
+        if tune:
+            kept = [name for m, name in enumerate(objects.schema.modalities) if test.present[:, m].any()]
+            train, test = train.split(test=0.2, seed=100 + seed)
+            # What the test part lacks is lacking here too.
+            test = test.only(kept)
+        yield train, test, seed
+
+
+def _logistic_regression(train: sr.ObjectTable, test: sr.ObjectTable) -> tuple[np.ndarray, np.ndarray, float]:
+    """Labels, predictions and seconds; on the concatenated columns of the modalities that the test has."""
+    begun = time.perf_counter()
+    names = [name for m, name in enumerate(train.schema.modalities) if test.present[:, m].any()]
+    inputs, outputs = (
+        np.concatenate([part.values[name]["values"] for name in names], axis=1) for part in (train, test)
+    )
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500)).fit(inputs, train.labels)
+    return test.labels, model.predict(outputs), time.perf_counter() - begun
+
+
+def _steradian(
+    train: sr.ObjectTable, test: sr.ObjectTable, *, fusion: str, seed: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    begun = time.perf_counter()
+    model = sr.SphereEmbedder(fusion=fusion, seed=seed, verbose=False).fit(train)
+    return test.labels, model.predict(test), time.perf_counter() - begun
+
+
+def _show(name: str, method: str, results: Sequence[tuple[np.ndarray, np.ndarray, float]]) -> None:
+    accuracy = 100 * np.array([np.mean(labels == predicted) for labels, predicted, _ in results])
+    error = 1 - np.array([balanced_accuracy_score(labels, predicted) for labels, predicted, _ in results])
+    seconds = np.mean([seconds for _, _, seconds in results])
+    spread = f"{accuracy.mean():7.2f} +-{accuracy.std():5.2f}", f"{error.mean():8.4f} +-{error.std():6.4f}"
+    print(f"{name:12} {method:22} {spread[0]:>14} {spread[1]:>16} {seconds:8.1f}", flush=True)
