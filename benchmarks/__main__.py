@@ -14,6 +14,4 @@ sets.add_argument("--splits", type=int, default=5, help="random splits of sets w
 sets.add_argument("--fusion", nargs="+", default=["certified"], help="certified, context, free")
 sets.add_argument("--tune", action="store_true", help="split the training part again and leave the test part alone")
 arguments = parser.parse_args()
-shared_sets.run(
-    arguments.names, arguments.data, splits=arguments.splits, fusions=arguments.fusion, tune=arguments.tune
-)
+shared_sets.run(arguments.names, arguments.data, splits=arguments.splits, fusions=arguments.fusion, tune=arguments.tune)

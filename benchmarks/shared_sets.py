@@ -44,7 +44,7 @@ def _read(path: Path) -> tuple[sr.ObjectTable, np.ndarray | None]:
     with np.load(path) as arrays:
         modalities = {key.removeprefix("modality_"): arrays[key] for key in arrays if key.startswith("modality_")}
         columns = {**modalities, "label": arrays["label"]}
-        official = arrays["train"] if "train" in arrays else None
+        official = arrays.get("train")
     schema = sr.Schema({name: sr.Vector(name) for name in modalities})
     return sr.read_objects(columns, schema), official
 

@@ -276,7 +276,7 @@ def test_unknown_modality_and_objects_without_any(model, objects) -> None:
 
 def test_a_table_of_another_schema(model) -> None:
     other = sr.read_objects({"name": ["x"]}, sr.Schema({"name": sr.Text("name")}), labelled=False)
-    with pytest.raises(sr.InputError, match="model.schema_"):
+    with pytest.raises(sr.InputError, match=r"model\.schema_"):
         model.transform(other)
 
 

@@ -24,7 +24,7 @@ SOURCE = ROOT / "src" / "steradian"
 # users of the public names, so these come before them.
 ORDER = (
     *("errors", "config", "data", "losses", "metrics", "modalities", "model", "training", "saved_model"),
-    *("plain_arrays", "embedder", "search", "evaluation", "report", "__init__", "demo", "cli", "__main__"),
+    *("inputs", "embedder", "search", "evaluation", "report", "__init__", "demo", "cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
 EXTRAS = {"emoji", "faiss", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "transformers"}

@@ -1,9 +1,12 @@
 """The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except SteradianError as error:
         print(f"steradian: {error}", file=sys.stderr)
         sys.exit(USER_MISTAKE)
+    except OSError as error:
+        print(f"steradian: {error.strerror or error}: {error.filename}. Check the path.", file=sys.stderr)
+        sys.exit(USER_MISTAKE)
     except KeyboardInterrupt:
         print("steradian: stopped by Ctrl-C", file=sys.stderr)
         sys.exit(INTERRUPTED)
@@ -55,24 +61,21 @@ def _fit(options: Namespace) -> int:
     validation = None if options.validation is None else read_objects(options.validation, schema)
     print(objects)
     out = Path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
     names = [field.name for kind in (ModelConfig, TrainingConfig) for field in fields(kind)]
     model = SphereEmbedder(**{name: options[name] for name in names})
     model.fit(objects, validation=validation, log_file=out / "training.jsonl", save_to=out)
     Index.build(model, objects).save(out / "index")
-    result = model.training_
-    score = "" if result.best_score is None else f", validation MAP@R {result.best_score:.3f}"
-    print(f"kept the weights of step {result.best_step} of {result.steps}{score}")
     print(f"wrote the model, the index of its objects and training.jsonl to {out}")
-    return INTERRUPTED if result.interrupted else 0
+    return INTERRUPTED if model.training_.interrupted else 0
 
 
 def _evaluate(options: Namespace) -> int:
     from steradian import evaluate, read_objects
 
     model = _load(options.model)
-    objects = read_objects(options.table, model.schema_)
-    gallery = None if options.gallery is None else read_objects(options.gallery, model.schema_)
+    schema = replace(model.schema_, id=None)
+    objects = read_objects(options.table, schema)
+    gallery = None if options.gallery is None else read_objects(options.gallery, schema)
     evaluation = evaluate(model, objects, gallery=gallery)
     print(evaluation)
     if options.out is not None:
@@ -120,6 +123,7 @@ def _load(folder: str) -> "SphereEmbedder":
 def _query_cells(model: "SphereEmbedder", options: Namespace) -> dict[str, Any]:
     """The query's cells by column."""
     cells: dict[str, Any] = {}
+    text_columns = {column for m in model.schema_.modalities.values() for column in m.text_columns}
     for kind, value in (("Text", options.text), ("Image", options.image)):
         if value is not None:
             cells[_only_column(model, kind)] = value
@@ -132,7 +136,7 @@ def _query_cells(model: "SphereEmbedder", options: Namespace) -> dict[str, Any]:
                 where="--query",
                 fix="Write for example --query 'title=red shoe'.",
             )
-        cells[column] = _value(value)
+        cells[column] = value if column in text_columns else _value(value)
     if not cells:
         raise InputError("something to search for", "nothing", "steradian search", "Give --text, --image or --query.")
     return cells
@@ -164,10 +168,26 @@ class _Parser(ArgumentParser):
     """A parser whose complaints are one line."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print the line and exit."""
-        line = " ".join(message.split()).rstrip(".")
-        print(f"steradian: {line}. See: {self.prog.replace(' [options]', '')} --help", file=sys.stderr)
+        """Print the line, with the nearest known option if one was misspelt, and exit."""
+        line = _plain(" ".join(message.split()).rstrip("."))
+        program = self.prog.replace(" [options]", "")
+        known = [option for action in self._actions for option in action.option_strings]
+        unknown = [word for word in re.findall(r"--[\w-]+", line) if word not in known]
+        # Options are written with underscores, as in Python.
+        near = [match for word in unknown for match in get_close_matches("--" + word[2:].replace("-", "_"), known, n=1)]
+        hint = f" Did you mean {near[0]}?" if near else ""
+        print(f"steradian: {line}.{hint} See: {program} --help", file=sys.stderr)
         sys.exit(USER_MISTAKE)
+
+
+def _plain(complaint: str) -> str:
+    """Jsonargparse's words about a value's type, in a person's words."""
+    found = re.match(r'Parser key "(?P<key>\S+)":.*?(?:Got value|Given value): (?P<got>.*)$', complaint)
+    if not found:
+        return complaint
+    wanted = re.findall(r"<class '(\w+)'>|Literal\[(.*?)\]", complaint.split("Given value type")[0])
+    kinds = [kind or f"one of {choices}" for kind, choices in dict.fromkeys(wanted) if kind != "NoneType"]
+    return f"--{found['key']}: want {' or '.join(kinds)}, got {found['got']!r}"
 
 
 def _parser() -> ArgumentParser:
@@ -176,9 +196,12 @@ def _parser() -> ArgumentParser:
         prog="steradian",
         description="One unit vector for each labelled object of several modalities, some of them missing.",
     )
+    parser.add_argument("--version", action="version", version=f"steradian {version('steradian')}")
     commands = parser.add_subcommands(dest="command", metavar="COMMAND")
-    for name, (make, line) in _PARSERS.items():
-        commands.add_subcommand(name, make(_Parser(description=line)), help=line)
+    for name, (make, usage, line) in _PARSERS.items():
+        commands.add_subcommand(
+            name, make(_Parser(usage=f"steradian {name} {usage} [options]", description=line)), help=line
+        )
     return parser
 
 
@@ -189,7 +212,6 @@ def _demo_parser(parser: ArgumentParser) -> ArgumentParser:
 
 
 def _fit_parser(parser: ArgumentParser) -> ArgumentParser:
-    parser.usage = "steradian fit TABLE --schema FILE --out DIR [options]"
     parser.add_argument("table", metavar="TABLE", help="the training objects: .parquet, .csv or .jsonl")
     parser.add_argument("--schema", required=True, metavar="FILE", help="YAML: which columns form which modality")
     parser.add_argument("--out", required=True, metavar="DIR", help="the model folder to write")
@@ -225,10 +247,10 @@ def _search_parser(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
-_PARSERS: dict[str, tuple[Callable[[ArgumentParser], ArgumentParser], str]] = {
-    "demo": (_demo_parser, "Train on emoji, compare with a plain baseline, and write a page to look at."),
-    "fit": (_fit_parser, "Learn a model from a table of labelled objects."),
-    "evaluate": (_evaluate_parser, "Score a model on a table, for every subset of modalities."),
-    "embed": (_embed_parser, "Write the unit vectors of a table's objects."),
-    "search": (_search_parser, "Find the objects nearest to a text, a picture or any other query."),
+_PARSERS: dict[str, tuple[Callable[[ArgumentParser], ArgumentParser], str, str]] = {
+    "demo": (_demo_parser, "", "Train on emoji, compare with a plain baseline, and write a page to look at."),
+    "fit": (_fit_parser, "TABLE --schema FILE --out DIR", "Learn a model from a table of labelled objects."),
+    "evaluate": (_evaluate_parser, "MODEL TABLE", "Score a model on a table, for every subset of modalities."),
+    "embed": (_embed_parser, "MODEL TABLE --out DIR", "Write the unit vectors of a table's objects."),
+    "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
 }

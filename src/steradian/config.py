@@ -77,9 +77,9 @@ class ModelConfig(_Config):
     """Transformer blocks of the fusion (level 2)."""
     heads: int = 4
     """Attention heads of every block."""
-    dropout: float = 0.1
+    dropout: float = 0.2
     """Share zeroed within the blocks in training."""
-    input_dropout: float = 0.2
+    input_dropout: float = 0.3
     """Share of a modality's raw features zeroed in training."""
     fusion: FusionKind = "certified"
     """How modalities become one vector; see docs/design.md."""
@@ -108,7 +108,7 @@ class TrainingConfig(_Config):
     """The objective, the optimizer and the data order."""
 
     epochs: int | None = None
-    """Passes over the training objects; None: as many as make `default_steps`."""
+    """Passes over the training objects; None: 60, but between 400 and 6000 steps in all."""
     batch_size: int = 64
     """Objects a step."""
     balanced: bool = False

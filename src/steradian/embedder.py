@@ -1,9 +1,10 @@
 """The front door: `SphereEmbedder`, a scikit-learn estimator over tables of multimodal objects."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -16,17 +17,19 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import nn
 
 from steradian.config import FusionKind, ModelConfig, Precision, TrainingConfig
-from steradian.data import ObjectTable, Schema, read_objects
+from steradian.data import ObjectTable, Schema
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.errors import InputError, SavedModelError
+from steradian.inputs import query_table, refuse_other_labels, refuse_other_schema, training_table
 from steradian.model import SphericalClassifier, build_encoder, embed_subsets
-from steradian.plain_arrays import PLAIN_SCHEMA, labelled_table, unlabelled_table
 from steradian.saved_model import SavedModel, read_folder, write_folder
 from steradian.training import Progress, derive, train
 from steradian.training.device import choose_device
 from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
 
 __all__ = ["SphereEmbedder"]
+
+C = TypeVar("C", ModelConfig, TrainingConfig)
 
 BATCH = 512
 """Objects encoded at a time by `transform`: 256 to 1024 are equally fast on CPU."""
@@ -74,7 +77,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         schema_: the schema of the training table.
         scale_: the scale used.
         margin_: the margin used, in radians.
-        training_: how training went, see `TrainingResult`.
+        training_: how training went, a `TrainingResult`.
 
     Example:
         >>> import numpy as np
@@ -143,8 +146,6 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         self.seed = seed
         self.verbose = verbose
 
-    # -- Learning ----------------------------------------------------------------------------------------------------
-
     def fit(
         self,
         X: Any,
@@ -168,20 +169,21 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             ConfigError: options that cannot be.
             TrainingError: the loss is not finite.
         """
-        model_config, config = self._configs()
+        model_config, config = self._config(ModelConfig), self._config(TrainingConfig)
         device = choose_device(config.device)
-        objects = self._training_objects(X, y)
+        objects = training_table(self, X, y)
         if validation is None:
             objects, validation = hold_out(objects, config.validation_share, seed=config.seed)
-        self.schema_ = objects.schema
-        self.classes_, labels = np.unique(objects.labels, return_inverse=True)
-        if len(self.classes_) < 2:
+        classes, labels = np.unique(objects.labels, return_inverse=True)
+        if len(classes) < 2:
             raise InputError(
                 want="at least 2 classes",
-                got=f"1 class, {self.classes_[0]!r}",
+                got=f"1 class, {classes[0]!s}",
                 where=f"the labels of {len(objects)} training objects",
                 fix="Add objects of another class.",
             )
+        self.schema_, self.classes_ = objects.schema, classes
+        self.configs_ = model_config, config
         self.preprocessor_ = Preprocessor.fit(objects)
         prepared = self.preprocessor_.prepare(objects, labels)
         derived = derive(config, labels, num_classes=len(self.classes_), embedding_dim=self.embedding_dim)
@@ -205,16 +207,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             self.save(save_to)
         return self
 
-    def _configs(self) -> tuple[ModelConfig, TrainingConfig]:
-        options = self.get_params()
-        names = {kind: [field.name for field in fields(kind)] for kind in (ModelConfig, TrainingConfig)}
-        model, training = ({name: options[name] for name in names[kind]} for kind in (ModelConfig, TrainingConfig))
-        return ModelConfig(**model), TrainingConfig(**training)
-
-    def _training_objects(self, X: Any, y: Any) -> ObjectTable:
-        if isinstance(X, ObjectTable):
-            return X if y is None else X.with_labels(column_or_1d(y))
-        return labelled_table(self, X, y)
+    def _config(self, kind: type[C]) -> C:
+        return kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
 
     def _build(self, config: ModelConfig, device: torch.device) -> None:
         self.encoder_ = build_encoder(self.preprocessor_.modalities, config).to(device).eval()
@@ -223,10 +217,10 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
     def _validation(self, validation: ObjectTable | None, training: PreparedObjects) -> RetrievalValidation | None:
         if validation is None:
             return None
+        refuse_other_schema(validation, self.schema_, where="the validation table")
+        refuse_other_labels(validation.labels, self.classes_, where="the labels of the validation table")
         prepared = self.preprocessor_.prepare(validation, class_numbers(validation.labels, self.classes_))
         return RetrievalValidation(prepared, training, seed=self.seed)
-
-    # -- Using -------------------------------------------------------------------------------------------------------
 
     def transform(self, X: Any, *, modalities: Sequence[str] | None = None, batch_size: int = BATCH) -> np.ndarray:
         """Unit vectors float32 [objects, embedding_dim].
@@ -239,8 +233,10 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         Raises:
             InputError: values that do not fit the model, or an object that has none of the modalities.
         """
-        objects = self._objects(X)
-        subset = tuple(objects.schema.modalities) if modalities is None else tuple(modalities)
+        check_is_fitted(self)
+        objects = query_table(self, X)
+        names = self.schema_.modalities if modalities is None else modalities
+        subset = (names,) if isinstance(names, str) else tuple(names)
         ((_, rows, vectors),) = self.transform_subsets(objects, [subset], batch_size=batch_size)
         if len(rows) < len(objects):
             without = np.setdiff1d(np.arange(len(objects)), rows)
@@ -265,15 +261,17 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         Yields:
             A subset, the rows int64 [rows] of the objects that have any of it, their vectors [rows, embedding_dim].
         """
-        objects = self._objects(X)
+        check_is_fitted(self)
+        objects = query_table(self, X)
+        if batch_size < 1:
+            raise InputError("a batch_size of at least 1", str(batch_size), "transform", "Leave it out.")
         chosen = [tuple(subset) for subset in subsets]
-        rows: list[list[np.ndarray]] = [[] for _ in chosen]
-        vectors: list[list[np.ndarray]] = [[] for _ in chosen]
+        rows = [[np.zeros(0, dtype=np.int64)] for _ in chosen]
+        vectors = [[np.zeros((0, self.embedding_dim), dtype=np.float32)] for _ in chosen]
         for number, part, fused in self._fused(objects, chosen, batch_size):
             rows[number].append(part)
             vectors[number].append(fused)
-        for number, subset in enumerate(chosen):
-            yield subset, np.concatenate(rows[number]), np.concatenate(vectors[number])
+        yield from zip(chosen, map(np.concatenate, rows), map(np.concatenate, vectors), strict=True)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Cosines to the class centers float32 [objects, num_classes].
@@ -294,8 +292,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Softmax of scale_ * cosines, float64 [objects, num_classes]; not calibrated."""
-        cosines = self._cosines(self.transform(X)).astype(np.float64)
-        probabilities: np.ndarray = softmax(self.scale_ * cosines, axis=1)
+        probabilities: np.ndarray = softmax(self._cosines(self.transform(X)).astype(np.float64) * self.scale_, axis=1)
         return probabilities
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -306,18 +303,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             y: labels [objects]; None takes the table's own.
             sample_weight: float [objects], or None.
         """
-        return float(
-            accuracy_score(self._objects(X).labels if y is None else y, self.predict(X), sample_weight=sample_weight)
-        )
-
-    def _objects(self, X: Any) -> ObjectTable:
         check_is_fitted(self)
-        if not isinstance(X, ObjectTable):
-            if self.schema_ != PLAIN_SCHEMA:
-                return read_objects(X, replace(self.schema_, id=None), labelled=False)
-            return unlabelled_table(self, X)
-        X.schema.mask(self.schema_.modalities)
-        return X
+        objects = query_table(self, X)
+        labels = objects.labels if y is None else column_or_1d(y)
+        refuse_other_labels(labels, self.classes_, where="the labels")
+        return float(accuracy_score(labels, self.predict(objects), sample_weight=sample_weight))
 
     def _fused(
         self, objects: ObjectTable, subsets: Sequence[tuple[str, ...]], batch_size: int
@@ -332,12 +322,22 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
 
     @torch.inference_mode()
     def _cosines(self, vectors: np.ndarray) -> np.ndarray:
-        cosines: np.ndarray = (
-            self.classifier_(torch.from_numpy(vectors).to(self.classifier_.directions.device)).cpu().numpy()
-        )
+        if vectors.ndim != 2 or vectors.shape[1] != self.embedding_dim:
+            raise InputError(
+                want=f"vectors [objects, {self.embedding_dim}]",
+                got=f"shape {vectors.shape}",
+                where="the vectors",
+                fix="Take them from model.transform(objects).",
+            )
+        device = self.classifier_.directions.device
+        cosines: np.ndarray = self.classifier_(torch.from_numpy(vectors).to(device)).cpu().numpy()
         return cosines
 
-    # -- Keeping -----------------------------------------------------------------------------------------------------
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of the class centers: the same after saving and loading, another for another fit."""
+        check_is_fitted(self)
+        return sha256(self.classifier_.directions.detach().cpu().numpy().tobytes()).hexdigest()[:16]
 
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder of safetensors and JSON, enough alone in a process that never saw the data.
@@ -346,10 +346,9 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             folder: is made if it does not exist; a model already there is replaced only when the new one is whole.
         """
         check_is_fitted(self)
-        model_config, config = self._configs()
         entries = {
-            "model": model_config.to_dict(),
-            "training": config.to_dict(),
+            "model": self.configs_[0].to_dict(),
+            "training": self.configs_[1].to_dict(),
             "schema": self.schema_.to_dict(),
             "classes": {"type": self.classes_.dtype.str, "names": self.classes_.tolist()},
             "scale": self.scale_,
@@ -371,24 +370,25 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             SavedModelError: no model there, cut short, or of another version.
         """
         saved = read_folder(folder)
-        model_config = ModelConfig.from_dict(saved.entries["model"], where=f"{folder}, model")
-        config = TrainingConfig.from_dict(saved.entries["training"], where=f"{folder}, training")
-        model = cls(**(model_config.to_dict() | config.to_dict() | {"device": device}))
-        model.schema_ = Schema.from_dict(saved.entries["schema"], where=f"{folder}, schema")
-        model.classes_ = np.array(saved.entries["classes"]["names"], dtype=saved.entries["classes"]["type"])
-        model.scale_, model.margin_ = saved.entries["scale"], saved.entries["margin"]
-        if saved.entries["features"] is not None:
-            model.n_features_in_ = saved.entries["features"]
-        model.preprocessor_ = saved.preprocessor
-        with torch.random.fork_rng(devices=[]):
-            model._build(model_config, choose_device(device))
+        entries = saved.entries
         try:
+            model_config, config = ModelConfig(**entries["model"]), TrainingConfig(**entries["training"])
+            model = cls(**(model_config.to_dict() | config.to_dict() | {"device": device}))
+            model.configs_ = model_config, config
+            model.schema_ = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
+            model.classes_ = np.array(entries["classes"]["names"], dtype=entries["classes"]["type"])
+            model.scale_, model.margin_ = entries["scale"], entries["margin"]
+            if entries["features"] is not None:
+                model.n_features_in_ = entries["features"]
+            model.preprocessor_ = saved.preprocessor
+            with torch.random.fork_rng(devices=[]):
+                model._build(model_config, choose_device(device))
             parts = nn.ModuleDict({"encoder": model.encoder_, "classifier": model.classifier_})
             parts.load_state_dict(dict(saved.weights))
-        except RuntimeError as error:
+        except (KeyError, TypeError, RuntimeError) as error:
             raise SavedModelError(
-                want="the weights its configuration describes",
-                got=str(error).splitlines()[-1].strip(),
+                want="a configuration and the weights that it describes",
+                got=f"{type(error).__name__}: {str(error).splitlines()[-1].strip()}",
                 where=str(folder),
                 fix="Copy the whole folder again, or fit and save the model again.",
             ) from error

@@ -102,8 +102,8 @@ def read_folder(folder: str | Path) -> SavedModel:
 def _read_entries(path: Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
-    except FileNotFoundError as error:
-        raise _broken(path, "a model folder", "no such file") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SavedModelError("a model folder", "no such file", str(path), "Check the path.") from error
     except (OSError, ValueError) as error:
         raise _broken(path, "the model's configuration, whole", str(error)) from error
     found = entries.get("format") if isinstance(entries, dict) else None

@@ -134,11 +134,12 @@ def test_what_cannot_be_scored_is_none(rng: np.random.Generator) -> None:
     assert alone.accuracy is not None
 
 
-def test_a_class_is_known_by_value_and_type(rng: np.random.Generator) -> None:
+def test_a_class_is_known_by_value_and_labels_of_another_kind_are_refused(rng: np.random.Generator) -> None:
     model = SumOfParts()
     model.classes_ = np.array([1, 2, 3])
     objects = table(rng, ["cat", "dog"] * 4)
-    assert evaluate(model, objects.with_labels(["1", "2"] * 4)).whole.unknown_class == 8
+    with pytest.raises(InputError, match=r"want labels that are numbers.* got text"):
+        evaluate(model, objects.with_labels(["1", "2"] * 4))
     assert evaluate(model, objects.with_labels([1, 9] * 4)).whole.unknown_class == 4
 
 

@@ -133,7 +133,7 @@ def test_gradient_reaches_every_parameter(make_encoder: MakeEncoder, present: Te
     encoder = make_encoder("a", "b", "c", kind=kind)
     weigh_all_vectors(encoder, make_batch(present)).backward()
     # The softmax over the gates cancels what is added to all of them.
-    cancelled = {"certified": ("fusion.gates.bias", "fusion.norm.bias"), "context": ("fusion.gates.bias",), "free": ()}
+    cancelled = {"certified": ("fusion.norm.bias",), "context": (), "free": ()}
     lacking = [
         name
         for name, p in encoder.named_parameters()
@@ -193,7 +193,7 @@ def test_gradient_reaches_every_parameter_of_all_kinds(encoder: SphereEncoder, p
     encoder.train()
     weigh_all_vectors(encoder, prepared.batch(np.arange(len(prepared)))).backward()
     lacking = [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.any()]
-    assert set(lacking) <= {"fusion.gates.bias", "fusion.norm.bias", "modalities.2.tokenizer.categories.weight"}
+    assert set(lacking) <= {"fusion.norm.bias", "modalities.2.tokenizer.categories.weight"}
 
 
 def test_bfloat16_mixes_all_kinds(encoder: SphereEncoder, prepared: PreparedObjects) -> None:

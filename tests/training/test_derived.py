@@ -15,7 +15,7 @@ def test_what_is_left_open_is_derived() -> None:
     derived = derive(TrainingConfig(), LABELS, num_classes=10, embedding_dim=2)
     assert derived.scale == default_scale(10)
     assert derived.margin == default_margin(10, 2) < 0.2
-    assert derived.epochs == default_epochs(500, 64) == 75
+    assert derived.epochs == default_epochs(500, 64) == 60
 
 
 def test_what_is_given_stays() -> None:

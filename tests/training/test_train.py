@@ -301,7 +301,7 @@ def test_ctrl_c_leaves_the_best_weights(run: Run, toy: Any) -> None:
     assert (result.interrupted, result.steps, result.best_step, result.best_score) == (True, 11, 6, 0.6)
     assert same(weights, script.seen[1])
     assert len(result.history) == 3
-    assert lines[-1] == "stopped by Ctrl-C at step 11 of 24; the best weights so far are kept"
+    assert lines[-2] == "stopped by Ctrl-C at step 11 of 24; the best weights so far are kept"
 
 
 def test_ctrl_c_before_the_first_score_leaves_the_latest_weights(run: Run, toy: Any) -> None:

@@ -15,6 +15,11 @@ __all__ = ["refuse_absent_columns", "refuse_bare_objects", "refuse_repeated_ids"
 SHOWN = 5
 """Rows that a message names at most."""
 
+NO_LABEL = (
+    "Name the label's column in the schema: training and evaluation need labels; "
+    "transform and `steradian embed` work without (labelled=False)."
+)
+
 
 def table_length(columns: Mapping[str, np.ndarray]) -> int:
     """The number of rows, which all columns share.
@@ -53,7 +58,7 @@ def refuse_absent_columns(columns: Mapping[str, np.ndarray], schema: Schema, *, 
     Args:
         columns: arrays by name.
         schema: names the columns of modalities, id and label.
-        labelled: whether the label is needed.
+        labelled: whether the label, and the id if the schema names one, are needed.
 
     Raises:
         InputError: a column is absent.
@@ -63,10 +68,10 @@ def refuse_absent_columns(columns: Mapping[str, np.ndarray], schema: Schema, *, 
         for name, modality in schema.modalities.items()
         for column in modality.columns
     }
-    if schema.id is not None:
-        wanted[schema.id] = ("of the id", "Add the column, or leave id out of the schema.")
     if labelled:
-        wanted[schema.label] = ("of the label", "Name the column in the schema, or read with labelled=False.")
+        wanted[schema.label] = ("of the label", NO_LABEL)
+        if schema.id is not None:
+            wanted[schema.id] = ("of the id", "Add the column, or leave id out of the schema.")
     for column, (role, fix) in wanted.items():
         if column not in columns:
             near = " or ".join(map(repr, get_close_matches(column, columns)))
@@ -78,27 +83,33 @@ def refuse_absent_columns(columns: Mapping[str, np.ndarray], schema: Schema, *, 
             )
 
 
-def to_names(column: np.ndarray, rows: np.ndarray, *, name: str) -> np.ndarray:
+def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a name") -> np.ndarray:
     """The names of classes or objects as one array of strings, whole numbers or truth values [objects].
 
     Args:
         column: an entry a row; floats that are whole numbers, as a table with gaps makes them, become integers.
         rows: the row numbers in the user's table, for messages.
         name: the column's.
+        role: what an entry is, for messages: "a label".
 
     Raises:
         InputError: an entry that is missing, of another type, or of another type than the rest.
 
     Example:
-        >>> to_names(np.array([2.0, 1.0]), np.arange(2), name="label")
+        >>> to_names(np.array([2.0, 1.0]), np.arange(2), name="kind", role="a label")
         array([2, 1])
     """
     if column.ndim != 1 or column.dtype.kind not in "biufUTO":
         raise _no_name(f"an array of shape {column.shape} and type {column.dtype}", f"column {name!r}")
     entries = [entry.item() if isinstance(entry, np.generic) else entry for entry in column.tolist()]
-    for entry, row in zip(entries, rows, strict=True):
-        if is_missing(entry):
-            raise _no_name("nothing", _place(row, name))
+    missing = [row for entry, row in zip(entries, rows, strict=True) if is_missing(entry)]
+    if missing:
+        raise InputError(
+            want=f"{role} in every row",
+            got=f"nothing in {len(missing)} of {len(entries)} rows",
+            where=_place(missing[0], name),
+            fix="Fill in the empty cells, or drop their rows.",
+        )
     entries = [int(e) if isinstance(e, float) and e.is_integer() else e for e in entries]
     kinds = [str if isinstance(entry, str) else type(entry) for entry in entries]
     for entry, kind, row in zip(entries, kinds, rows, strict=True):
@@ -132,21 +143,21 @@ def refuse_repeated_ids(ids: np.ndarray, rows: np.ndarray, *, name: str) -> None
             )
 
 
-def refuse_bare_objects(present: np.ndarray, schema: Schema, *, rows: np.ndarray, ids: np.ndarray) -> None:
+def refuse_bare_objects(present: np.ndarray, schema: Schema, *, rows: np.ndarray, ids: np.ndarray | None) -> None:
     """Refuse objects without any modality.
 
     Args:
         present: bool [objects, modalities].
-        schema: names the modalities and whether there are ids.
+        schema: names the modalities.
         rows: the row numbers in the user's table, for messages.
-        ids: [objects].
+        ids: [objects], or None where rows stand for them.
 
     Raises:
         InputError: an object has none.
     """
     bare = np.flatnonzero(~present.any(axis=1))
     if bare.size:
-        named = f", id {_listed(map(repr, ids[bare].tolist()))}" if schema.id is not None else ""
+        named = f", id {_listed(map(repr, ids[bare].tolist()))}" if ids is not None else ""
         raise InputError(
             want=f"at least one modality of {', '.join(schema.modalities)}",
             got=f"none in {bare.size} of {len(present)} rows",
@@ -160,7 +171,7 @@ def _no_name(got: str, where: str) -> InputError:
         want="names of one type: text, whole numbers or truth values",
         got=got,
         where=where,
-        fix="Fill in or drop empty rows; cut measured numbers into classes; write all others as text.",
+        fix="Cut measured numbers into classes; write all others as text.",
     )
 
 

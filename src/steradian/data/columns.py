@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from steradian.data.modality import is_missing
+from steradian.data.modality import is_missing, shown
 from steradian.errors import InputError
 
 __all__ = ["from_arrow", "from_cells", "to_column", "to_objects"]
@@ -40,7 +40,7 @@ def to_column(values: Any, name: str) -> np.ndarray:
     if not isinstance(values, (list, tuple, np.ndarray)) or (isinstance(values, np.ndarray) and not values.ndim):
         raise InputError(
             want="a list or an array with one entry a row",
-            got=f"{type(values).__name__} {values!r}"[:80],
+            got=shown(values),
             where=f"column {name!r}",
             fix=f"Write for example {{{name!r}: [first, second, ...]}}.",
         )

@@ -48,6 +48,11 @@ class Modality(ABC):
     columns: tuple[str, ...]
     holds_paths: ClassVar[bool] = False
 
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Those of its columns that it reads as text; a CSV file, which has no types, leaves them as written."""
+        return ()
+
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Modality":
         """The modality as a schema file writes it: its own arguments by name."""
@@ -131,3 +136,20 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return bool(np.isnat(value))
     return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def is_url(value: Any) -> bool:
+    """True for text that names a place on the web or holds the data itself, and so no file."""
+    return isinstance(value, str) and ("://" in value or value.startswith("data:"))
+
+
+def shown(value: Any) -> str:
+    """What a message shows of a value: its type and its beginning, on one line.
+
+    Example:
+        >>> shown(np.float64(7.5))
+        'float 7.5'
+    """
+    if isinstance(value, np.generic) and value.dtype.kind not in "mM":
+        value = value.item()
+    return " ".join(f"{type(value).__name__} {value!r}".split())[:80]

@@ -39,7 +39,7 @@ class ObjectTable:
         values: for each modality its values as read; first axis objects. What stands where it is absent means nothing.
         present: bool [objects, modalities], in the order of the schema.
         rows: int64 [objects], the row numbers in the user's table, counted from 0.
-        ids: the ids [objects]; the row numbers where the schema names no id.
+        ids: the ids [objects]; the row numbers where there is no column of ids.
         labels_or_none: the labels [objects], or None; `labels` raises instead.
 
     Example:
@@ -78,7 +78,8 @@ class ObjectTable:
         Args:
             columns: arrays by name, first axis rows.
             schema: what the columns mean.
-            labelled: refuse a table without labels. Otherwise they are kept where every row has one.
+            labelled: refuse a table without labels, or without the column of ids that the schema names. Otherwise
+                labels are kept where every row has one, and ids where there is the column.
             rows: the row numbers for messages, int64 [objects]; None counts from 0.
 
         Raises:
@@ -87,19 +88,20 @@ class ObjectTable:
         length = table_length(columns)
         refuse_absent_columns(columns, schema, labelled=labelled)
         rows = np.arange(length) if rows is None else rows
-        ids = rows if schema.id is None else to_names(columns[schema.id], rows, name=schema.id)
-        if schema.id is not None:
+        ids = None
+        if schema.id is not None and schema.id in columns:
+            ids = to_names(columns[schema.id], rows, name=schema.id, role="an id")
             refuse_repeated_ids(ids, rows, name=schema.id)
         labels = columns.get(schema.label)
         if labels is not None and (labelled or not any(map(is_missing, labels))):
-            labels = to_names(labels, rows, name=schema.label)
+            labels = to_names(labels, rows, name=schema.label, role="a label")
         else:
             labels = None
         read = {name: m.read({c: columns[c] for c in m.columns}) for name, m in schema.modalities.items()}
         present = np.stack([modality.present for modality in read.values()], axis=1)
         refuse_bare_objects(present, schema, rows=rows, ids=ids)
         values = {name: modality.values for name, modality in read.items()}
-        return cls(schema, dict(columns), values, present, rows, ids, labels)
+        return cls(schema, dict(columns), values, present, rows, rows if ids is None else ids, labels)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -131,6 +133,13 @@ class ObjectTable:
         return self.labels_or_none
 
     def __getitem__(self, rows: Any) -> "ObjectTable":
+        if isinstance(rows, str):
+            raise InputError(
+                want="rows: a slice, integers or a bool mask",
+                got=repr(rows),
+                where="objects[...]",
+                fix=f"Write objects.columns[{rows!r}] for a column, objects.only({rows!r}) for a modality.",
+            )
         # numpy checks the index and refuses what is out of range.
         taken = np.atleast_1d(np.arange(len(self))[rows])
         if taken.ndim != 1:
@@ -158,18 +167,7 @@ class ObjectTable:
         Raises:
             InputError: no name, or an unknown one.
         """
-        names = [modalities] if isinstance(modalities, str) else list(modalities)
-        known = list(self.schema.modalities)
-        unknown = [name for name in names if name not in known]
-        if unknown or not names:
-            near = get_close_matches(str(unknown[0]), known, n=1) if unknown else []
-            raise InputError(
-                want=f"at least one modality of {', '.join(known)}",
-                got=repr(unknown[0]) if unknown else "none",
-                where="only(...)",
-                fix=f"Did you mean {near[0]!r}?" if near else f"Write for example only({known[0]!r}).",
-            )
-        return replace(self, present=self.present & np.isin(known, names))
+        return replace(self, present=self.present & self.schema.mask(modalities))
 
     def with_labels(self, labels: Any) -> "ObjectTable":
         """The same objects with other labels.
@@ -189,7 +187,7 @@ class ObjectTable:
                 where="with_labels(labels)",
                 fix="Give the labels in the order of the objects.",
             )
-        named = to_names(column, self.rows, name=name)
+        named = to_names(column, self.rows, name=name, role="a label")
         return replace(self, labels_or_none=named, columns={**self.columns, name: named})
 
     def split(
@@ -251,7 +249,7 @@ class ObjectTable:
                 where="split(group=...)",
                 fix="Give the groups in the order of the objects.",
             )
-        return np.unique(to_names(column, self.rows, name=name), return_inverse=True)[1]
+        return np.unique(to_names(column, self.rows, name=name, role="a group"), return_inverse=True)[1]
 
     def __repr__(self) -> str:
         patterns = len(np.unique(self.present, axis=0))

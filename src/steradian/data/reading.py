@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from steradian.data.columns import from_arrow, from_cells, to_column, to_objects
+from steradian.data.modality import is_url, shown
 from steradian.data.objects import ObjectTable
 from steradian.data.schema import Schema
-from steradian.errors import InputError
+from steradian.errors import ConfigError, InputError
 
 __all__ = ["read_objects"]
 
@@ -31,18 +32,21 @@ def read_objects(source: Any, schema: Schema, *, labelled: bool = True) -> Objec
     """Read and check a table of objects.
 
     None, NaN, NaT and empty CSV cells mean missing; so does the text NA, NaN, null and their like in CSV. In a CSV
-    file a column is numbers or truth values where every cell is one and loses nothing by it ("007" stays text), and
-    lists where every cell is a JSON list; all else is text. Relative paths of pictures start at the table's folder.
+    file labels, ids, categories, texts and paths are text as written. Any other column is numbers or truth values
+    where every cell is one and loses nothing by it ("007" stays text), lists where every cell is a JSON list, and
+    else text. Relative paths of pictures start at the table's folder.
 
     Args:
         source: the path of a .parquet, .csv, .jsonl or .ndjson file; a pyarrow, pandas or polars table, or any
             other that Arrow can take; a dict of columns, each a list or array with one entry a row; or an
             `ObjectTable`, which passes unchanged if its schema is the same and is read anew if not.
         schema: what the columns mean.
-        labelled: refuse a table without labels. Otherwise they are kept where every row has one.
+        labelled: refuse a table without labels, or without the column of ids that the schema names. Otherwise
+            labels are kept where every row has one, and ids where there is the column.
 
     Raises:
         InputError: a table, row or cell that cannot be used.
+        ConfigError: a schema that is none.
 
     Example:
         >>> import steradian as sr
@@ -52,13 +56,21 @@ def read_objects(source: Any, schema: Schema, *, labelled: bool = True) -> Objec
         array([[ True, False],
                [False,  True]])
     """
+    if not isinstance(schema, Schema):
+        raise ConfigError(
+            want="a Schema",
+            got=shown(schema),
+            where="read_objects(..., schema)",
+            fix="Use Schema.from_yaml(path) or Schema.from_dict(...).",
+        )
     if isinstance(source, ObjectTable):
         return _read_again(source, schema, labelled=labelled)
     return ObjectTable.from_columns(_columns(source, schema), schema, labelled=labelled)
 
 
 def _read_again(objects: ObjectTable, schema: Schema, *, labelled: bool) -> ObjectTable:
-    if objects.schema != schema or (labelled and not objects.has_labels):
+    incomplete = not objects.has_labels or schema.id not in (None, *objects.columns)
+    if objects.schema != schema or (labelled and incomplete):
         return ObjectTable.from_columns(objects.columns, schema, labelled=labelled, rows=objects.rows)
     return objects
 
@@ -66,7 +78,7 @@ def _read_again(objects: ObjectTable, schema: Schema, *, labelled: bool) -> Obje
 def _columns(source: Any, schema: Schema) -> dict[str, np.ndarray]:
     if isinstance(source, (str, os.PathLike)):
         path = Path(source).expanduser()
-        return _with_absolute_paths(_read_file(path), schema, folder=path.absolute().parent)
+        return _with_absolute_paths(_read_file(path, schema), schema, folder=path.absolute().parent)
     if isinstance(source, Mapping):
         return {str(name): to_column(column, str(name)) for name, column in source.items()}
     # pandas: its object columns may hold what Arrow cannot, so they are read one by one.
@@ -81,9 +93,11 @@ def _columns(source: Any, schema: Schema) -> dict[str, np.ndarray]:
         return _from_table(source)
     raise InputError(
         want="a path, a dict of columns, or a pyarrow, pandas or polars table",
-        got=f"{type(source).__name__} {source!r}"[:80],
+        got=shown(source),
         where="read_objects(source, ...)",
-        fix='Write for example {"title": ["first", "second"], "label": ["a", "b"]}.',
+        fix="For a list of dicts, one a row, pass pyarrow.Table.from_pylist(rows)."
+        if isinstance(source, (list, tuple))
+        else 'Write for example {"title": ["first", "second"], "label": ["a", "b"]}.',
     )
 
 
@@ -103,7 +117,7 @@ def _refuse_repeated_names(names: list[str]) -> None:
             )
 
 
-def _read_file(path: Path) -> dict[str, np.ndarray]:
+def _read_file(path: Path, schema: Schema) -> dict[str, np.ndarray]:
     if not path.exists():
         raise InputError(
             want="a table's file",
@@ -120,27 +134,28 @@ def _read_file(path: Path) -> dict[str, np.ndarray]:
             fix="Convert the table to one of these, or read it yourself and pass a dict of columns.",
         )
     try:
-        return read(path)
+        return read(path, schema)
     except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             want=f"a whole {path.suffix} file",
-            got=str(error).splitlines()[0],
+            got=" ".join(str(error).split())[:200].rstrip("."),
             where=str(path),
             fix="Mend the place it names, or write the file again (as UTF-8 if it is text).",
         ) from error
 
 
-def _read_parquet(path: Path) -> dict[str, np.ndarray]:
+def _read_parquet(path: Path, schema: Schema) -> dict[str, np.ndarray]:
     from pyarrow import parquet
 
     return _from_table(parquet.read_table(path))
 
 
-def _read_csv(path: Path) -> dict[str, np.ndarray]:
+def _read_csv(path: Path, schema: Schema) -> dict[str, np.ndarray]:
     from pyarrow import csv as arrow_csv
 
     with path.open(encoding="utf-8-sig", newline="") as file:
         names = next(csv.reader(file), [])
+    _refuse_other_separators(names, path)
     _refuse_repeated_names(names)
     # Read as text and converted afterwards, because Arrow's own guess takes "007" for 7 and dates from texts.
     table = arrow_csv.read_csv(
@@ -150,7 +165,29 @@ def _read_csv(path: Path) -> dict[str, np.ndarray]:
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True
         ),
     )
-    return {name: _from_text(table[name]) for name in table.column_names}
+    text = _text_columns(schema)
+    return {name: (from_arrow if name in text else _from_text)(table[name]) for name in table.column_names}
+
+
+def _refuse_other_separators(names: list[str], path: Path) -> None:
+    for separator in ";\t|":
+        if len(names) == 1 and separator in names[0]:
+            raise InputError(
+                want="columns separated by commas",
+                got=f"the separator {separator!r} in {names[0]!r:.80}",
+                where=str(path),
+                fix=f"Write the file with commas: pandas.read_csv(path, sep={separator!r}).to_csv(path, index=False).",
+            )
+
+
+def _text_columns(schema: Schema) -> set[str | None]:
+    """Label, id and what modalities read as text, so that two files of one schema have one type.
+
+    A guess would take the categories true and false for truth values where a file happens to lack a third.
+    """
+    modalities = schema.modalities.values()
+    otherwise = {name for m in modalities for name in m.columns if name not in m.text_columns}
+    return {schema.label, schema.id, *(name for m in modalities for name in m.text_columns)} - otherwise
 
 
 def _from_text(column: pa.ChunkedArray) -> np.ndarray:
@@ -171,7 +208,7 @@ def _from_text(column: pa.ChunkedArray) -> np.ndarray:
     return from_arrow(column)
 
 
-def _read_jsonl(path: Path) -> dict[str, np.ndarray]:
+def _read_jsonl(path: Path, schema: Schema) -> dict[str, np.ndarray]:
     from pyarrow import json as arrow_json
 
     options = arrow_json.ReadOptions(block_size=JSON_BLOCK)
@@ -195,6 +232,6 @@ def _with_absolute_paths(columns: dict[str, np.ndarray], schema: Schema, *, fold
 
 def _absolute(cell: Any, folder: Path) -> Any:
     """A path joined to the folder; absolute ones, addresses and everything else as they are."""
-    if isinstance(cell, str) and cell and "://" not in cell and not cell.startswith("data:"):
+    if isinstance(cell, str) and cell.strip() and not is_url(cell):
         return str(folder / cell)
     return cell

@@ -44,7 +44,7 @@ class Schema:
             raise ConfigError(
                 want="at least one modality, as a dict of name to modality",
                 got=repr(self.modalities),
-                where="Schema(modalities=...)",
+                where="Schema, modalities",
                 fix='Name one, e.g. {"title": steradian.Text("title")}.',
             )
         for name, modality in self.modalities.items():
@@ -58,12 +58,12 @@ class Schema:
             _refuse_bad_columns(modality, where=f"Schema, modality {name!r}")
         for key, value in (("label", self.label), ("id", self.id)):
             if not isinstance(value, str) and not (key == "id" and value is None):
-                raise ConfigError("the name of a column", repr(value), f"Schema({key}=...)", "Give it as a string.")
+                raise ConfigError("the name of a column", repr(value), f"Schema, {key}", "Give it as a string.")
         if self.label in self.columns:
             raise ConfigError(
                 want="a label that no modality reads",
                 got=f"{self.label!r} in both",
-                where="Schema(label=...)",
+                where="Schema, label",
                 fix="Take the column out of the modality: the model would read off its own answer.",
             )
 
@@ -72,20 +72,24 @@ class Schema:
         """The columns that the modalities read, each once."""
         return tuple(dict.fromkeys(column for m in self.modalities.values() for column in m.columns))
 
-    def mask(self, subset: Iterable[str]) -> np.ndarray:
+    def mask(self, subset: str | Iterable[str]) -> np.ndarray:
         """Which modalities a subset names: bool [modalities].
+
+        Args:
+            subset: one or several names.
 
         Raises:
             InputError: no name, or one that is no modality.
         """
-        names, chosen = list(self.modalities), list(subset)
+        names, chosen = list(self.modalities), [subset] if isinstance(subset, str) else list(subset)
         unknown = [name for name in chosen if name not in names]
         if unknown or not chosen:
+            near = get_close_matches(str(unknown[0]), names, n=1) if unknown else []
             raise InputError(
                 want=f"modalities of {', '.join(names)}",
                 got=", ".join(map(repr, unknown)) or "none",
                 where="a choice of modalities",
-                fix="Use the names of the schema that the model was fitted with (model.schema_).",
+                fix=f"Did you mean {near[0]!r}?" if near else f"Use names of the schema, such as {names[0]!r}.",
             )
         return np.array([name in chosen for name in names])
 
@@ -114,8 +118,15 @@ class Schema:
                 where=where,
                 fix="Write for example  modalities: {title: {type: Text, columns: [title]}}.",
             )
-        parsed = {str(name): _modality_from_dict(m, f"{where}, modality {name!r}") for name, m in modalities.items()}
-        return cls(parsed, label=entries.get("label", "label"), id=entries.get("id"))
+        try:
+            parsed = {str(name): _modality_from_dict(str(name), m, where=where) for name, m in modalities.items()}
+            return cls(parsed, label=entries.get("label", "label"), id=entries.get("id"))
+        except ConfigError as error:
+            if error.where.startswith(where):
+                raise
+            # Schemas and modalities do not know which file they come from.
+            place = f"{where}, {error.where.removeprefix('Schema, ')}"
+            raise ConfigError(error.want, error.got, place, error.fix) from error
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> "Schema":
@@ -138,7 +149,13 @@ class Schema:
         try:
             entries = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(want="YAML", got=str(error), where=str(path), fix="Mend the line it names.") from error
+            mark = getattr(error, "problem_mark", None)
+            raise ConfigError(
+                want="YAML",
+                got=getattr(error, "problem", None) or " ".join(str(error).split()),
+                where=f"{path}, line {mark.line + 1}" if mark else str(path),
+                fix="Mend the line, or one before it." if mark else "Write the file again, as UTF-8.",
+            ) from error
         if not isinstance(entries, Mapping):
             raise ConfigError(
                 want="keys 'modalities' and 'label'",
@@ -167,13 +184,16 @@ def _refuse_unknown(entries: Mapping[str, Any], known: set[str], *, where: str) 
 
 
 def _refuse_bad_columns(modality: Modality, *, where: str) -> None:
-    columns = modality.columns
+    columns, kind = modality.columns, type(modality)
     if not columns or not all(isinstance(column, str) and column for column in columns):
+        given = [name for column in columns for name in (column if isinstance(column, (list, tuple)) else [column])]
+        names = [f'"{name}"' for name in given if isinstance(name, str) and name] or ['"title"']
+        several = any(field.name == "columns" for field in _options(kind))
         raise ConfigError(
             want="at least one column, each named by a string",
             got=repr(columns),
             where=where,
-            fix='Write for example steradian.Text("title").',
+            fix=f"Write for example {kind.__name__}({', '.join(names if several else names[:1])}).",
         )
 
 
@@ -190,17 +210,15 @@ def _modality_to_dict(modality: Modality) -> dict[str, Any]:
     return entries
 
 
-def _modality_from_dict(entries: Any, where: str) -> Modality:
-    kinds = _kinds()
+def _modality_from_dict(name: str, entries: Any, *, where: str) -> Modality:
+    kinds, where = _kinds(), f"{where}, modality {name!r}"
     got = entries.get("type") if isinstance(entries, Mapping) else entries
     if not isinstance(entries, Mapping) or not isinstance(got, str) or got not in kinds:
         near = get_close_matches(str(got), sorted(kinds), n=1, cutoff=0.5)
-        raise ConfigError(
-            want=f"a type of {', '.join(sorted(kinds))}",
-            got=repr(got),
-            where=where,
-            fix=f"Did you mean {near[0]!r}?" if near else "Write for example {type: Text, columns: [title]}.",
-        )
+        fix = f"Did you mean {near[0]!r}?" if near else "Write for example {type: Text, columns: [title]}."
+        if near and not isinstance(entries, Mapping):
+            fix = f"Write {{type: {near[0]}, {_options(kinds[near[0]])[0].name}: {name}}}."
+        raise ConfigError(want=f"a type of {', '.join(sorted(kinds))}", got=repr(got), where=where, fix=fix)
     kind = kinds[got]
     options = {key: value for key, value in entries.items() if key != "type"}
     _refuse_unknown(options, {field.name for field in _options(kind)}, where=where)

@@ -10,6 +10,7 @@ import numpy as np
 from steradian.data import ObjectTable, Schema
 from steradian.errors import InputError
 from steradian.evaluation.result import Evaluation, SubsetScores
+from steradian.inputs import refuse_other_labels
 from steradian.metrics import (
     MAX_DISTANCES,
     accuracy,
@@ -84,6 +85,7 @@ def evaluate(
     if gallery is not None:
         _check_size(gallery, least=1, where="gallery")
     labels = objects.labels
+    refuse_other_labels(labels, model.classes_, where="the labels of the objects")
     names = tuple(model.schema_.modalities)
     chosen = choose_subsets(names, max_subsets=max_subsets, seed=seed) if subsets is None else _named(subsets, names)
     classes = set(model.classes_.tolist())
@@ -162,6 +164,13 @@ def _named(subsets: Iterable[str | Sequence[str]], names: tuple[str, ...]) -> li
 
 
 def _check_size(objects: ObjectTable, *, least: int, where: str) -> None:
+    if not isinstance(objects, ObjectTable):
+        raise InputError(
+            want="an ObjectTable",
+            got=type(objects).__name__,
+            where=f"evaluate(...), {where}",
+            fix="Read the table first: steradian.read_objects(table, model.schema_).",
+        )
     if len(objects) < least:
         raise InputError(
             want=f"at least {least} objects" if least > 1 else "at least one object",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,6 +22,8 @@ from steradian.data.modality import (
     Tokens,
     Values,
     is_missing,
+    is_url,
+    shown,
 )
 from steradian.errors import ConfigError, InputError
 
@@ -35,7 +38,7 @@ class Image(Modality):
     """A column of pictures: paths, encoded bytes, PIL images, or arrays [height, width] or [height, width, 3 or 4].
 
     Any mode Pillow reads is brought to RGB; transparent parts become white; the first frame of an animation
-    counts. Arrays of floats are read as 0..1, others as 0..255.
+    counts. Arrays of floats are read as 0..1, others as 0..255. Empty text counts as missing.
 
     Args:
         column: the column to read.
@@ -68,6 +71,11 @@ class Image(Modality):
         """The one column it reads."""
         return (self.column,)
 
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.columns
+
     def read(self, columns: Columns) -> ReadValues:
         """Check the kinds of value; `picture` is an object array [objects]. Pictures are decoded later.
 
@@ -77,10 +85,10 @@ class Image(Modality):
         column = columns[self.column]
         pictures = np.empty(len(column), dtype=object)
         for row, value in enumerate(column):
-            if is_missing(value):
+            if is_missing(value) or (isinstance(value, str) and not value.strip()):
                 continue
             if not isinstance(value, (str, Path, bytes, bytearray, Pillow.Image, np.ndarray)):
-                raise self._no_picture(f"{type(value).__name__} {value!r}"[:80], row)
+                raise self._no_picture(shown(value), row)
             if isinstance(value, np.ndarray) and not _is_picture(value):
                 raise self._no_picture(f"an array of shape {value.shape} and type {value.dtype}", row)
             pictures[row] = value
@@ -139,12 +147,9 @@ class FittedImage(FittedModality):
             flat = Pillow.alpha_composite(Pillow.new("RGBA", picture.size, "white"), picture).convert("RGB")
             return np.asarray(flat.resize((self.size, self.size), Pillow.Resampling.BILINEAR, reducing_gap=2.0))
         except (OSError, ValueError, SyntaxError, RuntimeError, Pillow.DecompressionBombError) as error:
-            raise InputError(
-                want="a picture that can be read",
-                got=f"{type(error).__name__}: {error}",
-                where=f"row {row} (counted from 0), column {self.column!r}",
-                fix="Replace the file, or put None where the picture is missing.",
-            ) from error
+            got, fix = _mistake(value, error)
+            where = f"row {row} (counted from 0), column {self.column!r}"
+            raise InputError("a picture that can be read", got, where, fix) from error
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,20 @@ def _open(value: Any) -> Pillow.Image:
         # Pillow would clip 16-bit grey to 255; scaling keeps the picture.
         return Pillow.fromarray((np.asarray(picture, dtype=np.float64) / 257.0).clip(0, 255).astype(np.uint8))
     return picture
+
+
+def _mistake(value: Any, error: Exception) -> tuple[str, str]:
+    """What is wrong with a picture that cannot be opened, and how to mend it."""
+    if is_url(value):
+        return f"the URL {value!r:.80}", "URLs are not fetched: download the pictures and give their paths."
+    file = f" in the file {str(value)!r}" if isinstance(value, (str, Path)) else ""
+    if isinstance(error, FileNotFoundError):
+        place = "the folder of the table's file, or at the working directory if it has none"
+        return f"no such file: {str(value)!r}", f"Check the path; relative ones start at {place}."
+    got = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, UnidentifiedImageError):
+        got = f"bytes that are no picture Pillow can read{file}"
+    return got, "Replace the picture, or put None where it is missing."
 
 
 def _from_array(array: np.ndarray) -> Pillow.Image:

@@ -16,6 +16,7 @@ from steradian.data.modality import (
     Tokens,
     Values,
     is_missing,
+    shown,
 )
 from steradian.data.ragged import Ragged
 from steradian.errors import InputError
@@ -86,7 +87,7 @@ class Series(Modality):
                 raise TypeError(f"{array.dtype} is no real number")
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise self._unusable("numbers", repr(value)[:60], row) from error
+            raise self._unusable("numbers", shown(value), row) from error
         if array.ndim not in (1, 2) or array.size == 0:
             raise self._unusable(
                 "an array [steps] or [steps, channels] of at least one step", f"shape {array.shape}", row
@@ -102,7 +103,7 @@ class Series(Modality):
             want=want,
             got=got,
             where=f"row {row} (counted from 0), column {self.column!r}",
-            fix="Mend the series, or put None where it is missing.",
+            fix='Mend the series (in CSV it is written as "[1, 2]"), or put None where it is missing.',
         )
 
 

@@ -1,5 +1,6 @@
 """Columns of a table: numbers and categories, each cell a token; an empty cell is a token of its own."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from steradian.data.modality import (
     Tokens,
     Values,
     is_missing,
+    shown,
 )
 from steradian.errors import ConfigError, InputError
 
@@ -26,6 +28,9 @@ __all__ = ["FittedTabular", "Tabular"]
 BINS = 16
 """Quantile bins of a number at most; Gorishniy et al. 2022 (arXiv 2203.05556) search 2..256."""
 
+WHOLE_FLOAT = re.compile(r"(-?\d+)\.0")
+TRUTH = {"true": "True", "false": "False"}
+
 
 @dataclass(frozen=True)
 class Tabular(Modality):
@@ -33,7 +38,8 @@ class Tabular(Modality):
 
     Args:
         numeric: columns of numbers; NaN is a value of its own.
-        categorical: columns of strings, integers or booleans; categories met once or never in training share one token.
+        categorical: columns of strings, integers or booleans, known by their text: 7, 7.0 and "7" are one category, so
+            are True and "true". Categories met once or never in training share one token.
 
     Raises:
         ConfigError: no column at all.
@@ -59,6 +65,11 @@ class Tabular(Modality):
                 where="Tabular(numeric=..., categorical=...)",
                 fix='Write for example Tabular(numeric=["price"]).',
             )
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The categorical ones, unless they are numeric too."""
+        return tuple(name for name in self.categorical if name not in self.numeric)
 
     def read(self, columns: Columns) -> ReadValues:
         """Bring cells to `numbers` float64 [objects, numeric] and `categories` object [objects, categorical].
@@ -179,7 +190,7 @@ def _numbers(column: np.ndarray, name: str) -> np.ndarray:
         if not isinstance(cell, (int, float, np.number, np.bool_)) or not np.isfinite(cell):
             raise InputError(
                 want="a finite number",
-                got=repr(cell)[:60],
+                got=shown(cell),
                 where=f"row {row} (counted from 0), column {name!r}",
                 fix="Convert the column to numbers, or declare it as categorical or Text.",
             )
@@ -190,16 +201,17 @@ def _numbers(column: np.ndarray, name: str) -> np.ndarray:
 def _category(cell: Any, row: int, name: str) -> str | None:
     if is_missing(cell):
         return None
-    if isinstance(cell, str):
-        return cell
     # Whole floats are integers of a column with gaps.
-    if isinstance(cell, (bool, np.bool_, int, np.integer)) or (
-        isinstance(cell, (float, np.floating)) and float(cell).is_integer()
-    ):
-        return str(int(cell))
+    if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
+        cell = int(cell)
+    if isinstance(cell, (str, bool, np.bool_, int, np.integer)):
+        # As text too they are the same: a CSV file has nothing else.
+        text = str(cell)
+        whole = WHOLE_FLOAT.fullmatch(text)
+        return whole[1] if whole else TRUTH.get(text.lower(), text)
     raise InputError(
         want="a string, an integer or a boolean",
-        got=repr(cell)[:60],
+        got=shown(cell),
         where=f"row {row} (counted from 0), column {name!r}",
         fix="Convert the column to strings, or declare it as numeric.",
     )

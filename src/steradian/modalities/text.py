@@ -18,6 +18,7 @@ from steradian.data.modality import (
     Tokens,
     Values,
     is_missing,
+    shown,
 )
 from steradian.data.ragged import Ragged
 from steradian.errors import InputError
@@ -64,6 +65,11 @@ class Text(Modality):
         columns = options["columns"]
         return cls(*([columns] if isinstance(columns, str) else columns))
 
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.columns
+
     def read(self, columns: Columns) -> ReadValues:
         """Join the columns to `text`, an object array of strings [objects].
 
@@ -75,7 +81,7 @@ class Text(Modality):
                 if not isinstance(value, str) and not is_missing(value):
                     raise InputError(
                         want="text",
-                        got=f"{type(value).__name__} {value!r}"[:80],
+                        got=shown(value),
                         where=f"row {row} (counted from 0), column {name!r}",
                         fix="Convert the column to strings, or declare it as Tabular or Vector.",
                     )

@@ -17,6 +17,7 @@ from steradian.data.modality import (
     Tokens,
     Values,
     is_missing,
+    shown,
 )
 from steradian.errors import InputError
 
@@ -145,7 +146,7 @@ def _matrix(column: np.ndarray, name: str) -> np.ndarray:
     """A column as float32 [objects, features], missing rows NaN."""
     if column.dtype != object:
         if column.dtype.kind not in "fiub":
-            raise _not_numbers(column.dtype, 0, name)
+            raise _not_numbers(str(column.dtype), 0, name, dates=column.dtype.kind == "M")
         matrix = column[:, None] if column.ndim == 1 else column.reshape(len(column), -1)
         return _to_float32(matrix)
     rows = [None if is_missing(value) else _vector(value, row, name) for row, value in enumerate(column)]
@@ -172,7 +173,7 @@ def _vector(value: Any, row: int, name: str) -> np.ndarray:
             raise TypeError(f"{array.dtype} is no real number")
         return array.astype(np.float64).reshape(-1)
     except (TypeError, ValueError) as error:
-        raise _not_numbers(repr(value)[:60], row, name) from error
+        raise _not_numbers(shown(value), row, name) from error
 
 
 def _to_float32(matrix: np.ndarray) -> np.ndarray:
@@ -181,10 +182,11 @@ def _to_float32(matrix: np.ndarray) -> np.ndarray:
         return matrix.astype(np.float32)
 
 
-def _not_numbers(got: object, row: int, name: str) -> InputError:
+def _not_numbers(got: str, row: int, name: str, *, dates: bool = False) -> InputError:
+    text = 'Write lists in CSV as "[1, 2]"; declare text as Text or Tabular(categorical=[...]).'
     return InputError(
         want="numbers",
-        got=str(got),
+        got=got,
         where=f"row {row} (counted from 0), column {name!r}",
-        fix="Declare the column as Text or Tabular(categorical=[...]), or convert it to numbers.",
+        fix=f"Declare dates as Tabular(numeric=[{name!r}])." if dates else text,
     )

@@ -52,10 +52,9 @@ class Fusion(nn.Module):
             self.object_token = nn.Parameter(torch.randn(width) * 0.02)
             self.vector = nn.Linear(width, embedding_dim)
         else:
-            self.gates = nn.Linear(width, 1)
-            # All modalities weigh the same before the first step.
+            # No bias: the softmax over modalities would cancel it. All weigh the same before the first step.
+            self.gates = nn.Linear(width, 1, bias=False)
             nn.init.zeros_(self.gates.weight)
-            nn.init.zeros_(self.gates.bias)
         if kind == "context":
             self.context = nn.Linear(width, embedding_dim)
 

@@ -43,6 +43,7 @@ class Index:
         ids: [objects], names of the rows; the row numbers where none are given.
         labels: [objects], their classes, or None.
         model: embeds queries that are objects; None takes vectors only.
+        made_by: the fingerprint of the model that made the vectors, or None.
 
     Example:
         >>> import numpy as np
@@ -57,6 +58,7 @@ class Index:
     ids: np.ndarray
     labels: np.ndarray | None = None
     model: Embedder | None = None
+    made_by: str | None = None
 
     @classmethod
     def build(cls, model: Embedder, objects: Any) -> "Index":
@@ -71,7 +73,7 @@ class Index:
         """
         labels = objects.labels if getattr(objects, "has_labels", False) else None
         index = cls.from_vectors(model.transform(objects), labels=labels, ids=getattr(objects, "ids", None))
-        return cls(index.vectors, index.ids, index.labels, model)
+        return cls(index.vectors, index.ids, index.labels, model, getattr(model, "fingerprint", None))
 
     @classmethod
     def from_vectors(cls, vectors: np.ndarray, *, labels: Any = None, ids: Any = None) -> "Index":
@@ -152,7 +154,7 @@ class Index:
             model: the model to embed queries with; None takes vectors only.
 
         Raises:
-            SavedModelError: no index there, cut short, or of another version.
+            SavedModelError: no index there, cut short, of another version, or made by another model.
         """
         folder = Path(folder)
         entries = _read_entries(folder / _ENTRIES)
@@ -161,7 +163,15 @@ class Index:
             index = cls.from_vectors(vectors, labels=entries["labels"], ids=entries["ids"])
         except InputError as error:
             raise _broken(folder, "an index, whole", str(error)) from error
-        return cls(index.vectors, index.ids, index.labels, model)
+        made_by, given = entries.get("made_by"), getattr(model, "fingerprint", None)
+        if made_by and given and made_by != given:
+            raise SavedModelError(
+                want=f"an index made by this model ({given})",
+                got=f"one made by another ({made_by})",
+                where=str(folder),
+                fix="Build the index again: steradian embed MODEL TABLE, or Index.build(model, objects).",
+            )
+        return cls(index.vectors, index.ids, index.labels, model, made_by)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -195,6 +205,7 @@ class Index:
             "dim": dim,
             "ids": self.ids.tolist(),
             "labels": labels,
+            "made_by": self.made_by,
         }
 
 
@@ -220,7 +231,7 @@ def _read_entries(path: Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise _broken(path, "the folder of an index", "no such file") from error
+        raise SavedModelError("the folder of an index", "no such file", str(path), "Check the path.") from error
     except (OSError, ValueError) as error:
         raise _broken(path, "the entries of an index, whole", str(error)) from error
     if not isinstance(entries, dict) or entries.get("kind") != _KIND:

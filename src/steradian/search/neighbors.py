@@ -65,13 +65,15 @@ class Neighbors:
         lines = [f"Neighbors: {queries} {'query' if queries == 1 else 'queries'}, the {k} nearest objects"]
         lines.append(self._line("query rank", "id", "label", "cosine  angle"))
         angles = self.angles
+        # Who asks for one query wants all of its answer.
+        shown = k if queries == 1 else min(k, _NEIGHBORS_SHOWN)
         for query in range(min(queries, _QUERIES_SHOWN)):
-            for rank in range(min(k, _NEIGHBORS_SHOWN)):
+            for rank in range(shown):
                 label = "" if self.labels is None else self.labels[query, rank]
                 numbers = f"{self.cosines[query, rank]:6.3f} {angles[query, rank]:6.3f}"
                 lines.append(self._line(f"{query:5} {rank + 1:4}", self.ids[query, rank], label, numbers))
-        if queries > _QUERIES_SHOWN or k > _NEIGHBORS_SHOWN:
-            lines.append(f"... up to {_NEIGHBORS_SHOWN} neighbors of the first {_QUERIES_SHOWN} queries shown")
+        if queries > _QUERIES_SHOWN or k > shown:
+            lines.append(f"... up to {shown} neighbors of the first {_QUERIES_SHOWN} queries shown")
         return "\n".join(lines)
 
     def _line(self, place: str, name: Any, label: Any, numbers: str) -> str:

@@ -10,7 +10,7 @@ WARM_UP = 0.05
 RAMP = (0.2, 0.4)
 """Shares of the steps between which the margin rises from none to its full size (METHOD: WeSpeaker, Shopee 1st)."""
 
-MIN_STEPS, MAX_STEPS, USUAL_EPOCHS = 600, 6000, 60
+MIN_STEPS, MAX_STEPS, USUAL_EPOCHS = 400, 6000, 60
 
 
 def learning_rate_factor(step: int, steps: int) -> float:
@@ -46,7 +46,7 @@ def margin_factor(step: int, steps: int) -> float:
 
 
 def default_epochs(objects: int, batch_size: int) -> int:
-    """60 passes, but between 600 and 6000 steps in all.
+    """60 passes, but between 400 and 6000 steps in all.
 
     Args:
         objects: how many to train on.
@@ -54,7 +54,7 @@ def default_epochs(objects: int, batch_size: int) -> int:
 
     Example:
         >>> default_epochs(500, 64), default_epochs(5000, 64), default_epochs(100_000, 64)
-        (75, 60, 4)
+        (60, 60, 4)
     """
     steps_an_epoch = -(-objects // batch_size)
     steps = min(MAX_STEPS, max(MIN_STEPS, USUAL_EPOCHS * steps_an_epoch))

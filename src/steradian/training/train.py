@@ -112,7 +112,7 @@ def train(
                     progress.validated(score)
                     keeper.see(score, step)
             if keeper.patience_lost and step < steps:
-                progress.say(f"stopped early: no better validation score since step {keeper.best_step}")
+                progress.say(f"stopped early: no better validation score in {config.patience} validations")
                 break
     except KeyboardInterrupt:
         interrupted = True
@@ -121,6 +121,8 @@ def train(
     # -- The best weights
     encoder.eval()
     best_step = step if keeper.best_score is None else keeper.restore()
+    best = "" if keeper.best_score is None else f", validation MAP@R {keeper.best_score:.3f}"
+    progress.say(f"kept the weights of step {best_step} of {steps}{best}")
     return TrainingResult(step, best_step, keeper.best_score, interrupted, recorder.history)
 
 
@@ -220,6 +222,7 @@ class _Recorder:
         self._log_file = log_file
         self.history: list[dict[str, Any]] = []
         if log_file is not None:
+            log_file.parent.mkdir(parents=True, exist_ok=True)
             log_file.write_text("", encoding="utf-8")
 
     def write(self, step: int, epoch: int, *, loss: float, score: float | None) -> None:

@@ -11,7 +11,7 @@ from steradian.model import SphereEncoder, embed
 __all__ = ["RetrievalValidation", "class_numbers", "hold_out"]
 
 MAX_QUERIES, MAX_GALLERY, BATCH = 2000, 4000, 512
-USUAL_SHARE, LARGE_ENOUGH = 0.1, 20
+USUAL_SHARE, MIN_CLASS, MIN_OBJECTS = 0.1, 20, 500
 
 
 class RetrievalValidation:
@@ -68,13 +68,14 @@ def hold_out(objects: ObjectTable, share: float | None, *, seed: int) -> tuple[O
 
     Args:
         objects: all objects with labels.
-        share: of the objects; None: 0.1 where the median class has 20 objects or more, else 0, since small classes
-            need every object.
+        share: of the objects; None: 0.1 of 500 objects or more whose median class has 20 or more, else 0, since small
+            classes need every object and a few held-out ones say little.
         seed: of the draw.
     """
     if share is None:
         _, sizes = np.unique(objects.labels, return_counts=True)
-        share = USUAL_SHARE if np.median(sizes) >= LARGE_ENOUGH else 0.0
+        large = len(objects) >= MIN_OBJECTS and np.median(sizes) >= MIN_CLASS
+        share = USUAL_SHARE if large else 0.0
     return objects.split(test=share, seed=seed) if share > 0 else (objects, None)
 
 

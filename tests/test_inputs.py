@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from steradian.errors import InputError
-from steradian.plain_arrays import PLAIN_SCHEMA, labelled_table, unlabelled_table
+from steradian.inputs import PLAIN_SCHEMA, query_table, training_table
 
 
 class Plain(BaseEstimator):
@@ -14,11 +14,12 @@ class Plain(BaseEstimator):
 
 def test_an_array_becomes_one_vector_modality(rng: np.random.Generator) -> None:
     estimator, points = Plain(), rng.normal(size=(4, 3))
-    objects = labelled_table(estimator, points, ["a", "b", "a", "b"])
+    objects = training_table(estimator, points, ["a", "b", "a", "b"])
     assert objects.schema == PLAIN_SCHEMA and objects.labels.tolist() == ["a", "b", "a", "b"]
     np.testing.assert_allclose(objects.values["x"]["values"], points, rtol=1e-6)
     assert estimator.n_features_in_ == 3
-    assert not unlabelled_table(estimator, points).has_labels
+    estimator.schema_ = PLAIN_SCHEMA
+    assert not query_table(estimator, points).has_labels
 
 
 @pytest.mark.parametrize(
@@ -33,11 +34,12 @@ def test_an_array_becomes_one_vector_modality(rng: np.random.Generator) -> None:
 )
 def test_what_scikit_learn_refuses_is_an_input_error(points, labels, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        labelled_table(Plain(), points, labels)
+        training_table(Plain(), points, labels)
 
 
 def test_another_number_of_features_is_refused() -> None:
     estimator = Plain()
-    labelled_table(estimator, np.zeros((2, 3)), [0, 1])
+    training_table(estimator, np.zeros((2, 3)), [0, 1])
+    estimator.schema_ = PLAIN_SCHEMA
     with pytest.raises(InputError, match="expecting 3 features"):
-        unlabelled_table(estimator, np.zeros((2, 4)))
+        query_table(estimator, np.zeros((2, 4)))

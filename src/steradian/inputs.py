@@ -1,0 +1,126 @@
+"""What a user may pass to `fit` and `transform`, as a table: an `ObjectTable`, raw columns, or a plain float array."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, validate_data
+
+from steradian.data import ObjectTable, Schema, read_objects
+from steradian.errors import InputError
+from steradian.modalities import Vector
+
+__all__ = ["PLAIN_SCHEMA", "query_table", "refuse_other_labels", "refuse_other_schema", "training_table"]
+
+PLAIN_SCHEMA = Schema({"x": Vector("x")})
+"""The schema of a plain float array."""
+
+
+def training_table(estimator: Any, X: Any, y: Any) -> ObjectTable:
+    """The labelled table to learn from; of a plain array it sets `n_features_in_` and the like on the estimator.
+
+    Args:
+        estimator: what is being fitted.
+        X: an `ObjectTable`, or floats [objects, features].
+        y: labels [objects]; None takes the table's own.
+
+    Raises:
+        InputError: a table that was not read, none or unlabelled objects, or what scikit-learn refuses.
+    """
+    if isinstance(X, ObjectTable):
+        objects = X if y is None else X.with_labels(column_or_1d(y))
+        if not len(objects):
+            raise InputError("at least one object", "an empty table", "fit(X)", "Check how its rows were chosen.")
+        return objects
+    # scipy's dok_array is a mapping too, but scikit-learn has its own word for sparse input.
+    raw_columns = isinstance(X, Mapping) and not hasattr(X, "shape")
+    if raw_columns or isinstance(X, (str, Path)) or (y is None and hasattr(X, "columns")):
+        raise InputError(
+            want="an ObjectTable, or a float array with labels y",
+            got=type(X).__name__,
+            where="fit(X)",
+            fix="Read the table first: fit(steradian.read_objects(table, schema)).",
+        )
+    X, y = _checked(lambda: validate_data(estimator, X, y, dtype=np.float64))
+    _checked(lambda: check_classification_targets(y))
+    return _plain_table(X).with_labels(y)
+
+
+def query_table(estimator: Any, X: Any) -> ObjectTable:
+    """The table to embed, of the modalities that the estimator was fitted on.
+
+    Args:
+        estimator: a fitted estimator; its `schema_` says how raw columns are read.
+        X: an `ObjectTable`, what `read_objects` takes, or floats [objects, features].
+
+    Raises:
+        InputError: a table of other modalities, or what `read_objects` or scikit-learn refuses.
+    """
+    if isinstance(X, ObjectTable):
+        refuse_other_schema(X, estimator.schema_, where="the table")
+        return X
+    if estimator.schema_ != PLAIN_SCHEMA:
+        return read_objects(X, estimator.schema_, labelled=False)
+    return _plain_table(_checked(lambda: validate_data(estimator, X, dtype=np.float64, reset=False)))
+
+
+def refuse_other_schema(objects: ObjectTable, schema: Schema, *, where: str) -> None:
+    """See to it that a table has every modality of a schema, declared alike.
+
+    Args:
+        objects: a table; further modalities of its own are left unused.
+        schema: that the model was fitted on.
+        where: what to call the table.
+
+    Raises:
+        InputError: a modality is not there, or is read from other columns or by other options.
+    """
+    for name, modality in schema.modalities.items():
+        found = objects.schema.modalities.get(name)
+        if found != modality:
+            raise InputError(
+                want=f"the modality {name!r} as the model was fitted on it, {modality}",
+                got="none of that name" if found is None else f"{found}",
+                where=where,
+                fix="Read the table with model.schema_, with None where a modality is missing.",
+            )
+
+
+def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str) -> None:
+    """See to it that labels are of the classes' kind: text, or numbers.
+
+    Args:
+        labels: of a table [objects].
+        classes: of a model [num_classes].
+        where: what to call the labels.
+
+    Raises:
+        InputError: text where the classes are numbers, or the other way round.
+    """
+    kinds = ["text" if array.dtype.kind in "UO" else "numbers" for array in (classes, labels)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            want=f"labels that are {kinds[0]}, as the model's classes ({classes[0]!s}, ...)",
+            got=f"{kinds[1]} ({labels[0]!s}, ...)",
+            where=where,
+            fix="Convert the label column to the type it had in training.",
+        )
+
+
+def _plain_table(X: np.ndarray) -> ObjectTable:
+    return ObjectTable.from_columns({"x": X}, PLAIN_SCHEMA, labelled=False)
+
+
+def _checked(check: Callable[[], Any]) -> Any:
+    """scikit-learn's own checks of arrays, their ValueErrors as ours."""
+    try:
+        return check()
+    except ValueError as error:
+        raise InputError(
+            want="arrays that scikit-learn can use",
+            got=" ".join(str(error).split()).rstrip("."),
+            where="X, y",
+            fix="Mend the arrays, or read a table with gaps by steradian.read_objects.",
+        ) from error
