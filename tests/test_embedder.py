@@ -274,6 +274,21 @@ def test_unknown_modality_and_objects_without_any(model, objects) -> None:
         model.transform(objects, modalities=["photo"])
 
 
+def test_a_label_never_seen(model, objects) -> None:
+    labels = objects.labels.copy()
+    labels[5] = "mauve"[: labels.dtype.itemsize // 4]
+    with pytest.raises(sr.InputError, match=r"never seen in training.*steradian\.evaluate"):
+        model.score(objects, labels)
+    with pytest.raises(sr.InputError, match="want labels that are text"):
+        model.score(objects, np.arange(len(objects)))
+
+
+def test_fitting_what_was_not_read() -> None:
+    for source in ("table.csv", {"title": ["a"]}):
+        with pytest.raises(sr.InputError, match="Read the table first"):
+            sr.SphereEmbedder(**SMALL).fit(source)
+
+
 def test_a_table_of_another_schema(model) -> None:
     other = sr.read_objects({"name": ["x"]}, sr.Schema({"name": sr.Text("name")}), labelled=False)
     with pytest.raises(sr.InputError, match=r"model\.schema_"):

@@ -306,7 +306,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         check_is_fitted(self)
         objects = query_table(self, X)
         labels = objects.labels if y is None else column_or_1d(y)
-        refuse_other_labels(labels, self.classes_, where="the labels")
+        refuse_other_labels(labels, self.classes_, where="the labels", unseen=False)
         return float(accuracy_score(labels, self.predict(objects), sample_weight=sample_weight))
 
     def _fused(

@@ -88,16 +88,17 @@ def refuse_other_schema(objects: ObjectTable, schema: Schema, *, where: str) -> 
             )
 
 
-def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str) -> None:
+def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str, unseen: bool = True) -> None:
     """See to it that labels are of the classes' kind: text, or numbers.
 
     Args:
         labels: of a table [objects].
         classes: of a model [num_classes].
         where: what to call the labels.
+        unseen: whether labels that are none of the classes are welcome.
 
     Raises:
-        InputError: text where the classes are numbers, or the other way round.
+        InputError: text where the classes are numbers, or the other way round; an unseen label that is not welcome.
     """
     kinds = ["text" if array.dtype.kind in "UO" else "numbers" for array in (classes, labels)]
     if kinds[0] != kinds[1]:
@@ -106,6 +107,14 @@ def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str) 
             got=f"{kinds[1]} ({labels[0]!s}, ...)",
             where=where,
             fix="Convert the label column to the type it had in training.",
+        )
+    unknown = np.flatnonzero(~np.isin(labels, classes))
+    if not unseen and len(unknown):
+        raise InputError(
+            want=f"labels of the model's {len(classes)} classes",
+            got=f"{labels[unknown[0]]!s}, never seen in training",
+            where=f"{where}, {len(unknown)} of {len(labels)}, the first at place {unknown[0]}",
+            fix="Leave these objects out, or use steradian.evaluate, which counts them apart.",
         )
 
 

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from steradian import Image, Text
+from steradian import Image, Series, Tabular, Text, Vector
 from steradian.data import FittedModality, IndexedTensors, Modality, is_missing
+from steradian.data.modality import is_url, shown
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,42 @@ def test_indexed_tensors_cut_rows_in_order_and_again() -> None:
     assert batch["values"].tolist() == [[4.0, 5.0], [0.0, 1.0], [4.0, 5.0]]
     assert batch["codes"].tolist() == [9, 7, 9]
     assert {key: len(tensor) for key, tensor in items(np.array([], dtype=int)).items()} == {"values": 0, "codes": 0}
+
+
+@pytest.mark.parametrize(
+    ("modality", "columns"),
+    [
+        (Text("title", "brand"), ("title", "brand")),
+        (Image("photo"), ("photo",)),
+        (Tabular(numeric=["price", "year"], categorical=["colour", "year"]), ("colour",)),
+        (Vector("sensors"), ()),
+        (Series("motion"), ()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_modalities_say_which_columns_they_read_as_text(modality: Modality, columns: tuple[str, ...]) -> None:
+    assert modality.text_columns == columns
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.float64(7.87), "float 7.87"),
+        (np.str_("cup"), "str 'cup'"),
+        (np.True_, "bool True"),
+        (np.datetime64("2020-01-02", "ns"), "datetime64 np.datetime64('2020-01-02T00:00:00.000000000')"),
+        (np.eye(2), "ndarray array([[1., 0.], [0., 1.]])"),
+        ("x" * 200, f"str '{'x' * 75}"),
+    ],
+    ids=str,
+)
+def test_values_are_shown_plain_short_and_on_one_line(value: Any, text: str) -> None:
+    assert shown(value) == text
+
+
+def test_urls_are_told_from_paths() -> None:
+    assert all(map(is_url, ["https://example.org/a.png", "s3://bucket/a.png", "data:image/png;base64,"]))
+    assert not any(map(is_url, ["a.png", "/a/b.png", "C:/a.png", b"https://", None]))
 
 
 def test_only_modalities_that_say_so_hold_paths() -> None:

@@ -76,7 +76,16 @@ MISTAKES = {
     "empty modalities": ("{modalities: {}}", "want at least one modality"),
     "unknown type": ("{modalities: {t: {type: Txt, columns: [t]}}}", "modality 't'.* got 'Txt'. Did you mean 'Text'"),
     "no type": ("{modalities: {t: {columns: [t]}}}", "modality 't': want a type of .*Text.* got None"),
-    "modality as text": ("{modalities: {t: Text}}", "modality 't': want a type of .* got 'Text'"),
+    "modality as text": (
+        "{modalities: {t: Text}}",
+        r"modality 't': want a type of .* got 'Text'. Write \{type: Text, columns: t\}",
+    ),
+    "picture as text": ("{modalities: {p: image}}", r"got 'image'. Write \{type: Image, column: p\}"),
+    "size": ("{modalities: {p: {type: Image, column: p, size: 7}}}", "modality 'p': want a size"),
+    "columns in columns": (
+        "{modalities: {t: {type: Text, columns: [[a, b]]}}}",
+        r"""modality 't': want at least one column.* Write for example Text\("a", "b"\)""",
+    ),
     "unknown option": ("{modalities: {p: {type: Image, column: p, sise: 8}}}", "'sise'. Did you mean 'size'"),
     "no column": ("{modalities: {p: {type: Image}}}", "modality 'p': want the key 'column', got no such key"),
     "type as a list": ("{modalities: {t: {type: [Text], columns: [t]}}}", "modality 't': want a type of"),
@@ -105,7 +114,49 @@ def test_a_mistake_in_a_schema_file_is_named(text: str, message: str, tmp_path: 
     path.write_text(text)
     with pytest.raises(ConfigError, match=message) as error:
         Schema.from_yaml(path)
-    assert str(path) in error.value.where or error.value.where.startswith("Schema")
+    assert error.value.where.startswith(str(path))
+    assert "Schema" not in error.value.where
+    assert "\n" not in str(error.value)
+
+
+def test_the_line_of_broken_yaml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "schema.yaml"
+    path.write_text("label: kind\nmodalities:\n  title: {type: Text\nid: x\n")
+    with pytest.raises(ConfigError, match=r"schema.yaml, line 4: want YAML, got expected ',' or '}'"):
+        Schema.from_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("modality", "fix"),
+    [
+        (Text(["title", "brand"]), 'Text("title", "brand")'),  # type: ignore[arg-type]
+        (Vector(("a", "b")), 'Vector("a", "b")'),  # type: ignore[arg-type]
+        (Image(["a", "b"]), 'Image("a")'),  # type: ignore[arg-type]
+        (Text(), 'Text("title")'),
+    ],
+)
+def test_a_list_of_columns_is_mended(modality: Any, fix: str) -> None:
+    with pytest.raises(ConfigError, match="each named by a string") as error:
+        Schema({"x": modality})
+    assert error.value.fix == f"Write for example {fix}."
+
+
+def test_a_subset_of_modalities_is_a_mask() -> None:
+    assert SCHEMA.mask(["omics", "photo"]).tolist() == [True, False, False, False, True]
+    assert SCHEMA.mask("title").tolist() == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("subset", "message"),
+    [
+        ("titel", "got 'titel'. Did you mean 'title'"),
+        (["title", "x"], "got 'x'. Use names of the schema, such as 'photo'"),
+        ([], "want modalities of photo, title, specs, motion, omics, got none"),
+    ],
+)
+def test_an_unknown_modality_is_named_with_the_nearest(subset: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SCHEMA.mask(subset)
 
 
 def test_a_schema_file_that_is_not_there(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_missing_series_are_none_nan_or_all_gaps() -> None:
         (np.zeros((2, 2, 2)), r"an array \[steps\]"),
         ([1, INF], "finite float32"),
         ([1, 1e39], "finite float32"),
-        ("1 2 3", "numbers"),
+        ("1 2 3", r"numbers, got str .1 2 3.\. .*in CSV it is written as .\[1, 2\]"),
         (["a"], "numbers"),
         (["1", "2"], "numbers"),
         (np.array([1j, 2]), "numbers"),

@@ -97,11 +97,20 @@ def test_a_cell_that_is_no_finite_number_is_refused_with_its_row_and_column(cell
 
 
 @pytest.mark.parametrize(
-    ("cell", "name"),
-    [("a", "a"), ("", ""), (7, "7"), (np.int8(7), "7"), (7.0, "7"), (np.float32(7), "7"), (True, "1"), (np.True_, "1")],
+    ("name", "forms"),
+    [
+        ("a", ["a"]),
+        ("", [""]),
+        ("7", [7, np.int8(7), 7.0, np.float32(7), "7", "7.0"]),
+        ("7.50", ["7.50"]),
+        ("v7.0", ["v7.0"]),
+        ("007", ["007"]),
+        ("True", [True, np.True_, "True", "true", "TRUE"]),
+        ("False", [False, "false"]),
+    ],
 )
-def test_every_form_of_category(cell: Any, name: str) -> None:
-    assert read(categorical={"c": ["x", cell]}).values["categories"][:, 0].tolist() == ["x", name]
+def test_every_form_of_category(name: str, forms: list[Any]) -> None:
+    assert read(categorical={"c": ["x", *forms]}).values["categories"][:, 0].tolist() == ["x", *[name] * len(forms)]
 
 
 @pytest.mark.parametrize("cell", [1.5, INF, -INF, b"b", ["a"], 1j])
@@ -187,9 +196,10 @@ def test_empty_unknown_and_known_categories_have_codes_of_their_own() -> None:
 
 
 def test_numbers_and_text_of_one_name_are_one_category() -> None:
-    fitted = fit_categories([7, 7.0, "7", True, np.False_, 0])
-    assert fitted.vocabularies == [["0", "7"]]
-    assert codes(fitted, np.array([7.0, NAN, 0.0])) == [3, 0, 2]
+    fitted = fit_categories([7, 7.0, "7", True, np.False_, 0, "false"])
+    assert fitted.vocabularies == [["7", "False"]]
+    assert codes(fitted, np.array([7.0, NAN, 0.0])) == [2, 0, 1]
+    assert codes(fitted, np.array([True, False])) == [1, 3]
 
 
 def test_no_category_twice() -> None:

@@ -120,7 +120,7 @@ def test_a_cell_that_is_no_text_is_refused_with_its_row_and_column(cell: object)
 
 
 def test_a_column_of_numbers_is_refused() -> None:
-    with pytest.raises(InputError, match=r"row 1 .*column 'title': want text, got float64"):
+    with pytest.raises(InputError, match=r"row 1 .*column 'title': want text, got float 2.0"):
         Text("title").read({"title": np.array([math.nan, 2.0])})
 
 

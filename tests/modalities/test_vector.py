@@ -97,9 +97,13 @@ def test_infinite_and_too_large_numbers_are_refused_with_their_row(value: float)
             read(x=column)
 
 
-@pytest.mark.parametrize("cell", ["red", b"blue", ["a", "b"], {"a": 1}, [[1], [2, 3]], 1j, np.array([1j]), "3", ["4"]])
+@pytest.mark.parametrize(
+    "cell", ["red", b"blue", ["a", "b"], {"a": 1}, [[1], [2, 3]], 1j, np.array([1j]), "(3,4)", "1 2", ["4"]]
+)
 def test_what_is_no_number_is_refused_with_its_row_and_column(cell: Any) -> None:
-    with pytest.raises(InputError, match=r"^row 1 \(counted from 0\), column 'y': want numbers, got "):
+    with pytest.raises(
+        InputError, match=r"^row 1 \(counted from 0\), column 'y': want numbers, got .*CSV as .\[1, 2\]"
+    ):
         read(x=[1, 2, 3], y=[None, cell, 1])
 
 
@@ -108,6 +112,11 @@ def test_a_column_of_another_type_is_refused(column: np.ndarray) -> None:
     with pytest.raises(InputError, match="column 'x': want numbers, got ") as caught:
         read(x=column)
     assert caught.value.got == str(column.dtype)
+
+
+def test_dates_belong_to_tabular() -> None:
+    with pytest.raises(InputError, match=r"Declare dates as Tabular\(numeric=\['day'\]\)"):
+        read(day=np.array(["2020-01-01"], "datetime64[D]"))
 
 
 def test_vectors_of_unequal_length_are_refused_with_two_of_their_rows() -> None:

@@ -124,7 +124,7 @@ class Schema:
         except ConfigError as error:
             if error.where.startswith(where):
                 raise
-            # Schemas and modalities do not know which file they come from.
+            # A schema does not know which file it comes from.
             place = f"{where}, {error.where.removeprefix('Schema, ')}"
             raise ConfigError(error.want, error.got, place, error.fix) from error
 
@@ -229,7 +229,12 @@ def _modality_from_dict(name: str, entries: Any, *, where: str) -> Modality:
             )
     try:
         return kind.from_options(options)
+    except ConfigError as error:
+        raise ConfigError(error.want, error.got, where, error.fix) from error
     except TypeError as error:
         raise ConfigError(
-            want=f"options of {got}, columns given as strings", got=str(options), where=where, fix=f"{error}."
+            want=f"options of {got}, columns given as strings",
+            got=str(options),
+            where=where,
+            fix="Write the name of a column as text, in quotes if it is a number.",
         ) from error
