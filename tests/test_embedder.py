@@ -7,9 +7,11 @@ import sys
 from dataclasses import fields
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -245,6 +247,33 @@ def test_a_loaded_model_is_the_saved_one(model, objects, tmp_path) -> None:
     assert loaded.get_params() | {"verbose": False} == model.get_params()
 
 
+def test_options_changed_after_fit_do_not_reach_the_fitted_model(objects, tmp_path) -> None:
+    model = sr.SphereEmbedder(epochs=2, **SMALL).fit(objects)
+    vectors = model.transform(objects)
+    model.set_params(embedding_dim=16, width=32)
+    np.testing.assert_array_equal(model.transform(objects), vectors)
+    model.save(tmp_path)
+    np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path).transform(objects), vectors)
+
+
+def test_a_fit_that_fails_leaves_no_half_of_a_model(objects) -> None:
+    model = sr.SphereEmbedder(epochs=1, **SMALL).fit(objects)
+    with pytest.raises(sr.InputError):
+        model.fit(objects[objects.labels == "red"])
+    with pytest.raises(NotFittedError):
+        model.predict(objects)
+
+
+def test_column_names_of_a_data_frame_are_kept(rng, tmp_path) -> None:
+    frame = pd.DataFrame(rng.normal(size=(20, 3)), columns=["a", "b", "c"])
+    model = sr.SphereEmbedder(epochs=1, **SMALL).fit(frame, np.arange(20) % 2)
+    model.save(tmp_path)
+    loaded = sr.SphereEmbedder.load(tmp_path)
+    np.testing.assert_array_equal(loaded.transform(frame), model.transform(frame))
+    with pytest.raises(sr.InputError, match="feature names"):
+        loaded.transform(frame[["c", "b", "a"]])
+
+
 def test_a_model_of_plain_arrays_is_saved_too(rng, tmp_path) -> None:
     points, labels = rng.normal(size=(20, 3)), np.arange(20) % 2
     model = sr.SphereEmbedder(epochs=2, **SMALL).fit(points, labels)
@@ -281,6 +310,23 @@ def test_a_label_never_seen(model, objects) -> None:
         model.score(objects, labels)
     with pytest.raises(sr.InputError, match="want labels that are text"):
         model.score(objects, np.arange(len(objects)))
+
+
+def test_validation_objects_must_have_something(objects) -> None:
+    with pytest.raises(sr.InputError, match="none in"):
+        sr.SphereEmbedder(**SMALL).fit(objects, validation=objects.only("photo"))
+    with pytest.raises(sr.InputError, match="want an ObjectTable"):
+        sr.SphereEmbedder(**SMALL).fit(objects, validation="valid.csv")
+
+
+def test_nothing_to_transform_and_nothing_to_do(model, objects) -> None:
+    assert model.transform(objects[[]]).shape == (0, 8)
+    with pytest.raises(sr.InputError, match="at least one object"):
+        sr.SphereEmbedder(**SMALL).fit(objects[[]])
+    with pytest.raises(sr.InputError, match="batch_size=0"):
+        model.transform(objects, batch_size=0)
+    with pytest.raises(sr.InputError, match="0 subsets"):
+        model.transform_subsets(objects, [])
 
 
 def test_fitting_what_was_not_read() -> None:

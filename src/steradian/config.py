@@ -108,7 +108,7 @@ class TrainingConfig(_Config):
     """The objective, the optimizer and the data order."""
 
     epochs: int | None = None
-    """Passes over the training objects; None: 60, but between 400 and 6000 steps in all."""
+    """Passes over the training objects; None: 60, but between 400 and 6000 steps in all, and at least one pass."""
     batch_size: int = 64
     """Objects a step."""
     balanced: bool = False
@@ -138,7 +138,7 @@ class TrainingConfig(_Config):
     precision: Precision = "auto"
     """Of the encoders; cosines are always float32. "auto": bfloat16 on CUDA, float32 elsewhere."""
     seed: int = 0
-    """Of everything random; the same seed gives the same model, bit for bit, on one machine."""
+    """Of everything random, 0 or more; the same seed gives the same model, bit for bit, on one machine's CPU."""
 
     def __post_init__(self) -> None:
         self._refuse_what_is_no_number()
@@ -149,6 +149,8 @@ class TrainingConfig(_Config):
         mistakes += [(n, "above 0") for n in positive if not getattr(self, n) > 0]
         weights = ("weight_decay", "modality_weight", "subset_weight")
         mistakes += [(n, "0 or more") for n in weights if not getattr(self, n) >= 0]
+        if self.seed < 0:
+            mistakes.append(("seed", "0 or more"))
         if self.scale is not None and not self.scale > 0:
             mistakes.append(("scale", "above 0, or None"))
         if self.margin is not None and not 0 <= self.margin < 1.5:

@@ -20,8 +20,8 @@ from steradian.config import FusionKind, ModelConfig, Precision, TrainingConfig
 from steradian.data import ObjectTable, Schema
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.errors import InputError, SavedModelError
-from steradian.inputs import query_table, refuse_other_labels, refuse_other_schema, training_table
-from steradian.model import SphericalClassifier, build_encoder, embed_subsets
+from steradian.inputs import check_validation, query_table, refuse_other_labels, training_table
+from steradian.model import SphericalClassifier, build_encoder, embed_table
 from steradian.saved_model import SavedModel, read_folder, write_folder
 from steradian.training import Progress, derive, train
 from steradian.training.device import choose_device
@@ -33,9 +33,6 @@ C = TypeVar("C", ModelConfig, TrainingConfig)
 
 BATCH = 512
 """Objects encoded at a time by `transform`: 256 to 1024 are equally fast on CPU."""
-
-PREPARED_AT_ONCE = 4096
-"""Objects prepared at a time by `transform`, so that its memory does not grow with the table."""
 
 
 class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -169,6 +166,18 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             ConfigError: options that cannot be.
             TrainingError: the loss is not finite.
         """
+        self._forget()
+        try:
+            self._learn(X, y, validation, None if log_file is None else Path(log_file), save_to)
+        except BaseException:
+            # Half of a new model beside half of an older one would answer, and wrongly.
+            self._forget()
+            raise
+        return self
+
+    def _learn(
+        self, X: Any, y: Any, validation: ObjectTable | None, log_file: Path | None, save_to: str | Path | None
+    ) -> None:
         model_config, config = self._config(ModelConfig), self._config(TrainingConfig)
         device = choose_device(config.device)
         objects = training_table(self, X, y)
@@ -182,11 +191,10 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
                 where=f"the labels of {len(objects)} training objects",
                 fix="Add objects of another class.",
             )
-        self.schema_, self.classes_ = objects.schema, classes
-        self.configs_ = model_config, config
+        self.schema_, self.classes_, self.configs_ = objects.schema, classes, (model_config, config)
         self.preprocessor_ = Preprocessor.fit(objects)
         prepared = self.preprocessor_.prepare(objects, labels)
-        derived = derive(config, labels, num_classes=len(self.classes_), embedding_dim=self.embedding_dim)
+        derived = derive(config, labels, num_classes=len(self.classes_), embedding_dim=model_config.embedding_dim)
         self.scale_, self.margin_ = derived.scale, derived.margin
         cuda = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), Progress(Console() if self.verbose else None) as progress:
@@ -200,12 +208,15 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
                 derived=derived,
                 validation=self._validation(validation, prepared),
                 progress=progress,
-                log_file=None if log_file is None else Path(log_file),
+                log_file=log_file,
                 on_improvement=None if save_to is None else lambda: self.save(save_to),
             )
         if save_to is not None:
             self.save(save_to)
-        return self
+
+    def _forget(self) -> None:
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
 
     def _config(self, kind: type[C]) -> C:
         return kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
@@ -217,8 +228,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
     def _validation(self, validation: ObjectTable | None, training: PreparedObjects) -> RetrievalValidation | None:
         if validation is None:
             return None
-        refuse_other_schema(validation, self.schema_, where="the validation table")
-        refuse_other_labels(validation.labels, self.classes_, where="the labels of the validation table")
+        check_validation(validation, self.schema_, self.classes_)
         prepared = self.preprocessor_.prepare(validation, class_numbers(validation.labels, self.classes_))
         return RetrievalValidation(prepared, training, seed=self.seed)
 
@@ -258,20 +268,18 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             subsets: tuples of modality names.
             batch_size: objects at a time.
 
-        Yields:
-            A subset, the rows int64 [rows] of the objects that have any of it, their vectors [rows, embedding_dim].
+        Returns:
+            For each subset its names, the rows int64 [rows] that have any of it, their vectors [rows, embedding_dim].
         """
         check_is_fitted(self)
         objects = query_table(self, X)
-        if batch_size < 1:
-            raise InputError("a batch_size of at least 1", str(batch_size), "transform", "Leave it out.")
         chosen = [tuple(subset) for subset in subsets]
-        rows = [[np.zeros(0, dtype=np.int64)] for _ in chosen]
-        vectors = [[np.zeros((0, self.embedding_dim), dtype=np.float32)] for _ in chosen]
-        for number, part, fused in self._fused(objects, chosen, batch_size):
-            rows[number].append(part)
-            vectors[number].append(fused)
-        yield from zip(chosen, map(np.concatenate, rows), map(np.concatenate, vectors), strict=True)
+        if batch_size < 1 or not chosen:
+            got = f"batch_size={batch_size} and {len(chosen)} subsets"
+            raise InputError("at least 1 of each", got, "transform", "Leave batch_size out, or name a subset.")
+        masks = np.stack([self.schema_.mask(subset) for subset in chosen])
+        parts = embed_table(self.encoder_, self.preprocessor_, objects, subsets=masks, batch_size=batch_size)
+        return ((chosen[number], rows, vectors) for number, rows, vectors in parts)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Cosines to the class centers float32 [objects, num_classes].
@@ -309,22 +317,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         refuse_other_labels(labels, self.classes_, where="the labels", unseen=False)
         return float(accuracy_score(labels, self.predict(objects), sample_weight=sample_weight))
 
-    def _fused(
-        self, objects: ObjectTable, subsets: Sequence[tuple[str, ...]], batch_size: int
-    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Subset number, rows and vectors, batch by batch."""
-        masks = torch.from_numpy(np.stack([self.schema_.mask(subset) for subset in subsets]))
-        for start in range(0, len(objects), PREPARED_AT_ONCE):
-            prepared = self.preprocessor_.prepare(objects[start : start + PREPARED_AT_ONCE])
-            rows = np.arange(len(prepared))
-            parts = embed_subsets(self.encoder_, prepared, rows, subsets=masks, batch_size=batch_size)
-            yield from ((number, start + part, vectors) for number, part, vectors in parts)
-
     @torch.inference_mode()
     def _cosines(self, vectors: np.ndarray) -> np.ndarray:
-        if vectors.ndim != 2 or vectors.shape[1] != self.embedding_dim:
+        if vectors.ndim != 2 or vectors.shape[1] != self.encoder_.embedding_dim:
             raise InputError(
-                want=f"vectors [objects, {self.embedding_dim}]",
+                want=f"vectors [objects, {self.encoder_.embedding_dim}]",
                 got=f"shape {vectors.shape}",
                 where="the vectors",
                 fix="Take them from model.transform(objects).",
@@ -354,6 +351,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             "scale": self.scale_,
             "margin": self.margin_,
             "features": getattr(self, "n_features_in_", None),
+            "feature_names": getattr(self, "feature_names_in_", np.zeros(0)).tolist(),
         }
         weights = nn.ModuleDict({"encoder": self.encoder_, "classifier": self.classifier_}).state_dict()
         write_folder(folder, SavedModel(entries, self.preprocessor_, weights))
@@ -380,6 +378,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             model.scale_, model.margin_ = entries["scale"], entries["margin"]
             if entries["features"] is not None:
                 model.n_features_in_ = entries["features"]
+            if entries["feature_names"]:
+                model.feature_names_in_ = np.array(entries["feature_names"], dtype=object)
             model.preprocessor_ = saved.preprocessor
             with torch.random.fork_rng(devices=[]):
                 model._build(model_config, choose_device(device))

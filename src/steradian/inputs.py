@@ -9,10 +9,18 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from steradian.data import ObjectTable, Schema, read_objects
+from steradian.data.checks import refuse_bare_objects
 from steradian.errors import InputError
 from steradian.modalities import Vector
 
-__all__ = ["PLAIN_SCHEMA", "query_table", "refuse_other_labels", "refuse_other_schema", "training_table"]
+__all__ = [
+    "PLAIN_SCHEMA",
+    "check_validation",
+    "query_table",
+    "refuse_other_labels",
+    "refuse_other_schema",
+    "training_table",
+]
 
 PLAIN_SCHEMA = Schema({"x": Vector("x")})
 """The schema of a plain float array."""
@@ -33,6 +41,7 @@ def training_table(estimator: Any, X: Any, y: Any) -> ObjectTable:
         objects = X if y is None else X.with_labels(column_or_1d(y))
         if not len(objects):
             raise InputError("at least one object", "an empty table", "fit(X)", "Check how its rows were chosen.")
+        refuse_bare_objects(objects.present, objects.schema, rows=objects.rows, ids=None)
         return objects
     # scipy's dok_array is a mapping too, but scikit-learn has its own word for sparse input.
     raw_columns = isinstance(X, Mapping) and not hasattr(X, "shape")
@@ -64,6 +73,29 @@ def query_table(estimator: Any, X: Any) -> ObjectTable:
     if estimator.schema_ != PLAIN_SCHEMA:
         return read_objects(X, estimator.schema_, labelled=False)
     return _plain_table(_checked(lambda: validate_data(estimator, X, dtype=np.float64, reset=False)))
+
+
+def check_validation(objects: Any, schema: Schema, classes: np.ndarray) -> None:
+    """See to it that a table can serve for validation.
+
+    Args:
+        objects: what the user passed.
+        schema: that the model is fitted on.
+        classes: that it is fitted on [num_classes]; others are welcome too.
+
+    Raises:
+        InputError: no table, or one of other modalities, other kinds of label, or objects without any modality.
+    """
+    if not isinstance(objects, ObjectTable):
+        raise InputError(
+            want="an ObjectTable",
+            got=type(objects).__name__,
+            where="fit(validation=...)",
+            fix="Read the table first: steradian.read_objects(table, schema).",
+        )
+    refuse_other_schema(objects, schema, where="the validation table")
+    refuse_other_labels(objects.labels, classes, where="the labels of the validation table")
+    refuse_bare_objects(objects.present, schema, rows=objects.rows, ids=None)
 
 
 def refuse_other_schema(objects: ObjectTable, schema: Schema, *, where: str) -> None:

@@ -4,7 +4,7 @@ from steradian.model.build import build_encoder
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEncoder
 from steradian.model.fusion import Fusion
-from steradian.model.inference import embed, embed_subsets
+from steradian.model.inference import embed, embed_subsets, embed_table
 from steradian.model.transformer import Block
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "build_encoder",
     "embed",
     "embed_subsets",
+    "embed_table",
 ]

@@ -82,6 +82,7 @@ class SphereEncoder(nn.Module):
         self.names = tuple(modalities)
         self.modalities = nn.ModuleList(modalities.values())
         self.fusion = fusion
+        self.embedding_dim = fusion.embedding_dim
 
     def forward(self, batch: Batch) -> Tensor:
         """Unit vectors [objects, embedding_dim]."""

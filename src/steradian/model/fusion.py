@@ -44,6 +44,7 @@ class Fusion(nn.Module):
     ) -> None:
         super().__init__()
         self.kind = kind
+        self.embedding_dim = embedding_dim
         self.context_limit = context_limit
         self.kinds_of_modality = nn.Parameter(torch.randn(modalities, width) * 0.02)
         self.blocks = nn.ModuleList(Block(width, heads=heads, dropout=dropout) for _ in range(depth))

@@ -6,11 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steradian.data.batch import PreparedObjects
+from steradian.data import ObjectTable
+from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.data.samplers import batches
 from steradian.model.encoder import ModalityVectors, SphereEncoder
 
-__all__ = ["embed", "embed_subsets"]
+__all__ = ["embed", "embed_subsets", "embed_table"]
+
+PREPARED_AT_ONCE = 4096
+"""Objects prepared at a time, so that pixels and n-grams of a large table never stand in memory together."""
+
+MAX_BYTES = 1 << 29
+"""Of the vectors held at a time: subsets that do not fit together are embedded one group after the other."""
 
 
 def embed(encoder: SphereEncoder, objects: PreparedObjects, rows: np.ndarray, *, batch_size: int) -> np.ndarray:
@@ -24,7 +31,41 @@ def embed(encoder: SphereEncoder, objects: PreparedObjects, rows: np.ndarray, *,
     """
     everything = torch.ones(1, objects.present.shape[1], dtype=torch.bool)
     parts = embed_subsets(encoder, objects, rows, subsets=everything, batch_size=batch_size)
-    return np.concatenate([vectors for _, _, vectors in parts])
+    vectors = np.concatenate([vectors for _, _, vectors in parts])
+    if len(vectors) < len(rows):
+        raise ValueError(f"{len(rows) - len(vectors)} of {len(rows)} objects have no modality at all")
+    return vectors
+
+
+def embed_table(
+    encoder: SphereEncoder, preprocessor: Preprocessor, objects: ObjectTable, *, subsets: np.ndarray, batch_size: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Unit vectors of a whole table, subset after subset.
+
+    Args:
+        encoder: in evaluation mode.
+        preprocessor: fitted with it.
+        objects: any number of objects.
+        subsets: bool [subsets, modalities].
+        batch_size: objects at a time.
+
+    Yields:
+        The number of a subset, the rows int64 [rows] that have any of it, their vectors float32 [rows, embedding_dim].
+    """
+    dim = encoder.embedding_dim
+    group = max(1, MAX_BYTES // max(1, len(objects) * dim * 4))
+    for first in range(0, len(subsets), group):
+        masks = torch.from_numpy(subsets[first : first + group])
+        rows = [[np.zeros(0, dtype=np.int64)] for _ in masks]
+        vectors = [[np.zeros((0, dim), dtype=np.float32)] for _ in masks]
+        for start in range(0, len(objects), PREPARED_AT_ONCE):
+            prepared = preprocessor.prepare(objects[start : start + PREPARED_AT_ONCE])
+            every = np.arange(len(prepared))
+            for number, part, fused in embed_subsets(encoder, prepared, every, subsets=masks, batch_size=batch_size):
+                rows[number].append(start + part)
+                vectors[number].append(fused)
+        for number in range(len(masks)):
+            yield first + number, np.concatenate(rows[number]), np.concatenate(vectors[number])
 
 
 @torch.inference_mode()

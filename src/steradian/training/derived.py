@@ -1,6 +1,5 @@
 """What training derives from the data, and why."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +51,5 @@ def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, embe
         f"margin {margin:.3f} rad: "
         + (f"{num_classes} centers can stand {spacing:.2f} rad apart" if config.margin is None else "given"),
         f"{epochs} epochs of {len(labels)} objects: {steps} steps, margin rising from {RAMP[0]:.0%} to {RAMP[1]:.0%}",
-        f"loss of an untrained model: about {math.log(num_classes):.1f} a term, ln({num_classes})",
     )
     return Derived(scale, margin, epochs, reasons)

@@ -46,7 +46,7 @@ def margin_factor(step: int, steps: int) -> float:
 
 
 def default_epochs(objects: int, batch_size: int) -> int:
-    """60 passes, but between 400 and 6000 steps in all.
+    """60 passes, but between 400 and 6000 steps in all, and at least one pass.
 
     Args:
         objects: how many to train on.

@@ -3,11 +3,12 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
@@ -28,8 +29,8 @@ from steradian.training.validation import RetrievalValidation
 
 __all__ = ["TrainingResult", "train"]
 
-VALIDATIONS = 30
-"""Validations of a whole training at most."""
+VALIDATIONS, MIN_INTERVAL = 30, 20
+"""Validations of a whole training at most; between two lie so many steps at least, or an epoch where that is less."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class TrainingResult:
         best_step: the step whose weights were kept.
         best_score: its validation score, None without validation.
         interrupted: stopped by Ctrl-C.
-        history: a record for each validation, or each epoch without one.
+        history: a record at every 30th of the steps, with the mean loss since the last and the validation score.
     """
 
     steps: int
@@ -80,16 +81,15 @@ def train(
         on_improvement: called when the weights in place are the best so far; without validation the latest are.
 
     Raises:
-        TrainingError: the loss is not finite.
+        TrainingError: a loss or the weights are not finite.
     """
     # -- What does not change from step to step
     if objects.labels is None:
         raise ValueError("training needs class numbers")
     progress = progress or Progress(None)
-    order = balanced_order if config.balanced else plain_order
     steps_an_epoch = -(-len(objects) // config.batch_size)
     steps = derived.epochs * steps_an_epoch
-    interval = max(steps_an_epoch, -(-steps // VALIDATIONS))
+    interval = max(min(steps_an_epoch, MIN_INTERVAL), -(-steps // VALIDATIONS))
     learner = _Learner(encoder, classifier, config=config, derived=derived, steps=steps)
     keeper = _Keeper(learner.weights, config.patience, on_improvement)
     recorder = _Recorder(log_file)
@@ -100,23 +100,23 @@ def train(
     step, losses, interrupted = 0, 0.0, False
     progress.begin(steps)
     try:
-        for epoch in range(derived.epochs):
-            for rows in batches(order(objects.labels, seed=config.seed, epoch=epoch), config.batch_size):
-                loss = learner.learn(objects.batch(rows), step)
-                step, losses = step + 1, losses + loss
-                progress.advance(step, loss=loss)
-                if step % interval == 0 or step == steps:
-                    score = None if validation is None else validation.score(encoder)
-                    recorder.write(step, epoch, loss=losses / ((step - 1) % interval + 1), score=score)
-                    losses = 0.0
-                    progress.validated(score)
-                    keeper.see(score, step)
+        for epoch, rows in _all_batches(objects.labels, config, epochs=derived.epochs):
+            loss = learner.learn(objects.batch(rows), step)
+            step, losses = step + 1, losses + loss
+            progress.advance(step, loss=loss)
+            if step % interval == 0 or step == steps:
+                learner.check(step)
+                score = None if validation is None else validation.score(encoder)
+                recorder.write(step, epoch, loss=losses / ((step - 1) % interval + 1), score=score)
+                losses = 0.0
+                progress.validated(score)
+                keeper.see(score, step, patient=margin_factor(step, steps) < 1)
             if keeper.patience_lost and step < steps:
                 progress.say(f"stopped early: no better validation score in {config.patience} validations")
                 break
     except KeyboardInterrupt:
         interrupted = True
-        progress.say(f"stopped by Ctrl-C at step {step} of {steps}; the best weights so far are kept")
+        progress.say(f"stopped by Ctrl-C at step {step} of {steps}")
 
     # -- The best weights
     encoder.eval()
@@ -162,6 +162,19 @@ class _Learner:
         self._optimizer.step()
         return value
 
+    def check(self, step: int) -> None:
+        """See to it that the weights are finite: a last step may break them after its loss was fine."""
+        if not all(bool(weight.isfinite().all()) for weight in self.weights.parameters()):
+            raise _not_finite("weights", "an infinite or NaN one", step, self._config)
+
+
+def _all_batches(labels: np.ndarray, config: TrainingConfig, *, epochs: int) -> Iterator[tuple[int, np.ndarray]]:
+    """The epoch and rows of every step."""
+    order = balanced_order if config.balanced else plain_order
+    for epoch in range(epochs):
+        for rows in batches(order(labels, seed=config.seed, epoch=epoch), config.batch_size):
+            yield epoch, rows
+
 
 def _introduce(
     progress: Progress,
@@ -194,17 +207,18 @@ class _Keeper:
     def patience_lost(self) -> bool:
         return self._unimproved >= self._patience
 
-    def see(self, score: float | None, step: int) -> None:
+    def see(self, score: float | None, step: int, *, patient: bool) -> None:
+        """Take note of a score; while the margin still rises (`patient`), a worse one does not count."""
         if score is None:
             if self._on_improvement is not None:
                 self._on_improvement()
             return
         # Of equal scores the later one is kept: it has been trained with more of the margin.
         if self.best_score is not None and score < self.best_score:
-            self._unimproved += 1
+            self._unimproved += not patient
             return
         self._state = {name: value.detach().clone() for name, value in self.weights.state_dict().items()}
-        self._unimproved = 0 if self.best_score is None or score > self.best_score else self._unimproved + 1
+        self._unimproved = 0 if self.best_score is None or score > self.best_score else self._unimproved + (not patient)
         self.best_score, self.best_step = score, step
         if self._on_improvement is not None:
             self._on_improvement()
@@ -221,9 +235,6 @@ class _Recorder:
         self._begun = time.monotonic()
         self._log_file = log_file
         self.history: list[dict[str, Any]] = []
-        if log_file is not None:
-            log_file.parent.mkdir(parents=True, exist_ok=True)
-            log_file.write_text("", encoding="utf-8")
 
     def write(self, step: int, epoch: int, *, loss: float, score: float | None) -> None:
         seconds = round(time.monotonic() - self._begun, 3)
@@ -236,17 +247,23 @@ class _Recorder:
         }
         self.history.append(record)
         if self._log_file is not None:
-            with self._log_file.open("a", encoding="utf-8") as file:
+            # The first record replaces an older log, so a training that never begins leaves that alone.
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)
+            with self._log_file.open("w" if len(self.history) == 1 else "a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
 
 
 def _finite(loss: Tensor, step: int, config: TrainingConfig) -> float:
     value = float(loss.detach())
     if not math.isfinite(value):
-        raise TrainingError(
-            want="a finite loss",
-            got=str(value),
-            where=f"training step {step} (counted from 0)",
-            fix=f"Try learning_rate={config.learning_rate / 10:g}, or look for extreme values in the data.",
-        )
+        raise _not_finite("loss", str(value), step, config)
     return value
+
+
+def _not_finite(what: str, got: str, step: int, config: TrainingConfig) -> TrainingError:
+    return TrainingError(
+        want=f"a finite {what}" if what == "loss" else f"finite {what}",
+        got=got,
+        where=f"training step {step} (counted from 0)",
+        fix=f"Try learning_rate={config.learning_rate / 10:g}, or look for extreme values in the data.",
+    )

@@ -76,7 +76,15 @@ def hold_out(objects: ObjectTable, share: float | None, *, seed: int) -> tuple[O
         _, sizes = np.unique(objects.labels, return_counts=True)
         large = len(objects) >= MIN_OBJECTS and np.median(sizes) >= MIN_CLASS
         share = USUAL_SHARE if large else 0.0
-    return objects.split(test=share, seed=seed) if share > 0 else (objects, None)
+    if share == 0:
+        return objects, None
+    _, validation = objects.split(test=share, seed=seed)
+    held_out = np.isin(objects.rows, validation.rows)
+    # Training must know every modality, also one that very few objects have.
+    for holders in objects.present.T:
+        if not (holders & ~held_out).any():
+            held_out[np.flatnonzero(holders)[:1]] = False
+    return objects[~held_out], objects[held_out]
 
 
 def class_numbers(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
