@@ -39,7 +39,7 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """The encoders' float type; "auto" is bfloat16 on CUDA devices that have it, else float32.
 
-    On CPU bfloat16 is slower at this size of model: the casts cost more than the products save (docs/lab-log.md).
+    On CPU bfloat16 brought nothing at this size of model (docs/lab-log.md).
 
     Args:
         name: "auto", "float32" or "bfloat16".
