@@ -8,6 +8,7 @@ from steradian.data import ObjectTable, Schema, read_objects
 from steradian.data.batch import Batch, PreparedObjects, Preprocessor
 from steradian.errors import InputError
 from steradian.modalities import Series, Tabular, Text, Vector
+from steradian.modalities.vector import FittedVector
 
 SCHEMA = Schema({"x": Vector("x"), "y": Vector("y"), "words": Text("words")})
 
@@ -93,8 +94,27 @@ def test_statistics_and_vocabularies_come_from_training_rows_alone() -> None:
 
 
 def test_a_modality_that_no_training_object_has_is_refused(objects: ObjectTable) -> None:
-    with pytest.raises(InputError, match=r"^modality 'words' \(columns words\): want at least one training object"):
+    with pytest.raises(
+        InputError, match=r"^modality 'words' \(columns words\): want at least one training object"
+    ) as caught:
         Preprocessor.fit(objects[:3])
+    assert "none of these training rows" in str(caught.value)
+    assert "held out or are in another fold" in str(caught.value)
+
+
+def test_values_that_all_objects_have_are_not_copied_and_others_are_cut(
+    objects: ObjectTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = Preprocessor.fit(objects)
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr(Vector, "fit", lambda _, values: seen.append(values["values"]))
+    monkeypatch.setattr(FittedVector, "prepare", lambda _, values, rows: seen.append(values["values"]))
+    whole = read_objects({"x": [1.0, 2.0], "y": [None, 3.0], "words": ["a", "b"]}, SCHEMA, labelled=False)
+    Preprocessor.fit(whole)
+    fitted.prepare(whole)
+    for x, y in (seen[:2], seen[2:]):
+        assert x is whole.values["x"]["values"]
+        assert y.tolist() == [[3.0]]
 
 
 def test_a_modality_that_no_object_has_is_no_matter_later(objects: ObjectTable) -> None:

@@ -35,6 +35,25 @@ def test_balanced_has_every_class_as_often_and_each_of_its_rows_too(labels: np.n
         assert max(times) - min(times) <= 1 + (of_class[int(c)] < rounds)
 
 
+def slow_balanced_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
+    """Looks through all labels for each class."""
+    rng, classes = np.random.default_rng((seed, epoch)), np.unique(labels)
+    rounds = -(-len(labels) // len(classes))
+    columns: list[list[int]] = []
+    for label in classes:
+        rows, column = np.flatnonzero(labels == label), []
+        while len(column) < rounds:
+            column += rng.permutation(rows).tolist()
+        columns.append(column[:rounds])
+    return rng.permuted(np.array(columns).T, axis=1).reshape(-1)[: len(labels)]
+
+
+@given(LABELS, st.integers(0, 1000), st.integers(0, 50))
+def test_balanced_is_the_order_of_the_slow_loop(labels: np.ndarray, seed: int, epoch: int) -> None:
+    expected = slow_balanced_order(labels, seed=seed, epoch=epoch)
+    assert np.array_equal(balanced_order(labels, seed=seed, epoch=epoch), expected)
+
+
 @pytest.mark.parametrize("order", [plain_order, balanced_order])
 def test_the_seed_and_the_epoch_decide(order: Order) -> None:
     labels = np.arange(100) % 7

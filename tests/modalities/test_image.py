@@ -197,6 +197,12 @@ def test_each_distinct_picture_is_decoded_once(as_path: bool, tmp_path: Path, mo
     assert colors == [[0, 0, 255], [255, 0, 0], [255, 0, 0], [0, 0, 255], [255, 0, 0]]
 
 
+def test_a_broken_picture_is_told_with_the_first_row_that_shows_it() -> None:
+    good, broken = encoded(plain("red"), "PNG"), b"broken"
+    with pytest.raises(InputError, match=r"^row 8 \(counted from 0\)"):
+        pixels_of(good, broken, good, broken, rows=np.array([3, 8, 9, 20]))
+
+
 def test_arrays_of_one_shape_are_not_taken_for_one_another(array: np.ndarray) -> None:
     views = [array, array[::-1], array.copy() // 2]
     assert np.array_equal(pixels_of(*views), np.stack(views))
@@ -312,6 +318,17 @@ def test_pictures_change_in_training_only_and_each_by_its_own_draw(array: np.nda
     changed = input_of_stem(tokenizer, same)
     assert len(torch.unique(changed.flatten(1), dim=0)) == 64
     assert not torch.equal(changed, input_of_stem(tokenizer, same))
+
+
+def test_places_are_not_rounded_under_autocast(array: np.ndarray) -> None:
+    tokenizer, pixels = tokenizer_and_pixels(array)
+    torch.manual_seed(0)
+    expected = input_of_stem(tokenizer, pixels)
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = input_of_stem(tokenizer, pixels)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)
 
 
 def in_training(picture: np.ndarray) -> Tensor:

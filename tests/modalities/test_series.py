@@ -10,7 +10,7 @@ from steradian.data.columns import to_objects
 from steradian.data.modality import ReadValues
 from steradian.errors import InputError
 from steradian.modalities import Series
-from steradian.modalities.series import FittedSeries, SeriesItems
+from steradian.modalities.series import MAX_TOKENS, FittedSeries, SeriesItems
 
 NAN, INF = float("nan"), float("inf")
 
@@ -135,6 +135,55 @@ def test_another_number_of_channels_than_in_training_is_refused(channels: int, r
         fitted.prepare(values, np.array([9]))
 
 
+# -- Series that are too long ------------------------------------------------------------------------------------------
+
+
+def slowly_shortened(series: np.ndarray, steps: int) -> np.ndarray:
+    """Bin by bin and channel by channel."""
+    shortened = np.full((steps, series.shape[1]), NAN)
+    for place in range(steps):
+        piece = series[place * len(series) // steps : (place + 1) * len(series) // steps]
+        for channel in range(series.shape[1]):
+            known = [value for value in piece[:, channel].astype(float) if not np.isnan(value)]
+            if known:
+                shortened[place, channel] = sum(known) / len(known)
+    return shortened
+
+
+@pytest.mark.parametrize("length", [513, 1000, 5 * 512])
+def test_a_long_series_becomes_the_means_of_equal_bins_without_its_gaps(length: int, rng: np.random.Generator) -> None:
+    training, (long,) = walks(rng, 64, 64, 64), walks(rng, length)
+    long[rng.random(long.shape) < 0.3] = NAN
+    long[-20:, 1] = NAN
+    fitted = fit(*training)
+    assert MAX_TOKENS * fitted.patch == 512
+    found = prepare(fitted, long).series.flat
+    expected = (slowly_shortened(long.astype(np.float32), 512) - fitted.mean) / fitted.std
+    assert np.isnan(expected[-1, 1])
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_series_of_the_longest_length_is_left_as_it_is(rng: np.random.Generator) -> None:
+    training, (long,) = walks(rng, 64, 64, 64), walks(rng, 512)
+    fitted = fit(*training)
+    expected = (long.astype(np.float32) - fitted.mean) / fitted.std
+    assert np.array_equal(prepare(fitted, long).series.flat, expected)
+
+
+def test_a_long_series_neither_swells_its_batch_nor_changes_with_it(rng: np.random.Generator) -> None:
+    series = walks(rng, 40, 200_000, 3, 20)
+    fitted = fit(*series[::2], series[3])
+    tokenizer, items = fitted.tokenizer(12, 0.3).eval(), prepare(fitted, *series)
+    together = tokenizer(**items(np.arange(4)))
+    assert together.values.shape == (4, MAX_TOKENS, 12)
+    for row, each in enumerate(series):
+        alone = tokenizer(**prepare(fitted, each)(np.arange(1)))
+        tokens = alone.values.shape[1]
+        assert together.mask[row].sum() == tokens
+        torch.testing.assert_close(together.values[row, :tokens], alone.values[0], rtol=0, atol=1e-5)
+
+
 # -- Tokens ------------------------------------------------------------------------------------------------------------
 
 
@@ -145,10 +194,10 @@ def test_padding_changes_no_token(median: int, rng: np.random.Generator) -> None
     tokenizer = fitted.tokenizer(12, 0.3).eval()
     items = prepare(fitted, *series)
     together = tokenizer(**items(np.arange(len(series))))
-    assert together.values.shape[1] == -(-300 // fitted.patch)
+    assert together.values.shape[1] == min(-(-300 // fitted.patch), MAX_TOKENS)
     for row, each in enumerate(series):
         alone = tokenizer(**items(np.array([row])))
-        patches = -(-len(each) // fitted.patch)
+        patches = min(-(-len(each) // fitted.patch), MAX_TOKENS)
         assert alone.mask.tolist() == [[True] * patches]
         assert together.mask[row].tolist() == [True] * patches + [False] * (together.mask.shape[1] - patches)
         torch.testing.assert_close(together.values[row, :patches], alone.values[0], rtol=0, atol=1e-5)

@@ -80,6 +80,34 @@ def test_whole_and_truth_value_columns() -> None:
     assert read(numeric={"n": np.array([True, False])}).values["numbers"].tolist() == [[1], [0]]
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "i1", "u8", "i8", "?"])
+def test_plain_columns_are_read_like_their_cells(dtype: str, rng: np.random.Generator) -> None:
+    cells = rng.integers(0, 100, size=50).astype(dtype)
+    if cells.dtype.kind == "f":
+        cells[::7] = NAN
+    found = read(numeric={"n": cells}).values["numbers"]
+    np.testing.assert_array_equal(found, read(numeric={"n": list(cells)}).values["numbers"])
+    assert not np.shares_memory(found, cells)
+
+
+@pytest.mark.parametrize("value", [INF, -INF])
+def test_an_infinite_number_of_a_plain_column_is_refused_like_a_cell(value: float) -> None:
+    cells = np.array([1.0, NAN, value, -value], dtype=np.float32)
+    refusals = []
+    for form in (cells, list(cells)):
+        with pytest.raises(
+            InputError, match=r"^row 2 \(counted from 0\), column 'n': want a finite number, "
+        ) as caught:
+            read(numeric={"n": form})
+        refusals.append(str(caught.value))
+    assert refusals[0] == refusals[1]
+
+
+def test_a_column_of_vectors_is_no_column_of_numbers() -> None:
+    with pytest.raises(InputError, match=r"^row 0 \(counted from 0\), column 'n': want a finite number, got ndarray"):
+        read(numeric={"n": np.zeros((2, 3))})
+
+
 def test_dates_become_days() -> None:
     dates = np.array(["1970-01-02", "1970-01-01T12:00", "NaT"], dtype="datetime64[s]")
     np.testing.assert_array_equal(read(numeric={"n": dates}).values["numbers"][:, 0], [1, 0.5, NAN])

@@ -1,5 +1,6 @@
 """Vectors in every form of column, their mistakes, and their standardisation."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from steradian.data.columns import to_objects
 from steradian.data.modality import ReadValues
 from steradian.errors import InputError
-from steradian.modalities import Vector
+from steradian.modalities import Vector, vector
 from steradian.modalities.vector import FittedVector
 
 NAN, INF = float("nan"), float("inf")
@@ -130,6 +131,11 @@ def test_a_schema_file_may_name_one_column_or_a_list() -> None:
     assert Vector.from_options({"columns": ["omics", "age"]}) == Vector("omics", "age")
 
 
+def test_one_column_of_float32_is_not_copied() -> None:
+    column = np.array([[1, 2], [NAN, NAN]], dtype=np.float32)
+    assert np.shares_memory(read(x=column).values["values"], column)
+
+
 # -- Standardising -----------------------------------------------------------------------------------------------------
 
 
@@ -151,6 +157,33 @@ def test_a_constant_feature_becomes_0_and_others_stay_measured(value: float) -> 
     fitted = fit([[value], [value], [value]])
     assert fitted.std.tolist() == [1.0]
     assert prepare(fitted, [[value]]).tolist() == [[0.0]]
+
+
+@pytest.mark.parametrize("chunk", [1, 20, 1 << 20])
+def test_means_and_deviations_are_those_of_a_float64_copy(
+    chunk: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector, "CHUNK", chunk)
+    matrix = (rng.normal(size=(101, 4)) * [1, 1e-20, 1e20, 0] + [1000, 3e-20, -1e20, 0.1]).astype(np.float32)
+    fitted, copy = fit(matrix), matrix.astype(np.float64)
+    np.testing.assert_allclose(fitted.mean, copy.mean(axis=0), rtol=1e-7)
+    np.testing.assert_allclose(fitted.std, [*copy.std(axis=0)[:3], 1], rtol=1e-7)
+
+
+def test_fit_and_prepare_need_little_memory_and_leave_the_values_alone(rng: np.random.Generator) -> None:
+    matrix = rng.normal(size=(40_000, 100)).astype(np.float32)
+    before, values, rows = matrix.copy(), {"values": matrix}, np.arange(len(matrix))
+    tracemalloc.start()
+    fitted = Vector("x").fit(values)
+    of_fit = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    prepared = fitted.prepare(values, rows)
+    of_prepare = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert of_fit < 3 * 8 * vector.CHUNK, "some chunks in float64, whatever the rows"
+    assert of_prepare < 1.1 * matrix.nbytes, "the one copy that is returned"
+    assert np.array_equal(matrix, before)
+    assert len(prepared(rows[:3])["values"]) == 3
 
 
 def test_a_single_training_row() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steradian.data.modality import FittedModality, Items
+from steradian.data.modality import FittedModality, Items, Values
 from steradian.data.objects import ObjectTable
 from steradian.errors import InputError
 
@@ -92,11 +92,12 @@ class Preprocessor:
             if not present.any():
                 raise InputError(
                     want="at least one training object that has each modality",
-                    got="none",
+                    got="none of these training rows",
                     where=f"modality {name!r} (columns {', '.join(modality.columns)})",
-                    fix="Leave the modality out of the schema, or check its columns.",
+                    fix="Check its columns, or leave the modality out of the schema. If other rows of the table "
+                    "have it, they were held out or are in another fold: give more rows that have it.",
                 )
-            fitted[name] = modality.fit({key: v[present] for key, v in objects.values[name].items()})
+            fitted[name] = modality.fit(_at(present, objects.values[name]))
         return cls(fitted)
 
     def prepare(self, objects: ObjectTable, labels: np.ndarray | None = None) -> PreparedObjects:
@@ -113,7 +114,11 @@ class Preprocessor:
         names = list(objects.schema.modalities)
         for name, fitted in self.modalities.items():
             has = objects.present[:, names.index(name)]
-            values = {key: v[has] for key, v in objects.values[name].items()}
-            items[name] = fitted.prepare(values, objects.rows[has])
+            items[name] = fitted.prepare(_at(has, objects.values[name]), objects.rows[has])
             present.append(has)
         return PreparedObjects(items, np.stack(present, axis=1), labels)
+
+
+def _at(present: np.ndarray, values: Mapping[str, np.ndarray]) -> Values:
+    """The values of the rows that have the modality; the very arrays, not copies, where all rows do."""
+    return {key: array if present.all() else array[present] for key, array in values.items()}

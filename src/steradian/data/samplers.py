@@ -38,7 +38,8 @@ def balanced_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
         [2, 2]
     """
     rng = np.random.default_rng((seed, epoch))
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    _, counts = np.unique(labels, return_counts=True)
+    members = np.split(np.argsort(labels, kind="stable"), counts.cumsum()[:-1])
     rounds = -(-len(labels) // len(members))
     columns = [
         np.concatenate([rng.permutation(rows) for _ in range(-(-rounds // len(rows)))])[:rounds] for rows in members

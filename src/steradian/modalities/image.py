@@ -125,17 +125,17 @@ class FittedImage(FittedModality):
         Raises:
             InputError: a picture that cannot be read, with its row.
         """
+        pictures = values["picture"]
         numbers: dict[Any, int] = {}
-        pixels: list[np.ndarray] = []
         which = np.zeros(len(rows), dtype=np.int64)
-        for i, picture in enumerate(values["picture"]):
+        for i, picture in enumerate(pictures):
             key = picture if isinstance(picture, (str, Path, bytes)) else id(picture)
-            if key not in numbers:
-                numbers[key] = len(pixels)
-                pixels.append(self._decode(picture, int(rows[i])))
-            which[i] = numbers[key]
-        empty = np.zeros((0, self.size, self.size, 3), dtype=np.uint8)
-        return PictureItems(torch.from_numpy(np.stack(pixels) if pixels else empty), which)
+            which[i] = numbers.setdefault(key, len(numbers))
+        pixels = np.empty((len(numbers), self.size, self.size, 3), dtype=np.uint8)
+        # Numbers were given in the order of first places, which is the order np.unique returns them in.
+        for number, i in enumerate(np.unique(which, return_index=True)[1]):
+            pixels[number] = self._decode(pictures[i], int(rows[i]))
+        return PictureItems(torch.from_numpy(pixels), which)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A convolutional stem; a token a patch."""
@@ -193,7 +193,9 @@ class ImageTokenizer(nn.Module):
         """Tokens [items, patches, width] of pixels uint8 [items, size, size, 3]."""
         picture = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1.0
         if self.training and len(picture):
-            picture = _jitter(picture)
+            # Places in the picture must not be rounded to bfloat16.
+            with torch.autocast(picture.device.type, enabled=False):
+                picture = _jitter(picture)
         return Tokens(self.stem(picture).flatten(2).mT + self.place)
 
 

@@ -25,11 +25,16 @@ __all__ = ["FittedSeries", "Series"]
 
 TOKENS = 32
 """Patches into which a training series of median length is cut."""
+MAX_TOKENS = 256
+"""Patches of a series at most: eight times the median; a batch is padded to its longest series."""
 
 
 @dataclass(frozen=True)
 class Series(Modality):
     """A column of series, each an array [steps] or [steps, channels] of its own length; NaN steps are gaps.
+
+    A token covers a patch of steps, 1/32 of the median training series. A series of more than 256 patches is averaged
+    over equal bins of neighbouring steps until it has 256, so one very long series costs no more than that.
 
     Args:
         column: the column to read.
@@ -124,7 +129,7 @@ class FittedSeries(FittedModality):
     patch: int
 
     def prepare(self, values: Values, rows: np.ndarray) -> Items:
-        """Standardise; see `FittedModality.prepare`."""
+        """Average what is too long and standardise; see `FittedModality.prepare`."""
         for row, series in zip(rows, values["series"], strict=True):
             if series.shape[1] != len(self.mean):
                 raise InputError(
@@ -135,11 +140,27 @@ class FittedSeries(FittedModality):
                 )
         if not len(rows):
             return SeriesItems(Ragged(np.zeros((0, len(self.mean)), np.float32), np.zeros(1, np.int64)))
-        return SeriesItems(Ragged.from_rows([(series - self.mean) / self.std for series in values["series"]]))
+        steps = MAX_TOKENS * self.patch
+        return SeriesItems(
+            Ragged.from_rows([(_shortened(series, steps) - self.mean) / self.std for series in values["series"]])
+        )
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A linear map a patch of steps."""
         return SeriesTokenizer(len(self.mean), self.patch, width, dropout)
+
+
+def _shortened(series: np.ndarray, steps: int) -> np.ndarray:
+    """A series of at most so many steps: a longer one as the means of equal bins, gaps left out."""
+    if len(series) <= steps:
+        return series
+    # Bins differ by one step at most, and none is empty.
+    starts = np.arange(steps) * len(series) // steps
+    known = ~np.isnan(series)
+    sums = np.add.reduceat(np.where(known, series, 0), starts, dtype=np.float64)
+    counts = np.add.reduceat(known, starts, dtype=np.int64)
+    means: np.ndarray = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return means.astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Tabular(Modality):
             numbers[:, place] = _numbers(columns[name], name)
         for place, name in enumerate(self.categorical):
             categories[:, place] = [_category(cell, row, name) for row, cell in enumerate(columns[name])]
-        known = np.array([[cell is not None for cell in row] for row in categories], dtype=bool).reshape(rows, -1)
+        known = np.array([cell is not None for cell in categories.flat], dtype=bool).reshape(categories.shape)
         present = ~np.isnan(numbers).all(axis=1) | known.any(axis=1)
         return ReadValues({"numbers": numbers, "categories": categories}, present)
 
@@ -183,19 +183,29 @@ def _numbers(column: np.ndarray, name: str) -> np.ndarray:
     if column.dtype.kind == "M":
         days = column.astype("datetime64[us]").astype(np.float64) / 86_400e6
         return np.where(np.isnat(column), np.nan, days)
+    if column.dtype.kind in "fiub" and column.ndim == 1:
+        numbers = column.astype(np.float64)
+        infinite = np.flatnonzero(np.isinf(numbers))
+        if infinite.size:
+            raise _not_finite(column[infinite[0]], int(infinite[0]), name)
+        return numbers
     numbers = np.full(len(column), np.nan)
     for row, cell in enumerate(column):
         if is_missing(cell):
             continue
         if not isinstance(cell, (int, float, np.number, np.bool_)) or not np.isfinite(cell):
-            raise InputError(
-                want="a finite number",
-                got=shown(cell),
-                where=f"row {row} (counted from 0), column {name!r}",
-                fix="Convert the column to numbers, or declare it as categorical or Text.",
-            )
+            raise _not_finite(cell, row, name)
         numbers[row] = cell
     return numbers
+
+
+def _not_finite(cell: Any, row: int, name: str) -> InputError:
+    return InputError(
+        want="a finite number",
+        got=shown(cell),
+        where=f"row {row} (counted from 0), column {name!r}",
+        fix="Convert the column to numbers, or declare it as categorical or Text.",
+    )
 
 
 def _category(cell: Any, row: int, name: str) -> str | None:

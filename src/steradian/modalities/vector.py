@@ -25,6 +25,8 @@ __all__ = ["FittedVector", "Vector"]
 
 TOKENS = 8
 """Tokens a vector is cut into; the first prototype's value, within noise of 4 and 16 on the shared sets."""
+CHUNK = 1 << 20
+"""Numbers brought to float64 at a time: 8 MiB."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,16 @@ class Vector(Modality):
         Raises:
             InputError: text, unequal lengths, infinite or partly missing vectors.
         """
-        matrix = np.concatenate([_matrix(columns[name], name) for name in self.columns], axis=1)
+        matrices = [_matrix(columns[name], name) for name in self.columns]
+        matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
         where = f"columns {', '.join(self.columns)}"
-        missing = np.isnan(matrix)
-        absent = missing.all(axis=1)
-        partly = np.flatnonzero(missing.any(axis=1) & ~absent)
+        gaps = np.isnan(matrix).sum(axis=1)
+        absent = gaps == matrix.shape[1]
+        partly = np.flatnonzero((gaps > 0) & ~absent)
         if partly.size:
             raise InputError(
                 want="a vector that is whole, or wholly NaN where it is missing",
-                got=f"{int(missing[partly[0]].sum())} NaN of {matrix.shape[1]} entries",
+                got=f"{gaps[partly[0]]} NaN of {matrix.shape[1]} entries",
                 where=f"row {partly[0]} (counted from 0), {where}",
                 fix="Fill the gaps, make the whole row NaN, or declare the columns as Tabular(numeric=[...]).",
             )
@@ -82,14 +85,12 @@ class Vector(Modality):
 
     def fit(self, values: Values) -> "FittedVector":
         """Learn each feature's mean and standard deviation."""
-        matrix = values["values"].astype(np.float64)
-        std = matrix.std(axis=0)
+        matrix = values["values"]
+        mean, std = _mean_and_std(matrix)
+        largest = np.maximum(matrix.max(axis=0), -matrix.min(axis=0)).astype(np.float64)
         # A feature that is constant but for rounding carries nothing: divide it by 1, not by noise.
-        constant = std <= 1e-7 * np.maximum(np.abs(matrix).max(axis=0), 1e-30)
-        return FittedVector(
-            mean=matrix.mean(axis=0).astype(np.float32),
-            std=np.where(constant, 1.0, std).astype(np.float32),
-        )
+        constant = std <= 1e-7 * np.maximum(largest, 1e-30)
+        return FittedVector(mean=mean.astype(np.float32), std=np.where(constant, 1.0, std).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ class FittedVector(FittedModality):
                 where=f"row {rows[0]} (counted from 0) and all others",
                 fix="Give the same columns in the same order as when the model was fitted.",
             )
-        return IndexedTensors({"values": torch.from_numpy((matrix - self.mean) / self.std)})
+        standardised = matrix - self.mean
+        standardised /= self.std
+        return IndexedTensors({"values": torch.from_numpy(standardised)})
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A linear map to a few tokens behind input dropout."""
@@ -142,6 +145,19 @@ class VectorTokenizer(nn.Module):
         return Tokens(self.project(self.dropout(values)).unflatten(1, (TOKENS, self.width)))
 
 
+def _mean_and_std(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each feature's mean and standard deviation in float64, without a float64 copy of the whole matrix."""
+    rows = max(1, CHUNK // max(1, matrix.shape[1]))
+    chunks = [slice(start, start + rows) for start in range(0, len(matrix), rows)]
+    total, squares = np.zeros((2, matrix.shape[1]))
+    for chunk in chunks:
+        total += matrix[chunk].sum(axis=0, dtype=np.float64)
+    mean = total / len(matrix)
+    for chunk in chunks:
+        squares += np.square(matrix[chunk] - mean).sum(axis=0)
+    return mean, np.sqrt(squares / len(matrix))
+
+
 def _matrix(column: np.ndarray, name: str) -> np.ndarray:
     """A column as float32 [objects, features], missing rows NaN."""
     if column.dtype != object:
@@ -159,11 +175,11 @@ def _matrix(column: np.ndarray, name: str) -> np.ndarray:
             where=f"column {name!r} (rows counted from 0)",
             fix="Pad or cut them, or declare the column as Series if its length may vary.",
         )
-    matrix = np.full((len(rows), next(iter(widths), 1)), np.nan)
+    matrix = np.full((len(rows), next(iter(widths), 1)), np.nan, dtype=np.float32)
     for i, vector in enumerate(rows):
         if vector is not None:
             matrix[i] = vector
-    return _to_float32(matrix)
+    return matrix
 
 
 def _vector(value: Any, row: int, name: str) -> np.ndarray:
@@ -171,15 +187,15 @@ def _vector(value: Any, row: int, name: str) -> np.ndarray:
         array = np.asarray(value)
         if array.dtype.kind not in "fiubO":
             raise TypeError(f"{array.dtype} is no real number")
-        return array.astype(np.float64).reshape(-1)
+        return _to_float32(array).reshape(-1)
     except (TypeError, ValueError) as error:
         raise _not_numbers(shown(value), row, name) from error
 
 
-def _to_float32(matrix: np.ndarray) -> np.ndarray:
+def _to_float32(array: np.ndarray) -> np.ndarray:
     # Overflow becomes infinite here and is reported with its row by `read`.
     with np.errstate(over="ignore"):
-        return matrix.astype(np.float32)
+        return array.astype(np.float32, copy=False)
 
 
 def _not_numbers(got: str, row: int, name: str, *, dates: bool = False) -> InputError:
