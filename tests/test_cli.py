@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steradian.cli import main
+from steradian.cli import COMMANDS, main
 from steradian.training import Progress
 
 SCHEMA = """
@@ -129,6 +129,57 @@ def test_ctrl_c_keeps_the_best_model_and_says_so(folder: Path, monkeypatch, caps
     assert "stopped by Ctrl-C" in capsys.readouterr().out
     monkeypatch.undo()
     assert run("search", folder / "cut", "--text", "lamp", "--k", 1) == 0
+
+
+@pytest.mark.parametrize(("interrupted", "code"), [(False, 0), (True, 130)])
+def test_the_demo_tells_of_ctrl_c_by_its_exit_code(interrupted: bool, code: int, monkeypatch) -> None:
+    monkeypatch.setattr("steradian.demo.run_demo", lambda out, *, seed: {"interrupted": interrupted})
+    assert run("demo") == code
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (FileNotFoundError(2, "No such file", "x.csv"), "steradian: No such file: x.csv. Check the path.\n"),
+        (OSError(28, "No space left on device"), "steradian: No space left on device.\n"),
+        (OSError("cannot read"), "steradian: cannot read.\n"),
+    ],
+)
+def test_an_error_of_the_system_names_the_file_if_there_is_one(error: OSError, line: str, monkeypatch, capsys) -> None:
+    def fail(options: object) -> int:
+        raise error
+
+    monkeypatch.setitem(COMMANDS, "embed", fail)
+    assert run("embed", "model", "table.csv", "--out", "x") == 2
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize("lines", [1, 100_000], ids=["at the end", "while it prints"])
+def test_a_reader_that_closes_the_pipe_is_no_error(lines: int) -> None:
+    command = (
+        "from steradian import cli; import sys; sys.stdin.read();"
+        f"cli.COMMANDS['search'] = lambda options: [print('line') for _ in range({lines})] and 0;"
+        "cli.main(['search', 'model'])"
+    )
+    words = [sys.executable, "-c", command]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdin and running.stdout and running.stderr
+        running.stdout.close()
+        running.stdin.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 0
+
+
+def test_on_a_terminal_tables_are_drawn(folder: Path, monkeypatch, capsys) -> None:
+    words = ("search", folder / "model", "--text", "reading lamp", "--k", 3)
+    assert run(*words) == 0
+    piped = capsys.readouterr().out
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    assert run(*words) == 0
+    drawn = capsys.readouterr().out
+    assert "───" in drawn and "───" not in piped
+    assert drawn.count("lamp") == piped.count("lamp") == 3
 
 
 def test_help_needs_no_torch_and_lists_every_command(capsys) -> None:

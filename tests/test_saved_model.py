@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from steradian.data.batch import Preprocessor
 from steradian.errors import SavedModelError
@@ -182,6 +185,73 @@ def test_a_crash_after_the_new_model_stands_leaves_it_whole(folder: Path, monkey
         with pytest.raises(OSError, match="in use"):
             write_folder(folder, make(1))
     assert_same(read_folder(folder), make(1))
+
+
+# -- Two saves at the same time, and a load
+
+
+def test_whoever_loads_while_others_save_finds_a_whole_model(folder: Path) -> None:
+    end = time.monotonic() + 1.5
+
+    def save_often(number: int) -> int:
+        saves = 0
+        while time.monotonic() < end:
+            write_folder(folder, make(number))
+            saves += 1
+        return saves
+
+    def load_often() -> set[int]:
+        found = set()
+        while time.monotonic() < end:
+            saved = read_folder(folder)
+            found.add(int(saved.weights["steps"]))
+            assert_same(saved, make(int(saved.weights["steps"])))
+        return found
+
+    with ThreadPoolExecutor(3) as threads:
+        saves, loads = [threads.submit(save_often, number) for number in (1, 2)], threads.submit(load_often)
+    assert min(save.result() for save in saves) > 1
+    assert loads.result() & {1, 2}
+    assert read_folder(folder).entries["training"]["seed"] in {1, 2}
+
+
+def test_a_load_goes_on_with_the_model_saved_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saves = iter([1, 2])
+
+    def load_late(path: Path) -> dict[str, torch.Tensor]:
+        for number in saves:
+            write_folder(folder, make(number))
+            break
+        return load_file(path)
+
+    monkeypatch.setattr("steradian.saved_model.load_file", load_late)
+    assert_same(read_folder(folder), make(2))
+
+
+def test_a_save_leaves_the_weights_of_another_that_is_not_finished(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text = Path.write_text
+
+    def save_between(path: Path, text: str, **options: Any) -> int:
+        monkeypatch.undo()
+        write_folder(folder, make(2))
+        return write_text(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", save_between)
+    write_folder(folder, make(1))
+    assert_same(read_folder(folder), make(1))
+    assert len(files(folder)) == 2
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "../mine.txt", "weights-0/../notes.txt", 3, None])
+def test_a_save_removes_only_what_a_save_has_written(folder: Path, name: Any) -> None:
+    (folder / "notes.txt").write_text("mine")
+    (folder.parent / "mine.txt").write_text("mine")
+    change(folder, weights=name)
+    write_folder(folder, make(1))
+    assert_same(read_folder(folder), make(1))
+    assert (folder / "notes.txt").read_text() == (folder.parent / "mine.txt").read_text() == "mine"
 
 
 # -- Damaged folders

@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 
 if TYPE_CHECKING:
-    from steradian.embedder import SphereEmbedder
+    from steradian import Evaluation, Neighbors, SphereEmbedder
 
 __all__ = ["main"]
 
@@ -31,12 +32,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     parsed = _parser().parse_args(arguments)
     try:
-        sys.exit(COMMANDS[parsed.command](parsed[parsed.command]))
+        code = COMMANDS[parsed.command](parsed[parsed.command])
+        sys.stdout.flush()
+        sys.exit(code)
     except SteradianError as error:
         print(f"steradian: {error}", file=sys.stderr)
         sys.exit(USER_MISTAKE)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; what Python still holds for it at exit must go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except OSError as error:
-        print(f"steradian: {error.strerror or error}: {error.filename}. Check the path.", file=sys.stderr)
+        place = f": {error.filename}. Check the path." if error.filename else "."
+        print(f"steradian: {error.strerror or error}{place}", file=sys.stderr)
         sys.exit(USER_MISTAKE)
     except KeyboardInterrupt:
         print("steradian: stopped by Ctrl-C", file=sys.stderr)
@@ -49,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _demo(options: Namespace) -> int:
     from steradian.demo import run_demo
 
-    run_demo(Path(options.out), seed=options.seed)
-    return 0
+    metrics = run_demo(Path(options.out), seed=options.seed)
+    return INTERRUPTED if metrics["interrupted"] else 0
 
 
 def _fit(options: Namespace) -> int:
@@ -77,7 +85,7 @@ def _evaluate(options: Namespace) -> int:
     objects = read_objects(options.table, schema)
     gallery = None if options.gallery is None else read_objects(options.gallery, schema)
     evaluation = evaluate(model, objects, gallery=gallery)
-    print(evaluation)
+    _show(evaluation)
     if options.out is not None:
         evaluation.save(options.out)
         print(f"wrote {options.out}")
@@ -101,7 +109,7 @@ def _search(options: Namespace) -> int:
     cells = _query_cells(model, options)
     query = {column: [cells.get(column)] for column in model.schema_.columns}
     index = Index.load(options.index or Path(options.model, "index"), model=model)
-    print(index.search(query, k=options.k))
+    _show(index.search(query, k=options.k))
     return 0
 
 
@@ -112,6 +120,17 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "embed": _embed,
     "search": _search,
 }
+
+
+def _show(result: "Evaluation | Neighbors") -> None:
+    """On a terminal a table as wide as that needs; in a file or a pipe plain lines."""
+    from rich.console import Console
+
+    console = Console()
+    if console.is_terminal:
+        console.print(result)
+    else:
+        print(result)
 
 
 def _load(folder: str) -> "SphereEmbedder":

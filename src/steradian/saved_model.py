@@ -1,12 +1,16 @@
-"""The folder of a saved model: `config.json` and the weights file it names. Nothing in it is unpickled."""
+"""Saved folders: a JSON file and the file of arrays it names. A model's is here; an index is kept the same way.
+
+Nothing in them is unpickled.
+"""
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +22,9 @@ from steradian.data.batch import Preprocessor
 from steradian.data.modality import FittedModality
 from steradian.errors import SavedModelError
 
-__all__ = ["SavedModel", "read_folder", "write_folder"]
+__all__ = ["SavedModel", "read_files", "read_folder", "replace_files", "write_folder"]
+
+Content = TypeVar("Content")
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -43,39 +49,15 @@ class SavedModel:
 def write_folder(folder: str | Path, saved: SavedModel) -> None:
     """Write a model folder; at every moment it holds the old model whole or the new one whole.
 
-    Weights go to a file of a new name; replacing `config.json`, which names it, is the one step that counts. Other
-    files of the folder, such as an index or a log, stay.
-
     Args:
-        folder: made if it does not exist.
+        folder: made if it does not exist; other files in it, such as a log, stay.
         saved: what to write.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     plain, arrays = _split_arrays(saved.preprocessor)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in saved.weights.items()}
-    weights = f"weights-{os.urandom(4).hex()}.safetensors"
-    entries = {
-        "format": FORMAT,
-        "version": version("steradian"),
-        "weights": weights,
-        **saved.entries,
-        "preprocessing": plain,
-    }
-    unfinished = folder / f".{weights}.unfinished"
-    try:
-        # Written by Python, since save_file leaves a file that only its owner may read.
-        unfinished.write_bytes(save({**tensors, **arrays}))
-        os.replace(unfinished, folder / weights)
-        # Options may be numpy's numbers, such as those of a grid search; categories may hold lone surrogates.
-        text = json.dumps(entries, ensure_ascii=False, indent=1, default=np.generic.item)
-        unfinished.write_text(text, encoding="utf-8", errors="surrogatepass")
-        os.replace(unfinished, folder / CONFIG)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    for older in folder.glob("weights-*.safetensors"):
-        if older.name != weights:
-            older.unlink()
+    entries = {"format": FORMAT, "version": version("steradian"), **saved.entries, "preprocessing": plain}
+    # To bytes and not by save_file, which leaves a file that only its owner may read.
+    replace_files(Path(folder, CONFIG), entries, key="weights", content=save({**tensors, **arrays}))
 
 
 def read_folder(folder: str | Path) -> SavedModel:
@@ -87,16 +69,87 @@ def read_folder(folder: str | Path) -> SavedModel:
     Raises:
         SavedModelError: no model there, a file missing or cut short, or a format of another version.
     """
-    folder = Path(folder)
-    entries = _read_entries(folder / CONFIG)
-    path = folder / str(entries["weights"])
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise _broken(path, "the weights, whole", f"{type(error).__name__}: {error}") from error
+    path, entries, tensors = read_files(Path(folder, CONFIG), key="weights", read=_read_entries, load=_load_weights)
     arrays = {name: tensor for name, tensor in tensors.items() if name.startswith(ARRAY_PREFIX)}
     weights = {name: tensor for name, tensor in tensors.items() if name not in arrays}
     return SavedModel(entries, _join_arrays(entries["preprocessing"], arrays, path), weights)
+
+
+def replace_files(path: Path, entries: Mapping[str, Any], *, key: str, content: bytes) -> None:
+    """Write a JSON file and the safetensors file it names; whoever reads finds the old two or the new two.
+
+    The content goes to a file of a new name. Replacing the JSON file is the one step that counts; the file that only
+    the old one named is removed after it. Of two saves at the same time, one stands; the other may leave its content.
+
+    Args:
+        path: the JSON file; its folder is made if it does not exist.
+        entries: its values.
+        key: the entry that names the other file, whose name begins with it.
+        content: of the other file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{key}-{os.urandom(4).hex()}.safetensors"
+    unfinished = path.with_name(f".{name}.unfinished")
+    before = None
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path.with_name(name))
+        # Options may be numpy's numbers, such as those of a grid search; categories may hold lone surrogates.
+        text = json.dumps({key: name, **entries}, ensure_ascii=False, indent=1, default=np.generic.item)
+        unfinished.write_text(text, encoding="utf-8", errors="surrogatepass")
+        before = _named(path, key)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+        # What is not named now will never be: no two saves choose the same name.
+        for unused in {before, name} - {_named(path, key), None}:
+            path.with_name(str(unused)).unlink(missing_ok=True)
+
+
+def read_files(
+    path: Path, *, key: str, read: Callable[[Path], dict[str, Any]], load: Callable[[Path], Content]
+) -> tuple[Path, dict[str, Any], Content]:
+    """What `replace_files` wrote, also while it is being replaced.
+
+    Args:
+        path: the JSON file.
+        key: the entry that names the other file.
+        read: the entries of a JSON file.
+        load: the content of the other file.
+
+    Returns:
+        The path of the other file, the entries, the content.
+
+    Raises:
+        SavedModelError: from `read` or `load`.
+    """
+    entries = read(path)
+    while True:
+        other = path.parent / str(entries[key])
+        try:
+            return other, entries, load(other)
+        except SavedModelError:
+            # A save that ended meanwhile has removed the file, and named another.
+            newer = read(path)
+            if newer[key] == entries[key]:
+                raise
+            entries = newer
+
+
+def _named(path: Path, key: str) -> str | None:
+    """The file that a JSON file names, if it is one that `replace_files` made: no other is ever removed."""
+    try:
+        name = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))[key]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return name if isinstance(name, str) and re.fullmatch(rf"{key}-[0-9a-f]+\.safetensors", name) else None
+
+
+def _load_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _broken(path, "the weights, whole", f"{type(error).__name__}: {error}") from error
 
 
 def _read_entries(path: Path) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
 
 import pytest
+from rich.console import Console
 
 from steradian.errors import InputError
 from steradian.evaluation import Evaluation, SubsetScores
@@ -40,6 +42,20 @@ def test_it_prints_as_a_table() -> None:
         "(accuracy, macro-F1); up to 40 with none of their class to find (R@k, MAP@R).",
     ]
     assert str(SMALL) == repr(SMALL)
+
+
+def test_on_a_terminal_it_is_a_table_of_the_same_cells() -> None:
+    evaluation = Evaluation((row("[b]"), row("[b]", "[/i]", unknown_class=3)), ("[b]", "[/i]", "sound"))
+    console = Console(width=80, file=StringIO(), color_system=None, force_terminal=True)
+    with console.capture() as capture:
+        console.print(evaluation)
+    lines = [line.strip() for line in capture.get().splitlines()]
+    assert lines[0] == "Evaluation: 1,200 objects, searched each among the others"
+    cells = [line.split() for line in repr(evaluation).splitlines()]
+    shown = [line.split() for line in lines]
+    assert [line for line in shown if line in cells[1:4]] == cells[1:4]
+    assert cells[2][0] == "[b]"
+    assert " ".join(lines[-2:]) == "Objects left out: up to 3 of unknown classes (accuracy, macro-F1)."
 
 
 def test_nothing_left_out_needs_no_note() -> None:

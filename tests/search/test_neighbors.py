@@ -1,11 +1,13 @@
 """Neighbors: angles, selection, and a table that fits the terminal."""
 
 import unicodedata
+from io import StringIO
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from steradian.search import Neighbors
 from steradian.search.neighbors import fit_text
@@ -64,6 +66,34 @@ def test_every_line_fits_80_columns(name: str) -> None:
     assert len(lines) == 1 + 1 + 5 * 10 + 1
     assert lines[-1] == "... up to 10 neighbors of the first 5 queries shown"
     assert "\x1b" not in "".join(lines)
+
+
+def on_a_terminal(thing: object, width: int) -> list[str]:
+    console = Console(width=width, file=StringIO(), color_system=None, force_terminal=True)
+    with console.capture() as capture:
+        console.print(thing)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_on_a_terminal_it_is_a_table_of_the_same_cells() -> None:
+    neighbors = some(2, 12, label="[red]cat[/red]", name="[/] a\x1b[31mb")
+    lines = on_a_terminal(neighbors, 100)
+    assert lines[0] == "Neighbors: 2 queries, the 12 nearest objects"
+    assert lines[1].split() == ["query", "rank", "id", "label", "cosine", "angle"]
+    assert sum("[/] a [31mb " in line and " [red]cat[/red] " in line for line in lines) == 2 * 10
+    plain = [line.split() for line in repr(neighbors).splitlines()]
+    assert [line.split() for line in lines if "cat" in line] == plain[2:-1]
+    assert lines[-1] == "... up to 10 neighbors of the first 5 queries shown"
+    assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_on_a_narrow_terminal_words_are_cut_and_numbers_are_not(width: int) -> None:
+    lines = on_a_terminal(some(1, 12, label="漢字" * 30, name="long " * 30), width)
+    assert max(map(terminal_columns, lines)) <= width
+    assert [line.split()[-2:] for line in lines if "漢" in line] == [
+        line.split()[-2:] for line in repr(some(1, 12)).splitlines()[2:]
+    ]
 
 
 @given(st.text(), st.integers(1, 40))

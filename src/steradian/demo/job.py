@@ -97,6 +97,7 @@ def run_demo(
         "emoji": {part: len(members) for part, members in split._asdict().items()},
         "training_objects": len(train),
         "training_seconds": round(seconds, 1),
+        "interrupted": model.training_.interrupted,
         "results": results,
     }
     _write(out / "metrics.json", json.dumps(metrics, indent=1).encode())

@@ -6,15 +6,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steradian.errors import InputError
-from steradian.search.neighbors import fit_text
+from steradian.search.neighbors import fit_text, rich_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["Evaluation", "SubsetScores"]
 
 _WIDTH = 80
 _SUBSET_WIDTH = 26
+_LINE = "{} {:>10} {:>6} {:>7} {:>9} {:>9} {:>6}"
 
 
 @dataclass(frozen=True)
@@ -140,19 +144,23 @@ class Evaluation:
             unfinished.unlink(missing_ok=True)
 
     def __repr__(self) -> str:
+        notes = (line for note in self._notes() for line in wrap(note, _WIDTH))
+        return "\n".join([self._title(), *(_LINE.format(*cells) for cells in self._table()), *notes])
+
+    def __rich__(self) -> "Table":
+        return rich_table(self._title(), self._table(), text={"subset"}, notes=self._notes())
+
+    def _title(self) -> str:
         searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
+        return f"Evaluation: {self.whole.objects:,} objects, searched {searched}"
+
+    def _table(self) -> Iterator[list[str]]:
+        """The heads of the columns, then the cells of each row."""
         k = min((k for row in self.scores for k in row.recall or ()), default=1)
-        lines = [f"Evaluation: {self.whole.objects:,} objects, searched {searched}"]
-        lines.append(
-            f"{'subset':{_SUBSET_WIDTH}} {'objects':>10} {f'R@{k}':>6} {'MAP@R':>7}  accuracy  macro-F1 {'AMI':>6}"
-        )
+        yield [fit_text("subset", _SUBSET_WIDTH), "objects", f"R@{k}", "MAP@R", "accuracy", "macro-F1", "AMI"]
         for row in self.scores:
-            recall = _shown((row.recall or {}).get(k))
-            lines.append(
-                f"{self._shown_name(row.subset)} {row.objects:10,} {recall:>6} {_shown(row.map_at_r):>7} "
-                f"{_shown(row.accuracy):>9} {_shown(row.macro_f1):>9} {_shown(row.ami):>6}"
-            )
-        return "\n".join([*lines, *(line for note in self._notes() for line in wrap(note, _WIDTH))])
+            scores = ((row.recall or {}).get(k), row.map_at_r, row.accuracy, row.macro_f1, row.ami)
+            yield [self._shown_name(row.subset), f"{row.objects:,}", *map(_shown, scores)]
 
     def _shown_name(self, subset: tuple[str, ...]) -> str:
         """The subset on the width of its column; a long one by what it lacks, or by the beginnings of its names."""

@@ -1,8 +1,6 @@
 """An exact index over unit vectors: build it, ask it, keep it on disk."""
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +14,13 @@ from steradian.data.checks import refuse_repeated_ids, to_names
 from steradian.data.columns import to_column
 from steradian.errors import InputError, SavedModelError
 from steradian.metrics import nearest, unit_vectors
+from steradian.saved_model import read_files, replace_files
 from steradian.search.neighbors import Neighbors
 
 __all__ = ["Embedder", "Index"]
 
 _KIND, _FORMAT = "steradian index", 1
-_VECTORS, _ENTRIES = "index.safetensors", "index.json"
+_ENTRIES = "index.json"
 
 
 class Embedder(Protocol):
@@ -89,8 +88,10 @@ class Index:
                 is missing, or an id that stands twice.
         """
         unit = unit_vectors(vectors)
-        names = np.arange(len(unit)) if ids is None else _names(ids, len(unit), name="ids")
-        refuse_repeated_ids(names, np.arange(len(unit)), name="ids")
+        names = np.arange(len(unit))
+        if ids is not None:
+            names = _names(ids, len(unit), name="ids")
+            refuse_repeated_ids(names, np.arange(len(unit)), name="ids")
         return cls(unit, names, None if labels is None else _names(labels, len(unit), name="labels"))
 
     def search(self, queries: Any, k: int = 10, *, modalities: str | Sequence[str] | None = None) -> Neighbors:
@@ -121,29 +122,11 @@ class Index:
         """Write vectors, labels and ids to a folder; the model is saved on its own.
 
         Args:
-            folder: is made if it does not exist; an index already there is replaced only when the new one is whole.
-
-        Raises:
-            InputError: the folder holds other files.
+            folder: made if it does not exist; an index already there is replaced only when the new one is whole, and
+                other files stay.
         """
-        folder = Path(folder).resolve()
-        foreign = folder.is_dir() and sorted({path.name for path in folder.iterdir()} - {_VECTORS, _ENTRIES})
-        if foreign or (folder.exists() and not folder.is_dir()):
-            raise InputError(
-                want="a new or empty folder, or one that holds an index",
-                got=f"one with {', '.join(foreign[:3])}" if foreign else "a file",
-                where=str(folder),
-                fix="Name another folder, for example one inside it.",
-            )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}")
-        try:
-            unfinished.mkdir()
-            (unfinished / _VECTORS).write_bytes(save({"vectors": np.ascontiguousarray(self.vectors)}))
-            (unfinished / _ENTRIES).write_text(json.dumps(self._entries(), ensure_ascii=False), encoding="utf-8")
-            _put_in_place(unfinished, folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        content = save({"vectors": np.ascontiguousarray(self.vectors)})
+        replace_files(Path(folder, _ENTRIES), self._entries(), key="vectors", content=content)
 
     @classmethod
     def load(cls, folder: str | Path, *, model: Embedder | None = None) -> "Index":
@@ -156,13 +139,12 @@ class Index:
         Raises:
             SavedModelError: no index there, cut short, of another version, or made by another model.
         """
-        folder = Path(folder)
-        entries = _read_entries(folder / _ENTRIES)
-        vectors = _read_vectors(folder / _VECTORS, (entries["rows"], entries["dim"]))
+        path, entries, arrays = read_files(Path(folder, _ENTRIES), key="vectors", read=_read_entries, load=_load_arrays)
+        vectors = _checked_vectors(arrays, (entries["rows"], entries["dim"]), path)
         try:
             index = cls.from_vectors(vectors, labels=entries["labels"], ids=entries["ids"])
         except InputError as error:
-            raise _broken(folder, "an index, whole", str(error)) from error
+            raise _broken(Path(folder), "an index, whole", str(error)) from error
         made_by, given = entries.get("made_by"), getattr(model, "fingerprint", None)
         if made_by and given and made_by != given:
             raise SavedModelError(
@@ -218,18 +200,9 @@ def _names(values: Any, rows: int, *, name: str) -> np.ndarray:
     return to_names(column, np.arange(rows), name=name)
 
 
-def _put_in_place(new: Path, folder: Path) -> None:
-    """Rename a finished folder to where it belongs; the one it replaces goes only after that."""
-    replaced = new.with_name(f"{new.name}.replaced")
-    if folder.exists():
-        folder.rename(replaced)
-    new.rename(folder)
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
 def _read_entries(path: Path) -> dict[str, Any]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SavedModelError("the folder of an index", "no such file", str(path), "Check the path.") from error
     except (OSError, ValueError) as error:
@@ -243,21 +216,24 @@ def _read_entries(path: Path) -> dict[str, Any]:
             where=str(path),
             fix="Load it with the version of steradian that saved it, or build and save it again.",
         )
-    missing = [key for key in ("rows", "dim", "ids", "labels") if key not in entries]
+    missing = [key for key in ("vectors", "rows", "dim", "ids", "labels") if key not in entries]
     if missing:
         raise _broken(path, "the entries of an index, whole", f"no {', '.join(missing)}")
     return entries
 
 
-def _read_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray:
+def _load_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        tensors = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise _broken(path, "the vectors of an index, whole", f"{type(error).__name__}: {error}") from error
-    found = {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()}
+
+
+def _checked_vectors(arrays: dict[str, np.ndarray], shape: tuple[int, int], path: Path) -> np.ndarray:
+    found = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
     if found != {"vectors": ("float32", shape)}:
         raise _broken(path, f"float32 vectors of shape {list(shape)}", f"{found}")
-    return tensors["vectors"]
+    return arrays["vectors"]
 
 
 def _broken(path: Path, want: str, got: str) -> SavedModelError:

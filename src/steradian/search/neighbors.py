@@ -1,13 +1,16 @@
 """What a search returns: the nearest objects of each query, and how they print."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["Neighbors", "fit_text"]
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["Neighbors", "fit_text", "rich_table"]
 
 _QUERIES_SHOWN = 5
 _NEIGHBORS_SHOWN = 10
@@ -61,24 +64,45 @@ class Neighbors:
         return (self[query] for query in range(len(self)))
 
     def __repr__(self) -> str:
-        queries, k = self.rows.shape
-        lines = [f"Neighbors: {queries} {'query' if queries == 1 else 'queries'}, the {k} nearest objects"]
-        lines.append(self._line("query rank", "id", "label", "cosine  angle"))
-        angles = self.angles
-        # Who asks for one query wants all of its answer.
-        shown = k if queries == 1 else min(k, _NEIGHBORS_SHOWN)
-        for query in range(min(queries, _QUERIES_SHOWN)):
-            for rank in range(shown):
-                label = "" if self.labels is None else self.labels[query, rank]
-                numbers = f"{self.cosines[query, rank]:6.3f} {angles[query, rank]:6.3f}"
-                lines.append(self._line(f"{query:5} {rank + 1:4}", self.ids[query, rank], label, numbers))
-        if queries > _QUERIES_SHOWN or k > shown:
-            lines.append(f"... up to {shown} neighbors of the first {_QUERIES_SHOWN} queries shown")
-        return "\n".join(lines)
+        return "\n".join([self._title(), *map(_line, self._table()), *self._notes()])
 
-    def _line(self, place: str, name: Any, label: Any, numbers: str) -> str:
+    def __rich__(self) -> "Table":
+        return rich_table(self._title(), self._table(), text={"id", "label"}, notes=self._notes())
+
+    def _title(self) -> str:
+        queries, k = self.rows.shape
+        return f"Neighbors: {queries} {'query' if queries == 1 else 'queries'}, the {k} nearest objects"
+
+    def _shown(self) -> int:
+        """How many neighbors of a query are printed: who asks for one query wants all of its answer."""
+        k: int = self.rows.shape[1]
+        return k if len(self) == 1 else min(k, _NEIGHBORS_SHOWN)
+
+    def _table(self) -> Iterator[list[str]]:
+        """The heads of the columns, then the cells of each row."""
+        yield self._row("query", "rank", "id", "label", "cosine", "angle")
+        angles = self.angles
+        for query in range(min(len(self), _QUERIES_SHOWN)):
+            for rank in range(self._shown()):
+                label = "" if self.labels is None else self.labels[query, rank]
+                numbers = f"{self.cosines[query, rank]:.3f}", f"{angles[query, rank]:.3f}"
+                yield self._row(str(query), str(rank + 1), self.ids[query, rank], label, *numbers)
+
+    def _row(self, query: str, rank: str, name: Any, label: Any, cosine: str, angle: str) -> list[str]:
         labels = [] if self.labels is None else [fit_text(str(label), _LABEL_WIDTH)]
-        return "  ".join([place, fit_text(str(name), _ID_WIDTH), *labels, numbers])
+        return [query, rank, fit_text(str(name), _ID_WIDTH), *labels, cosine, angle]
+
+    def _notes(self) -> list[str]:
+        queries, k = self.rows.shape
+        shown = self._shown()
+        if queries <= _QUERIES_SHOWN and k <= shown:
+            return []
+        return [f"... up to {shown} neighbors of the first {_QUERIES_SHOWN} queries shown"]
+
+
+def _line(cells: Sequence[str]) -> str:
+    query, rank, *names, cosine, angle = cells
+    return "  ".join([f"{query:>5} {rank:>4}", *names, f"{cosine:>6} {angle:>6}"])
 
 
 def fit_text(text: str, width: int) -> str:
@@ -97,6 +121,31 @@ def fit_text(text: str, width: int) -> str:
     if len(text) and ends[-1] > width:
         text = text[: np.searchsorted(ends, width - 1, side="right")] + "…"
     return text + " " * (width - sum(map(_columns, text)))
+
+
+def rich_table(title: str, rows: Iterable[Sequence[str]], *, text: Collection[str], notes: Sequence[str]) -> "Table":
+    """A table for a terminal; what stands in its cells is never read as markup.
+
+    Args:
+        title: the line above.
+        rows: the heads of the columns, then the cells of each row.
+        text: the heads of columns that hold words; the others hold numbers, aligned on the right.
+        notes: the lines below.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    table.caption = Text("\n".join(notes)) if notes else None
+    table.show_edge, table.pad_edge, table.collapse_padding = False, False, True
+    heads, *rest = [[cell.strip() for cell in row] for row in rows]
+    for head in heads:
+        # On a narrow terminal words are cut before numbers.
+        table.add_column(head, justify="left" if head in text else "right", no_wrap=head not in text, min_width=6)
+    for cells in rest:
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
+    return table
 
 
 def _columns(character: str) -> int:
