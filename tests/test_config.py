@@ -98,8 +98,10 @@ def test_the_bounds_themselves_are_allowed(kind: type[Any], options: dict[str, A
 
 
 def test_what_is_no_number_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"want width a whole number; dropout a number, got width='64', dropout=None"):
-        ModelConfig(width="64", dropout=None)  # type: ignore[arg-type]
+    with pytest.raises(
+        ConfigError, match=r"want width a whole number; dropout a number, got width='64', dropout='0.1'"
+    ):
+        ModelConfig(width="64", dropout="0.1")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"depth a whole number.*depth=1\.5"):
         ModelConfig(depth=1.5)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"want epochs a whole number; margin a number; clip a number"):
@@ -112,7 +114,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert caught.value.want.split("; ") == [
         "embedding_dim at least 2",
         "width a multiple of heads=4",
-        "dropout in [0, 1)",
+        "dropout in [0, 1), or None",
         "fusion one of certified, context, free",
     ]
     assert caught.value.got == "embedding_dim=1, width=7, dropout=2.0, fusion='sum'"

@@ -23,7 +23,7 @@ from steradian.errors import InputError, SavedModelError
 from steradian.inputs import check_validation, query_table, refuse_other_labels, training_table
 from steradian.model import SphericalClassifier, build_encoder, embed_table
 from steradian.saved_model import SavedModel, read_folder, write_folder
-from steradian.training import Progress, derive, train
+from steradian.training import Progress, derive, train, with_dropout
 from steradian.training.device import choose_device
 from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
 
@@ -47,8 +47,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         depth: transformer blocks of each modality's encoder (level 1).
         fusion_depth: transformer blocks of the fusion (level 2).
         heads: attention heads of every block.
-        dropout: share zeroed within the blocks in training.
-        input_dropout: share of a modality's raw features zeroed in training.
+        dropout: share zeroed within the blocks in training; None derives it from the number of objects.
+        input_dropout: share of a modality's raw features zeroed in training; None likewise.
         fusion: "certified", "context" or "free"; see docs/design.md.
         context_limit: length of the context against the sum of modalities, for fusion="context".
         epochs: passes over the training objects; None derives them from the number of objects.
@@ -78,9 +78,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
 
     Example:
         >>> import numpy as np
-        >>> rng = np.random.default_rng(0)
         >>> labels = np.repeat(["left", "right"], 20)
-        >>> points = rng.normal(size=(40, 3)) + np.where(labels == "left", -2, 2)[:, None]
+        >>> points = np.random.default_rng(0).normal(size=(40, 3)) + np.where(labels == "left", -2, 2)[:, None]
         >>> model = SphereEmbedder(embedding_dim=8, epochs=20, verbose=False).fit(points, labels)
         >>> model.transform(points).shape, model.predict(points[:1])
         ((40, 8), array(['left'], dtype='<U5'))
@@ -94,8 +93,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         depth: int = ModelConfig.depth,
         fusion_depth: int = ModelConfig.fusion_depth,
         heads: int = ModelConfig.heads,
-        dropout: float = ModelConfig.dropout,
-        input_dropout: float = ModelConfig.input_dropout,
+        dropout: float | None = ModelConfig.dropout,
+        input_dropout: float | None = ModelConfig.input_dropout,
         fusion: FusionKind = ModelConfig.fusion,
         context_limit: float = ModelConfig.context_limit,
         epochs: int | None = TrainingConfig.epochs,
@@ -191,10 +190,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
                 where=f"the labels of {len(objects)} training objects",
                 fix="Add objects of another class.",
             )
+        model_config = with_dropout(model_config, len(objects))
         self.schema_, self.classes_, self.configs_ = objects.schema, classes, (model_config, config)
         self.preprocessor_ = Preprocessor.fit(objects)
         prepared = self.preprocessor_.prepare(objects, labels)
-        derived = derive(config, labels, num_classes=len(self.classes_), embedding_dim=model_config.embedding_dim)
+        derived = derive(config, labels, num_classes=len(classes), model=model_config)
         self.scale_, self.margin_ = derived.scale, derived.margin
         cuda = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), Progress(Console() if self.verbose else None) as progress:

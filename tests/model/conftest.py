@@ -93,7 +93,7 @@ def prepared(preprocessor: Preprocessor, objects: ObjectTable) -> PreparedObject
 def encoder(preprocessor: Preprocessor, request: pytest.FixtureRequest) -> SphereEncoder:
     """An encoder of the table's five modalities, in evaluation mode, with gates that differ."""
     torch.manual_seed(1)
-    config = ModelConfig(embedding_dim=DIM, width=WIDTH, fusion=request.param)
+    config = ModelConfig(embedding_dim=DIM, width=WIDTH, dropout=0.1, input_dropout=0.2, fusion=request.param)
     encoder = build_encoder(preprocessor.modalities, config).eval()
     if request.param != "free":
         nn.init.normal_(encoder.fusion.gates.weight)

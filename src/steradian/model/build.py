@@ -15,16 +15,17 @@ def build_encoder(modalities: Mapping[str, FittedModality], config: ModelConfig)
 
     Args:
         modalities: the fitted modalities by name.
-        config: sizes and options.
+        config: sizes and options; a dropout that is None, since nothing derived it, is none.
     """
+    dropout, input_dropout = config.dropout or 0.0, config.input_dropout or 0.0
     encoders = {
         name: ModalityEncoder(
-            fitted.tokenizer(config.width, config.input_dropout),
+            fitted.tokenizer(config.width, input_dropout),
             width=config.width,
             embedding_dim=config.embedding_dim,
             depth=config.depth,
             heads=config.heads,
-            dropout=config.dropout,
+            dropout=dropout,
         )
         for name, fitted in modalities.items()
     }
@@ -35,7 +36,7 @@ def build_encoder(modalities: Mapping[str, FittedModality], config: ModelConfig)
         kind=config.fusion,
         depth=config.fusion_depth,
         heads=config.heads,
-        dropout=config.dropout,
+        dropout=dropout,
         context_limit=config.context_limit,
     )
     return SphereEncoder(encoders, fusion)

@@ -1,6 +1,6 @@
 """One readable training function and what it is made of."""
 
-from steradian.training.derived import Derived, derive
+from steradian.training.derived import Derived, derive, with_dropout
 from steradian.training.objective import Objective, random_subsets
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
@@ -13,4 +13,5 @@ __all__ = [
     "derive",
     "random_subsets",
     "train",
+    "with_dropout",
 ]
