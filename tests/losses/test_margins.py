@@ -1,190 +1,316 @@
-"""The additive margin against arccos, and the defaults against the figures of its derivation."""
+"""Every margin against a loop by way of arccos, and what must hold for each of them at every angle."""
 
 import math
-from itertools import pairwise
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
-from torch.nn import functional as F
 
-from steradian.errors import ConfigError
-from steradian.losses import arcface, center_spacing, default_margin, default_scale
+from steradian.errors import ConfigError, InputError
+from steradian.losses import adaface, arcface, combined, cosface, normface, sphereface
 
-MARGINS = (0.05, 0.2, 0.5, 1.0, 1.4, 2.5, 3.1)
+HALF = [torch.bfloat16, torch.float16]
+MARGINS = (1e-4, 7e-4, 9e-4, 0.0011, 0.05, 0.2, 0.5, 1.0, 1.4, 2.5, 3.1, math.pi - 5e-4)
+QUALITIES = (-1.0, -0.4, 0.0, 0.3, 1.0)
 
 
-def reference(cosine: float, margin: float) -> float:
-    """The definition, by way of the angle."""
-    shifted = math.acos(cosine) + margin
-    return math.cos(shifted) if shifted <= math.pi else -2.0 - math.cos(shifted)
+class Case(NamedTuple):
+    """A margin as the reference writes it: falling(factor * angle + shift) - drop."""
+
+    psi: Callable[[Tensor], Tensor]
+    factor: float = 1.0
+    shift: float = 0.0
+    drop: float = 0.0
+
+    def reference(self, cosine: float) -> float:
+        turned = self.factor * math.acos(cosine) + self.shift
+        k = math.floor(turned / math.pi)
+        return (-1) ** k * math.cos(turned) - 2 * k - self.drop
+
+    def kinks(self) -> list[float]:
+        """The angles away from 0 and 180 degrees at which the shifted angle is a multiple of 180 degrees."""
+        angles = [(k * math.pi - self.shift) / self.factor for k in range(-1, 6)]
+        return [angle for angle in angles if 0.01 < angle < math.pi - 0.01]
+
+
+def arcface_of_rows(margin: float) -> Callable[[Tensor], Tensor]:
+    return lambda cosines: arcface(cosines, torch.full(cosines.shape, margin, dtype=torch.float64))
+
+
+def adaface_of(quality: float, margin: float) -> Callable[[Tensor], Tensor]:
+    return lambda cosines: adaface(cosines, torch.full(cosines.shape, quality, dtype=torch.float64), margin=margin)
+
+
+CASES = {
+    "normface": Case(normface),
+    "cosface": Case(cosface, drop=0.35),
+    "cosface 1.2": Case(partial(cosface, cosine_margin=1.2), drop=1.2),
+    **{f"arcface {m:.4f}": Case(partial(arcface, margin=m), shift=m) for m in MARGINS},
+    **{f"arcface of rows {m:.4f}": Case(arcface_of_rows(m), shift=m) for m in (0.2, 1.4, *(-m for m in MARGINS))},
+    "sphereface": Case(sphereface, factor=1.7),
+    **{f"sphereface {f}": Case(partial(sphereface, angle_factor=f), factor=f) for f in (1.0, 1.5, 2.0, 4.0)},
+    "combined": Case(combined, shift=0.5),
+    "combined 1.3 0.2 0.1": Case(partial(combined, angle_factor=1.3, margin=0.2, cosine_margin=0.1), 1.3, 0.2, 0.1),
+    "combined 3 2.5 0.6": Case(partial(combined, angle_factor=3.0, margin=2.5, cosine_margin=0.6), 3.0, 2.5, 0.6),
+    **{f"adaface {q}": Case(adaface_of(q, 0.4), shift=-0.4 * q, drop=0.4 + 0.4 * q) for q in QUALITIES},
+    **{f"adaface {q} 1.5": Case(adaface_of(q, 1.5), shift=-1.5 * q, drop=1.5 + 1.5 * q) for q in QUALITIES},
+}
+
+each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 def cosines_of(start: float, end: float, count: int) -> Tensor:
     return torch.linspace(start, end, count, dtype=torch.float64).cos()
 
 
-def slopes(cosines: Tensor, margin: float) -> Tensor:
+def slopes(psi: Callable[[Tensor], Tensor], cosines: Tensor) -> Tensor:
     leaf = cosines.clone().requires_grad_()
-    arcface(leaf, margin).sum().backward()
-    assert leaf.grad is not None
-    return leaf.grad
+    return torch.autograd.grad(psi(leaf).sum(), leaf)[0]
+
+
+def expected_of(case: Case, cosines: Tensor) -> Tensor:
+    return torch.tensor([case.reference(c) for c in cosines.clamp(-1, 1).tolist()], dtype=torch.float64)
 
 
 # -- The value and its slope -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("margin", MARGINS)
-def test_value_is_that_of_the_angle_moved_by_the_margin(margin: float) -> None:
+@each_case
+def test_value_is_that_of_the_shifted_angle(case: Case) -> None:
     cosines = cosines_of(0.002, math.pi - 0.002, 501)
-    expected = torch.tensor([reference(c, margin) for c in cosines.tolist()], dtype=torch.float64)
-    torch.testing.assert_close(arcface(cosines, margin), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(case.psi(cosines), expected_of(case, cosines), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("margin", MARGINS)
-def test_near_0_and_180_degrees_the_value_is_off_by_less_than_half_a_thousandth(margin: float) -> None:
+@each_case
+def test_near_0_and_180_degrees_the_angle_is_off_by_half_a_thousandth_at_most(case: Case) -> None:
     for cosines in (cosines_of(0.0, 0.002, 101), cosines_of(math.pi - 0.002, math.pi, 101)):
-        expected = torch.tensor([reference(c, margin) for c in cosines.clamp(-1, 1).tolist()], dtype=torch.float64)
-        torch.testing.assert_close(arcface(cosines, margin), expected, rtol=0, atol=0.000501 * math.sin(margin))
+        off = 0.000501 * case.factor
+        # The slope of psi by the angle is at most the factor times this sine.
+        steepest = abs(math.sin(case.shift)) + case.factor * 0.0025 if case.factor % 1 == 0 else 1.0
+        torch.testing.assert_close(case.psi(cosines), expected_of(case, cosines), rtol=0, atol=off * steepest)
 
 
-@pytest.mark.parametrize("margin", MARGINS)
-def test_slope_is_that_of_finite_differences(margin: float) -> None:
-    cosines = [c for c in cosines_of(0.1, math.pi - 0.1, 301).tolist() if abs(c + math.cos(margin)) > 1e-4]
-    step = 1e-6
-    expected = [(reference(c + step, margin) - reference(c - step, margin)) / (2 * step) for c in cosines]
-    found = slopes(torch.tensor(cosines, dtype=torch.float64), margin).tolist()
-    assert found == pytest.approx(expected, rel=1e-6, abs=1e-7)
+@each_case
+def test_gradcheck(case: Case) -> None:
+    assert torch.autograd.gradcheck(case.psi, (cosines_of(0.052, math.pi - 0.052, 33).requires_grad_(),))
 
 
-def test_gradcheck() -> None:
-    for margin in MARGINS:
-        cosines = cosines_of(0.052, math.pi - 0.052, 33).requires_grad_()
-        assert torch.autograd.gradcheck(lambda c, m=margin: arcface(c, m), (cosines,))
-
-
-@pytest.mark.parametrize("margin", MARGINS)
-def test_it_falls_strictly_from_0_to_180_degrees(margin: float) -> None:
+@each_case
+def test_it_falls_strictly_from_0_to_180_degrees(case: Case) -> None:
     cosines = cosines_of(0.0, math.pi, 20_001)
-    assert (arcface(cosines, margin).diff() < 0).all()
-    # A larger angle means a smaller cosine, so the slope against the cosine is positive.
-    assert (slopes(cosines, margin) > 0).all()
+    assert (case.psi(cosines).diff() < 0).all()
+    # A larger angle means a smaller cosine, so the slope against the cosine is positive; at a kink it is zero.
+    slope = slopes(case.psi, cosines)
+    assert (slope > -1e-12).all()
+    assert (slope <= 0).sum() <= len(case.kinks())
+
+
+@pytest.mark.parametrize("margin", [math.asin(0.001), 0.001, math.atan(0.001)])
+def test_where_the_tangent_of_the_sine_cancels_the_margin_it_is_flat_and_never_rises(margin: float) -> None:
+    # The turn falls where the tangent is in use, which puts psi off by 2.5e-13 there.
+    cosines = cosines_of(math.pi - 0.003, math.pi, 20_001)
+    assert (arcface(cosines, margin).diff() <= 3e-13).all()
+
+
+@each_case
+def test_value_and_slope_go_on_where_the_shifted_angle_leaves_a_half_turn(case: Case) -> None:
+    for kink in case.kinks():
+        around = torch.tensor([kink - 1e-7, kink + 1e-7], dtype=torch.float64).cos()
+        turns = round((case.factor * kink + case.shift) / math.pi)
+        at_kink = torch.full((2,), 1.0 - 2.0 * turns - case.drop, dtype=torch.float64)
+        torch.testing.assert_close(case.psi(around), at_kink, rtol=0, atol=1e-12)
+        assert slopes(case.psi, around).abs().max() < 1e-5 * case.factor**2
+
+
+def test_the_cases_have_kinks_above_180_degrees_and_below_0() -> None:
+    assert len(CASES["sphereface 4.0"].kinks()) == 3
+    assert CASES["arcface 0.5000"].kinks() == [math.pi - 0.5]
+    assert CASES["adaface 1.0"].kinks() == [0.4]
+
+
+# -- What one margin is to another -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("margin", MARGINS)
-def test_value_and_slope_go_on_where_angle_and_margin_reach_180_degrees(margin: float) -> None:
-    before, after = torch.tensor([math.pi - margin - 1e-7, math.pi - margin + 1e-7], dtype=torch.float64).cos()
-    assert after < -math.cos(margin) < before
-    assert arcface(before, margin).item() == pytest.approx(-1.0, abs=1e-12)
-    assert arcface(after, margin).item() == pytest.approx(-1.0, abs=1e-12)
-    assert abs(slopes(before, margin).item()) < 1e-5
-    assert abs(slopes(after, margin).item()) < 1e-5
+def test_combined_has_the_others_as_special_cases(margin: float) -> None:
+    cosines = cosines_of(0.002, math.pi - 0.002, 501)
+    close = partial(torch.testing.assert_close, rtol=0, atol=1e-12)
+    close(combined(cosines, margin=margin), arcface(cosines, margin))
+    close(combined(cosines, margin=0.0, cosine_margin=margin / 2), cosface(cosines, margin / 2))
+    close(combined(cosines, angle_factor=1 + margin, margin=0.0), sphereface(cosines, 1 + margin))
+    near = cosines_of(0.0, 0.002, 101)
+    torch.testing.assert_close(combined(near, margin=margin), arcface(near, margin), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_a_margin_for_each_row_is_that_of_the_row_alone() -> None:
+    cosines = cosines_of(0.0, math.pi, 181)
+    margins = torch.linspace(0.0, 3.1, 181, dtype=torch.float64)
+    options = {"rtol": 0, "atol": 1e-15}
+    for psi in (arcface, lambda c, m: cosface(c, m / 2), lambda c, m: combined(c, margin=m, cosine_margin=m / 3)):
+        alone = [psi(c, m) for c, m in zip(cosines, margins.tolist(), strict=True)]
+        torch.testing.assert_close(psi(cosines, margins), torch.stack(alone), **options)
+        torch.testing.assert_close(psi(cosines[:, None], margins[:, None])[:, 0], torch.stack(alone), **options)
+
+
+def test_quality_leads_from_arcface_over_cosface() -> None:
+    cosines = cosines_of(0.0, math.pi, 501)
+    quality = torch.tensor([-1.0, 0.0], dtype=torch.float64)[:, None]
+    found = adaface(cosines.expand(2, -1), quality)
+    expected = torch.stack([arcface(cosines, 0.4), cosface(cosines, 0.4)])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, *HALF])
 def test_no_margin_gives_the_cosine_back(dtype: torch.dtype) -> None:
     cosines = torch.linspace(-1.0, 1.0, 101).to(dtype)
-    exact = torch.promote_types(dtype, torch.float32)
-    torch.testing.assert_close(arcface(cosines, 0.0), cosines.to(exact), rtol=0, atol=0)
+    exact = cosines.to(torch.promote_types(dtype, torch.float32))
+    for found in (normface(cosines), arcface(cosines, 0.0), cosface(cosines, 0.0)):
+        torch.testing.assert_close(found, exact, rtol=0, atol=0)
+
+
+@given(angle=st.floats(0.002, math.pi - 0.002), margin=st.floats(-math.pi + 1e-6, math.pi - 1e-6))
+def test_any_signed_margin_has_the_value_of_the_loop(angle: float, margin: float) -> None:
+    case = Case(arcface_of_rows(margin), shift=margin)
+    cosines = torch.tensor([math.cos(angle)], dtype=torch.float64)
+    torch.testing.assert_close(case.psi(cosines), expected_of(case, cosines), rtol=0, atol=1e-11)
+
+
+@given(
+    angles=st.tuples(st.floats(0.0, math.pi), st.floats(0.0, math.pi)).filter(lambda pair: pair[1] - pair[0] > 1e-4),
+    factor=st.floats(1.0, 5.0),
+    margin=st.floats(0.0, math.pi - 1e-6),
+)
+def test_a_larger_angle_has_a_smaller_value(angles: tuple[float, float], factor: float, margin: float) -> None:
+    near, far = combined(torch.tensor(angles, dtype=torch.float64).cos(), angle_factor=factor, margin=margin)
+    assert far < near
+    near, far = arcface(torch.tensor(angles, dtype=torch.float64).cos(), margin)
+    assert far < near
+
+
+# -- The gradient of a margin ------------------------------------------------------------------------------------------
+
+
+def test_gradcheck_of_the_margins_of_rows() -> None:
+    cosines = cosines_of(0.052, math.pi - 0.052, 24).requires_grad_()
+    signed = torch.linspace(-3.0, 3.0, 24, dtype=torch.float64).flip(0)[torch.randperm(24)].requires_grad_()
+    above = (signed.detach().abs() / 2).requires_grad_()
+    assert torch.autograd.gradcheck(arcface, (cosines, signed))
+    assert torch.autograd.gradcheck(cosface, (cosines, above))
+    assert torch.autograd.gradcheck(
+        lambda c, m, d: combined(c, angle_factor=1.5, margin=m, cosine_margin=d), (cosines, above, above)
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, *HALF])
+def test_the_gradient_of_the_margins_is_finite_at_every_degree(dtype: torch.dtype) -> None:
+    cosines = torch.cat([cosines_of(0.0, math.pi, 181), torch.tensor([1.004, 1 + 4e-7, -1 - 4e-7, -1.004])]).to(dtype)
+    for margin in (-3.1, -0.5, 0.0, 0.5, 3.1):
+        margins = torch.full(cosines.shape, margin, dtype=dtype, requires_grad=True)
+        (gradient,) = torch.autograd.grad(arcface(cosines, margins).sum(), margins)
+        assert gradient.dtype == dtype
+        assert gradient.isfinite().all()
+        # A larger margin always means a smaller value.
+        assert (gradient <= 0.004).all()
+
+
+def test_quality_takes_no_gradient() -> None:
+    cosines, quality = cosines_of(0.1, 3.0, 9).requires_grad_(), torch.zeros(9, requires_grad=True)
+    adaface(cosines, quality).sum().backward()
+    assert quality.grad is None
+    assert cosines.grad is not None
 
 
 # -- Precision ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("margin", MARGINS)
-def test_every_degree_has_a_finite_value_and_a_finite_rising_slope(dtype: torch.dtype, margin: float) -> None:
+@each_case
+@pytest.mark.parametrize("dtype", [torch.float32, *HALF])
+def test_every_degree_has_a_finite_value_and_a_finite_slope(case: Case, dtype: torch.dtype) -> None:
     cosines = cosines_of(0.0, math.pi, 181).to(dtype)
-    found = arcface(cosines, margin)
+    found = case.psi(cosines)
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found, arcface(cosines.double(), margin).float(), rtol=1e-5, atol=3e-5)
-    slope = slopes(cosines, margin)
+    torch.testing.assert_close(found, case.psi(cosines.double()).float(), rtol=1e-5, atol=3e-5 * case.factor)
+    slope = slopes(case.psi, cosines)
     assert slope.dtype == dtype
     assert slope.isfinite().all()
-    # At the kink itself, where angle + margin is 180 degrees, the slope is zero.
-    assert (slope[(cosines.double() + math.cos(margin)).abs() > 0.005] > 0).all()
+    # At a kink it is zero, give or take a rounding.
+    away = torch.ones(181, dtype=torch.bool)
+    for kink in case.kinks():
+        away &= (cosines.double().clamp(-1, 1).acos() - kink).abs() > 0.005
+    assert (slope[away] > 0).all()
 
 
-@pytest.mark.parametrize("margin", [0.2, 0.5, 1.4])
-def test_cosines_beyond_1_by_rounding(margin: float) -> None:
+@each_case
+def test_cosines_beyond_1_by_rounding(case: Case) -> None:
     # The next float32, some roundings of a long product, and what unit rows in bfloat16 give.
     for excess in (1.2e-7, 4e-7, 0.004):
         beyond = torch.tensor([1.0 + excess, -1.0 - excess])
         ends = torch.tensor([1.0, -1.0])
-        torch.testing.assert_close(arcface(beyond, margin), arcface(ends, margin), rtol=0, atol=2 * excess + 0.0006)
-        assert slopes(beyond, margin).isfinite().all()
-    assert (slopes(torch.tensor([1.0 + 4e-7, -1.0 - 4e-7]), margin) > 0).all()
+        atol = 2 * excess + 0.0006 * case.factor
+        torch.testing.assert_close(case.psi(beyond), case.psi(ends), rtol=0, atol=atol)
+        assert slopes(case.psi, beyond).isfinite().all()
+    assert (slopes(case.psi, torch.tensor([1.0 + 4e-7, -1.0 - 4e-7])) > 0).all()
 
 
-def test_the_cosines_given_stay_as_they_are() -> None:
+@each_case
+def test_the_cosines_given_stay_as_they_are(case: Case) -> None:
     cosines = cosines_of(0.0, math.pi, 181)
     before = cosines.clone()
-    arcface(cosines, 0.5).add_(1.0)
-    arcface(cosines.float(), 0.5)
+    case.psi(cosines)
+    case.psi(cosines.float())
     assert torch.equal(cosines, before)
+
+
+def test_margins_and_qualities_stay_as_they_are() -> None:
+    cosines, values = cosines_of(0.0, math.pi, 181), torch.linspace(-1.0, 1.0, 181, dtype=torch.float64)
+    before = values.clone()
+    arcface(cosines, values)
+    cosface(cosines, values)
+    combined(cosines, margin=values, cosine_margin=values)
+    adaface(cosines, values)
+    assert torch.equal(values, before)
+
+
+# -- Mistakes ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("margin", [-0.1, math.pi, 28.6, math.nan, math.inf])
 def test_a_margin_that_is_no_angle_is_refused(margin: float) -> None:
-    with pytest.raises(ConfigError, match="radians"):
-        arcface(torch.zeros(1), margin)
+    for psi in (arcface, lambda c, m: combined(c, margin=m), lambda c, m: adaface(c, torch.zeros(1), margin=m)):
+        with pytest.raises(ConfigError, match="radians, 0 <= margin < pi, got"):
+            psi(torch.zeros(1), margin)
 
 
-# -- The defaults ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("cosine_margin", [-0.1, 2.0, 28.6, math.nan])
+def test_a_cosine_margin_out_of_range_is_refused(cosine_margin: float) -> None:
+    with pytest.raises(ConfigError, match=r"cosface.*difference of cosines, 0 <= cosine_margin < 2, got"):
+        cosface(torch.zeros(1), cosine_margin)
+    with pytest.raises(ConfigError, match=r"combined.*difference of cosines"):
+        combined(torch.zeros(1), cosine_margin=cosine_margin)
 
 
-@pytest.mark.parametrize(("num_classes", "bound"), [(5, 4.8), (10, 6.1), (40, 8.1), (1000, 11.5), (1_000_000, 18.4)])
-def test_default_scale_is_twice_the_bound_for_probability_99_percent(num_classes: int, bound: float) -> None:
-    assert default_scale(num_classes) / 2 == pytest.approx(bound, abs=0.051)
+@pytest.mark.parametrize("angle_factor", [0.0, 0.99, -1.7, math.nan, math.inf])
+def test_a_factor_below_1_is_refused(angle_factor: float) -> None:
+    for psi in (sphereface, lambda c, f: combined(c, angle_factor=f)):
+        with pytest.raises(ConfigError, match="1 <= angle_factor, got"):
+            psi(torch.zeros(1), angle_factor)
 
 
-@pytest.mark.parametrize("num_classes", [4, 5, 10, 40, 1000])
-def test_half_the_default_scale_gives_99_percent_to_a_target_on_its_center(num_classes: int) -> None:
-    # Centers as far apart as they can be: the others' cosines are -1 / (C - 1).
-    cosines = torch.full((num_classes,), -1.0 / (num_classes - 1), dtype=torch.float64)
-    cosines[0] = 1.0
-    scale = default_scale(num_classes) / 2
-    assert F.softmax(scale * cosines, dim=0)[0].item() == pytest.approx(0.99, abs=1e-9)
-
-
-def test_default_scale_is_at_least_8() -> None:
-    assert [default_scale(2), default_scale(3)] == [8.0, 8.0]
-    assert default_scale(4) > 8.0
-
-
-@pytest.mark.parametrize(
-    ("num_classes", "dim", "degrees"), [(5, 64, 104.5), (10, 64, 96.4), (40, 64, 91.5), (10, 2, 36.0)]
-)
-def test_center_spacing_has_the_known_figures(num_classes: int, dim: int, degrees: float) -> None:
-    assert math.degrees(center_spacing(num_classes, dim)) == pytest.approx(degrees, abs=0.051)
-
-
-@pytest.mark.parametrize(("num_classes", "dim"), [(2, 2), (3, 2), (5, 4), (5, 64), (41, 40)])
-def test_center_spacing_of_few_classes_is_the_simplex(num_classes: int, dim: int) -> None:
-    corners = F.normalize(torch.eye(num_classes, dtype=torch.float64) - 1.0 / num_classes, dim=1)
-    between = (corners @ corners.T).clamp(-1, 1).acos()[~torch.eye(num_classes, dtype=torch.bool)]
-    assert center_spacing(num_classes, dim) == pytest.approx(between.min().item(), abs=1e-7)
-    assert center_spacing(num_classes, dim) == pytest.approx(between.max().item(), abs=1e-7)
-
-
-@pytest.mark.parametrize("num_classes", [4, 10, 360, 1_000_000])
-def test_center_spacing_on_the_circle_is_a_share_of_it(num_classes: int) -> None:
-    assert center_spacing(num_classes, 2) == pytest.approx(2 * math.pi / num_classes, rel=1e-9)
-
-
-@pytest.mark.parametrize("num_classes", [12, 100, 10_000])
-def test_center_spacing_on_the_globe_fills_it_with_caps(num_classes: int) -> None:
-    # A cap of half-angle r covers (1 - cos r) / 2 of the globe.
-    assert (1 - math.cos(center_spacing(num_classes, 3) / 2)) / 2 == pytest.approx(1 / num_classes, rel=1e-9)
-
-
-@pytest.mark.parametrize("dim", [2, 3, 8, 128])
-def test_center_spacing_never_grows_with_the_number_of_classes(dim: int) -> None:
-    spacings = [center_spacing(c, dim) for c in [*range(2, 300), 10_000, 10_000_000]]
-    assert all(before >= after > 0 for before, after in pairwise(spacings))
-    assert max(spacings[dim:]) <= math.pi / 2
-
-
-def test_default_margin_is_a_fifth_of_a_radian_or_a_quarter_of_the_spacing() -> None:
-    assert [default_margin(c, 64) for c in (2, 10, 1000)] == [0.2] * 3
-    assert math.degrees(default_margin(10, 2)) == pytest.approx(9.0)
+@pytest.mark.parametrize("shape", [(4,), (3, 1), (1, 3), (3, 3)])
+def test_margins_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    cosines, values = torch.zeros(3), torch.zeros(shape)
+    wrong: list[Callable[[], Tensor]] = [
+        lambda: arcface(cosines, values),
+        lambda: cosface(cosines, values),
+        lambda: combined(cosines, margin=values),
+        lambda: combined(cosines, cosine_margin=values),
+        lambda: adaface(cosines, values),
+    ]
+    for call in wrong:
+        with pytest.raises(InputError, match=r"that of the cosines, \(3,\), got \(\d"):
+            call()
