@@ -2,7 +2,10 @@
 
 from steradian.losses.angular_softmax import angular_softmax_loss
 from steradian.losses.defaults import adacos_scale, adacos_update, center_spacing, default_margin, default_scale
+from steradian.losses.hard_negatives import curricular, nearest_others, sample_classes
 from steradian.losses.margins import adaface, arcface, combined, cosface, normface, sphereface
+from steradian.losses.multi_label import angular_multilabel_loss, label_rows
+from steradian.losses.proxies import circle_loss, proxy_anchor_loss
 from steradian.losses.row_margins import (
     adaface_quality,
     class_margins,
@@ -10,23 +13,36 @@ from steradian.losses.row_margins import (
     magface_margins,
     magface_penalty,
 )
+from steradian.losses.stream_plan import StreamPlan, plan_stream
+from steradian.losses.streaming import Streamed, stream_softmax
 
 __all__ = [
+    "StreamPlan",
+    "Streamed",
     "adacos_scale",
     "adacos_update",
     "adaface",
     "adaface_quality",
+    "angular_multilabel_loss",
     "angular_softmax_loss",
     "arcface",
     "center_spacing",
+    "circle_loss",
     "class_margins",
     "combined",
     "cosface",
+    "curricular",
     "default_margin",
     "default_scale",
     "elastic_margins",
+    "label_rows",
     "magface_margins",
     "magface_penalty",
+    "nearest_others",
     "normface",
+    "plan_stream",
+    "proxy_anchor_loss",
+    "sample_classes",
     "sphereface",
+    "stream_softmax",
 ]

@@ -1,13 +1,26 @@
-"""Softmax cross entropy over scaled cosines with an angular margin on the target."""
+"""Softmax cross entropy over scaled cosines with a margin on the target, without a rows x classes matrix."""
+
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from steradian.errors import InputError
+from steradian.errors import ConfigError, InputError
+from steradian.losses.hard_negatives import nearest_others
 from steradian.losses.margins import arcface
+from steradian.losses.matmul import Precision
+from steradian.losses.stream_plan import MEMORY_BUDGET
+from steradian.losses.streaming import stream_softmax
+from steradian.losses.sweep import Bend, GradientTaker
 
-__all__ = ["angular_softmax_loss"]
+__all__ = ["Margin", "MarginGradient", "angular_softmax_loss"]
+
+Margin = Callable[[Tensor], Tensor]
+"""Target cosines [rows] -> psi [rows], as the functions of `losses.margins` are once their options are given."""
+
+MarginGradient = Literal["exact", "detached"]
 
 
 def angular_softmax_loss(
@@ -16,60 +29,133 @@ def angular_softmax_loss(
     *,
     class_centers: Tensor,
     scale: float,
-    margin: float = 0.0,
+    margin: float | Margin = 0.0,
+    gradient: MarginGradient = "exact",
+    smoothing: float = 0.0,
+    class_weights: Tensor | None = None,
+    hard_negatives: int = 0,
+    hard_margin: float = 0.06,
+    bend: Bend | None = None,
+    classes: Tensor | None = None,
+    precision: Precision = "float32",
+    memory_budget: int = MEMORY_BUDGET,
+    take_gradient: GradientTaker | None = None,
 ) -> Tensor:
-    """Cross entropy of each row over scale * cosines, with the margin on the target's angle.
+    """Cross entropy of each row over scale * cosines, with psi of the target's cosine in its place.
 
-    Written as softplus(logsumexp over the other classes - scale * psi), which stays exact where the target wins by
-    far: subtracting the target from a full logsumexp does not.
+    Written as softplus(others - scale * psi) with others = logsumexp of the other classes' logits, which stays exact
+    where the target wins by far: subtracting the target from a full logsumexp does not. Only a tile of the cosines
+    exists at a time, see `stream_softmax`.
 
     Args:
         embeddings: unit rows [rows, embedding_dim]; the cosines are computed in float32 or float64.
         labels: int64 [rows], 0 <= label < num_classes.
-        class_centers: unit rows [num_classes, embedding_dim].
+        class_centers: [num_classes, embedding_dim], or [num_classes, centers a class, embedding_dim] of which the
+            nearest counts (Deng et al. 2020, Sub-center ArcFace, with 3); of any length, only directions matter.
         scale: factor of the cosines (1 / temperature).
-        margin: radians, see `arcface`.
+        margin: radians, see `arcface`; or a function of the target cosines, such as partial(cosface,
+            cosine_margin=0.35).
+        gradient: "exact", or "detached": the margin changes how much a row matters and not the direction of its
+            gradient, as if psi were the cosine (the public code of ArcFace computes that).
+        smoothing: share of the target probability that is spread over all classes, 0 to below 1 (label smoothing).
+        class_weights: [num_classes], factors of the rows' losses by their label.
+        hard_negatives: so many nearest other classes of each row get `hard_margin` on top (inter-top-k, Zhao et al.
+            2021, arXiv 2110.05042, with 5); costs a third product.
+        hard_margin: radians taken off the angles to them, 0.06 for a margin of 0.2 in that paper.
+        bend: makes the other classes' logits, see `curricular`; `scale` is then the target's only.
+        classes: int64 [sampled], rising, the labels among them: only these classes take part, see `sample_classes`.
+        precision: "bfloat16" for the large products; target cosines and sums stay float32.
+        memory_budget: bytes to take beside the gradient of the class centers.
+        take_gradient: receives the gradient of the class centers tile by tile in the backward pass, see
+            `stream_softmax`.
 
     Returns:
         The loss of each row [rows].
 
     Raises:
-        InputError: shapes that do not belong together, a label out of range, or fewer than two classes.
+        InputError: shapes that do not belong together, no row, a label out of range, or fewer than two classes.
+        ConfigError: an option out of its range.
 
     Example:
         >>> angular_softmax_loss(torch.eye(2), torch.tensor([0, 1]), class_centers=torch.eye(2), scale=8.0)
         tensor([0.0003, 0.0003])
     """
-    _check(embeddings, labels, class_centers)
+    check_inputs(embeddings, labels, class_centers, where="angular_softmax_loss")
+    _check_options(gradient, smoothing, hard_negatives, num_classes=len(class_centers))
     exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
-    # Half precision steps by several degrees near a center, so autocast must not reach the cosines.
-    with torch.autocast(embeddings.device.type, enabled=False):
-        cosines = embeddings.to(exact) @ class_centers.to(exact).T
-        target = cosines.gather(1, labels[:, None]).squeeze(1)
-        others = (scale * cosines).scatter(1, labels[:, None], float("-inf")).logsumexp(1)
-        # Below its threshold softplus is exact; at torch's 20 it would drop 2e-9, at 40 less than float64 can hold.
-        return F.softplus(others - scale * arcface(target, margin), threshold=40.0)
+    embeddings, class_centers = embeddings.to(exact), class_centers.to(exact)
+    own = labels[:, None]
+    if hard_negatives:
+        nearest = nearest_others(embeddings, labels, class_centers=class_centers, count=hard_negatives, classes=classes)
+        own = torch.cat([own, nearest], dim=1)
+    others, own_cosines, others_sum = stream_softmax(
+        embeddings,
+        own,
+        class_centers=class_centers,
+        scale=scale,
+        classes=classes,
+        bend=bend,
+        with_sum=smoothing > 0,
+        precision=precision,
+        memory_budget=memory_budget,
+        take_gradient=take_gradient,
+    )
+    target = own_cosines[:, 0]
+    if hard_negatives:
+        nearer = scale * arcface(own_cosines[:, 1:], torch.full((), -hard_margin).to(target))
+        others, others_sum = torch.logaddexp(others, nearer.logsumexp(1)), others_sum + nearer.sum(1)
+    psi = margin(target) if callable(margin) else arcface(target, margin)
+    if gradient == "detached":
+        psi = target + (psi - target).detach()
+    # Below its threshold softplus is exact; at torch's 20 it would drop 2e-9, at 40 less than float64 can hold.
+    losses = F.softplus(others - scale * psi, threshold=40.0)
+    if smoothing > 0:
+        count = len(class_centers) if classes is None else len(classes)
+        losses = losses + smoothing * (scale * psi - (others_sum + scale * psi) / count)
+    return losses if class_weights is None else losses * class_weights[labels]
 
 
-def _check(embeddings: Tensor, labels: Tensor, class_centers: Tensor) -> None:
-    rows, dim = embeddings.shape
-    num_classes = len(class_centers)
-    where = "angular_softmax_loss"
+def check_inputs(embeddings: Tensor, labels: Tensor, class_centers: Tensor, *, where: str) -> None:
+    """Refuse what cannot be a batch; labels [rows] or, with -1 for none, [rows, own]."""
+    if embeddings.ndim != 2 or not len(embeddings):
+        raise InputError("embeddings [rows, embedding_dim], at least one row", _shape(embeddings), where, "Stack them.")
+    if class_centers.ndim not in (2, 3):
+        want = "class centers [num_classes, embedding_dim] or [num_classes, centers a class, embedding_dim]"
+        raise InputError(want, _shape(class_centers), where, "Give one of these shapes.")
+    rows, num_classes = len(embeddings), len(class_centers)
     if num_classes < 2:
         raise InputError("at least 2 class centers", str(num_classes), where, "Add classes.")
-    if class_centers.shape[1] != dim:
+    if class_centers.shape[-1] != embeddings.shape[1]:
         raise InputError(
-            want=f"class centers of width {dim}, the embeddings' width",
-            got=str(class_centers.shape[1]),
+            want=f"class centers of width {embeddings.shape[1]}, the embeddings' width",
+            got=str(class_centers.shape[-1]),
             where=where,
             fix="Give both the same embedding_dim.",
         )
-    if labels.shape != (rows,):
-        raise InputError(f"one label a row, shape ({rows},)", str(tuple(labels.shape)), where, "Flatten the labels.")
-    if rows and (int(labels.min()) < 0 or int(labels.max()) >= num_classes):
+    if len(labels) != rows or (labels.ndim != 1 and where != "angular_multilabel_loss"):
+        raise InputError(f"one label a row, shape ({rows},)", _shape(labels), where, "Flatten the labels.")
+    if labels.dtype != torch.int64:
+        raise InputError("labels of type int64", str(labels.dtype), where, "Call labels.long() on class numbers.")
+    lowest = 0 if labels.ndim == 1 else -1
+    if labels.numel() and (int(labels.min()) < lowest or int(labels.max()) >= num_classes):
         raise InputError(
-            want=f"labels in 0..{num_classes - 1}",
+            want=f"labels in {lowest}..{num_classes - 1}",
             got=f"{int(labels.min())}..{int(labels.max())}",
             where=where,
             fix="Number the classes from 0 in the order of the class centers.",
         )
+
+
+def _check_options(gradient: str, smoothing: float, hard_negatives: int, *, num_classes: int) -> None:
+    where = "angular_softmax_loss"
+    if gradient not in ("exact", "detached"):
+        raise ConfigError('gradient "exact" or "detached"', repr(gradient), where, "Choose one of them.")
+    if not 0 <= smoothing < 1:
+        raise ConfigError("smoothing in [0, 1)", repr(smoothing), where, "0.1 is common; 0 turns it off.")
+    if not 0 <= hard_negatives < num_classes - 1:
+        want = f"hard_negatives from 0 to {num_classes - 2}, fewer than there are other classes"
+        raise ConfigError(want, repr(hard_negatives), where, "5 is the paper's choice; 0 turns it off.")
+
+
+def _shape(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))

@@ -1,0 +1,99 @@
+"""The classes a row is not of but near to: found, and given more weight."""
+
+import torch
+from torch import Tensor
+
+from steradian.losses.margins import arcface
+from steradian.losses.sweep import Bend
+
+__all__ = ["curricular", "nearest_others", "sample_classes"]
+
+COSINES = 2**22
+"""Cosines to search at once."""
+
+
+@torch.no_grad()
+def nearest_others(
+    embeddings: Tensor, labels: Tensor, *, class_centers: Tensor, count: int, classes: Tensor | None = None
+) -> Tensor:
+    """The nearest classes of each row but its own, by cosine.
+
+    Args:
+        embeddings: unit rows [rows, embedding_dim].
+        labels: int64 [rows].
+        class_centers: [num_classes, embedding_dim] or [num_classes, centers a class, embedding_dim], of any length.
+        count: how many, fewer than there are other classes.
+        classes: int64 [sampled]: search these only.
+
+    Returns:
+        int64 [rows, count], nearest first.
+
+    Example:
+        >>> nearest_others(torch.eye(3), torch.tensor([0, 1, 2]), class_centers=torch.eye(3), count=1).shape
+        torch.Size([3, 1])
+    """
+    numbers = torch.arange(len(class_centers), device=labels.device) if classes is None else classes
+    found = embeddings.new_full((len(embeddings), count), -torch.inf)
+    names = labels.new_full((len(embeddings), count), -1)
+    for some in numbers.split(max(1, COSINES // max(1, len(embeddings)))):
+        centers = torch.nn.functional.normalize(class_centers[some], dim=-1)
+        cosines = embeddings @ centers.flatten(0, -2).T
+        cosines = cosines.view(len(embeddings), len(some), -1).amax(2)
+        cosines = cosines.masked_fill(some[None] == labels[:, None], -torch.inf)
+        found, at = torch.cat([found, cosines], dim=1).topk(count)
+        names = torch.cat([names, some.expand(len(embeddings), -1)], dim=1).gather(1, at)
+    return names
+
+
+def curricular(scale: float, stage: float, *, margin: float) -> Bend:
+    """Other classes' logits that weigh hard ones more as training goes on.
+
+    CurricularFace, Huang et al. 2020 (arXiv 2004.00288). Where another class is nearer than the target with its
+    margin, cosine > cos(angle + margin), its logit is scale * cosine * (stage + cosine), elsewhere scale * cosine.
+
+    Args:
+        scale: factor of the cosines.
+        stage: t of the paper, from 0 on: the running mean of the target cosines, each step moving it by 0.01.
+        margin: radians, that of the target.
+
+    Returns:
+        For `bend` of `angular_softmax_loss`; the comparison takes no gradient.
+
+    Example:
+        >>> curricular(8.0, 0.5, margin=0.2)(torch.tensor([[0.9], [0.1]]), torch.tensor([[0.8]]))[0]
+        tensor([[10.0800],
+                [ 0.8000]])
+    """
+
+    def bend(cosines: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        hard = cosines > arcface(own[:, 0], margin)
+        logits = torch.where(hard, scale * cosines * (stage + cosines), scale * cosines)
+        return logits, torch.where(hard, scale * (stage + 2 * cosines), scale)
+
+    return bend
+
+
+def sample_classes(
+    labels: Tensor, num_classes: int, *, share: float, generator: torch.Generator | None = None
+) -> Tensor:
+    """All classes of the batch and a random share of the others, for `classes` of `angular_softmax_loss`.
+
+    Partial FC, An et al. 2022 (arXiv 2203.15565), with a share of 0.1 to 0.3. The sums are those of the sampled classes
+    only, as there; the gradient of the class centers has rows for them only.
+
+    Args:
+        labels: int64 of any shape; below 0 is no class.
+        num_classes: of all classes.
+        share: of the other classes, above 0 and at most 1.
+        generator: draws them; None: torch's global one.
+
+    Returns:
+        int64 [sampled], rising.
+
+    Example:
+        >>> sample_classes(torch.tensor([7, 3]), 10, share=1.0)
+        tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
+    chosen = torch.rand(num_classes, generator=generator, device=labels.device) < share
+    chosen[labels[labels >= 0]] = True
+    return chosen.nonzero().squeeze(1)

@@ -1,0 +1,83 @@
+"""How a sweep over class centers will use memory, known before it starts."""
+
+from dataclasses import dataclass
+
+__all__ = ["MEMORY_BUDGET", "StreamPlan", "plan_stream"]
+
+MEMORY_BUDGET = 64_000_000
+"""Bytes a call may take beside the gradient of the class centers."""
+
+TILE = {"cpu": 2**20, "cuda": 2**24, "mps": 2**24}
+"""Cosines computed at once: on a CPU enough to hide what a call costs, elsewhere enough to fill the device."""
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """How a call will go about it.
+
+    Args:
+        tiles: in how many parts the class centers are swept.
+        tile_classes: class centers of a tile.
+        kept_in_gradient: the first so many tiles keep their exponentials where later the centers' gradient goes.
+        kept_in_workspace: so many more keep them in memory of their own; the rest compute them twice.
+        size: bytes taken beside the gradient of the class centers.
+
+    Example:
+        >>> print(plan_stream(256, 10_000, 128))
+        workspace: all 3 tiles kept, 17.6 MB beside the centers' gradient
+    """
+
+    tiles: int
+    tile_classes: int
+    kept_in_gradient: int
+    kept_in_workspace: int
+    size: int
+
+    @property
+    def kept(self) -> int:
+        """Tiles that compute their exponentials once."""
+        return self.kept_in_gradient + self.kept_in_workspace
+
+    def __str__(self) -> str:
+        how = "workspace: all" if self.kept == self.tiles else f"streaming: {self.kept} of"
+        rest = "" if self.kept == self.tiles else ", the others computed twice"
+        return f"{how} {self.tiles} tiles kept{rest}, {self.size / 1e6:.1f} MB beside the centers' gradient"
+
+
+def plan_stream(
+    rows: int,
+    num_classes: int,
+    embedding_dim: int,
+    *,
+    centers_a_class: int = 1,
+    device: str = "cpu",
+    element_size: int = 4,
+    memory_budget: int = MEMORY_BUDGET,
+    keepable: bool = True,
+    gradient: bool = True,
+) -> StreamPlan:
+    """How `stream_softmax` will go about so many rows and classes.
+
+    Args:
+        rows: of embeddings, all modalities and subsets together.
+        num_classes: that take part.
+        embedding_dim: length of a center.
+        centers_a_class: 1, or sub-centers.
+        device: "cpu", "cuda" or "mps".
+        element_size: bytes of a number.
+        memory_budget: bytes beside the gradient of the class centers.
+        keepable: whether exponentials may be kept: with one center a class and no bend.
+        gradient: whether the centers' gradient is there to keep exponentials in.
+    """
+    tile = max(1, min(num_classes, TILE[device] // max(1, rows * centers_a_class)))
+    tiles = -(-num_classes // tile)
+    scratch = tile * centers_a_class * (2 * embedding_dim + rows)
+    fixed = scratch + num_classes * centers_a_class + 3 * tiles * rows + 6 * rows * embedding_dim
+    in_gradient = in_workspace = 0
+    if keepable and rows:
+        if gradient:
+            in_gradient = tiles if rows <= embedding_dim else num_classes * embedding_dim // (tile * rows)
+        affordable = max(0, memory_budget // element_size - fixed) // (tile * rows)
+        in_workspace = min(tiles - in_gradient, affordable)
+    size = fixed + in_workspace * tile * rows
+    return StreamPlan(tiles, tile, in_gradient, in_workspace, size * element_size)

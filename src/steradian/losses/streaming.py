@@ -1,0 +1,126 @@
+"""The logsumexp over all class centers and its exact gradients, without a rows x classes matrix or a copy of centers.
+
+With unit rows x and class centers of directions w, the cosines are c_j = x . w_j / |w_j|. One sweep over tiles of
+centers sums exp(scale * c_j); a second gives both gradients, for which the softmax of a tile is its exponentials times
+a number a row. As many tiles as fit into the memory budget, and into the gradient of the class centers itself, keep
+their exponentials for the second sweep; the others compute them twice. Every loss of the family is made of the result.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from steradian.losses.matmul import Precision
+from steradian.losses.stream_plan import MEMORY_BUDGET
+from steradian.losses.sweep import Bend, GradientTaker, Sweep
+
+__all__ = ["Streamed", "stream_softmax"]
+
+
+class Streamed(NamedTuple):
+    """What a loss is made of.
+
+    Args:
+        others: logsumexp of the logits of all but the own classes [rows]; -inf where there are none.
+        own: cosines to the own classes [rows, own], the nearest center of each; 0 where there is none.
+        others_sum: sum of the logits of all but the own classes [rows]; zeros unless asked for.
+    """
+
+    others: Tensor
+    own: Tensor
+    others_sum: Tensor
+
+
+def stream_softmax(
+    embeddings: Tensor,
+    own: Tensor,
+    *,
+    class_centers: Tensor,
+    scale: float,
+    classes: Tensor | None = None,
+    bend: Bend | None = None,
+    with_sum: bool = False,
+    precision: Precision = "float32",
+    memory_budget: int = MEMORY_BUDGET,
+    take_gradient: GradientTaker | None = None,
+) -> Streamed:
+    """Own cosines, and the logsumexp of scale * cosine over all other classes, differentiable in both inputs.
+
+    Args:
+        embeddings: unit rows [rows, embedding_dim], float32 or float64.
+        own: int64 [rows, own], the classes that are not among the others; -1 where a row has fewer. No class twice in
+            a row.
+        class_centers: [num_classes, embedding_dim], or [num_classes, centers a class, embedding_dim] of which the
+            nearest counts; of any length but zero: they are brought to unit length here. Type and device of the rows.
+        scale: factor of the cosines; with `bend`, the largest logit it makes.
+        classes: int64 [sampled], rising, with all own classes among them: only these take part. The gradient of
+            class centers that are a leaf is then sparse.
+        bend: makes logits of the cosines in place of `scale`.
+        with_sum: give `others_sum`.
+        precision: of the large products, see `product`; own cosines and all sums are in full precision.
+        memory_budget: bytes beside the gradient of the class centers.
+        take_gradient: receives the gradient of the class centers in parts during the backward pass, once, in place
+            of the centers' own `grad`; it may change them.
+
+    Example:
+        >>> streamed = stream_softmax(torch.eye(2), torch.tensor([[0], [1]]), class_centers=torch.eye(2), scale=8.0)
+        >>> streamed.others.tolist(), streamed.own.tolist()
+        ([0.0, 0.0], [[1.0], [1.0]])
+    """
+    options = {
+        "own": own,
+        "scale": scale,
+        "classes": classes,
+        "bend": bend,
+        "precision": precision,
+        "memory_budget": memory_budget,
+    }
+    # Half precision steps by several degrees near a center, so autocast must not reach the cosines.
+    with torch.autocast(embeddings.device.type, enabled=False):
+        streamed = _Stream.apply(embeddings, class_centers, options, with_sum, take_gradient)  # type: ignore[no-untyped-call]
+    return Streamed(*streamed)
+
+
+class _Stream(torch.autograd.Function):
+    """The two sweeps."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        embeddings: Tensor,
+        centers: Tensor,
+        options: dict[str, Any],
+        with_sum: bool,
+        take_gradient: GradientTaker | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        learns = any(ctx.needs_input_grad)
+        dense = ctx.needs_input_grad[1] and take_gradient is None and options["classes"] is None
+        sweep = Sweep(embeddings, centers, **options, keep=learns, dense_gradient=dense)
+        others, others_sum = sweep.logsumexp(with_sum=with_sum, pull=ctx.needs_input_grad[0])
+        if learns:
+            ctx.save_for_backward(embeddings, centers, others)
+            ctx.sweep, ctx.with_sum, ctx.take_gradient = sweep, with_sum, take_gradient
+        else:
+            sweep.close()
+        if not with_sum:
+            ctx.mark_non_differentiable(others_sum)
+        # A copy: an output that hangs on its own node would never be freed.
+        return others, sweep.own_cosines.clone(), others_sum
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        # Unpacking refuses inputs that were changed since.
+        embeddings, _, others = ctx.saved_tensors
+        with torch.autocast(embeddings.device.type, enabled=False):
+            gradients = ctx.sweep.gradients(
+                others,
+                of_others=upstream[0],
+                of_own=upstream[1],
+                of_sum=upstream[2] if ctx.with_sum else None,
+                take=ctx.take_gradient,
+                needed=ctx.needs_input_grad[:2],
+            )
+        return (*gradients, None, None, None)
