@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import shared_sets
-
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measurements beside plain baselines.")
 commands = parser.add_subparsers(dest="command", required=True)
 sets = commands.add_parser("sets", help="accuracy on public multi-view sets, beside logistic regression")
@@ -13,5 +11,22 @@ sets.add_argument("--data", type=Path, help="their folder; the variable STERADIA
 sets.add_argument("--splits", type=int, default=5, help="random splits of sets without an official one")
 sets.add_argument("--fusion", nargs="+", default=["certified"], help="certified, context, free")
 sets.add_argument("--tune", action="store_true", help="split the training part again and leave the test part alone")
+classifier = commands.add_parser("classifier", help="time and memory of the loss over many classes, beside rivals")
+classifier.add_argument("--sizes", nargs="+", default=[], help="classes x width, such as 10kx128; all by default")
+classifier.add_argument("--rounds", type=int, default=15, help="that count; from a million classes on 3 at most")
+classifier.add_argument("--no-memory", action="store_true", help="measure times only")
+classifier.add_argument("--json", type=Path, help="a file for everything measured")
 arguments = parser.parse_args()
-shared_sets.run(arguments.names, arguments.data, splits=arguments.splits, fusions=arguments.fusion, tune=arguments.tune)
+# What a command needs is imported for that command alone: the rest would add its threads and its memory.
+if arguments.command == "sets":
+    from benchmarks import shared_sets
+
+    shared_sets.run(
+        arguments.names, arguments.data, splits=arguments.splits, fusions=arguments.fusion, tune=arguments.tune
+    )
+else:
+    from benchmarks import classifier as classifier_benchmark
+
+    classifier_benchmark.run(
+        arguments.sizes, rounds=arguments.rounds, memory=not arguments.no_memory, json_file=arguments.json
+    )

@@ -13,6 +13,15 @@ __all__ = ["ModelConfig", "TrainingConfig"]
 
 FusionKind = Literal["certified", "context", "free"]
 Precision = Literal["auto", "float32", "bfloat16"]
+TrainedMarginKind = Literal["arcface", "cosface", "sphereface", "normface", "curricularface", "elasticface"]
+MarginGradient = Literal["exact", "detached"]
+CenterOptimizer = Literal["adamw", "rowwise"]
+_CHOICES = {
+    "precision": Precision,
+    "margin_kind": TrainedMarginKind,
+    "margin_gradient": MarginGradient,
+    "center_optimizer": CenterOptimizer,
+}
 _NUMBERS = {int: (Integral, "a whole number"), float: (Real, "a number")}
 
 
@@ -85,12 +94,13 @@ class ModelConfig(_Config):
     """How modalities become one vector; see docs/design.md."""
     context_limit: float = 0.2
     """Length of the context against the sum of modalities, for fusion="context"."""
+    subcenters: int = 1
+    """Centers a class, of which the nearest counts; 3 helps where labels are noisy or classes fall into parts."""
 
     def __post_init__(self) -> None:
         self._refuse_what_is_no_number()
-        mistakes = [
-            (name, "at least 1") for name in ("width", "depth", "fusion_depth", "heads") if getattr(self, name) < 1
-        ]
+        counts = ("width", "depth", "fusion_depth", "heads", "subcenters")
+        mistakes = [(name, "at least 1") for name in counts if getattr(self, name) < 1]
         if self.embedding_dim < 2:
             mistakes.append(("embedding_dim", "at least 2"))
         if self.heads >= 1 and self.width % self.heads:
@@ -126,6 +136,17 @@ class TrainingConfig(_Config):
     """Factor of the cosines; None: twice what a target probability of 0.99 needs, at least 8."""
     margin: float | None = None
     """Additive angular margin in radians; None: 0.2, or a quarter of the centers' spacing where that is less."""
+    margin_kind: TrainedMarginKind = "arcface"
+    """What the margin does to the target's cosine; each kind moves a target at a right angle by `margin` radians."""
+    margin_gradient: MarginGradient = "exact"
+    """"detached": the margin changes how much a row matters, not the direction of its gradient."""
+    label_smoothing: float = 0.0
+    """Share of the target probability that is spread over all classes."""
+    class_share: float = 1.0
+    """Share of the other classes drawn each step; below 1 for many classes, with center_optimizer="rowwise"."""
+    center_optimizer: CenterOptimizer = "adamw"
+    """Of the class centers. "rowwise": moves them tile by tile in the backward pass, with no gradient of their size and
+    one moment a center in place of two a number."""
     modality_weight: float = 0.5
     """Weight of the mean loss of the single modalities' vectors."""
     subset_weight: float = 0.5
@@ -160,6 +181,15 @@ class TrainingConfig(_Config):
             mistakes.append(("margin", "in radians in [0, 1.5), or None"))
         if self.validation_share is not None and not 0 <= self.validation_share < 1:
             mistakes.append(("validation_share", "a share in [0, 1), or None"))
-        if self.precision not in get_args(Precision):
-            mistakes.append(("precision", f"one of {', '.join(get_args(Precision))}"))
+        mistakes += [
+            (name, f"one of {', '.join(get_args(choices))}")
+            for name, choices in _CHOICES.items()
+            if getattr(self, name) not in get_args(choices)
+        ]
+        if not 0 <= self.label_smoothing < 1:
+            mistakes.append(("label_smoothing", "in [0, 1)"))
+        if not 0 < self.class_share <= 1:
+            mistakes.append(("class_share", "above 0 and at most 1"))
+        elif self.class_share < 1 and self.center_optimizer != "rowwise":
+            mistakes.append(("class_share", 'below 1 only with center_optimizer="rowwise"'))
         self._refuse(mistakes)

@@ -16,14 +16,15 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import nn
 
-from steradian.config import FusionKind, ModelConfig, Precision, TrainingConfig
+from steradian import config as options
+from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable, Schema
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.errors import InputError, SavedModelError
 from steradian.inputs import check_validation, query_table, refuse_other_labels, training_table
 from steradian.model import SphericalClassifier, build_encoder, embed_table
 from steradian.saved_model import SavedModel, read_folder, write_folder
-from steradian.training import Progress, derive, train, with_dropout
+from steradian.training import Progress, derive_within_memory, train, with_dropout
 from steradian.training.device import choose_device
 from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
 
@@ -51,6 +52,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         input_dropout: share of a modality's raw features zeroed in training; None likewise.
         fusion: "certified", "context" or "free"; see docs/design.md.
         context_limit: length of the context against the sum of modalities, for fusion="context".
+        subcenters: centers a class, of which the nearest counts.
         epochs: passes over the training objects; None derives them from the number of objects.
         batch_size: objects a step.
         balanced: draw as many objects of every class.
@@ -59,6 +61,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         weight_decay: of the encoders' matrices.
         scale: factor of the cosines; None derives it from the number of classes.
         margin: additive angular margin in radians; None derives it from the spacing of the class centers.
+        margin_kind: "arcface", "cosface", "sphereface", "normface" (none), "curricularface" or "elasticface".
+        margin_gradient: "exact" or "detached".
+        label_smoothing: share of the target probability that is spread over all classes.
+        class_share: of the other classes to draw each step.
+        center_optimizer: "adamw", or "rowwise" for very many classes.
         modality_weight: weight of the single modalities' loss.
         subset_weight: weight of the random subsets' loss.
         validation_share: share of the objects held out for early stopping; None derives it from the class sizes.
@@ -85,6 +92,9 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         ((40, 8), array(['left'], dtype='<U5'))
     """
 
+    seed: int
+    verbose: bool
+
     def __init__(
         self,
         embedding_dim: int = ModelConfig.embedding_dim,
@@ -95,8 +105,9 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         heads: int = ModelConfig.heads,
         dropout: float | None = ModelConfig.dropout,
         input_dropout: float | None = ModelConfig.input_dropout,
-        fusion: FusionKind = ModelConfig.fusion,
+        fusion: options.FusionKind = ModelConfig.fusion,
         context_limit: float = ModelConfig.context_limit,
+        subcenters: int = ModelConfig.subcenters,
         epochs: int | None = TrainingConfig.epochs,
         batch_size: int = TrainingConfig.batch_size,
         balanced: bool = TrainingConfig.balanced,
@@ -105,42 +116,23 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         weight_decay: float = TrainingConfig.weight_decay,
         scale: float | None = TrainingConfig.scale,
         margin: float | None = TrainingConfig.margin,
+        margin_kind: options.TrainedMarginKind = TrainingConfig.margin_kind,
+        margin_gradient: options.MarginGradient = TrainingConfig.margin_gradient,
+        label_smoothing: float = TrainingConfig.label_smoothing,
+        class_share: float = TrainingConfig.class_share,
+        center_optimizer: options.CenterOptimizer = TrainingConfig.center_optimizer,
         modality_weight: float = TrainingConfig.modality_weight,
         subset_weight: float = TrainingConfig.subset_weight,
         validation_share: float | None = TrainingConfig.validation_share,
         patience: int = TrainingConfig.patience,
         clip: float = TrainingConfig.clip,
         device: str = TrainingConfig.device,
-        precision: Precision = TrainingConfig.precision,
+        precision: options.Precision = TrainingConfig.precision,
         seed: int = TrainingConfig.seed,
         verbose: bool = True,
     ) -> None:
-        self.embedding_dim = embedding_dim
-        self.width = width
-        self.depth = depth
-        self.fusion_depth = fusion_depth
-        self.heads = heads
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.fusion = fusion
-        self.context_limit = context_limit
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.balanced = balanced
-        self.learning_rate = learning_rate
-        self.center_learning_rate = center_learning_rate
-        self.weight_decay = weight_decay
-        self.scale = scale
-        self.margin = margin
-        self.modality_weight = modality_weight
-        self.subset_weight = subset_weight
-        self.validation_share = validation_share
-        self.patience = patience
-        self.clip = clip
-        self.device = device
-        self.precision = precision
-        self.seed = seed
-        self.verbose = verbose
+        # scikit-learn wants every argument as an attribute of its name, unchanged.
+        self.__dict__.update({name: value for name, value in locals().items() if name != "self"})
 
     def fit(
         self,
@@ -192,9 +184,16 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             )
         model_config = with_dropout(model_config, len(objects))
         self.schema_, self.classes_, self.configs_ = objects.schema, classes, (model_config, config)
+        derived = derive_within_memory(
+            config,
+            labels,
+            model=model_config,
+            modalities=len(objects.schema.modalities),
+            device=device,
+            validated=validation is not None,
+        )
         self.preprocessor_ = Preprocessor.fit(objects)
         prepared = self.preprocessor_.prepare(objects, labels)
-        derived = derive(config, labels, num_classes=len(classes), model=model_config)
         self.scale_, self.margin_ = derived.scale, derived.margin
         cuda = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), Progress(Console() if self.verbose else None) as progress:
@@ -223,7 +222,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
 
     def _build(self, config: ModelConfig, device: torch.device) -> None:
         self.encoder_ = build_encoder(self.preprocessor_.modalities, config).to(device).eval()
-        self.classifier_ = SphericalClassifier(len(self.classes_), config.embedding_dim).to(device)
+        centers = SphericalClassifier(len(self.classes_), config.embedding_dim, subcenters=config.subcenters)
+        self.classifier_ = centers.to(device)
 
     def _validation(self, validation: ObjectTable | None, training: PreparedObjects) -> RetrievalValidation | None:
         if validation is None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from steradian.data.batch import Batch
 from steradian.losses import angular_softmax_loss
-from steradian.model import SphereEncoder, SphericalClassifier
+from steradian.model import AngularMarginLoss, SphereEncoder, SphericalClassifier
 from steradian.training import Objective, objective, random_subsets
 
 # -- Random subsets
@@ -62,6 +62,12 @@ def test_rows_draw_apart_from_one_another_and_by_the_seed() -> None:
 # -- The objective
 
 
+def margin_loss(classifier: SphericalClassifier) -> AngularMarginLoss:
+    """Scale 12, margin 0.3, a loss a row."""
+    sizes = classifier.directions.shape
+    return AngularMarginLoss(*sizes, scale=12.0, margin=0.3, reduction="none", classifier=classifier)
+
+
 def slow_objective(
     encoder: SphereEncoder,
     batch: Batch,
@@ -103,7 +109,7 @@ def test_it_is_the_weighted_sum_of_its_terms(
     assert 0 < batch.present.sum() < batch.present.numel()
     subsets = random_subsets(batch.present)
     monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
-    found = Objective(modality_weight, subset_weight, 12.0)(encoder, batch, classifier=classifier, margin=0.3)
+    found = Objective(modality_weight, subset_weight, margin_loss(classifier))(encoder, batch, strength=1.0)
     assert found.shape == ()
     expected = slow_objective(
         encoder, batch, subsets, classifier, weights=(modality_weight, subset_weight), scale=12.0, margin=0.3
@@ -123,7 +129,7 @@ def test_a_single_modality_has_one_term(toy) -> None:
     alone = SphereEncoder({"x": encoder.modalities[0]}, encoder.fusion)
     alone.fusion.kinds_of_modality.data = alone.fusion.kinds_of_modality.data[:1]
     batch = Batch({"x": whole.items["x"]}, has[has][:, None], whole.labels[has])
-    found = Objective(0.5, 0.5, 12.0)(alone, batch, classifier=classifier, margin=0.3)
+    found = Objective(0.5, 0.5, margin_loss(classifier))(alone, batch, strength=1.0)
     vectors = alone.encode(batch).vectors[:, 0]
     expected = angular_softmax_loss(
         vectors, batch.labels, class_centers=classifier.class_centers, scale=12.0, margin=0.3
@@ -135,4 +141,4 @@ def test_without_labels_it_says_so(toy) -> None:
     encoder, classifier = toy.build()
     batch = toy.preprocessor.prepare(toy.table).batch(np.arange(3))
     with pytest.raises(ValueError, match="class numbers"):
-        Objective(0.5, 0.5, 12.0)(encoder, batch, classifier=classifier, margin=0.0)
+        Objective(0.5, 0.5, margin_loss(classifier))(encoder, batch, strength=0.0)

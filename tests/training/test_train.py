@@ -136,14 +136,14 @@ def test_validation_changes_nothing_but_the_choice_of_weights(run: Run, toy: Any
 
 
 def batches_seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], float]]:
-    """The labels and the margin of each step."""
+    """The labels of each step, and the share of the margin."""
     seen: list[tuple[list[int], float]] = []
     plain = Objective.__call__
 
-    def spy(self: Objective, encoder: Any, batch: Any, *, classifier: Any, margin: float) -> Tensor:
+    def spy(self: Objective, encoder: Any, batch: Any, *, strength: float, **options: Any) -> Tensor:
         assert encoder.training
-        seen.append((batch.labels.tolist(), margin))
-        return plain(self, encoder, batch, classifier=classifier, margin=margin)
+        seen.append((batch.labels.tolist(), strength))
+        return plain(self, encoder, batch, strength=strength, **options)
 
     monkeypatch.setattr(Objective, "__call__", spy)
     return seen
@@ -171,7 +171,7 @@ def test_margin_and_learning_rates_follow_their_schedules(run: Run, monkeypatch:
     plain = module.make_optimizer
     monkeypatch.setattr(module, "make_optimizer", lambda *given: made.append(plain(*given)) or made[0])
     run(progress=Spy(lambda step: rates.append([group["lr"] for group in made[0].param_groups])))
-    assert [margin for _, margin in seen] == pytest.approx([0.2 * margin_factor(step, 24) for step in range(24)])
+    assert [strength for _, strength in seen] == pytest.approx([margin_factor(step, 24) for step in range(24)])
     factors = [learning_rate_factor(step, 24) for step in range(24)]
     expected = np.outer(factors, [3e-3, 3e-3, 1e-2])
     np.testing.assert_allclose(rates, expected, rtol=1e-12)

@@ -1,7 +1,7 @@
 """Softmax cross entropy over scaled cosines with a margin on the target, without a rows x classes matrix."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -41,33 +41,25 @@ def angular_softmax_loss(
     memory_budget: int = MEMORY_BUDGET,
     take_gradient: GradientTaker | None = None,
 ) -> Tensor:
-    """Cross entropy of each row over scale * cosines, with psi of the target's cosine in its place.
-
-    Written as softplus(others - scale * psi) with others = logsumexp of the other classes' logits, which stays exact
-    where the target wins by far: subtracting the target from a full logsumexp does not. Only a tile of the cosines
-    exists at a time, see `stream_softmax`.
+    """Cross entropy of each row over scale * cosines, psi in the place of the target's; never all cosines at once.
 
     Args:
         embeddings: unit rows [rows, embedding_dim]; the cosines are computed in float32 or float64.
         labels: int64 [rows], 0 <= label < num_classes.
-        class_centers: [num_classes, embedding_dim], or [num_classes, centers a class, embedding_dim] of which the
-            nearest counts (Deng et al. 2020, Sub-center ArcFace, with 3); of any length, only directions matter.
+        class_centers: [num_classes, embedding_dim] of any length, or [num_classes, centers a class, embedding_dim].
         scale: factor of the cosines (1 / temperature).
-        margin: radians, see `arcface`; or a function of the target cosines, such as partial(cosface,
-            cosine_margin=0.35).
-        gradient: "exact", or "detached": the margin changes how much a row matters and not the direction of its
-            gradient, as if psi were the cosine (the public code of ArcFace computes that).
-        smoothing: share of the target probability that is spread over all classes, 0 to below 1 (label smoothing).
+        margin: radians, see `arcface`; or a function of the target cosines, as partial(cosface, cosine_margin=0.35).
+        gradient: "exact", or "detached": psi's slope against the cosine is taken as 1, as in ArcFace's public code.
+        smoothing: share of the target probability that is spread over all classes (label smoothing), 0 to below 1.
         class_weights: [num_classes], factors of the rows' losses by their label.
-        hard_negatives: so many nearest other classes of each row get `hard_margin` on top (inter-top-k, Zhao et al.
-            2021, arXiv 2110.05042, with 5); costs a third product.
-        hard_margin: radians taken off the angles to them, 0.06 for a margin of 0.2 in that paper.
+        hard_negatives: nearest other classes a row that get a margin too, for one more product; 5 in the paper on
+            inter-top-k (Zhao et al. 2021, arXiv 2110.05042).
+        hard_margin: radians taken off the angles to them; 0.06 beside a margin of 0.2 in that paper.
         bend: makes the other classes' logits, see `curricular`; `scale` is then the target's only.
         classes: int64 [sampled], rising, the labels among them: only these classes take part, see `sample_classes`.
         precision: "bfloat16" for the large products; target cosines and sums stay float32.
         memory_budget: bytes to take beside the gradient of the class centers.
-        take_gradient: receives the gradient of the class centers tile by tile in the backward pass, see
-            `stream_softmax`.
+        take_gradient: receives the centers' gradient tile by tile, see `stream_softmax`.
 
     Returns:
         The loss of each row [rows].
@@ -82,17 +74,13 @@ def angular_softmax_loss(
     """
     check_inputs(embeddings, labels, class_centers, where="angular_softmax_loss")
     _check_options(gradient, smoothing, hard_negatives, num_classes=len(class_centers))
-    exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
-    embeddings, class_centers = embeddings.to(exact), class_centers.to(exact)
-    own = labels[:, None]
-    if hard_negatives:
-        nearest = nearest_others(embeddings, labels, class_centers=class_centers, count=hard_negatives, classes=classes)
-        own = torch.cat([own, nearest], dim=1)
-    others, own_cosines, others_sum = stream_softmax(
+    target, others, others_sum = _stream(
         embeddings,
-        own,
+        labels,
         class_centers=class_centers,
         scale=scale,
+        hard_negatives=hard_negatives,
+        hard_margin=hard_margin,
         classes=classes,
         bend=bend,
         with_sum=smoothing > 0,
@@ -100,19 +88,42 @@ def angular_softmax_loss(
         memory_budget=memory_budget,
         take_gradient=take_gradient,
     )
-    target = own_cosines[:, 0]
-    if hard_negatives:
-        nearer = scale * arcface(own_cosines[:, 1:], torch.full((), -hard_margin).to(target))
-        others, others_sum = torch.logaddexp(others, nearer.logsumexp(1)), others_sum + nearer.sum(1)
     psi = margin(target) if callable(margin) else arcface(target, margin)
     if gradient == "detached":
         psi = target + (psi - target).detach()
-    # Below its threshold softplus is exact; at torch's 20 it would drop 2e-9, at 40 less than float64 can hold.
+    # Unlike a full logsumexp less the target exact where that wins by far; torch's threshold of 20 would drop 2e-9.
     losses = F.softplus(others - scale * psi, threshold=40.0)
     if smoothing > 0:
-        count = len(class_centers) if classes is None else len(classes)
-        losses = losses + smoothing * (scale * psi - (others_sum + scale * psi) / count)
+        mean = (others_sum + scale * psi) / len(class_centers if classes is None else classes)
+        losses = losses + smoothing * (scale * psi - mean)
     return losses if class_weights is None else losses * class_weights[labels]
+
+
+def _stream(
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    class_centers: Tensor,
+    scale: float,
+    hard_negatives: int,
+    hard_margin: float,
+    classes: Tensor | None,
+    **options: Any,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Target cosines, logsumexp and sum of the others' logits, the nearest of them with their margin [rows] each."""
+    exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
+    embeddings, class_centers = embeddings.to(exact), class_centers.to(exact)
+    own = labels[:, None]
+    if hard_negatives:
+        nearest = nearest_others(embeddings, labels, class_centers=class_centers, count=hard_negatives, classes=classes)
+        own = torch.cat([own, nearest], dim=1)
+    others, cosines, others_sum = stream_softmax(
+        embeddings, own, class_centers=class_centers, scale=scale, classes=classes, **options
+    )
+    if hard_negatives:
+        nearer = scale * arcface(cosines[:, 1:], torch.full((), -hard_margin).to(cosines))
+        others, others_sum = torch.logaddexp(others, nearer.logsumexp(1)), others_sum + nearer.sum(1)
+    return cosines[:, 0], others, others_sum
 
 
 def check_inputs(embeddings: Tensor, labels: Tensor, class_centers: Tensor, *, where: str) -> None:

@@ -24,7 +24,7 @@ class StreamPlan:
 
     Example:
         >>> print(plan_stream(256, 10_000, 128))
-        workspace: all 3 tiles kept, 17.6 MB beside the centers' gradient
+        workspace: all 3 tiles kept, 17.6 MB
     """
 
     tiles: int
@@ -41,7 +41,7 @@ class StreamPlan:
     def __str__(self) -> str:
         how = "workspace: all" if self.kept == self.tiles else f"streaming: {self.kept} of"
         rest = "" if self.kept == self.tiles else ", the others computed twice"
-        return f"{how} {self.tiles} tiles kept{rest}, {self.size / 1e6:.1f} MB beside the centers' gradient"
+        return f"{how} {self.tiles} tiles kept{rest}, {self.size / 1e6:.1f} MB"
 
 
 def plan_stream(

@@ -54,7 +54,7 @@ def stream_softmax(
             a row.
         class_centers: [num_classes, embedding_dim], or [num_classes, centers a class, embedding_dim] of which the
             nearest counts; of any length but zero: they are brought to unit length here. Type and device of the rows.
-        scale: factor of the cosines; with `bend`, the largest logit it makes.
+        scale: factor of the cosines.
         classes: int64 [sampled], rising, with all own classes among them: only these take part. The gradient of
             class centers that are a leaf is then sparse.
         bend: makes logits of the cosines in place of `scale`.

@@ -15,6 +15,8 @@ __all__ = ["Bend", "GradientTaker", "Sweep"]
 STEEPEST = 80.0
 """Up to this largest logit, exp of it can be summed over 1,000 classes and more in float32 as it is."""
 
+LOWEST = -1e30
+
 SHORTEST = 1e-12
 """Directions shorter than this count as this long, as in torch's normalize."""
 
@@ -43,7 +45,7 @@ class Sweep:
         embeddings: unit rows [rows, embedding_dim].
         centers: directions [num_classes, embedding_dim] or [num_classes, centers a class, embedding_dim].
         own: int64 [rows, own], -1 where there is none.
-        scale: factor of the cosines; the largest logit where `bend` makes them.
+        scale: factor of the cosines where no `bend` makes logits of them.
         classes: the class numbers that take part, rising; None: all.
         bend: makes logits of cosines.
         precision: of the large products.
@@ -82,9 +84,9 @@ class Sweep:
             keepable=keep and self._a_class == 1 and bend is None,
             gradient=dense_gradient,
         )
-        self._steep = scale > STEEPEST
+        self._steep = scale > STEEPEST or bend is not None
         # With one center a class and scale * cosine for a logit, exponentials need no more than a number a row each.
-        self._plain = self._a_class == 1 and bend is None and not self._steep
+        self._plain = self._a_class == 1 and not self._steep
         self._workspace: Tensor | None = None
         self._gradient: Tensor | None = None
         self._pulls: Tensor | None = None
@@ -221,8 +223,8 @@ class Sweep:
             total.index_add_(0, self._objects[tile.entries], logits.view(-1)[cells], alpha=-1)
         logits.view(-1).index_fill_(0, cells, -torch.inf)
         if self._steep:
-            # Where a tile has own classes only, any finite shift will do.
-            self._shifts[tile.number] = logits.amax(0).clamp(min=-self._scale)
+            # Where a row has only own classes in a tile, any finite shift will do.
+            self._shifts[tile.number] = logits.amax(0).clamp(min=LOWEST)
             logits -= self._shifts[tile.number]
         return logits.exp_(), slopes, nearest
 

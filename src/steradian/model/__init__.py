@@ -1,5 +1,6 @@
 """The two-level transformer and the spherical classifier."""
 
+from steradian.model.angular_margin_loss import AngularMarginLoss, MarginKind
 from steradian.model.build import build_encoder
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEncoder
@@ -8,8 +9,10 @@ from steradian.model.inference import embed, embed_subsets, embed_table
 from steradian.model.transformer import Block
 
 __all__ = [
+    "AngularMarginLoss",
     "Block",
     "Fusion",
+    "MarginKind",
     "ModalityEncoder",
     "ModalityVectors",
     "SphereEncoder",

@@ -1,6 +1,7 @@
 """One readable training function and what it is made of."""
 
 from steradian.training.derived import Derived, derive, with_dropout
+from steradian.training.memory import derive_within_memory
 from steradian.training.objective import Objective, random_subsets
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
@@ -11,6 +12,7 @@ __all__ = [
     "Progress",
     "TrainingResult",
     "derive",
+    "derive_within_memory",
     "random_subsets",
     "train",
     "with_dropout",

@@ -11,6 +11,9 @@ __all__ = ["imprint_centers"]
 
 MAX_OBJECTS, BATCH = 20_000, 512
 
+APART = 0.5
+"""Length of a sub-center's own part beside the class mean's 1, about 27 degrees."""
+
 
 def imprint_centers(
     encoder: SphereEncoder, classifier: SphericalClassifier, objects: PreparedObjects, *, seed: int
@@ -34,7 +37,7 @@ def imprint_centers(
     vectors = torch.from_numpy(embed(encoder.eval(), objects, rows, batch_size=BATCH))
     encoder.train(training)
     labels = torch.from_numpy(objects.labels[rows])
-    num_classes, dim = classifier.directions.shape
+    num_classes, dim = classifier.directions.shape[0], classifier.directions.shape[-1]
     sums = torch.zeros(num_classes, dim).index_add_(0, labels, vectors)
     counts = torch.bincount(labels, minlength=num_classes)
     seen = counts > 0
@@ -43,4 +46,7 @@ def imprint_centers(
     # Rounding has no direction worth starting from.
     apart = seen & (offsets.norm(dim=-1) > 1e-6)
     with torch.no_grad():
-        classifier.directions[apart] = F.normalize(offsets[apart], dim=-1).to(classifier.directions.device)
+        directions = classifier.directions
+        centers = F.normalize(offsets[apart], dim=-1).to(directions.device)
+        # Equal centers of a class would stay equal: each keeps a part of its random direction.
+        directions[apart] = centers if directions.ndim == 2 else centers[:, None] + APART * directions[apart]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from steradian.data.batch import Batch
-from steradian.losses import angular_softmax_loss
-from steradian.model import SphereEncoder, SphericalClassifier
+from steradian.losses.sweep import GradientTaker
+from steradian.model import AngularMarginLoss, SphereEncoder
 
 __all__ = ["Objective", "random_subsets"]
 
@@ -21,17 +21,17 @@ class Objective:
     Args:
         modality_weight: 0 or more.
         subset_weight: 0 or more.
-        scale: factor of the cosines.
+        margin_loss: with the class centers; gives a loss a row.
     """
 
     modality_weight: float
     subset_weight: float
-    scale: float
+    margin_loss: AngularMarginLoss
 
     def __call__(
-        self, encoder: SphereEncoder, batch: Batch, *, classifier: SphericalClassifier, margin: float
+        self, encoder: SphereEncoder, batch: Batch, *, strength: float, take_gradient: GradientTaker | None = None
     ) -> Tensor:
-        """The loss of a batch with labels, a scalar; margin in radians."""
+        """The loss of a batch with labels, a scalar; strength is the share of the margin, 0 to 1."""
         labels, present = batch.labels, batch.present
         if labels is None:
             raise ValueError("training needs class numbers")
@@ -46,13 +46,8 @@ class Objective:
             rows.append(encoder.fuse(encoded, random_subsets(present)))
             owners.append(labels)
             weights.append(torch.full_like(weights[0], self.subset_weight))
-        losses = angular_softmax_loss(
-            torch.cat(rows),
-            torch.cat(owners),
-            class_centers=classifier.class_centers,
-            scale=self.scale,
-            margin=margin,
-        )
+        options = {"strength": strength, "take_gradient": take_gradient}
+        losses: Tensor = self.margin_loss(torch.cat(rows), torch.cat(owners), **options)
         return (losses * torch.cat(weights)).sum() / len(labels)
 
 

@@ -18,11 +18,12 @@ from steradian.data.batch import Batch, PreparedObjects
 from steradian.data.samplers import balanced_order, batches, plain_order
 from steradian.errors import TrainingError
 from steradian.model import SphereEncoder, SphericalClassifier
+from steradian.training.center_updates import RowwiseAdam
 from steradian.training.derived import Derived
 from steradian.training.device import choose_precision
 from steradian.training.imprint import imprint_centers
 from steradian.training.objective import Objective
-from steradian.training.optimizer import make_optimizer
+from steradian.training.optimizer import make_margin_loss, make_optimizer
 from steradian.training.progress import Progress
 from steradian.training.schedule import learning_rate_factor, margin_factor
 from steradian.training.validation import RetrievalValidation
@@ -139,22 +140,29 @@ class _Learner:
         steps: int,
     ) -> None:
         self.weights = nn.ModuleList([encoder.train(), classifier])
-        self._encoder, self._classifier = encoder, classifier
-        self._config, self._derived, self._steps = config, derived, steps
-        self._objective = Objective(config.modality_weight, config.subset_weight, derived.scale)
+        self._encoder, self._config, self._steps = encoder, config, steps
+        margin_loss = make_margin_loss(classifier, config, derived)
+        self._objective = Objective(config.modality_weight, config.subset_weight, margin_loss)
         self._optimizer = make_optimizer(encoder, classifier, config)
+        self._center_updates = None
+        if config.center_optimizer == "rowwise":
+            self._center_updates = RowwiseAdam(classifier.directions, learning_rate=config.center_learning_rate)
         self._top_rates = [group["lr"] for group in self._optimizer.param_groups]
         self._device = classifier.directions.device
         self._half = choose_precision(config.precision, self._device) == torch.bfloat16
 
     def learn(self, batch: Batch, step: int) -> float:
         """Take one step; the batch's loss before it."""
+        speed, strength = learning_rate_factor(step, self._steps), margin_factor(step, self._steps)
         for group, rate in zip(self._optimizer.param_groups, self._top_rates, strict=True):
-            group["lr"] = rate * learning_rate_factor(step, self._steps)
-        margin = self._derived.margin * margin_factor(step, self._steps)
+            group["lr"] = rate * speed
+        take_gradient = None
+        if self._center_updates is not None:
+            self._center_updates.learning_rate = self._config.center_learning_rate * speed
+            take_gradient = self._center_updates.update
         batch = batch.to(self._device)
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._half):
-            loss = self._objective(self._encoder, batch, classifier=self._classifier, margin=margin)
+            loss = self._objective(self._encoder, batch, strength=strength, take_gradient=take_gradient)
         value = _finite(loss, step, self._config)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,0 +1,167 @@
+"""What training will need for the class centers, known before it starts."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from steradian.config import ModelConfig, TrainingConfig
+from steradian.errors import ConfigError
+from steradian.losses import StreamPlan, plan_stream
+from steradian.training.derived import Derived, derive
+
+__all__ = ["MemoryEstimate", "available_memory", "derive_within_memory", "estimate_memory", "refuse_beyond_memory"]
+
+CGROUP = Path("/sys/fs/cgroup/memory.max")
+"""Where Linux says how much a container may use; "max" where it does not matter."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes that the class centers and what belongs to them will take in training.
+
+    Args:
+        centers: of the class centers.
+        gradient: of their gradient.
+        moments: of their optimizer.
+        best: of the copy of the best ones so far, 0 without validation.
+        plan: how the loss uses memory beside these.
+        num_classes: of how many classes.
+
+    Example:
+        >>> print(estimate_memory(1_000, model=ModelConfig(), config=TrainingConfig(), modalities=2, device="cpu"))
+        class centers 0.5 MB, gradient 0.5, moments 1.0, best copy 0.5, loss 3.9
+    """
+
+    centers: int
+    gradient: int
+    moments: int
+    best: int
+    plan: StreamPlan
+    num_classes: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.centers + self.gradient + self.moments + self.best + self.plan.size
+
+    def __str__(self) -> str:
+        sizes = (self.centers, self.gradient, self.moments, self.best, self.plan.size)
+        shown = (f"{size / 1e6:,.{1 if size < 1e8 else 0}f}" for size in sizes)
+        return "class centers {} MB, gradient {}, moments {}, best copy {}, loss {}".format(*shown)
+
+
+def estimate_memory(
+    num_classes: int,
+    *,
+    model: ModelConfig,
+    config: TrainingConfig,
+    modalities: int,
+    device: str,
+    validated: bool = True,
+) -> MemoryEstimate:
+    """The estimate for a training with these options.
+
+    Args:
+        num_classes: at least 2.
+        model: gives the width and number of the centers.
+        config: gives the batch, the optimizer and the share of classes.
+        modalities: of the schema.
+        device: "cpu", "cuda" or "mps".
+        validated: whether the best weights are kept beside the current ones.
+    """
+    rows = config.batch_size * (1 if modalities == 1 else modalities + 2)
+    fused = config.center_optimizer == "rowwise"
+    count = num_classes * model.subcenters
+    centers = 4 * count * model.embedding_dim
+    plan = plan_stream(
+        rows,
+        max(1, round(num_classes * config.class_share)),
+        model.embedding_dim,
+        centers_a_class=model.subcenters,
+        device=device,
+        keepable=model.subcenters == 1 and config.margin_kind != "curricularface",
+        gradient=not fused,
+    )
+    return MemoryEstimate(
+        centers=centers,
+        gradient=0 if fused else centers,
+        moments=8 * count if fused else 2 * centers,
+        best=centers if validated else 0,
+        plan=plan,
+        num_classes=num_classes,
+    )
+
+
+def available_memory(device: torch.device) -> int | None:
+    """Bytes that this machine, container or device has in all; None where it does not say.
+
+    Args:
+        device: where the class centers will be.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1])
+    if device.type != "cpu" or not hasattr(os, "sysconf"):
+        return None
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = CGROUP.read_text().strip() if CGROUP.exists() else "max"
+    return whole if limit == "max" else min(whole, int(limit))
+
+
+def refuse_beyond_memory(estimate: MemoryEstimate, available: int | None, *, config: TrainingConfig) -> None:
+    """Refuse a training whose class centers alone cannot fit, before anything is allocated.
+
+    Args:
+        estimate: what it needs.
+        available: bytes there are; None: let it try.
+        config: for the advice.
+
+    Raises:
+        ConfigError: it needs more than there is.
+    """
+    if available is None or estimate.total <= available:
+        return
+    saved = estimate.gradient + estimate.moments
+    if config.center_optimizer == "adamw":
+        fix = f'center_optimizer="rowwise" saves {saved / 1e9:,.1f} GB; so does a smaller embedding_dim.'
+    else:
+        fix = "Choose a smaller embedding_dim, fewer subcenters, or a machine with more memory."
+    raise ConfigError(
+        want=f"class centers and their training within {available / 1e9:,.1f} GB",
+        got=f"{estimate.total / 1e9:,.1f} GB: {estimate}",
+        where=f"fit with {estimate.num_classes:,} classes",
+        fix=fix,
+    )
+
+
+def derive_within_memory(
+    config: TrainingConfig,
+    labels: np.ndarray,
+    *,
+    model: ModelConfig,
+    modalities: int,
+    device: torch.device,
+    validated: bool,
+) -> Derived:
+    """What `derive` says, with the memory that the class centers will take among its reasons.
+
+    Args:
+        config: the training's options.
+        labels: class numbers of the training objects [objects], each class at least once.
+        model: the model's configuration, its dropout filled in.
+        modalities: of the schema.
+        device: where it will run.
+        validated: whether the best weights are kept beside the current ones.
+
+    Raises:
+        ConfigError: it needs more than there is.
+    """
+    num_classes = int(labels.max()) + 1
+    derived = derive(config, labels, num_classes=num_classes, model=model)
+    estimate = estimate_memory(
+        num_classes, model=model, config=config, modalities=modalities, device=device.type, validated=validated
+    )
+    refuse_beyond_memory(estimate, available_memory(device), config=config)
+    return replace(derived, reasons=(*derived.reasons, str(estimate), f"softmax in {estimate.plan}"))
