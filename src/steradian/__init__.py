@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     )
     from steradian.evaluation import Evaluation, evaluate
     from steradian.modalities import Image, Series, Tabular, Text, Vector
+    from steradian.model import AngularMarginLoss
     from steradian.search import Index, Neighbors
 
 __all__ = [
+    "AngularMarginLoss",
     "ConfigError",
     "Evaluation",
     "Image",
@@ -40,7 +42,7 @@ __all__ = [
     "read_objects",
 ]
 
-_ROOMS = ("errors", "data", "modalities", "embedder", "search", "evaluation")
+_ROOMS = ("errors", "data", "modalities", "model", "embedder", "search", "evaluation")
 
 
 def __getattr__(name: str) -> Any:

@@ -87,11 +87,11 @@ def test_value_is_that_of_the_shifted_angle(case: Case) -> None:
 
 
 @each_case
-def test_near_0_and_180_degrees_the_angle_is_off_by_half_a_thousandth_at_most(case: Case) -> None:
+def test_near_0_and_180_degrees_the_angle_is_off_by_a_thousandth_at_most(case: Case) -> None:
     for cosines in (cosines_of(0.0, 0.002, 101), cosines_of(math.pi - 0.002, math.pi, 101)):
-        off = 0.000501 * case.factor
+        off = 0.001001 * case.factor
         # The slope of psi by the angle is at most the factor times this sine.
-        steepest = abs(math.sin(case.shift)) + case.factor * 0.0025 if case.factor % 1 == 0 else 1.0
+        steepest = abs(math.sin(case.shift)) + case.factor * 0.005 if case.factor % 1 == 0 else 1.0
         torch.testing.assert_close(case.psi(cosines), expected_of(case, cosines), rtol=0, atol=off * steepest)
 
 
@@ -251,7 +251,7 @@ def test_cosines_beyond_1_by_rounding(case: Case) -> None:
     for excess in (1.2e-7, 4e-7, 0.004):
         beyond = torch.tensor([1.0 + excess, -1.0 - excess])
         ends = torch.tensor([1.0, -1.0])
-        atol = 2 * excess + 0.0006 * case.factor
+        atol = 2 * excess + 0.0012 * case.factor
         torch.testing.assert_close(case.psi(beyond), case.psi(ends), rtol=0, atol=atol)
         assert slopes(case.psi, beyond).isfinite().all()
     assert (slopes(case.psi, torch.tensor([1.0 + 4e-7, -1.0 - 4e-7])) > 0).all()

@@ -1,7 +1,8 @@
 """Softmax cross entropy over scaled cosines with a margin on the target, without a rows x classes matrix."""
 
+import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ def angular_softmax_loss(
         margin: radians, see `arcface`; or a function of the target cosines, as partial(cosface, cosine_margin=0.35).
         gradient: "exact", or "detached": psi's slope against the cosine is taken as 1, as in ArcFace's public code.
         smoothing: share of the target probability that is spread over all classes (label smoothing), 0 to below 1.
-        class_weights: [num_classes], factors of the rows' losses by their label.
+        class_weights: [num_classes], factors of the rows' whole losses by their label.
         hard_negatives: nearest other classes a row that get a margin too, for one more product; 5 in the paper on
             inter-top-k (Zhao et al. 2021, arXiv 2110.05042).
         hard_margin: radians taken off the angles to them; 0.06 beside a margin of 0.2 in that paper.
@@ -73,7 +74,7 @@ def angular_softmax_loss(
         tensor([0.0003, 0.0003])
     """
     check_inputs(embeddings, labels, class_centers, where="angular_softmax_loss")
-    _check_options(gradient, smoothing, hard_negatives, num_classes=len(class_centers))
+    _check_options(scale, gradient, smoothing, precision, class_weights, num_classes=len(class_centers))
     target, others, others_sum = _stream(
         embeddings,
         labels,
@@ -88,7 +89,7 @@ def angular_softmax_loss(
         memory_budget=memory_budget,
         take_gradient=take_gradient,
     )
-    psi = margin(target) if callable(margin) else arcface(target, margin)
+    psi = margin(target).view(target.shape) if callable(margin) else arcface(target, margin)
     if gradient == "detached":
         psi = target + (psi - target).detach()
     # Unlike a full logsumexp less the target exact where that wins by far; torch's threshold of 20 would drop 2e-9.
@@ -113,7 +114,10 @@ def _stream(
     """Target cosines, logsumexp and sum of the others' logits, the nearest of them with their margin [rows] each."""
     exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
     embeddings, class_centers = embeddings.to(exact), class_centers.to(exact)
-    own = labels[:, None]
+    own, available = labels[:, None], len(class_centers if classes is None else classes) - 1
+    if not 0 <= hard_negatives <= available:
+        want = f"hard_negatives from 0 to {available}, no more than there are other classes"
+        raise ConfigError(want, repr(hard_negatives), "angular_softmax_loss", "5 is common; 0 turns it off.")
     if hard_negatives:
         nearest = nearest_others(embeddings, labels, class_centers=class_centers, count=hard_negatives, classes=classes)
         own = torch.cat([own, nearest], dim=1)
@@ -121,13 +125,15 @@ def _stream(
         embeddings, own, class_centers=class_centers, scale=scale, classes=classes, **options
     )
     if hard_negatives:
-        nearer = scale * arcface(cosines[:, 1:], torch.full((), -hard_margin).to(cosines))
+        nearer = scale * arcface(cosines[:, 1:], cosines.new_full((), -hard_margin))
         others, others_sum = torch.logaddexp(others, nearer.logsumexp(1)), others_sum + nearer.sum(1)
     return cosines[:, 0], others, others_sum
 
 
-def check_inputs(embeddings: Tensor, labels: Tensor, class_centers: Tensor, *, where: str) -> None:
-    """Refuse what cannot be a batch; labels [rows] or, with -1 for none, [rows, own]."""
+def check_inputs(
+    embeddings: Tensor, labels: Tensor, class_centers: Tensor, *, where: str, several: bool = False
+) -> None:
+    """Refuse what cannot be a batch; labels [rows] or, where a row has several and -1 is none, [rows, own]."""
     if embeddings.ndim != 2 or not len(embeddings):
         raise InputError("embeddings [rows, embedding_dim], at least one row", _shape(embeddings), where, "Stack them.")
     if class_centers.ndim not in (2, 3):
@@ -143,11 +149,14 @@ def check_inputs(embeddings: Tensor, labels: Tensor, class_centers: Tensor, *, w
             where=where,
             fix="Give both the same embedding_dim.",
         )
-    if len(labels) != rows or (labels.ndim != 1 and where != "angular_multilabel_loss"):
+    if several and (labels.ndim != 2 or len(labels) != rows):
+        want = f"labels [{rows}, most labels a row]"
+        raise InputError(want, _shape(labels), where, "Call label_rows(labels) first.")
+    if not several and labels.shape != (rows,):
         raise InputError(f"one label a row, shape ({rows},)", _shape(labels), where, "Flatten the labels.")
     if labels.dtype != torch.int64:
         raise InputError("labels of type int64", str(labels.dtype), where, "Call labels.long() on class numbers.")
-    lowest = 0 if labels.ndim == 1 else -1
+    lowest = -1 if several else 0
     if labels.numel() and (int(labels.min()) < lowest or int(labels.max()) >= num_classes):
         raise InputError(
             want=f"labels in {lowest}..{num_classes - 1}",
@@ -157,15 +166,21 @@ def check_inputs(embeddings: Tensor, labels: Tensor, class_centers: Tensor, *, w
         )
 
 
-def _check_options(gradient: str, smoothing: float, hard_negatives: int, *, num_classes: int) -> None:
+def _check_options(
+    scale: float, gradient: str, smoothing: float, precision: str, class_weights: Tensor | None, *, num_classes: int
+) -> None:
     where = "angular_softmax_loss"
-    if gradient not in ("exact", "detached"):
+    if not 0 < scale < math.inf:
+        raise ConfigError("a scale above 0", repr(scale), where, "default_scale(num_classes) is one that works.")
+    if gradient not in get_args(MarginGradient):
         raise ConfigError('gradient "exact" or "detached"', repr(gradient), where, "Choose one of them.")
     if not 0 <= smoothing < 1:
         raise ConfigError("smoothing in [0, 1)", repr(smoothing), where, "0.1 is common; 0 turns it off.")
-    if not 0 <= hard_negatives < num_classes - 1:
-        want = f"hard_negatives from 0 to {num_classes - 2}, fewer than there are other classes"
-        raise ConfigError(want, repr(hard_negatives), where, "5 is the paper's choice; 0 turns it off.")
+    if precision not in get_args(Precision):
+        raise ConfigError('precision "float32" or "bfloat16"', repr(precision), where, "Choose one of them.")
+    if class_weights is not None and class_weights.shape != (num_classes,):
+        want = f"a weight for each of {num_classes} classes"
+        raise InputError(want, _shape(class_weights), where, "Give them in the order of the class centers.")
 
 
 def _shape(tensor: Tensor) -> str:

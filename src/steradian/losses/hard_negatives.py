@@ -2,7 +2,9 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from steradian.errors import ConfigError
 from steradian.losses.margins import arcface
 from steradian.losses.sweep import Bend
 
@@ -22,22 +24,29 @@ def nearest_others(
         embeddings: unit rows [rows, embedding_dim].
         labels: int64 [rows].
         class_centers: [num_classes, embedding_dim] or [num_classes, centers a class, embedding_dim], of any length.
-        count: how many, fewer than there are other classes.
+        count: how many.
         classes: int64 [sampled]: search these only.
 
     Returns:
         int64 [rows, count], nearest first.
+
+    Raises:
+        ConfigError: a count that is negative or more than there are other classes.
 
     Example:
         >>> nearest_others(torch.eye(3), torch.tensor([0, 1, 2]), class_centers=torch.eye(3), count=1).shape
         torch.Size([3, 1])
     """
     numbers = torch.arange(len(class_centers), device=labels.device) if classes is None else classes
+    if not 0 <= count < len(numbers):
+        want = f"count from 0 to {len(numbers) - 1}, no more than there are other classes"
+        raise ConfigError(want, repr(count), "nearest_others", "Ask for fewer, or sample more classes.")
     found = embeddings.new_full((len(embeddings), count), -torch.inf)
     names = labels.new_full((len(embeddings), count), -1)
     for some in numbers.split(max(1, COSINES // max(1, len(embeddings)))):
-        centers = torch.nn.functional.normalize(class_centers[some], dim=-1)
-        cosines = embeddings @ centers.flatten(0, -2).T
+        centers = F.normalize(class_centers[some], dim=-1)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            cosines = embeddings @ centers.flatten(0, -2).T
         cosines = cosines.view(len(embeddings), len(some), -1).amax(2)
         cosines = cosines.masked_fill(some[None] == labels[:, None], -torch.inf)
         found, at = torch.cat([found, cosines], dim=1).topk(count)
@@ -59,6 +68,8 @@ def curricular(scale: float, stage: float, *, margin: float) -> Bend:
     Returns:
         For `bend` of `angular_softmax_loss`; the comparison takes no gradient.
 
+    NOTE[DIFF]: past 180 degrees the target goes on falling, as in `arcface`; the paper's cosine rises again.
+
     Example:
         >>> curricular(8.0, 0.5, margin=0.2)(torch.tensor([[0.9], [0.1]]), torch.tensor([[0.8]]))[0]
         tensor([[10.0800],
@@ -78,22 +89,27 @@ def sample_classes(
 ) -> Tensor:
     """All classes of the batch and a random share of the others, for `classes` of `angular_softmax_loss`.
 
-    Partial FC, An et al. 2022 (arXiv 2203.15565), with a share of 0.1 to 0.3. The sums are those of the sampled classes
-    only, as there; the gradient of the class centers has rows for them only.
+    Partial FC, An et al. 2022 (arXiv 2203.15565), with a share of 0.1 to 0.3; here each other class is drawn alone. The
+    sums are those of the sampled classes only, as there; the gradient of the class centers has rows for them only.
 
     Args:
-        labels: int64 of any shape; below 0 is no class.
+        labels: int64 of any shape, class numbers; below 0 is no class.
         num_classes: of all classes.
-        share: of the other classes, above 0 and at most 1.
+        share: the probability of each other class, above 0 and at most 1.
         generator: draws them; None: torch's global one.
 
     Returns:
         int64 [sampled], rising.
 
+    Raises:
+        ConfigError: a share outside (0, 1].
+
     Example:
         >>> sample_classes(torch.tensor([7, 3]), 10, share=1.0)
         tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
+    if not 0 < share <= 1:
+        raise ConfigError("share above 0 and at most 1", repr(share), "sample_classes", "0.1 to 0.3 are common.")
     chosen = torch.rand(num_classes, generator=generator, device=labels.device) < share
     chosen[labels[labels >= 0]] = True
     return chosen.nonzero().squeeze(1)

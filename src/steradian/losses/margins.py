@@ -14,8 +14,8 @@ from steradian.errors import ConfigError, InputError
 
 __all__ = ["adaface", "arcface", "combined", "cosface", "normface", "sphereface"]
 
-STEEP = 1e-6
-"""Below this sin^2 (an angle of 0.06 degrees) the sine goes on as its tangent: its slope stays finite and its sign."""
+STEEP = 4e-6
+"""Below this sin^2 (an angle of 0.11 degrees) the sine goes on as its tangent: its slope stays finite and its sign."""
 
 
 def normface(cosines: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def arcface(cosines: Tensor, margin: float | Tensor) -> Tensor:
 
     Example:
         >>> arcface(torch.tensor([1.0, 0.0]), 0.5)
-        tensor([ 0.8773, -0.4794])
+        tensor([ 0.8771, -0.4794])
     """
     cosines = normface(cosines)
     margin = _angular_margin(margin, cosines, "arcface")
@@ -125,7 +125,7 @@ def combined(
     """All three margins at once: psi = falling(angle_factor * angle + margin) - cosine_margin.
 
     Deng et al. 2019 (arXiv 1801.07698), equation 4, there m1, m2 and m3; the defaults are ArcFace with its paper's 0.5.
-    Within 0.06 degrees of 0 and 180 the angle goes on as a tangent, so that its slope is 1000 at most.
+    Within 0.11 degrees of 0 and 180 the angle goes on as a tangent, so that its slope is 500 at most.
 
     NOTE[DIFF]: the paper leaves open what follows once the shifted angle passes pi; here psi goes on falling.
 

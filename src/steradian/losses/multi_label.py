@@ -10,12 +10,9 @@ from steradian.losses.margins import arcface
 from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.streaming import stream_softmax
-from steradian.losses.sweep import GradientTaker
+from steradian.losses.sweep import LOWEST, GradientTaker
 
 __all__ = ["angular_multilabel_loss", "label_rows"]
-
-NOTHING = -1e30
-"""A logit that adds nothing to a sum of exponentials and, unlike -inf, has a gradient."""
 
 
 def angular_multilabel_loss(
@@ -62,10 +59,10 @@ def angular_multilabel_loss(
         >>> angular_multilabel_loss(torch.eye(3)[1:], labels, class_centers=centers, scale=8.0, threshold=threshold)
         tensor([4.3491, 0.0512])
     """
-    if labels.ndim != 2:
-        want = f"labels [{len(embeddings)}, most labels a row]"
-        raise InputError(want, str(tuple(labels.shape)), "angular_multilabel_loss", "Call label_rows(labels) first.")
-    check_inputs(embeddings, labels, class_centers, where="angular_multilabel_loss")
+    where = "angular_multilabel_loss"
+    check_inputs(embeddings, labels, class_centers, where=where, several=True)
+    if threshold.numel() != 1:
+        raise InputError("a threshold of one number", str(tuple(threshold.shape)), where, "Give one angle for all.")
     exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
     streamed = stream_softmax(
         embeddings.to(exact),
@@ -77,10 +74,10 @@ def angular_multilabel_loss(
         take_gradient=take_gradient,
     )
     psi = margin(streamed.own) if callable(margin) else arcface(streamed.own, margin)
-    border = scale * threshold.to(exact).cos()
-    own = torch.where(labels >= 0, -scale * psi, NOTHING)
+    border = scale * threshold.to(exact).view(()).cos()
+    own = torch.where(labels >= 0, -scale * psi, LOWEST)
     # Of a row that has every label there are no others.
-    others = streamed.others.clamp(min=NOTHING)
+    others = streamed.others.clamp(min=LOWEST)
     return F.softplus(others - border, threshold=40.0) + F.softplus(own.logsumexp(1) + border, threshold=40.0)
 
 
@@ -91,10 +88,10 @@ def label_rows(labels: Tensor | list[list[int]]) -> Tensor:
         labels: lists of class numbers, one a row, or a table of truth values [rows, num_classes].
 
     Returns:
-        int64 [rows, most labels a row], rising, -1 at the end where a row has fewer.
+        int64 [rows, most labels a row], rising, -1 at the end where a row has fewer; on the table's device.
 
     Raises:
-        InputError: a tensor that is no table of truth values.
+        InputError: a tensor that is no table of truth values, or a number that is no class.
 
     Example:
         >>> label_rows([[2, 0], []])
@@ -108,7 +105,10 @@ def label_rows(labels: Tensor | list[list[int]]) -> Tensor:
         numbered = [row.nonzero().squeeze(1).tolist() for row in labels]
     else:
         numbered = [sorted(set(row)) for row in labels]
+        wrong = [number for row in numbered for number in row if not isinstance(number, int) or number < 0]
+        if wrong:
+            raise InputError("class numbers from 0", repr(wrong[0]), "label_rows", "Number the classes from 0.")
+    device = labels.device if isinstance(labels, Tensor) else None
     most = max((len(row) for row in numbered), default=0)
-    return torch.tensor([row + [-1] * (most - len(row)) for row in numbered], dtype=torch.int64).view(
-        len(numbered), most
-    )
+    padded = [row + [-1] * (most - len(row)) for row in numbered]
+    return torch.tensor(padded, dtype=torch.int64, device=device).view(len(numbered), most)

@@ -4,14 +4,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from steradian.errors import InputError
 from steradian.losses.angular_softmax import check_inputs
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.streaming import stream_softmax
+from steradian.losses.sweep import LOWEST
 
 __all__ = ["circle_loss", "proxy_anchor_loss"]
-
-NOTHING = -1e30
-"""A logit that adds nothing to a sum of exponentials and, unlike -inf, has a gradient."""
 
 
 def circle_loss(
@@ -94,10 +93,13 @@ def proxy_anchor_loss(
         tensor(1.1718)
     """
     check_inputs(embeddings, labels, class_centers, where="proxy_anchor_loss")
+    if class_centers.ndim != 2:
+        want, got = "class centers [num_classes, embedding_dim]", str(tuple(class_centers.shape))
+        raise InputError(want, got, "proxy_anchor_loss", "Give one center a class.")
     exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
     with torch.autocast(embeddings.device.type, enabled=False):
         cosines = embeddings.to(exact) @ F.normalize(class_centers.to(exact), dim=-1).T
     own = F.one_hot(labels, len(class_centers)).bool()
-    pulls = torch.where(own, -scale * (cosines - cosine_margin), NOTHING).logsumexp(0)
-    pushes = torch.where(own, NOTHING, scale * (cosines + cosine_margin)).logsumexp(0)
-    return F.softplus(pulls)[own.any(0)].mean() + F.softplus(pushes).mean()
+    pulls = torch.where(own, -scale * (cosines - cosine_margin), LOWEST).logsumexp(0)
+    pushes = torch.where(own, LOWEST, scale * (cosines + cosine_margin)).logsumexp(0)
+    return F.softplus(pulls, threshold=40.0)[own.any(0)].mean() + F.softplus(pushes, threshold=40.0).mean()

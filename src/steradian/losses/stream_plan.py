@@ -24,7 +24,7 @@ class StreamPlan:
 
     Example:
         >>> print(plan_stream(256, 10_000, 128))
-        workspace: all 3 tiles kept, 17.6 MB
+        workspace: all 3 tiles kept, 17.7 MB
     """
 
     tiles: int
@@ -49,6 +49,7 @@ def plan_stream(
     num_classes: int,
     embedding_dim: int,
     *,
+    own: int = 1,
     centers_a_class: int = 1,
     device: str = "cpu",
     element_size: int = 4,
@@ -62,17 +63,18 @@ def plan_stream(
         rows: of embeddings, all modalities and subsets together.
         num_classes: that take part.
         embedding_dim: length of a center.
+        own: own classes a row, hard negatives among them.
         centers_a_class: 1, or sub-centers.
-        device: "cpu", "cuda" or "mps".
+        device: its type, as "cpu" or "cuda".
         element_size: bytes of a number.
         memory_budget: bytes beside the gradient of the class centers.
         keepable: whether exponentials may be kept: with one center a class and no bend.
         gradient: whether the centers' gradient is there to keep exponentials in.
     """
-    tile = max(1, min(num_classes, TILE[device] // max(1, rows * centers_a_class)))
+    tile = max(1, min(num_classes, TILE.get(device, TILE["cuda"]) // max(1, rows * centers_a_class)))
     tiles = -(-num_classes // tile)
     scratch = tile * centers_a_class * (2 * embedding_dim + rows)
-    fixed = scratch + num_classes * centers_a_class + 3 * tiles * rows + 6 * rows * embedding_dim
+    fixed = scratch + num_classes * centers_a_class + (3 + 4 * own) * rows * embedding_dim
     in_gradient = in_workspace = 0
     if keepable and rows:
         if gradient:

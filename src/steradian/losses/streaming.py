@@ -57,12 +57,12 @@ def stream_softmax(
         scale: factor of the cosines.
         classes: int64 [sampled], rising, with all own classes among them: only these take part. The gradient of
             class centers that are a leaf is then sparse.
-        bend: makes logits of the cosines in place of `scale`.
+        bend: makes logits of the cosines in place of `scale`; own cosines count as constants there.
         with_sum: give `others_sum`.
         precision: of the large products, see `product`; own cosines and all sums are in full precision.
         memory_budget: bytes beside the gradient of the class centers.
-        take_gradient: receives the gradient of the class centers in parts during the backward pass, once, in place
-            of the centers' own `grad`; it may change them.
+        take_gradient: receives the gradient of the class centers in parts during the backward pass, in place of their
+            own `grad`, if they ask for one; it may change the centers, and must copy what it wants to keep.
 
     Example:
         >>> streamed = stream_softmax(torch.eye(2), torch.tensor([[0], [1]]), class_centers=torch.eye(2), scale=8.0)
@@ -74,12 +74,13 @@ def stream_softmax(
         "scale": scale,
         "classes": classes,
         "bend": bend,
+        "with_sum": with_sum,
         "precision": precision,
         "memory_budget": memory_budget,
     }
     # Half precision steps by several degrees near a center, so autocast must not reach the cosines.
     with torch.autocast(embeddings.device.type, enabled=False):
-        streamed = _Stream.apply(embeddings, class_centers, options, with_sum, take_gradient)  # type: ignore[no-untyped-call]
+        streamed = _Stream.apply(embeddings, class_centers, options, take_gradient)  # type: ignore[no-untyped-call]
     return Streamed(*streamed)
 
 
@@ -92,19 +93,18 @@ class _Stream(torch.autograd.Function):
         embeddings: Tensor,
         centers: Tensor,
         options: dict[str, Any],
-        with_sum: bool,
         take_gradient: GradientTaker | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        learns = any(ctx.needs_input_grad)
-        dense = ctx.needs_input_grad[1] and take_gradient is None and options["classes"] is None
-        sweep = Sweep(embeddings, centers, **options, keep=learns, dense_gradient=dense)
-        others, others_sum = sweep.logsumexp(with_sum=with_sum, pull=ctx.needs_input_grad[0])
-        if learns:
+        needed = ctx.needs_input_grad[:2]
+        dense = needed[1] and take_gradient is None and options["classes"] is None
+        sweep = Sweep(embeddings, centers, **options, needed=needed, dense=dense)
+        others, others_sum = sweep.logsumexp()
+        if any(needed):
             ctx.save_for_backward(embeddings, centers, others)
-            ctx.sweep, ctx.with_sum, ctx.take_gradient = sweep, with_sum, take_gradient
+            ctx.sweep, ctx.take_gradient = sweep, take_gradient
         else:
             sweep.close()
-        if not with_sum:
+        if not options["with_sum"]:
             ctx.mark_non_differentiable(others_sum)
         # A copy: an output that hangs on its own node would never be freed.
         return others, sweep.own_cosines.clone(), others_sum
@@ -119,8 +119,7 @@ class _Stream(torch.autograd.Function):
                 others,
                 of_others=upstream[0],
                 of_own=upstream[1],
-                of_sum=upstream[2] if ctx.with_sum else None,
+                of_sum=upstream[2],
                 take=ctx.take_gradient,
-                needed=ctx.needs_input_grad[:2],
             )
-        return (*gradients, None, None, None)
+        return (*gradients, None, None)

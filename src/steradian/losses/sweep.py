@@ -12,20 +12,26 @@ from steradian.losses.workspace import give_workspace, gradient_memory, take_wor
 
 __all__ = ["Bend", "GradientTaker", "Sweep"]
 
-STEEPEST = 80.0
-"""Up to this largest logit, exp of it can be summed over 1,000 classes and more in float32 as it is."""
+STEEPEST = 72.0
+"""Up to this largest logit, exp of it can be summed in float32 as it is, over eight million classes, and its inverse
+still multiplied with a gradient of 65536, where loss scalers start.
+"""
 
 LOWEST = -1e30
+"""A logit that adds nothing to a sum of exponentials and, unlike -inf, has a gradient."""
 
 SHORTEST = 1e-12
 """Directions shorter than this count as this long, as in torch's normalize."""
 
 Bend = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(cosines [classes, rows], own cosines [rows, own]) -> logits and their slopes d logit / d cosine, both as the cosines
-and fresh: they will be written to."""
+"""(cosines [classes, rows], own cosines [rows, own]) -> logits and slopes d logit / d cosine, both of the cosines'
+shape, contiguous and fresh: they will be written to. The own cosines count as constants.
+"""
 
 GradientTaker = Callable[[slice | Tensor, Tensor], None]
-"""(class numbers, the gradient of their centers): may move these centers at once."""
+"""(class numbers, the gradient of their centers): may move these centers at once, and write to the gradient, whose
+memory the next call uses again.
+"""
 
 
 class Tile(NamedTuple):
@@ -48,10 +54,11 @@ class Sweep:
         scale: factor of the cosines where no `bend` makes logits of them.
         classes: the class numbers that take part, rising; None: all.
         bend: makes logits of cosines.
+        with_sum: whether the others' logits are summed too.
         precision: of the large products.
         memory_budget: in bytes.
-        keep: whether a second sweep will follow.
-        dense_gradient: whether that one makes a gradient of the centers' shape.
+        needed: whether a second sweep will follow for the gradient of the embeddings, and of the centers.
+        dense: whether that one makes a gradient of the centers' shape.
     """
 
     def __init__(
@@ -63,35 +70,40 @@ class Sweep:
         scale: float,
         classes: Tensor | None,
         bend: Bend | None,
+        with_sum: bool,
         precision: Precision,
         memory_budget: int,
-        keep: bool,
-        dense_gradient: bool,
+        needed: tuple[bool, bool],
+        dense: bool,
     ) -> None:
-        self._embeddings, self._centers = embeddings, centers
-        self._scale, self._classes, self._bend, self._precision = scale, classes, bend, precision
+        self._embeddings, self._centers, self._needed = embeddings, centers, needed
+        self._scale, self._bend, self._with_sum, self._precision = scale, bend, with_sum, precision
+        # The caller may use this tensor again before the second sweep.
+        self._classes = None if classes is None else classes.clone()
         self._count = len(centers) if classes is None else len(classes)
         self._a_class = centers.shape[1] if centers.ndim == 3 else 1
         rows, dim = embeddings.shape
+        self._steep = scale > STEEPEST or bend is not None
+        # With one center a class and scale * cosine for a logit, exponentials need no more than a number a row each.
+        self._plain = self._a_class == 1 and not self._steep and not with_sum
         self.plan = plan_stream(
             rows,
             self._count,
             dim,
+            own=own.shape[1],
             centers_a_class=self._a_class,
             device=embeddings.device.type,
             element_size=embeddings.element_size(),
             memory_budget=memory_budget,
-            keepable=keep and self._a_class == 1 and bend is None,
-            gradient=dense_gradient,
+            keepable=self._a_class == 1 and bend is None and (needed[1] or (needed[0] and not self._plain)),
+            gradient=dense,
         )
-        self._steep = scale > STEEPEST or bend is not None
-        # With one center a class and scale * cosine for a logit, exponentials need no more than a number a row each.
-        self._plain = self._a_class == 1 and not self._steep
         self._workspace: Tensor | None = None
         self._gradient: Tensor | None = None
         self._pulls: Tensor | None = None
         self._kept: list[Tensor] = []
-        self._shifts = embeddings.new_zeros(self.plan.tiles if self._steep else 0, rows)
+        self._shift = embeddings.new_zeros(rows)
+        self._shifts: list[Tensor] = []
         self._inverse_lengths = embeddings.new_empty(self._count * self._a_class)
         self._columns = (embeddings if bend else embeddings * scale).T
         self._find_own(own)
@@ -99,25 +111,30 @@ class Sweep:
 
     # -- The first sweep -----------------------------------------------------------------------------------------------
 
-    def logsumexp(self, *, with_sum: bool, pull: bool) -> tuple[Tensor, Tensor]:
+    def logsumexp(self) -> tuple[Tensor, Tensor]:
         """(logsumexp of the others' logits [rows], their sum [rows]); the sum is zero unless asked for.
 
-        With `pull`, a plain sweep multiplies the exponentials with the centers while they are at hand, which is the
-        embeddings' gradient but for a factor a row.
+        A plain sweep multiplies the exponentials with the centers while they are at hand: that is the embeddings'
+        gradient but for a factor a row.
         """
-        sums = self._embeddings.new_empty(self.plan.tiles, len(self._embeddings))
-        total = self._embeddings.new_zeros(len(self._embeddings))
-        if pull and self._plain and not with_sum:
+        rows = len(self._embeddings)
+        # Thousands of tiles add up: in float64 their number does no harm.
+        sums = torch.full((rows,), -torch.inf if self._steep else 0.0, dtype=torch.float64, device=self._columns.device)
+        total = self._embeddings.new_zeros(rows)
+        if self._plain and self._needed[0]:
             self._pulls = torch.zeros_like(self._embeddings)
         self._measure()
         for tile in self._tiles():
             units = self._units(tile)
-            exponentials, _, _ = self._exponentials(tile, units, total if with_sum else None)
-            torch.sum(exponentials, 0, out=sums[tile.number])
+            exponentials, _, _ = self._exponentials(tile, units, total if self._with_sum else None)
+            if self._steep:
+                sums = torch.logaddexp(sums, exponentials.sum(0).log_() + self._shift)
+                self._shifts.append(self._shift if tile.number < len(self._kept) else self._shift[:0])
+            else:
+                sums += exponentials.sum(0)
             if self._pulls is not None:
                 add_product(self._pulls, exponentials.T, units, precision=self._precision)
-        sums = sums.log_()
-        return (sums + self._shifts if self._steep else sums).logsumexp(0), total
+        return (sums if self._steep else sums.log_()).to(self._embeddings), total
 
     # -- The second sweep ----------------------------------------------------------------------------------------------
 
@@ -127,29 +144,35 @@ class Sweep:
         *,
         of_others: Tensor,
         of_own: Tensor,
-        of_sum: Tensor | None,
+        of_sum: Tensor,
         take: GradientTaker | None,
-        needed: tuple[bool, bool],
     ) -> tuple[Tensor | None, Tensor | None]:
         """Gradients of embeddings and centers, given those of logsumexp, own cosines and sum."""
         if self._workspace is None:
             self._open(keeping=False)
+        try:
+            return self._gradients(others, of_others=of_others, of_own=of_own, of_sum=of_sum, take=take)
+        finally:
+            self.close()
+
+    def _gradients(
+        self, others: Tensor, *, of_others: Tensor, of_own: Tensor, of_sum: Tensor, take: GradientTaker | None
+    ) -> tuple[Tensor | None, Tensor | None]:
         embeddings = self._embeddings
         # A row without others has -inf there, and nothing that could have a gradient.
         least = torch.where(others.isfinite(), others, torch.inf)
-        plain = self._plain and of_sum is None
         shares = of_others * (-least).exp() * self._scale
-        right = embeddings * shares[:, None] if plain else embeddings
+        right = embeddings * shares[:, None] if self._plain else embeddings
         of_entries = of_own[self._objects, self._slots][:, None]
         to_own = of_entries * self._own_turns
         to_rows = torch.zeros_like(embeddings)
-        pulling = needed[0] and self._pulls is None
-        gradient = self._gradient_memory() if needed[1] and take is None else None
-        for tile in self._tiles() if needed[1] or pulling else ():
-            weights = self._weights(tile, plain, least=least, of_others=of_others, of_sum=of_sum)
+        turning, pulling = self._needed[1], self._needed[0] and self._pulls is None
+        gradient = self._gradient_memory() if turning and take is None else None
+        for tile in self._tiles() if turning or pulling else ():
+            weights = self._weights(tile, least=least, of_others=of_others, of_sum=of_sum)
             if pulling:
                 add_product(to_rows, weights.T, self._units(tile), precision=self._precision)
-            if needed[1]:
+            if turning:
                 turned = product(weights, right, precision=self._precision, out=self._turned[: len(weights)])
                 self._turn(tile, turned)
                 if gradient is not None:
@@ -160,12 +183,10 @@ class Sweep:
                     take(self._numbers(tile), turned.view(-1, *self._centers.shape[1:]))
         if gradient is not None:
             gradient.index_add_(0, self._own_centers, to_own)
-        self.close()
-        if not needed[0]:
+        if not self._needed[0]:
             return None, self._shaped(gradient)
-        to_rows = to_rows if self._pulls is None else self._pulls
-        to_rows = to_rows * shares[:, None] if plain else to_rows
-        return to_rows.index_add(0, self._objects, of_entries * self._own_units), self._shaped(gradient)
+        to_rows = to_rows if self._pulls is None else self._pulls * shares[:, None]
+        return to_rows.index_add_(0, self._objects, of_entries * self._own_units), self._shaped(gradient)
 
     def close(self) -> None:
         """Leave the workspace to the next; a sweep that is closed can still give gradients, computing all anew."""
@@ -224,21 +245,21 @@ class Sweep:
         logits.view(-1).index_fill_(0, cells, -torch.inf)
         if self._steep:
             # Where a row has only own classes in a tile, any finite shift will do.
-            self._shifts[tile.number] = logits.amax(0).clamp(min=LOWEST)
-            logits -= self._shifts[tile.number]
+            self._shift = logits.amax(0).clamp(min=LOWEST)
+            logits -= self._shift
         return logits.exp_(), slopes, nearest
 
-    def _weights(self, tile: Tile, plain: bool, *, least: Tensor, of_others: Tensor, of_sum: Tensor | None) -> Tensor:
+    def _weights(self, tile: Tile, *, least: Tensor, of_others: Tensor, of_sum: Tensor) -> Tensor:
         """The gradient of the tile's cosines [centers, rows], in a plain sweep but for a factor a row."""
-        kept = tile.number < len(self._kept)
-        exponentials, slopes, nearest = (
-            (self._kept[tile.number], None, None) if kept else self._exponentials(tile, self._units(tile))
-        )
-        if plain:
+        if tile.number < len(self._kept):
+            exponentials, slopes, nearest = self._kept[tile.number], None, None
+            self._shift = self._shifts[tile.number] if self._steep else self._shift
+        else:
+            exponentials, slopes, nearest = self._exponentials(tile, self._units(tile))
+        if self._plain:
             return exponentials
-        shares = self._shifts[tile.number] - least if self._steep else -least
-        weights = exponentials.mul_(of_others * shares.exp())
-        if of_sum is not None:
+        weights = exponentials.mul_(of_others * (self._shift - least).exp())
+        if self._with_sum:
             weights += of_sum
             weights.view(-1).index_fill_(0, self._cells[tile.entries], 0.0)
         weights *= self._scale if slopes is None else slopes
@@ -260,6 +281,7 @@ class Sweep:
 
     def _find_own(self, own: Tensor) -> None:
         """Own cosines row by row, and all (class, row) pairs that are no others, by class."""
+        own = own.contiguous()
         positions = own if self._classes is None else torch.searchsorted(self._classes, own)
         objects, slots = (own >= 0).nonzero(as_tuple=True)
         order = positions[objects, slots].argsort(stable=True)
@@ -270,7 +292,9 @@ class Sweep:
         self._cells = self._positions % self.plan.tile_classes * len(own) + self._objects
         self._entry_bounds = [*torch.searchsorted(self._positions, starts).tolist(), len(self._positions)]
 
-        directions = self._centers[own[self._objects, self._slots]].reshape(len(order), self._a_class, -1)
+        directions = self._centers[own[self._objects, self._slots]].reshape(
+            len(order), self._a_class, self._centers.shape[-1]
+        )
         lengths = torch.linalg.vector_norm(directions, dim=-1, keepdim=True).clamp(min=SHORTEST)
         units, rows = directions / lengths, self._embeddings[self._objects]
         cosines, nearest = (units * rows[:, None]).sum(-1).max(1)

@@ -1,7 +1,7 @@
 """Memory that one step leaves for the next: asking the system for fresh pages can cost as much as a matrix product."""
 
 import mmap
-import sys
+import weakref
 from math import prod
 from threading import Lock
 
@@ -33,7 +33,9 @@ def take_workspace(elements: int, like: Tensor) -> Tensor:
             idle = _idle.pop(like.dtype, None)
         if idle is not None and idle.numel() >= elements:
             return idle
-    return torch.empty(elements, dtype=like.dtype, device=like.device)
+    # A tensor made in inference mode could never be written to by a training that gets it later.
+    with torch.inference_mode(False):
+        return torch.empty(elements, dtype=like.dtype, device=like.device)
 
 
 def give_workspace(workspace: Tensor) -> None:
@@ -54,8 +56,8 @@ def gradient_memory(parameter: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A tensor of this shape with anything in it, for a gradient of the parameter.
 
     On the CPU of a Linux machine the memory of a large one stays with its parameter: once no tensor is left that uses
-    it, the next gradient of the same shape gets it again, as `zero_grad(set_to_none=False)` would keep it. It lies on
-    huge pages, and goes when the parameter goes.
+    it, the next gradient of the same shape gets it again, as `zero_grad(set_to_none=False)` would keep it. So gradients
+    are best cleared before a forward pass. It lies on huge pages, and goes when the parameter goes.
 
     Args:
         parameter: gives type and device, and owns the memory.
@@ -65,11 +67,12 @@ def gradient_memory(parameter: Tensor, shape: tuple[int, ...]) -> Tensor:
     if parameter.device.type != "cpu" or size < LARGE or not hasattr(mmap, "MADV_HUGEPAGE"):
         return torch.empty(shape, dtype=parameter.dtype, device=parameter.device)
     with _lock:
-        pages = _pages.pop(parameter, None)
-        # A tensor made of the pages holds a reference to them: two are ours and getrefcount's own.
-        if pages is None or len(pages) != size or sys.getrefcount(pages) > 2:
+        pages, in_use = _pages.pop(parameter, (None, None))
+        if pages is None or len(pages) != size or in_use() is not None:
             pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             pages.madvise(mmap.MADV_HUGEPAGE)
-        tensor = torch.frombuffer(pages, dtype=parameter.dtype).view(shape)
-        _pages[parameter] = pages
+        # Only the tensor and its views hold the window, so it is gone when they are.
+        window = memoryview(pages)
+        tensor = torch.frombuffer(window, dtype=parameter.dtype).view(shape)
+        _pages[parameter] = pages, weakref.ref(window)
     return tensor

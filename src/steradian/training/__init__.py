@@ -1,5 +1,6 @@
 """One readable training function and what it is made of."""
 
+from steradian.training.center_updates import RowwiseAdam
 from steradian.training.derived import Derived, derive, with_dropout
 from steradian.training.memory import derive_within_memory
 from steradian.training.objective import Objective, random_subsets
@@ -10,6 +11,7 @@ __all__ = [
     "Derived",
     "Objective",
     "Progress",
+    "RowwiseAdam",
     "TrainingResult",
     "derive",
     "derive_within_memory",

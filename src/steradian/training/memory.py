@@ -32,7 +32,7 @@ class MemoryEstimate:
 
     Example:
         >>> print(estimate_memory(1_000, model=ModelConfig(), config=TrainingConfig(), modalities=2, device="cpu"))
-        class centers 0.5 MB, gradient 0.5, moments 1.0, best copy 0.5, loss 3.9
+        class centers 0.5 MB, gradient 0.5, moments 1.0, best copy 0.5, loss 4.0
     """
 
     centers: int

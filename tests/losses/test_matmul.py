@@ -1,0 +1,108 @@
+"""Products with factors in bfloat16: how far off, and that the switch behind them is put back."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from steradian.losses.matmul import Precision, add_product, product
+
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+in_either_precision = pytest.mark.parametrize("precision", PRECISIONS)
+SWITCH = getattr(torch.backends.mkldnn, "matmul", None)
+has_switch = pytest.mark.skipif(SWITCH is None, reason="this torch has no switch for it")
+
+
+def factors(dtype: torch.dtype = torch.float32, n: int = 37, k: int = 64, m: int = 29) -> tuple[Tensor, Tensor]:
+    return torch.randn(n, k, dtype=dtype), torch.randn(m, k, dtype=dtype).T
+
+
+def both(left: Tensor, right: Tensor, precision: Precision) -> tuple[Tensor, Tensor]:
+    """The product, and a total of ones with the product added."""
+    out, total = left.new_full((len(left), right.shape[1]), torch.nan), left.new_ones(len(left), right.shape[1])
+    assert product(left, right, precision=precision, out=out) is out
+    assert add_product(total, left, right, precision=precision) is total
+    return out, total
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_in_float32_it_is_the_product_of_torch(dtype: torch.dtype) -> None:
+    left, right = factors(dtype)
+    found, added = both(left, right, "float32")
+    expected = left.double() @ right.double()
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-13
+    torch.testing.assert_close(found.double(), expected, rtol=0.0, atol=tolerance * 10)
+    torch.testing.assert_close(added.double(), expected + 1.0, rtol=0.0, atol=tolerance * 10)
+
+
+def test_bfloat16_rounds_each_factor_to_within_two_to_the_minus_8() -> None:
+    left, right = factors()
+    most = 2.0 * 2.0**-8 * (left.double().abs() @ right.double().abs()) + 1e-4
+    expected = left.double() @ right.double()
+    found, added = both(left, right, "bfloat16")
+    assert ((found.double() - expected).abs() <= most).all()
+    assert ((added.double() - expected - 1.0).abs() <= most).all()
+
+
+def test_bfloat16_sums_in_float32() -> None:
+    """Small whole numbers are exact in bfloat16; their sums, of up to 16 bits, are exact in float32 only."""
+    left, right = torch.randint(-15, 16, (20, 300)).float(), torch.randint(-15, 16, (300, 20)).float()
+    expected = left @ right
+    assert not expected.bfloat16().float().equal(expected)
+    found, added = both(left, right, "bfloat16")
+    assert found.equal(expected) and added.equal(expected + 1.0)
+
+
+def test_bfloat16_leaves_float64_as_it_is() -> None:
+    left, right = factors(torch.float64)
+    for found, expected in zip(both(left, right, "bfloat16"), both(left, right, "float32"), strict=True):
+        assert found.equal(expected)
+
+
+@in_either_precision
+@pytest.mark.parametrize(("n", "k", "m"), [(0, 4, 3), (3, 0, 4), (3, 4, 0), (1, 1, 1)])
+def test_empty_and_single(n: int, k: int, m: int, precision: Precision) -> None:
+    left, right = factors(n=n, k=k, m=m)
+    found, added = both(left, right, precision)
+    torch.testing.assert_close(found, left @ right, rtol=0.01, atol=0.0)
+    torch.testing.assert_close(added, left @ right + 1.0, rtol=0.01, atol=0.01)
+
+
+@in_either_precision
+def test_factors_and_results_of_any_layout(precision: Precision) -> None:
+    left, right = factors()
+    views = left.T.contiguous().T, torch.randn(64, 58)[:, ::2].copy_(right)
+    room = torch.zeros(50, 29)
+    found = product(*views, precision=precision, out=room[5:42])
+    torch.testing.assert_close(found, left @ right, rtol=0.0, atol=0.3 if precision == "bfloat16" else 1e-4)
+    assert not room[:5].any() and not room[42:].any()
+
+
+@has_switch
+@in_either_precision
+def test_the_switch_is_on_during_bfloat16_products_only(monkeypatch: pytest.MonkeyPatch, precision: Precision) -> None:
+    seen = []
+    multiply, add = torch.mm, Tensor.addmm_
+    monkeypatch.setattr(torch, "mm", lambda *a, **k: (seen.append(SWITCH.fp32_precision), multiply(*a, **k))[1])
+    monkeypatch.setattr(Tensor, "addmm_", lambda *a, **k: (seen.append(SWITCH.fp32_precision), add(*a, **k))[1])
+    before = SWITCH.fp32_precision
+    both(*factors(), precision)
+    assert seen == (["bf16", "bf16"] if precision == "bfloat16" else [before, before])
+    assert SWITCH.fp32_precision == before
+
+
+@has_switch
+@pytest.mark.parametrize("before", ["none", "ieee", "tf32", "bf16"])
+def test_the_switch_is_put_back_also_after_a_mistake(before: str, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(partial(setattr, SWITCH, "fp32_precision", SWITCH.fp32_precision))
+    SWITCH.fp32_precision = before
+    left, right = factors()
+    both(left, right, "bfloat16")
+    assert SWITCH.fp32_precision == before
+    with pytest.raises(RuntimeError):
+        product(left, left, precision="bfloat16", out=torch.empty(37, 37))
+    assert SWITCH.fp32_precision == before
+    with pytest.raises(RuntimeError):
+        add_product(torch.zeros(2, 2), left, right, precision="bfloat16")
+    assert SWITCH.fp32_precision == before
