@@ -9,7 +9,7 @@ sets = commands.add_parser("sets", help="accuracy on public multi-view sets, bes
 sets.add_argument("names", nargs="*", default=["pie_faces", "breast_tcga"], help="sets, by file name without .npz")
 sets.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 sets.add_argument("--splits", type=int, default=5, help="random splits of sets without an official one")
-sets.add_argument("--fusion", nargs="+", default=["certified"], help="certified, context, free")
+sets.add_argument("--options", nargs="+", default=[], help="rows, such as fusion=free margin_kind=cosface,margin=0.1")
 sets.add_argument("--tune", action="store_true", help="split the training part again and leave the test part alone")
 classifier = commands.add_parser("classifier", help="time and memory of the loss over many classes, beside rivals")
 classifier.add_argument("--sizes", nargs="+", default=[], help="classes x width, such as 10kx128; all by default")
@@ -22,7 +22,7 @@ if arguments.command == "sets":
     from benchmarks import shared_sets
 
     shared_sets.run(
-        arguments.names, arguments.data, splits=arguments.splits, fusions=arguments.fusion, tune=arguments.tune
+        arguments.names, arguments.data, splits=arguments.splits, options=arguments.options, tune=arguments.tune
     )
 else:
     from benchmarks import classifier as classifier_benchmark

@@ -39,6 +39,7 @@ from benchmarks.classifier_variants import (
     steradian_loss,
 )
 from steradian.losses.sweep import GradientTaker
+from steradian.training import RowwiseAdam
 
 SIZES = [Size(10_000, 128), Size(10_000, 512), Size(100_000, 128), Size(100_000, 512), Size(1_000_000, 128)]
 LARGEST = SIZES[-1]
@@ -230,7 +231,7 @@ def _peak_memory(name: str, size: Size) -> float:
 def _peak_of_step(size: Size) -> float:
     """Bytes of the whole process, torch and class centers in it, while it takes two training steps."""
     problem = Problem.make(size)
-    take_gradient = _center_updates(problem.centers)
+    take_gradient = RowwiseAdam(problem.centers, learning_rate=0.01).update
     for _ in range(2):
         _fused_step(problem, take_gradient)
     return _resident("VmHWM")
@@ -240,15 +241,6 @@ def _fused_step(problem: Problem, take_gradient: GradientTaker) -> None:
     """Forward and backward in which each tile of class centers moves as soon as its gradient is known."""
     steradian_loss(problem, take_gradient=take_gradient).backward()
     problem.embeddings.grad = None
-
-
-def _center_updates(centers: Tensor) -> GradientTaker:
-    """What moves the class centers: here by a plain gradient step."""
-
-    def take(numbers: slice | Tensor, gradient: Tensor) -> None:
-        centers.detach()[numbers] -= 0.01 * gradient
-
-    return take
 
 
 def _resident(key: str) -> float:

@@ -158,7 +158,7 @@ def _rival(problem: Problem) -> Variant:
     try:
         from pytorch_metric_learning.losses import ArcFaceLoss
     except ImportError as error:
-        raise VariantMissingError("pip install pytorch-metric-learning==2.9.0") from error
+        raise VariantMissingError("pip install -e '.[benchmarks]' has it") from error
     classes, dim = problem.centers.shape
     loss = ArcFaceLoss(classes, dim, margin=math.degrees(PREFERRED_MARGIN), scale=problem.scale)
     loss.W.data.copy_(problem.centers.detach().T)

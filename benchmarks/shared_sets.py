@@ -5,8 +5,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
@@ -16,18 +18,18 @@ from sklearn.preprocessing import StandardScaler
 import steradian as sr
 
 
-def run(names: Sequence[str], folder: Path | None, *, splits: int, fusions: Sequence[str], tune: bool) -> None:
+def run(names: Sequence[str], folder: Path | None, *, splits: int, options: Sequence[str], tune: bool) -> None:
     """Print a table: for each set and method, mean and spread over splits, and seconds a fit.
 
     Args:
         names: sets, by file name without .npz.
         folder: where they lie; None takes the variable STERADIAN_DATA.
         splits: random stratified 80:20 splits, seeds 0, 1, ...; a set with an official split repeats it by seed.
-        fusions: kinds of fusion, a row each.
+        options: of `SphereEmbedder`, a row each, as "fusion=free" or "margin_kind=cosface,margin=0.1".
         tune: measure on a fifth of the training part instead of on the test part.
     """
     folder = folder or Path(os.environ.get("STERADIAN_DATA", "."))
-    print(f"{'set':12} {'method':22} {'accuracy %':>14} {'balanced error':>16} {'s a fit':>8}", flush=True)
+    print(f"{'set':12} {'method':30} {'accuracy %':>14} {'balanced error':>16} {'s':>5}", flush=True)
     for name in names:
         path = folder / f"{name}.npz"
         if not path.is_file():
@@ -35,9 +37,10 @@ def run(names: Sequence[str], folder: Path | None, *, splits: int, fusions: Sequ
         objects, official = _read(path)
         parts = list(_parts(objects, official, splits=splits, tune=tune))
         _show(name, "logistic regression", [_logistic_regression(train, test) for train, test, _ in parts])
-        for fusion in fusions:
-            scores = [_steradian(train, test, fusion=fusion, seed=seed) for train, test, seed in parts]
-            _show(name, f"steradian, {fusion}", scores)
+        for given in options or ["defaults"]:
+            pairs = [] if given == "defaults" else [pair.split("=") for pair in given.split(",")]
+            chosen = {option: yaml.safe_load(value) for option, value in pairs}
+            _show(name, given, [_steradian(train, test, **{"seed": seed, **chosen}) for train, test, seed in parts])
 
 
 def _read(path: Path) -> tuple[sr.ObjectTable, np.ndarray | None]:
@@ -78,11 +81,9 @@ def _logistic_regression(train: sr.ObjectTable, test: sr.ObjectTable) -> tuple[n
     return test.labels, model.predict(outputs), time.perf_counter() - begun
 
 
-def _steradian(
-    train: sr.ObjectTable, test: sr.ObjectTable, *, fusion: str, seed: int
-) -> tuple[np.ndarray, np.ndarray, float]:
+def _steradian(train: sr.ObjectTable, test: sr.ObjectTable, **options: Any) -> tuple[np.ndarray, np.ndarray, float]:
     begun = time.perf_counter()
-    model = sr.SphereEmbedder(fusion=fusion, seed=seed, verbose=False).fit(train)
+    model = sr.SphereEmbedder(verbose=False, **options).fit(train)
     return test.labels, model.predict(test), time.perf_counter() - begun
 
 
@@ -91,4 +92,4 @@ def _show(name: str, method: str, results: Sequence[tuple[np.ndarray, np.ndarray
     error = 1 - np.array([balanced_accuracy_score(labels, predicted) for labels, predicted, _ in results])
     seconds = np.mean([seconds for _, _, seconds in results])
     spread = f"{accuracy.mean():7.2f} +-{accuracy.std():5.2f}", f"{error.mean():8.4f} +-{error.std():6.4f}"
-    print(f"{name:12} {method:22} {spread[0]:>14} {spread[1]:>16} {seconds:8.1f}", flush=True)
+    print(f"{name:12} {method:30} {spread[0]:>14} {spread[1]:>16} {seconds:5.1f}", flush=True)

@@ -55,6 +55,7 @@ REFUSED: list[tuple[type[Any], str, list[Any]]] = [
     (ModelConfig, "input_dropout", [-0.1, 1.0, float("nan")]),
     (ModelConfig, "fusion", ["sum", "", None]),
     (ModelConfig, "context_limit", [-0.1, 1.0, float("nan")]),
+    (ModelConfig, "subcenters", [0, -1]),
     (TrainingConfig, "epochs", [0, -1]),
     (TrainingConfig, "batch_size", [0]),
     (TrainingConfig, "learning_rate", [0.0, -1e-3, float("nan")]),
@@ -68,6 +69,11 @@ REFUSED: list[tuple[type[Any], str, list[Any]]] = [
     (TrainingConfig, "patience", [0]),
     (TrainingConfig, "clip", [0.0, float("nan")]),
     (TrainingConfig, "precision", ["float16", None]),
+    (TrainingConfig, "margin_kind", ["arc", "magface", "adaface", "", None]),
+    (TrainingConfig, "margin_gradient", ["none", None]),
+    (TrainingConfig, "label_smoothing", [-0.1, 1.0, float("nan")]),
+    (TrainingConfig, "class_share", [0.0, -0.1, 1.1, float("nan"), 0.5]),
+    (TrainingConfig, "center_optimizer", ["sgd", "", None]),
 ]
 
 
@@ -87,6 +93,10 @@ ALLOWED: list[tuple[type[Any], dict[str, Any]]] = [
     (TrainingConfig, {"epochs": 1, "batch_size": 1, "patience": 1}),
     (TrainingConfig, {"weight_decay": 0, "modality_weight": 0, "subset_weight": 0, "margin": 0, "validation_share": 0}),
     (TrainingConfig, {"scale": 1, "margin": 1.49, "precision": "bfloat16"}),
+    (ModelConfig, {"subcenters": 1}),
+    (TrainingConfig, {"label_smoothing": 0, "class_share": 1, "center_optimizer": "rowwise"}),
+    (TrainingConfig, {"label_smoothing": 0.99, "class_share": 1e-6, "center_optimizer": "rowwise"}),
+    (TrainingConfig, {"margin_kind": "curricularface", "margin_gradient": "detached"}),
     (TrainingConfig, {"epochs": np.int64(3), "learning_rate": np.float32(0.01), "margin": np.float64(0.1)}),
 ]
 
@@ -120,3 +130,20 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert caught.value.got == "embedding_dim=1, width=7, dropout=2.0, fusion='sum'"
     with pytest.raises(ConfigError, match="clip above 0; weight_decay 0 or more; margin in radians"):
         TrainingConfig(clip=0.0, weight_decay=-1.0, margin=28.6)
+
+
+def test_a_share_of_the_classes_needs_centers_that_move_by_rows() -> None:
+    with pytest.raises(ConfigError, match='class_share below 1 only with center_optimizer="rowwise"') as caught:
+        TrainingConfig(class_share=0.3)
+    assert caught.value.got == "class_share=0.3"
+    assert TrainingConfig(class_share=0.3, center_optimizer="rowwise").class_share == 0.3
+
+
+def test_choices_are_told_with_the_other_mistakes() -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainingConfig(clip=0.0, precision="half", margin_kind="arc", center_optimizer="sgd", label_smoothing=2.0)  # type: ignore[arg-type]
+    assert [mistake.split()[0] for mistake in caught.value.want.split("; ")] == [
+        *("clip", "precision", "margin_kind", "center_optimizer", "label_smoothing")
+    ]
+    assert "margin_kind one of arcface, cosface, sphereface, normface" in caught.value.want
+    assert "center_optimizer one of adamw, rowwise" in caught.value.want

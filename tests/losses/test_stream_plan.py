@@ -39,7 +39,7 @@ def test_in_words() -> None:
     assert str(kept_all) == "workspace: all 10 tiles kept, 9.4 MB"
     some = StreamPlan(tiles=10, tile_classes=5, kept_in_gradient=1, kept_in_workspace=2, size=50_000)
     assert some.kept == 3
-    assert str(some) == "streaming: 3 of 10 tiles kept, the others computed twice, 0.1 MB"
+    assert str(some) == "streaming: 3 of 10 tiles kept, others twice, 0.1 MB"
 
 
 def test_one_million_classes_fit_into_the_budget_and_ten_thousand_need_nothing_twice() -> None:

@@ -54,3 +54,51 @@ def test_cosines_stay_float32(classifier: SphericalClassifier) -> None:
 
 def test_it_has_one_parameter(classifier: SphericalClassifier) -> None:
     assert {name: tuple(p.shape) for name, p in classifier.named_parameters()} == {"directions": (5, 7)}
+
+
+# -- Sub-centers
+
+
+def test_the_nearest_center_of_a_class_counts() -> None:
+    classifier = SphericalClassifier(5, 7, subcenters=3)
+    embeddings = F.normalize(torch.randn(40, 7), dim=-1)
+    with torch.no_grad():
+        classifier.directions *= torch.rand(5, 3, 1) + 0.1
+    rows = embeddings.tolist()
+    of_classes = classifier.directions.tolist()
+    expected = [[max(math.cos(_angle(z, w)) for w in of_class) for of_class in of_classes] for z in rows]
+    torch.testing.assert_close(classifier(embeddings), torch.tensor(expected), rtol=0, atol=1e-6)
+    nearest = torch.tensor(
+        [[min(range(3), key=lambda k: _angle(z, of_class[k])) for of_class in of_classes] for z in rows]
+    )
+    assert all((nearest == number).any() for number in range(3))
+
+
+def test_sub_centers_are_unit_and_differ_and_only_the_nearest_learns() -> None:
+    classifier = SphericalClassifier(5, 7, subcenters=3)
+    assert classifier.directions.shape == classifier.class_centers.shape == (5, 3, 7)
+    torch.testing.assert_close(classifier.class_centers.norm(dim=-1), torch.ones(5, 3), rtol=0, atol=1e-6)
+    flat = classifier.class_centers.flatten(0, 1)
+    assert (flat @ flat.T - torch.eye(15)).max() < 0.999
+    embedding = F.normalize(torch.randn(1, 7), dim=-1)
+    classifier(embedding)[0, 2].backward()
+    assert classifier.directions.grad is not None
+    learning = classifier.directions.grad.norm(dim=-1) > 0
+    nearest = (classifier.class_centers[2] @ embedding[0]).argmax()
+    assert learning.nonzero().tolist() == [[2, int(nearest)]]
+
+
+def test_one_sub_center_is_a_plain_center() -> None:
+    torch.manual_seed(0)
+    plain = SphericalClassifier(5, 7)
+    torch.manual_seed(0)
+    one = SphericalClassifier(5, 7, subcenters=1)
+    assert torch.equal(plain.directions, one.directions)
+
+
+def test_cosines_to_sub_centers_stay_float32() -> None:
+    classifier = SphericalClassifier(5, 7, subcenters=2)
+    embeddings = F.normalize(torch.randn(4, 7), dim=-1)
+    expected = classifier(embeddings)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(classifier(embeddings), expected)

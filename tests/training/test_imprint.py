@@ -1,6 +1,10 @@
 """Where the class centers start."""
 
+import math
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -41,3 +45,24 @@ def test_classes_that_nothing_tells_apart_keep_their_random_centers() -> None:
     before = classifier.directions.detach().clone()
     imprint_centers(encoder, classifier, preprocessor.prepare(objects, labels), seed=0)
     assert torch.equal(classifier.directions, before)
+
+
+@pytest.mark.parametrize("embedding_dim", [2, 16])
+def test_sub_centers_differ_and_lie_near_their_class_mean(toy: Any, embedding_dim: int) -> None:
+    torch.manual_seed(0)
+    model = ModelConfig(embedding_dim=embedding_dim, width=8, heads=2)
+    encoder = build_encoder(toy.preprocessor.modalities, model)
+    plain = SphericalClassifier(4, embedding_dim)
+    classifier = SphericalClassifier(4, embedding_dim, subcenters=3)
+    unseen = classifier.directions[3].detach().clone()
+    for one in (plain, classifier):
+        imprint_centers(encoder, one, toy.prepared(), seed=0)
+    means, centers = plain.class_centers.detach(), classifier.class_centers.detach()
+    assert torch.equal(classifier.directions[3], unseen), "a class without objects keeps its random centers"
+    # Half the length in any direction turns a unit vector by 30 degrees at most.
+    cosines = torch.einsum("ckd,cd->ck", centers[:3], means[:3])
+    assert cosines.min() >= math.cos(math.pi / 6) - 1e-5
+    assert cosines.max() < 1 - 1e-4
+    for of_class in centers[:3]:
+        angles = torch.pdist(of_class)
+        assert angles.min() > 0.01, "equal centers of a class would stay equal"

@@ -9,10 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steradian.config import TrainingConfig
 from steradian.data.batch import Batch
 from steradian.losses import angular_softmax_loss
 from steradian.model import AngularMarginLoss, SphereEncoder, SphericalClassifier
 from steradian.training import Objective, objective, random_subsets
+from steradian.training.optimizer import make_margin_loss
 
 # -- Random subsets
 
@@ -142,3 +144,60 @@ def test_without_labels_it_says_so(toy) -> None:
     batch = toy.preprocessor.prepare(toy.table).batch(np.arange(3))
     with pytest.raises(ValueError, match="class numbers"):
         Objective(0.5, 0.5, margin_loss(classifier))(encoder, batch, strength=0.0)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.4, 1.0])
+def test_the_default_is_the_angular_softmax_on_unit_rows_with_a_share_of_the_margin(
+    toy, derived, strength: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, classifier = toy.build()
+    encoder.eval()
+    batch = toy.prepared().batch(np.arange(20))
+    subsets = random_subsets(batch.present)
+    monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
+    config = TrainingConfig()
+    default = make_margin_loss(classifier, config, derived)
+    found = Objective(config.modality_weight, config.subset_weight, default)(encoder, batch, strength=strength)
+
+    encoded, labels, present = encoder.encode(batch), batch.labels, batch.present
+    rows = [encoder.fuse(encoded), encoded.vectors[present], encoder.fuse(encoded, subsets)]
+    owners = [labels, labels[:, None].expand_as(present)[present], labels]
+    weights = [
+        torch.ones(20),
+        (0.5 / present.sum(1, keepdim=True)).expand(present.shape)[present],
+        torch.full((20,), 0.5),
+    ]
+    losses = angular_softmax_loss(
+        torch.cat(rows),
+        torch.cat(owners),
+        class_centers=classifier.directions,
+        scale=derived.scale,
+        margin=derived.margin * strength,
+    )
+    expected = (losses * torch.cat(weights)).sum() / 20
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    parameters = [*encoder.parameters(), *classifier.parameters()]
+    gradients, expected_gradients = (torch.autograd.grad(loss, parameters) for loss in (found, expected))
+    for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient, expected_gradient, rtol=1e-3, atol=1e-5)
+
+
+def test_a_taken_gradient_is_that_of_all_terms_and_none_is_left(toy, derived, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, classifier = toy.build()
+    encoder.eval()
+    batch = toy.prepared().batch(np.arange(20))
+    subsets = random_subsets(batch.present)
+    monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
+    whole = Objective(0.5, 0.5, make_margin_loss(classifier, TrainingConfig(), derived))
+    taken = torch.zeros_like(classifier.directions)
+    loss = whole(encoder, batch, strength=0.5, take_gradient=lambda rows, part: taken[rows].add_(part))
+    loss.backward()
+    assert classifier.directions.grad is None
+    of_encoder = [p.grad.clone() for p in encoder.parameters() if p.grad is not None]
+    encoder.zero_grad()
+    again = whole(encoder, batch, strength=0.5)
+    again.backward()
+    assert torch.equal(again, loss)
+    torch.testing.assert_close(taken, classifier.directions.grad, rtol=1e-4, atol=1e-6)
+    for found, expected in zip(of_encoder, [p.grad for p in encoder.parameters() if p.grad is not None], strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)

@@ -1,16 +1,21 @@
 """Every parameter is in exactly one group, with the right rate and decay."""
 
+import math
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from steradian.config import ModelConfig, TrainingConfig
+from steradian.config import ModelConfig, TrainedMarginKind, TrainingConfig
 from steradian.data import Schema, read_objects
 from steradian.data.batch import Preprocessor
+from steradian.losses import angular_softmax_loss
 from steradian.modalities import Image, Series, Tabular, Text, Vector
 from steradian.model import SphericalClassifier, build_encoder
-from steradian.training.optimizer import make_optimizer
+from steradian.training import Derived
+from steradian.training.optimizer import make_margin_loss, make_optimizer
 
 CONFIG = TrainingConfig(learning_rate=0.002, center_learning_rate=0.03, weight_decay=0.07)
 SCHEMA = Schema(
@@ -70,3 +75,72 @@ def test_a_step_without_gradient_shrinks_the_decayed_alone() -> None:
         matrix = parameter.ndim == 2 and name.endswith("weight") and "gates" not in name
         torch.testing.assert_close(parameter, torch.full_like(parameter, shrunk if matrix else 2.0), rtol=1e-7, atol=0)
     assert (classifier.directions == 2.0).all()
+
+
+def test_centers_that_move_in_the_backward_pass_are_not_the_optimizers() -> None:
+    fitted = Preprocessor.fit(read_objects({"x": [1.0, 2.0]}, Schema({"x": Vector("x")}), labelled=False)).modalities
+    encoder = build_encoder(fitted, ModelConfig(width=8, heads=2, embedding_dim=4))
+    classifier = SphericalClassifier(3, 4)
+    before = classifier.directions.detach().clone()
+    optimizer = make_optimizer(encoder, classifier, TrainingConfig(center_optimizer="rowwise"))
+    members = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    assert {id(p) for p in members} == {id(p) for p in encoder.parameters()}
+    for parameter in [*encoder.parameters(), *classifier.parameters()]:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    assert torch.equal(classifier.directions, before)
+
+
+def test_the_margin_loss_is_that_of_the_configuration() -> None:
+    classifier = SphericalClassifier(30, 4, subcenters=2)
+    config = TrainingConfig(
+        margin_kind="cosface",
+        margin_gradient="detached",
+        label_smoothing=0.1,
+        class_share=0.25,
+        center_optimizer="rowwise",
+        margin=0.9,
+        scale=99.0,
+    )
+    # What was derived counts, which is what was given where something was.
+    loss = make_margin_loss(classifier, config, Derived(scale=12.5, margin=0.3, epochs=1, reasons=()))
+    assert loss.classifier is classifier and loss.training
+    assert (loss.kind, loss.margin, float(loss.scale), loss.class_share) == ("cosface", 0.3, 12.5, 0.25)
+    embeddings, labels = torch.randn(8, 4), torch.arange(8)
+    found = loss.eval()(embeddings, labels, strength=0.5)
+    assert found.shape == (8,)
+    expected = angular_softmax_loss(
+        torch.nn.functional.normalize(embeddings, dim=1),
+        labels,
+        class_centers=classifier.directions,
+        scale=12.5,
+        margin=lambda cosines: cosines - math.sin(0.15),
+        gradient="detached",
+        smoothing=0.1,
+    )
+    assert torch.equal(found, expected)
+    gradients = (torch.autograd.grad(one.sum(), classifier.directions)[0] for one in (found, expected))
+    assert torch.equal(*gradients)
+
+
+@pytest.mark.parametrize("kind", get_args(TrainedMarginKind))
+def test_every_kind_that_a_training_takes_is_one_of_the_loss(kind: str) -> None:
+    config = TrainingConfig(margin_kind=kind)  # type: ignore[arg-type]
+    loss = make_margin_loss(SphericalClassifier(3, 4), config, Derived(10.0, 0.2, 1, ()))
+    assert loss.kind == kind
+
+
+def test_one_kind_is_as_good_as_another_in_its_gradient_where_detached() -> None:
+    """Detached, all kinds that subtract the same from a right angle have the same gradient there."""
+    gradients = []
+    for kind in ("arcface", "cosface", "sphereface"):
+        classifier = SphericalClassifier(2, 3)
+        with torch.no_grad():
+            classifier.directions.copy_(torch.eye(3)[:2])
+        config = TrainingConfig(margin_kind=kind, margin_gradient="detached")  # type: ignore[arg-type]
+        loss = make_margin_loss(classifier, config, Derived(10.0, 0.4, 1, ()))
+        rows = torch.eye(3)[2:].requires_grad_()
+        loss(rows, torch.tensor([1])).sum().backward()
+        gradients.append(rows.grad)
+    torch.testing.assert_close(gradients[1], gradients[0])
+    torch.testing.assert_close(gradients[2], gradients[0])

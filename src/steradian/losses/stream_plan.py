@@ -39,9 +39,9 @@ class StreamPlan:
         return self.kept_in_gradient + self.kept_in_workspace
 
     def __str__(self) -> str:
-        how = "workspace: all" if self.kept == self.tiles else f"streaming: {self.kept} of"
-        rest = "" if self.kept == self.tiles else ", the others computed twice"
-        return f"{how} {self.tiles} tiles kept{rest}, {self.size / 1e6:.1f} MB"
+        how = "workspace: all" if self.kept == self.tiles else f"streaming: {self.kept:,} of"
+        rest = "" if self.kept == self.tiles else ", others twice"
+        return f"{how} {self.tiles:,} tiles kept{rest}, {self.size / 1e6:.1f} MB"
 
 
 def plan_stream(

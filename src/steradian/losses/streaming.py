@@ -78,6 +78,9 @@ def stream_softmax(
         "precision": precision,
         "memory_budget": memory_budget,
     }
+    if not torch.is_grad_enabled():
+        # A function of autograd does not see that by itself, and would keep what no gradient will ever ask for.
+        embeddings, class_centers = embeddings.detach(), class_centers.detach()
     # Half precision steps by several degrees near a center, so autocast must not reach the cosines.
     with torch.autocast(embeddings.device.type, enabled=False):
         streamed = _Stream.apply(embeddings, class_centers, options, take_gradient)  # type: ignore[no-untyped-call]

@@ -174,11 +174,9 @@ class Sweep:
                 add_product(to_rows, weights.T, self._units(tile), precision=self._precision)
             if turning:
                 turned = product(weights, right, precision=self._precision, out=self._turned[: len(weights)])
-                self._turn(tile, turned)
-                if gradient is not None:
-                    # Where the exponentials of this very tile may have been; they have been used.
-                    gradient[tile.centers] = turned
-                elif take is not None:
+                # In the gradient the exponentials of this very tile may have been; they have been used.
+                self._turn(tile, turned, out=turned if gradient is None else gradient[tile.centers])
+                if take is not None:
                     turned.index_add_(0, self._own_centers[tile.entries] - tile.centers.start, to_own[tile.entries])
                     take(self._numbers(tile), turned.view(-1, *self._centers.shape[1:]))
         if gradient is not None:
@@ -271,11 +269,12 @@ class Sweep:
         spread = weights.new_zeros(classes, self._a_class, rows)
         return spread.scatter_(1, nearest[:, None], weights[:, None]).view(-1, rows)
 
-    def _turn(self, tile: Tile, gradient: Tensor) -> None:
-        """From the gradient of unit rows to that of directions, whose length changes nothing; in place."""
+    def _turn(self, tile: Tile, gradient: Tensor, *, out: Tensor) -> None:
+        """From the gradient of unit rows to that of directions, whose length changes nothing."""
         directions, inverse = self._directions(tile), self._inverse_lengths[tile.centers, None]
         along = torch.mul(gradient, directions, out=self._unit_rows[: len(gradient)]).sum(1, keepdim=True)
-        gradient.mul_(inverse).addcmul_(directions, along.mul_(inverse**3), value=-1)
+        gradient.addcmul_(directions, along.mul_(inverse).mul_(inverse), value=-1)
+        torch.mul(gradient, inverse, out=out)
 
     # -- Own classes ---------------------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from steradian.losses import (
     sphereface,
     stream_softmax,
 )
-from steradian.losses.angular_softmax import MarginGradient
+from steradian.losses.angular_softmax import MarginGradient, check_inputs
 from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.sweep import GradientTaker
@@ -47,6 +47,9 @@ MarginKind = Literal[
 SLOW = 0.01
 """Share of a new batch in the running statistics, CurricularFace's and AdaFace's."""
 
+LARGEST_MARGIN = 1.5
+"""Radians that a rare class gets at most: beyond a right angle the own class would be pushed away."""
+
 MAGFACE_PENALTY = 35.0
 """Weight of the penalty on short embeddings, MagFace's lambda_g."""
 
@@ -54,8 +57,8 @@ MAGFACE_PENALTY = 35.0
 class AngularMarginLoss(nn.Module):
     """Softmax loss with a margin on the angle to the own class center; the centers are its parameters.
 
-    One number sets the margin of every kind: the radians by which it moves a target at a right angle. That is ArcFace's
-    margin itself; CosFace subtracts its sine from the cosine, SphereFace multiplies the angle by 1 + margin / (pi / 2).
+    One number sets the margin: the radians by which it moves a target at a right angle. That is ArcFace's margin
+    itself; CosFace subtracts its sine from the cosine, SphereFace multiplies the angle by 1 + margin / (pi / 2).
 
     Args:
         num_classes: at least 2.
@@ -72,7 +75,7 @@ class AngularMarginLoss(nn.Module):
         smoothing: label smoothing, 0 to below 1.
         class_weights: [num_classes] factors of the losses; the mean is weighed by them.
         class_counts: objects of each class [num_classes]: rare classes get the larger margins, in the proportions of
-            `class_margins` and with `margin` as their mean.
+            `class_margins`, with `margin` as their mean and 1.5 rad at most.
         hard_negatives: nearest other classes a row that get a margin of 0.06 on top; 0 for none.
         class_share: of the other classes to draw each step, see `sample_classes`; below 1 the centers' gradient is
             sparse, for an optimizer such as torch.optim.SparseAdam.
@@ -92,7 +95,7 @@ class AngularMarginLoss(nn.Module):
         (torch.Size([10, 64]), 'workspace')
     """
 
-    scale: Tensor
+    adacos: Tensor | None
     class_weights: Tensor | None
     margin_shares: Tensor | None
     stage: Tensor
@@ -124,14 +127,14 @@ class AngularMarginLoss(nn.Module):
         super().__init__()
         _check(locals())
         self.classifier = classifier or SphericalClassifier(num_classes, embedding_dim, subcenters=subcenters)
-        self.kind, self.reduction, self.memory_budget, self.class_share = kind, reduction, memory_budget, class_share
+        self.kind, self.reduction, self.memory_budget = kind, reduction, memory_budget
+        self.hard_negatives, self.class_share = hard_negatives, class_share
         self.margin = default_margin(num_classes, embedding_dim) if margin is None else margin
         self.cosine_margin, self.angle_factor = cosine_margin, angle_factor
         self._options: dict[str, Any] = {"precision": precision, "memory_budget": memory_budget}
-        self._single: dict[str, Any] = {"gradient": gradient, "smoothing": smoothing, "hard_negatives": hard_negatives}
-        self._adacos = scale == "adacos"
-        first = default_scale(num_classes) if scale is None or scale == "adacos" else scale
-        self.register_buffer("scale", torch.tensor(first, dtype=torch.float64))
+        self._single: dict[str, Any] = {"gradient": gradient, "smoothing": smoothing}
+        self._fixed_scale = default_scale(num_classes) if scale is None or scale == "adacos" else float(scale)
+        self.register_buffer("adacos", torch.tensor(self._fixed_scale) if scale == "adacos" else None)
         self.register_buffer("class_weights", class_weights)
         shares = None if class_counts is None else class_margins(class_counts) / class_margins(class_counts).mean()
         self.register_buffer("margin_shares", shares)
@@ -139,6 +142,11 @@ class AngularMarginLoss(nn.Module):
         # AdaFace's public code starts from 20 and 100, norms of its face encoders; here the first batch sets them.
         self.register_buffer("norm_statistics", torch.full((2,), torch.nan))
         self.threshold = nn.Parameter(torch.tensor(1.0)) if multi_label else None
+
+    @property
+    def scale(self) -> float:
+        """Factor of the cosines, with scale="adacos" that of the next batch."""
+        return self._fixed_scale if self.adacos is None else float(self.adacos)
 
     def forward(
         self,
@@ -159,62 +167,41 @@ class AngularMarginLoss(nn.Module):
         Raises:
             InputError: shapes that do not belong together, no row, or a label out of range.
         """
+        centers = self.classifier.directions
+        labels = self._numbered(labels, embeddings.device)
+        check_inputs(embeddings, labels, centers, where="AngularMarginLoss", several=self.threshold is not None)
         exact = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
         norms = torch.linalg.vector_norm(exact, dim=-1)
-        units = F.normalize(exact, dim=-1)
-        centers = self.classifier.directions
-        if self.threshold is not None or not isinstance(labels, Tensor):
-            return self._several(units, norms, labels, strength=strength, take_gradient=take_gradient)
+        # A row of zeros has no direction that a gradient could turn; it would get one of 1e12.
+        units = F.normalize(torch.where(norms[:, None] > 0, exact, exact.detach()), dim=-1)
+        options = {"class_centers": centers, "take_gradient": take_gradient, **self._options}
+        options["margin"] = lambda cosines: self._psi(cosines, norms, labels, strength)
+        if self.threshold is not None:
+            losses = angular_multilabel_loss(units, labels, scale=self.scale, threshold=self.threshold, **options)
+            return self._reduce(losses, None)
         if self.training:
             self._observe(units, norms, labels)
-        sampled = None
+        sampled, hard = None, self.hard_negatives
         if self.training and self.class_share < 1.0:
             sampled = sample_classes(labels, len(centers), share=self.class_share)
-        curriculum = None
+            hard = min(hard, len(sampled) - 1)
+        scale, curriculum = self.scale, None
         if self.kind == "curricularface":
-            curriculum = curricular(float(self.scale), float(self.stage), margin=self.margin * strength)
-        losses = angular_softmax_loss(
-            units,
-            labels,
-            class_centers=centers,
-            scale=float(self.scale),
-            margin=lambda cosines: self._psi(cosines, norms, labels, strength),
-            bend=curriculum,
-            classes=sampled,
-            take_gradient=take_gradient,
-            **self._single,
-            **self._options,
-        )
+            curriculum = curricular(scale, float(self.stage), margin=self.margin * strength)
+        options |= {"hard_negatives": hard, "bend": curriculum, "classes": sampled, **self._single}
+        losses = angular_softmax_loss(units, labels, scale=scale, **options)
         if self.kind == "magface":
             losses = losses + MAGFACE_PENALTY * magface_penalty(norms)
         return self._reduce(losses, labels)
 
-    def _several(
-        self,
-        units: Tensor,
-        norms: Tensor,
-        labels: Tensor | list[list[int]],
-        *,
-        strength: float,
-        take_gradient: GradientTaker | None,
-    ) -> Tensor:
-        if self.threshold is None:
-            raise InputError(
-                "an int64 tensor [rows]", "lists", "AngularMarginLoss", "Set multi_label=True for several."
-            )
-        numbered = isinstance(labels, Tensor) and labels.dtype != torch.bool
-        rows = torch.as_tensor(labels if numbered else label_rows(labels), device=units.device)
-        losses = angular_multilabel_loss(
-            units,
-            rows,
-            class_centers=self.classifier.directions,
-            scale=float(self.scale),
-            threshold=self.threshold,
-            margin=lambda cosines: self._psi(cosines, norms, rows, strength),
-            take_gradient=take_gradient,
-            **self._options,
-        )
-        return self._reduce(losses, None)
+    def _numbered(self, labels: Tensor | list[list[int]], device: torch.device) -> Tensor:
+        """Labels as class numbers [rows] or, with several a row, [rows, most labels a row]."""
+        if self.threshold is not None and (not isinstance(labels, Tensor) or labels.dtype == torch.bool):
+            return label_rows(labels).to(device)
+        if not isinstance(labels, Tensor):
+            fix = "Call torch.as_tensor(labels); with multi_label=True lists of labels are fine."
+            raise InputError("an int64 tensor [rows]", type(labels).__name__, "the labels of AngularMarginLoss", fix)
+        return labels.to(device)
 
     def plan(self, rows: int) -> StreamPlan:
         """How a batch of so many rows will use memory: whether all exponentials are kept, and the bytes taken."""
@@ -223,6 +210,7 @@ class AngularMarginLoss(nn.Module):
             rows,
             max(1, round(len(directions) * self.class_share)),
             directions.shape[-1],
+            own=1 + self.hard_negatives,
             centers_a_class=directions.shape[1] if directions.ndim == 3 else 1,
             device=directions.device.type,
             memory_budget=self.memory_budget,
@@ -235,7 +223,7 @@ class AngularMarginLoss(nn.Module):
         margin = self.margin * strength
         own: float | Tensor = margin
         if self.margin_shares is not None:
-            own = margin * self.margin_shares[labels].to(cosines)
+            own = (margin * self.margin_shares[labels].to(cosines)).clamp(max=LARGEST_MARGIN)
         cosine_margin = math.sin(margin) if self.cosine_margin is None else self.cosine_margin * strength
         wider = margin / (math.pi / 2) if self.angle_factor is None else (self.angle_factor - 1.0) * strength
         match self.kind:
@@ -253,7 +241,9 @@ class AngularMarginLoss(nn.Module):
                 return arcface(cosines, strength * elastic_margins(cosines, self.margin, spread=self.margin / 40))
             case "adaface":
                 mean, std = self.norm_statistics.unbind()
-                return adaface(cosines, adaface_quality(norms, float(mean), float(std)), margin=margin)
+                # Before the first batch no length is good or bad.
+                quality = adaface_quality(norms, float(mean), float(std)).nan_to_num(0.0)
+                return adaface(cosines, quality, margin=margin)
             case "magface":
                 return arcface(cosines, strength * magface_margins(norms))
         return arcface(cosines, own)
@@ -265,14 +255,14 @@ class AngularMarginLoss(nn.Module):
             now = torch.stack([norms.mean(), norms.std(correction=0)]).to(self.norm_statistics)
             moved = torch.lerp(self.norm_statistics, now, SLOW)
             self.norm_statistics.copy_(torch.where(self.norm_statistics.isnan(), now, moved))
-        if self.kind != "curricularface" and not self._adacos:
-            return
-        # NOTE[DIFF]: the scale of this batch is of use from the next on; AdaCos computes all logits twice.
-        seen = stream_softmax(units, labels[:, None], class_centers=self.classifier.directions, scale=float(self.scale))
+        directions = self.classifier.directions
         if self.kind == "curricularface":
-            self.stage.lerp_(seen.own.mean().to(self.stage), SLOW)
-        if self._adacos:
-            self.scale.copy_(adacos_update(seen.others, seen.own[:, 0]))
+            own = F.normalize(directions[labels].to(units), dim=-1).view(len(units), -1, units.shape[1])
+            self.stage.lerp_((own * units[:, None]).sum(-1).amax(1).mean().to(self.stage), SLOW)
+        if self.adacos is not None:
+            # NOTE[DIFF]: the scale of this batch is of use from the next on; AdaCos computes all logits twice.
+            seen = stream_softmax(units, labels[:, None], class_centers=directions.to(units), scale=self.scale)
+            self.adacos.copy_(adacos_update(seen.others, seen.own[:, 0]))
 
     def _reduce(self, losses: Tensor, labels: Tensor | None) -> Tensor:
         weights = torch.ones_like(losses)
@@ -286,52 +276,66 @@ class AngularMarginLoss(nn.Module):
 
 def _check(options: dict[str, Any]) -> None:
     """Refuse options that cannot be, all of them at once."""
-    kind, classifier = options["kind"], options["classifier"]
-    kinds = get_args(MarginKind)
-    shape = (options["num_classes"], options["embedding_dim"])
+    kind, classes, dim = options["kind"], options["num_classes"], options["embedding_dim"]
+    shape = (classes, dim) if options["subcenters"] == 1 else (classes, options["subcenters"], dim)
     wrong = {
-        "num_classes": (options["num_classes"] >= 2, "at least 2"),
-        "embedding_dim": (options["embedding_dim"] >= 2, "at least 2"),
-        "kind": (kind in kinds, f"one of {', '.join(kinds)}"),
+        "num_classes": (_at_least(options["num_classes"], 2), "at least 2"),
+        "embedding_dim": (_at_least(options["embedding_dim"], 2), "at least 2"),
+        "kind": (kind in get_args(MarginKind), f"one of {', '.join(get_args(MarginKind))}"),
         "margin": (
-            options["margin"] is None or (0 <= options["margin"] < math.pi / 2 and kind != "magface"),
+            _none_or(options["margin"], 0, math.pi / 2) and (kind != "magface" or options["margin"] is None),
             'in radians, 0 <= margin < pi / 2 (28.6 degrees are 0.5), and not for "magface"',
         ),
         "cosine_margin": (
-            options["cosine_margin"] is None or (0 <= options["cosine_margin"] < 2 and kind in ("cosface", "combined")),
+            _none_or(options["cosine_margin"], 0, 2) and _only(options["cosine_margin"], kind, "cosface", "combined"),
             'in [0, 2), for "cosface" and "combined"',
         ),
         "angle_factor": (
-            options["angle_factor"] is None or (options["angle_factor"] >= 1 and kind in ("sphereface", "combined")),
+            _none_or(options["angle_factor"], 1, math.inf)
+            and _only(options["angle_factor"], kind, "sphereface", "combined"),
             'at least 1, for "sphereface" and "combined"',
         ),
         "scale": (
-            options["scale"] in (None, "adacos") or (not isinstance(options["scale"], str) and options["scale"] > 0),
+            options["scale"] in (None, "adacos")
+            or (not isinstance(options["scale"], str) and 0 < options["scale"] < math.inf),
             'above 0, "adacos" or None',
         ),
-        "subcenters": (options["subcenters"] >= 1, "at least 1"),
+        "subcenters": (_at_least(options["subcenters"], 1), "at least 1"),
+        "gradient": (options["gradient"] in get_args(MarginGradient), '"exact" or "detached"'),
+        "smoothing": (_none_or(options["smoothing"], 0, 1), "in [0, 1)"),
+        "hard_negatives": (0 <= options["hard_negatives"] < max(1, classes), "fewer than there are classes"),
         "class_share": (0 < options["class_share"] <= 1, "above 0 and at most 1"),
+        "precision": (options["precision"] in get_args(Precision), '"float32" or "bfloat16"'),
         "reduction": (options["reduction"] in ("mean", "sum", "none"), '"mean", "sum" or "none"'),
+        "class_weights": (_one_each(options["class_weights"], classes), "a number a class"),
         "class_counts": (
-            options["class_counts"] is None or kind in ("arcface", "combined"),
-            'for "arcface" and "combined" only',
+            _one_each(options["class_counts"], classes) and _only(options["class_counts"], kind, "arcface", "combined"),
+            'a number a class, for "arcface" and "combined"',
         ),
         "classifier": (
-            classifier is None or (classifier.directions.shape[0], classifier.directions.shape[-1]) == shape,
-            f"one of {shape[0]} classes and width {shape[1]}",
-        ),
-        "multi_label": (
-            not options["multi_label"]
-            or (
-                kind in ("arcface", "cosface", "sphereface", "combined", "normface")
-                and options["class_counts"] is None
-                and options["class_weights"] is None
-                and options["class_share"] == 1
-            ),
-            "without class_counts, class_weights, class_share or a kind that needs one label a row",
+            options["classifier"] is None or options["classifier"].directions.shape == shape,
+            f"one with directions {shape}",
         ),
     }
     mistakes = {name: wanted for name, (fine, wanted) in wrong.items() if not fine}
+    if options["multi_label"]:
+        plain: dict[str, Any] = {
+            "class_weights": None,
+            "class_counts": None,
+            "class_share": 1,
+            "smoothing": 0,
+            "hard_negatives": 0,
+        }
+        plain |= {"gradient": "exact", "scale": None if options["scale"] == "adacos" else options["scale"]}
+        mistakes |= {
+            name: "left out with multi_label"
+            for name, value in plain.items()
+            if options[name] is not value and options[name] != value
+        }
+        if kind not in ("arcface", "cosface", "sphereface", "combined", "normface"):
+            mistakes["kind"] = "one that depends on the angle alone, with multi_label"
+    elif options["scale"] == "adacos" and options["class_share"] < 1:
+        mistakes["class_share"] = '1 with scale="adacos", which needs all classes'
     if mistakes:
         raise ConfigError(
             want="; ".join(f"{name} {wanted}" for name, wanted in mistakes.items()),
@@ -339,3 +343,19 @@ def _check(options: dict[str, Any]) -> None:
             where="AngularMarginLoss",
             fix="Change these options; the others are fine.",
         )
+
+
+def _at_least(value: int, least: int) -> bool:
+    return value >= least
+
+
+def _none_or(value: float | None, least: float, below: float) -> bool:
+    return value is None or least <= value < below
+
+
+def _only(value: object, kind: str, *kinds: str) -> bool:
+    return value is None or kind in kinds
+
+
+def _one_each(values: Tensor | None, classes: int) -> bool:
+    return values is None or values.shape == (classes,)

@@ -36,17 +36,18 @@ def imprint_centers(
     training = encoder.training
     vectors = torch.from_numpy(embed(encoder.eval(), objects, rows, batch_size=BATCH))
     encoder.train(training)
-    labels = torch.from_numpy(objects.labels[rows])
-    num_classes, dim = classifier.directions.shape[0], classifier.directions.shape[-1]
-    sums = torch.zeros(num_classes, dim).index_add_(0, labels, vectors)
-    counts = torch.bincount(labels, minlength=num_classes)
-    seen = counts > 0
-    means = sums / counts.clamp(min=1)[:, None]
-    offsets = means - means[seen].mean(dim=0)
+    # Of millions of classes the draw has only some: nothing here may be of all classes' size.
+    seen, positions = np.unique(objects.labels[rows], return_inverse=True)
+    sums = torch.zeros(len(seen), vectors.shape[1]).index_add_(0, torch.from_numpy(positions), vectors)
+    means = sums / torch.from_numpy(np.bincount(positions))[:, None]
+    offsets = (means - means.mean(dim=0)).to(means.dtype)
     # Rounding has no direction worth starting from.
-    apart = seen & (offsets.norm(dim=-1) > 1e-6)
+    apart = offsets.norm(dim=-1) > 1e-6
+    directions = classifier.directions
+    chosen = torch.from_numpy(seen)[apart].to(directions.device)
+    centers = F.normalize(offsets[apart], dim=-1).to(directions)
     with torch.no_grad():
-        directions = classifier.directions
-        centers = F.normalize(offsets[apart], dim=-1).to(directions.device)
-        # Equal centers of a class would stay equal: each keeps a part of its random direction.
-        directions[apart] = centers if directions.ndim == 2 else centers[:, None] + APART * directions[apart]
+        if directions.ndim == 3:
+            # Equal centers of a class would stay equal: each keeps a part of its random direction.
+            centers = F.normalize(centers[:, None] + APART * directions[chosen], dim=-1)
+        directions[chosen] = centers

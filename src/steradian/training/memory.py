@@ -49,8 +49,9 @@ class MemoryEstimate:
 
     def __str__(self) -> str:
         sizes = (self.centers, self.gradient, self.moments, self.best, self.plan.size)
-        shown = (f"{size / 1e6:,.{1 if size < 1e8 else 0}f}" for size in sizes)
-        return "class centers {} MB, gradient {}, moments {}, best copy {}, loss {}".format(*shown)
+        unit, name = (1e6, "MB") if self.total < 1e9 else (1e9, "GB")
+        shown = (f"{size / unit:,.{1 if size < 100 * unit else 0}f}" for size in sizes)
+        return "class centers {} {}, gradient {}, moments {}, best copy {}, loss {}".format(next(shown), name, *shown)
 
 
 def estimate_memory(

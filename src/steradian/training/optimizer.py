@@ -53,6 +53,7 @@ def make_margin_loss(classifier: SphericalClassifier, config: TrainingConfig, de
         kind=config.margin_kind,
         margin=derived.margin,
         scale=derived.scale,
+        subcenters=directions.shape[1] if directions.ndim == 3 else 1,
         gradient=config.margin_gradient,
         smoothing=config.label_smoothing,
         class_share=config.class_share,

@@ -225,7 +225,11 @@ class _Keeper:
         if self.best_score is not None and score < self.best_score:
             self._unimproved += not patient
             return
-        self._state = {name: value.detach().clone() for name, value in self.weights.state_dict().items()}
+        for name, value in self.weights.state_dict().items():
+            if name in self._state:
+                self._state[name].copy_(value)
+            else:
+                self._state[name] = value.detach().clone()
         self._unimproved = 0 if self.best_score is None or score > self.best_score else self._unimproved + (not patient)
         self.best_score, self.best_step = score, step
         if self._on_improvement is not None:
