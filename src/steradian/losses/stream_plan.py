@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 __all__ = ["MEMORY_BUDGET", "StreamPlan", "plan_stream"]
 
-MEMORY_BUDGET = 64_000_000
+MEMORY_BUDGET = 62_000_000
 """Bytes a call may take beside the gradient of the class centers."""
 
 TILE = {"cpu": 2**20, "cuda": 2**24, "mps": 2**24}

@@ -11,8 +11,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 __all__ = ["give_workspace", "gradient_memory", "take_workspace"]
 
-LARGE = 32 << 20
-"""From here on glibc asks the system for fresh pages at every allocation, however often it was freed before."""
+LARGE = 1 << 20
+"""From about here on the system may give fresh pages at every allocation (glibc: from 32 MB always)."""
 
 _lock = Lock()
 _idle: dict[torch.dtype, Tensor] = {}
