@@ -233,7 +233,7 @@ def test_what_is_given_stays_as_it_is(loss: Any) -> None:
 def test_what_does_not_belong_together_is_refused(loss: Any) -> None:
     embeddings, labels, centers = problem()
     where = loss.__name__
-    with pytest.raises(InputError, match=rf"{where}: want class centers of width 4.*got 3"):
+    with pytest.raises(InputError, match=rf"{where}: want embeddings and class centers of one width, got 4 and 3"):
         loss(embeddings, labels, class_centers=centers[:, :3])
     with pytest.raises(InputError, match=rf"{where}: want one label a row, shape \(9,\), got \(9, 1\)"):
         loss(embeddings, labels[:, None], class_centers=centers)

@@ -115,7 +115,7 @@ LABELS = torch.arange(6) % CLASSES
 BATCHES: dict[str, tuple[Tensor, Any, str]] = {
     "label beyond the last": (ROWS, LABELS + 1, r"labels in 0\.\.4, got 1\.\.5"),
     "label below 0": (ROWS, LABELS - 1, r"labels in 0\.\.4, got -1\.\.3"),
-    "another width": (ROWS[:, :3], LABELS, "class centers of width 3"),
+    "another width": (ROWS[:, :3], LABELS, "class centers of one width, got 3 and"),
     "no row": (ROWS[:0], LABELS[:0], "at least one row"),
     "one flat row": (ROWS[0], LABELS[:1], "at least one row"),
     "a table of rows": (ROWS[None], LABELS[None], "at least one row"),
@@ -161,7 +161,7 @@ def test_a_batch_that_cannot_be_is_refused_in_our_words_and_moves_nothing(option
         (ROWS, torch.ones(6, CLASSES + 1, dtype=torch.bool), r"labels in -1\.\.4, got 0\.\.5"),
         (ROWS, torch.ones(6, dtype=torch.bool), "bool tensor"),
         (ROWS[:0], [], "at least one row"),
-        (ROWS[:, :2], LABELS[:, None], "class centers of width 2"),
+        (ROWS[:, :2], LABELS[:, None], "class centers of one width, got 2 and"),
     ],
 )
 def test_several_labels_that_cannot_be_are_refused(embeddings: Tensor, labels: Any, words: str) -> None:

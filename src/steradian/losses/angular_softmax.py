@@ -144,8 +144,8 @@ def check_inputs(
         raise InputError("at least 2 class centers", str(num_classes), where, "Add classes.")
     if class_centers.shape[-1] != embeddings.shape[1]:
         raise InputError(
-            want=f"class centers of width {embeddings.shape[1]}, the embeddings' width",
-            got=str(class_centers.shape[-1]),
+            want="embeddings and class centers of one width",
+            got=f"{embeddings.shape[1]} and {class_centers.shape[-1]}",
             where=where,
             fix="Give both the same embedding_dim.",
         )
