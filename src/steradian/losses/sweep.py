@@ -118,8 +118,9 @@ class Sweep:
         gradient but for a factor a row.
         """
         rows = len(self._embeddings)
-        # Thousands of tiles add up: in float64 their number does no harm.
-        sums = torch.full((rows,), -torch.inf if self._steep else 0.0, dtype=torch.float64, device=self._columns.device)
+        # Thousands of tiles add up: in float64, which MPS lacks, their number does no harm.
+        exact = torch.float32 if self._columns.device.type == "mps" else torch.float64
+        sums = torch.full((rows,), -torch.inf if self._steep else 0.0, dtype=exact, device=self._columns.device)
         total = self._embeddings.new_zeros(rows)
         if self._plain and self._needed[0]:
             self._pulls = torch.zeros_like(self._embeddings)

@@ -71,7 +71,7 @@ class AngularMarginLoss(nn.Module):
         scale: factor of the cosines; None: twice what a target probability of 0.99 needs; "adacos": follows the angles
             of each batch (Zhang et al. 2019).
         subcenters: centers a class, 3 where labels are noisy (Deng et al. 2020).
-        gradient: "exact" or "detached", see `angular_softmax_loss`.
+        gradient: "exact" or "detached", see `angular_softmax_loss`; detached, no norm learns from MagFace's margins.
         smoothing: label smoothing, 0 to below 1.
         class_weights: [num_classes] factors of the losses; the mean is weighed by them.
         class_counts: objects of each class [num_classes]: rare classes get the larger margins, in the proportions of
