@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from steradian.config import MarginGradient
 from steradian.errors import ConfigError, InputError
 from steradian.losses.hard_negatives import nearest_others
 from steradian.losses.margins import arcface
@@ -16,12 +17,10 @@ from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.streaming import stream_softmax
 from steradian.losses.sweep import Bend, GradientTaker
 
-__all__ = ["Margin", "MarginGradient", "angular_softmax_loss"]
+__all__ = ["Margin", "angular_softmax_loss"]
 
 Margin = Callable[[Tensor], Tensor]
 """Target cosines [rows] -> psi [rows], as the functions of `losses.margins` are once their options are given."""
-
-MarginGradient = Literal["exact", "detached"]
 
 
 def angular_softmax_loss(
@@ -112,8 +111,6 @@ def _stream(
     **options: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Target cosines, logsumexp and sum of the others' logits, the nearest of them with their margin [rows] each."""
-    exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
-    embeddings, class_centers = embeddings.to(exact), class_centers.to(exact)
     own, available = labels[:, None], len(class_centers if classes is None else classes) - 1
     if not 0 <= hard_negatives <= available:
         want = f"hard_negatives from 0 to {available}, no more than there are other classes"

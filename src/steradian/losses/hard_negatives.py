@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from steradian.errors import ConfigError
 from steradian.losses.margins import arcface
+from steradian.losses.streaming import exact_type
 from steradian.losses.sweep import Bend
 
 __all__ = ["curricular", "nearest_others", "sample_classes"]
@@ -41,10 +42,12 @@ def nearest_others(
     if not 0 <= count < len(numbers):
         want = f"count from 0 to {len(numbers) - 1}, no more than there are other classes"
         raise ConfigError(want, repr(count), "nearest_others", "Ask for fewer, or sample more classes.")
+    exact = exact_type(embeddings, class_centers)
+    embeddings = embeddings.to(exact)
     found = embeddings.new_full((len(embeddings), count), -torch.inf)
     names = labels.new_full((len(embeddings), count), -1)
     for some in numbers.split(max(1, COSINES // max(1, len(embeddings)))):
-        centers = F.normalize(class_centers[some], dim=-1)
+        centers = F.normalize(class_centers[some].to(exact), dim=-1)
         with torch.autocast(embeddings.device.type, enabled=False):
             cosines = embeddings @ centers.flatten(0, -2).T
         cosines = cosines.view(len(embeddings), len(some), -1).amax(2)

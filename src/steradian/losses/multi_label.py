@@ -63,18 +63,17 @@ def angular_multilabel_loss(
     check_inputs(embeddings, labels, class_centers, where=where, several=True)
     if threshold.numel() != 1:
         raise InputError("a threshold of one number", str(tuple(threshold.shape)), where, "Give one angle for all.")
-    exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
     streamed = stream_softmax(
-        embeddings.to(exact),
+        embeddings,
         labels,
-        class_centers=class_centers.to(exact),
+        class_centers=class_centers,
         scale=scale,
         precision=precision,
         memory_budget=memory_budget,
         take_gradient=take_gradient,
     )
     psi = margin(streamed.own) if callable(margin) else arcface(streamed.own, margin)
-    border = scale * threshold.to(exact).view(()).cos()
+    border = scale * threshold.to(psi.dtype).view(()).cos()
     own = torch.where(labels >= 0, -scale * psi, LOWEST)
     # Of a row that has every label there are no others.
     others = streamed.others.clamp(min=LOWEST)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from steradian.errors import InputError
 from steradian.losses.angular_softmax import check_inputs
 from steradian.losses.stream_plan import MEMORY_BUDGET
-from steradian.losses.streaming import stream_softmax
+from steradian.losses.streaming import exact_type, stream_softmax
 from steradian.losses.sweep import LOWEST
 
 __all__ = ["circle_loss", "proxy_anchor_loss"]
@@ -52,11 +52,10 @@ def circle_loss(
         slopes = scale * (cosines + relaxation).clamp(min=0.0)
         return slopes * (cosines - relaxation), slopes
 
-    exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
     streamed = stream_softmax(
-        embeddings.to(exact),
+        embeddings,
         labels[:, None],
-        class_centers=class_centers.to(exact),
+        class_centers=class_centers,
         scale=scale,
         bend=bend,
         memory_budget=memory_budget,
@@ -96,7 +95,7 @@ def proxy_anchor_loss(
     if class_centers.ndim != 2:
         want, got = "class centers [num_classes, embedding_dim]", str(tuple(class_centers.shape))
         raise InputError(want, got, "proxy_anchor_loss", "Give one center a class.")
-    exact = torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
+    exact = exact_type(embeddings, class_centers)
     with torch.autocast(embeddings.device.type, enabled=False):
         cosines = embeddings.to(exact) @ F.normalize(class_centers.to(exact), dim=-1).T
     own = F.one_hot(labels, len(class_centers)).bool()

@@ -16,7 +16,7 @@ from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.sweep import Bend, GradientTaker, Sweep
 
-__all__ = ["Streamed", "stream_softmax"]
+__all__ = ["Streamed", "exact_type", "stream_softmax"]
 
 
 class Streamed(NamedTuple):
@@ -49,11 +49,11 @@ def stream_softmax(
     """Own cosines, and the logsumexp of scale * cosine over all other classes, differentiable in both inputs.
 
     Args:
-        embeddings: unit rows [rows, embedding_dim], float32 or float64.
+        embeddings: unit rows [rows, embedding_dim] of any float type; all is computed in the `exact_type`.
         own: int64 [rows, own], the classes that are not among the others; -1 where a row has fewer. No class twice in
             a row.
         class_centers: [num_classes, embedding_dim], or [num_classes, centers a class, embedding_dim] of which the
-            nearest counts; of any length but zero: they are brought to unit length here. Type and device of the rows.
+            nearest counts; of any length but zero: they are brought to unit length here. On the rows' device.
         scale: factor of the cosines.
         classes: int64 [sampled], rising, with all own classes among them: only these take part. The gradient of
             class centers that are a leaf is then sparse.
@@ -78,6 +78,8 @@ def stream_softmax(
         "precision": precision,
         "memory_budget": memory_budget,
     }
+    exact = exact_type(embeddings, class_centers)
+    embeddings, class_centers = embeddings.to(exact), class_centers.to(exact)
     if not torch.is_grad_enabled():
         # A function of autograd does not see that by itself, and would keep what no gradient will ever ask for.
         embeddings, class_centers = embeddings.detach(), class_centers.detach()
@@ -85,6 +87,16 @@ def stream_softmax(
     with torch.autocast(embeddings.device.type, enabled=False):
         streamed = _Stream.apply(embeddings, class_centers, options, take_gradient)  # type: ignore[no-untyped-call]
     return Streamed(*streamed)
+
+
+def exact_type(embeddings: Tensor, class_centers: Tensor) -> torch.dtype:
+    """The type for cosines: float32, or float64 where one of the two is; half precision is too coarse near a center.
+
+    Args:
+        embeddings: of any float type.
+        class_centers: of any float type.
+    """
+    return torch.promote_types(torch.float32, torch.promote_types(embeddings.dtype, class_centers.dtype))
 
 
 class _Stream(torch.autograd.Function):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from steradian.config import MarginGradient
 from steradian.errors import ConfigError, InputError
 from steradian.losses import (
     StreamPlan,
@@ -32,7 +33,7 @@ from steradian.losses import (
     sphereface,
     stream_softmax,
 )
-from steradian.losses.angular_softmax import MarginGradient, check_inputs
+from steradian.losses.angular_softmax import check_inputs
 from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.sweep import GradientTaker
@@ -261,7 +262,7 @@ class AngularMarginLoss(nn.Module):
             self.stage.lerp_((own * units[:, None]).sum(-1).amax(1).mean().to(self.stage), SLOW)
         if self.adacos is not None:
             # NOTE[DIFF]: the scale of this batch is of use from the next on; AdaCos computes all logits twice.
-            seen = stream_softmax(units, labels[:, None], class_centers=directions.to(units), scale=self.scale)
+            seen = stream_softmax(units, labels[:, None], class_centers=directions, scale=self.scale)
             self.adacos.copy_(adacos_update(seen.others, seen.own[:, 0]))
 
     def _reduce(self, losses: Tensor, labels: Tensor | None) -> Tensor:
