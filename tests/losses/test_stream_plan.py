@@ -40,6 +40,7 @@ def test_in_words() -> None:
     some = StreamPlan(tiles=10, tile_classes=5, kept_in_gradient=1, kept_in_workspace=2, size=50_000)
     assert some.kept == 3
     assert str(some) == "streaming: 3 of 10 tiles kept, others twice, 0.1 MB"
+    assert str(plan_stream(256, 1000, 64)) == "workspace: its only tile kept, 3.0 MB"
 
 
 def test_one_million_classes_fit_into_the_budget_and_ten_thousand_need_nothing_twice() -> None:

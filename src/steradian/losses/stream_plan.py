@@ -39,9 +39,11 @@ class StreamPlan:
         return self.kept_in_gradient + self.kept_in_workspace
 
     def __str__(self) -> str:
-        how = "workspace: all" if self.kept == self.tiles else f"streaming: {self.kept:,} of"
-        rest = "" if self.kept == self.tiles else ", others twice"
-        return f"{how} {self.tiles:,} tiles kept{rest}, {self.size / 1e6:.1f} MB"
+        megabytes = f"{self.size / 1e6:.1f} MB"
+        if self.kept < self.tiles:
+            return f"streaming: {self.kept:,} of {self.tiles:,} tiles kept, others twice, {megabytes}"
+        kept = "its only tile" if self.tiles == 1 else f"all {self.tiles:,} tiles"
+        return f"workspace: {kept} kept, {megabytes}"
 
 
 def plan_stream(
