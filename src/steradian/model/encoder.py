@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from steradian.data.batch import Batch
 from steradian.data.modality import Tokens
+from steradian.data.sets import SET_SIZES
 from steradian.model.fusion import Fusion
 from steradian.model.transformer import Block
 
@@ -33,6 +34,10 @@ class ModalityVectors:
 class ModalityEncoder(nn.Module):
     """Level 1 for one modality: tokens, a summary token among them, and from it a unit vector.
 
+    Where a row is a set of items (several photos), each is encoded for itself, and the row's vector is the unit of a
+    sum of theirs with weights of 0 or more: it knows no order, its cost is linear in their number, and a center that
+    is nearest to every item is nearest to the row.
+
     Args:
         tokenizer: from a batch of items to `Tokens`, see `FittedModality.tokenizer`.
         width: length of a token.
@@ -51,10 +56,18 @@ class ModalityEncoder(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads=heads, dropout=dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.vector = nn.Linear(width, embedding_dim)
+        # No bias: the softmax over a row's items would cancel it. All weigh the same before the first step.
+        self.item_gates = nn.Linear(width, 1, bias=False)
+        nn.init.zeros_(self.item_gates.weight)
 
     def forward(self, items: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Unit vectors [items, embedding_dim] and summaries [items, width]."""
-        tokens: Tokens = self.tokenizer(**items)
+        """Unit vectors [rows, embedding_dim] and summaries [rows, width]."""
+        tensors = dict(items)
+        sizes = tensors.pop(SET_SIZES, None)
+        vectors, summaries = self._encode(self.tokenizer(**tensors))
+        return (vectors, summaries) if sizes is None else self._join(vectors, summaries, sizes)
+
+    def _encode(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
         values, mask = tokens.values, tokens.mask
         summary = self.summary_token.to(values.dtype).expand(len(values), 1, -1)
         values = torch.cat([summary, values], dim=1)
@@ -66,6 +79,18 @@ class ModalityEncoder(nn.Module):
         # float32, since autocast leaves each kind of modality another type.
         summaries = self.norm(last(values, mask, outputs=1)[:, 0]).float()
         return F.normalize(self.vector(summaries).float(), dim=-1), summaries
+
+    def _join(self, vectors: Tensor, summaries: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows [rows, ...] from their items' vectors and summaries [items, ...]; sizes int64 [rows], none 0."""
+        rows = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)
+        gates = self.item_gates(summaries).squeeze(-1).float()
+        # A softmax over each row's items; its largest gate is taken off first, so that no exponential overflows.
+        top = gates.new_full((len(sizes),), -torch.inf).scatter_reduce(0, rows, gates.detach(), "amax")
+        exponentials = (gates - top[rows]).exp()
+        sums = exponentials.new_zeros(len(sizes)).index_add(0, rows, exponentials)
+        shares = (exponentials / sums[rows])[:, None]
+        joined = [t.new_zeros(len(sizes), t.shape[1]).index_add(0, rows, shares * t) for t in (vectors, summaries)]
+        return F.normalize(joined[0], dim=-1), joined[1]
 
 
 class SphereEncoder(nn.Module):

@@ -24,10 +24,10 @@ def make_optimizer(encoder: SphereEncoder, classifier: SphericalClassifier, conf
     decayed: list[nn.Parameter] = []
     undecayed: list[nn.Parameter] = []
     centers = [classifier.directions] if config.center_optimizer == "adamw" else []
-    gates = getattr(encoder.fusion, "gates", None)
+    gates = [getattr(encoder.fusion, "gates", None), *(modality.item_gates for modality in encoder.modalities)]
     for module in encoder.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            matrix = isinstance(module, (nn.Linear, nn.Conv2d)) and name == "weight" and module is not gates
+            matrix = isinstance(module, (nn.Linear, nn.Conv2d)) and name == "weight" and module not in gates
             (decayed if matrix else undecayed).append(parameter)
     groups = [
         {"params": decayed, "lr": config.learning_rate, "weight_decay": config.weight_decay},
