@@ -27,7 +27,7 @@ ORDER = (
     *("inputs", "embedder", "search", "evaluation", "report", "__init__", "demo", "cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
-EXTRAS = {"emoji", "faiss", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "transformers"}
+EXTRAS = {"emoji", "faiss", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "soundfile", "transformers"}
 UNSAFE_READERS = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|mnt|opt|root|tmp|Users|work)/")
 
