@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+import steradian as sr
 from steradian.data.columns import to_objects
 from steradian.data.modality import ReadValues
 from steradian.errors import InputError
 from steradian.modalities import Vector, vector
-from steradian.modalities.vector import FittedVector
+from steradian.modalities.vector import TOKENS, WHOLE, FittedVector, VectorTokenizer
 
 NAN, INF = float("nan"), float("inf")
 
@@ -39,10 +40,8 @@ def prepare(fitted: FittedVector, matrix: Any) -> torch.Tensor:
         np.array([[1, 2], [3, 4]]),
         np.array([[1, 2], [3, 4]], dtype=np.float16),
         np.array([[1, 2], [3, 4]], dtype=np.uint8),
-        np.array([[[1], [2]], [[3], [4]]], dtype=np.float64),
         [[1, 2], [3, 4]],
         [(1, 2), np.array([3, 4])],
-        [np.array([[1, 2]]), np.array([[3], [4]])],
         [torch.tensor([1.0, 2.0]), torch.tensor([3, 4])],
     ],
 )
@@ -205,12 +204,11 @@ def test_tokens_are_linear_views_of_all_features() -> None:
     tokens = tokenizer(values=values)
     assert tokens.values.shape == (4, 8, 6)
     assert tokens.mask is None
+    (layer,) = tokenizer.project
     for token in range(8):
-        weight, bias = (
-            tokenizer.project.weight[token * 6 : token * 6 + 6],
-            tokenizer.project.bias[token * 6 : token * 6 + 6],
-        )
-        torch.testing.assert_close(tokens.values[:, token], values @ weight.T + bias, rtol=0, atol=1e-5)
+        part = slice(6 * token, 6 * token + 6)
+        expected = values * tokenizer.shrink @ layer.weight[part].T + layer.bias[part]
+        torch.testing.assert_close(tokens.values[:, token], expected, rtol=0, atol=1e-5)
     assert tokenizer(values=values[:0]).values.shape == (0, 8, 6)
 
 
@@ -226,3 +224,77 @@ def test_items_are_rows_in_any_order() -> None:
     items = fitted.prepare({"values": np.array([[0.0], [1.0], [2.0]], np.float32)}, np.arange(3))
     assert items(np.array([2, 0, 2]))["values"].tolist() == [[1.0], [-1.0], [1.0]]
     assert items(np.array([], dtype=np.int64))["values"].shape == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [[[1, 2], [3, 4]], [[5, 6]], [7, 8], [], None],
+        [np.array([[1, 2], [3, 4]]), [np.array([5, 6])], np.array([7, 8]), [None], np.zeros((0, 2))],
+        [[[1, 2], None, [3, 4]], [[5, 6], [np.nan, np.nan]], [[7, 8]], [None, None], []],
+    ],
+)
+def test_a_list_is_a_set_of_vectors(column: Any) -> None:
+    objects = np.empty(len(column), dtype=object)
+    objects[:] = column
+    found = Vector("x").read({"x": objects})
+    assert found.present.tolist() == [True, True, True, False, False]
+    sets = found.values["values"][:3]
+    assert [vectors.tolist() for vectors in sets] == [[[1, 2], [3, 4]], [[5, 6]], [[7, 8]]]
+    fitted = Vector("x").fit({"values": sets})
+    np.testing.assert_allclose(fitted.mean, [4, 5])
+    batch = fitted.prepare({"values": sets}, np.arange(3))(np.array([2, 0]))
+    assert batch["set_sizes"].tolist() == [1, 2]
+    expected = (np.array([[7, 8], [1, 2], [3, 4]]) - fitted.mean) / fitted.std
+    np.testing.assert_allclose(batch["values"].numpy(), expected, rtol=1e-6)
+
+
+def test_an_array_of_three_axes_is_sets_of_equal_size() -> None:
+    found = Vector("x").read({"x": np.arange(12.0).reshape(2, 3, 2)})
+    assert [vectors.shape for vectors in found.values["values"]] == [(3, 2), (3, 2)]
+
+
+def test_a_mistake_in_a_set_names_its_row() -> None:
+    column = np.empty(2, dtype=object)
+    column[:] = [[[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [np.inf, 1.0]]]
+    with pytest.raises(InputError, match="row 1"):
+        Vector("x").read({"x": column})
+    column[:] = [[[1.0, 2.0]], [[1.0, 2.0], [3.0]]]
+    with pytest.raises(InputError, match="and 1 in row 1"):
+        Vector("x").read({"x": column})
+
+
+def test_a_set_of_vectors_knows_no_order_and_no_doubles() -> None:
+    column = [[[1.0, 2.0], [3.0, 1.0]], [[3.0, 1.0], [1.0, 2.0]], [[1.0, 2.0]], [[1.0, 2.0], [1.0, 2.0]]] * 3
+    objects = sr.read_objects({"x": column, "label": ["a", "b", "c", "d"] * 3}, sr.Schema({"x": sr.Vector("x")}))
+    model = sr.SphereEmbedder(8, epochs=2, verbose=False).fit(objects)
+    first, swapped, one, twice = model.transform(objects[:4])
+    np.testing.assert_allclose(first, swapped, atol=1e-6)
+    np.testing.assert_allclose(one, twice, atol=1e-6)
+    assert np.abs(first - one).max() > 1e-3
+
+
+@pytest.mark.parametrize("features", [WHOLE, WHOLE + 1])
+def test_every_feature_counts_and_tokens_of_long_vectors_see_their_part(features: int) -> None:
+    tokenizer = VectorTokenizer(features, 4, 0.0)
+    values = torch.zeros(1, features, requires_grad=True)
+    tokens = tokenizer(values).values
+    assert tokens.shape == (1, TOKENS, 4)
+    (seen,) = torch.autograd.grad(tokens[0, 0].sum(), values, retain_graph=True)
+    assert int((seen != 0).sum()) == (features if features == WHOLE else -(-features // TOKENS))
+    (all_seen,) = torch.autograd.grad(tokens.sum(), values)
+    assert bool((all_seen != 0).all())
+
+
+@pytest.mark.parametrize("features", [16, 64, 1000])
+def test_outputs_begin_as_those_of_a_usual_layer_and_a_step_moves_them_alike(features: int) -> None:
+    torch.manual_seed(0)
+    tokenizer = VectorTokenizer(features, 64, 0.0)
+    values = torch.randn(2000, features)
+    before = tokenizer(values).values
+    assert before.std().item() == pytest.approx(3**-0.5, rel=0.1)
+    with torch.no_grad():
+        for weight in tokenizer.parameters():
+            weight += 1e-3 * torch.sign(torch.randn_like(weight))
+    moved = (tokenizer(values).values - before).std().item()
+    assert moved < 1e-3 * 64**0.5 * 1.2

@@ -137,9 +137,36 @@ def test_gradient_reaches_every_parameter(make_encoder: MakeEncoder, present: Te
     lacking = [
         name
         for name, p in encoder.named_parameters()
-        if name not in cancelled[kind] and (p.grad is None or not p.grad.any())
+        if name not in cancelled[kind] and "item_gates" not in name and (p.grad is None or not p.grad.any())
     ]
     assert lacking == []
+
+
+def join_slowly(encoder: ModalityEncoder, values: Tensor, sizes: list[int]) -> Tensor:
+    """A row at a time: the unit of its items' vectors, weighed by a softmax of their gates."""
+    vectors, summaries = encoder({"values": values})
+    gates = encoder.item_gates(summaries)[:, 0]
+    rows = []
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        items = slice(end - size, end)
+        rows.append(nn.functional.normalize(gates[items].softmax(dim=0) @ vectors[items], dim=0))
+    return torch.stack(rows)
+
+
+def test_a_row_of_several_items_is_the_unit_of_their_weighted_sum(
+    modality_encoder: Callable[[], ModalityEncoder],
+) -> None:
+    encoder, sizes = modality_encoder().eval(), [2, 1, 3]
+    nn.init.normal_(encoder.item_gates.weight)
+    values = torch.randn(6, 5)
+    vectors, summaries = encoder({"values": values, "set_sizes": torch.tensor(sizes)})
+    torch.testing.assert_close(vectors, join_slowly(encoder, values, sizes), rtol=0, atol=1e-5)
+    assert summaries.shape[0] == 3
+    swapped, _ = encoder({"values": values[[1, 0, 2, 5, 3, 4]], "set_sizes": torch.tensor(sizes)})
+    torch.testing.assert_close(swapped, vectors, rtol=0, atol=1e-5)
+    (vectors * torch.randn_like(vectors)).sum().backward()
+    assert encoder.item_gates.weight.grad is not None
+    assert bool(encoder.item_gates.weight.grad.any())
 
 
 def test_a_modality_may_have_any_name(make_encoder: MakeEncoder) -> None:
@@ -192,7 +219,11 @@ def test_the_order_of_the_schema_has_no_influence(
 def test_gradient_reaches_every_parameter_of_all_kinds(encoder: SphereEncoder, prepared: PreparedObjects) -> None:
     encoder.train()
     weigh_all_vectors(encoder, prepared.batch(np.arange(len(prepared)))).backward()
-    lacking = [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.any()]
+    lacking = [
+        name
+        for name, p in encoder.named_parameters()
+        if "item_gates" not in name and (p.grad is None or not p.grad.any())
+    ]
     assert set(lacking) <= {"fusion.norm.bias", "modalities.2.tokenizer.categories.weight"}
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from steradian.data.columns import to_objects
 from steradian.data.modality import (
     Columns,
     FittedModality,
@@ -19,12 +20,17 @@ from steradian.data.modality import (
     is_missing,
     shown,
 )
+from steradian.data.sets import ItemCells
 from steradian.errors import InputError
 
 __all__ = ["FittedVector", "Vector"]
 
 TOKENS = 8
 """Tokens a vector is cut into; the first prototype's value, within noise of 4 and 16 on the shared sets."""
+WHOLE = 4096
+"""Features that every token sees; of longer vectors each token sees its own part, so that the layer stays small."""
+USUAL_WIDTH = 64
+"""Features of a layer whose outputs move by a usual amount in a step, see `VectorTokenizer`."""
 CHUNK = 1 << 20
 """Numbers brought to float64 at a time: 8 MiB."""
 
@@ -33,7 +39,8 @@ CHUNK = 1 << 20
 class Vector(Modality):
     """One or several columns of numbers, each a scalar or a fixed-length vector, joined end to end.
 
-    A row whose entries are all NaN or None lacks the modality.
+    A row whose entries are all NaN or None lacks the modality. In a single column a cell may hold several vectors, as a
+    list or an array [vectors, features]: a set of any size, whose order has no meaning.
 
     Args:
         columns: the columns to join.
@@ -55,37 +62,21 @@ class Vector(Modality):
         return cls(*([columns] if isinstance(columns, str) else columns))
 
     def read(self, columns: Columns) -> ReadValues:
-        """Join the columns to one matrix `values` float32 [objects, features].
+        """Join the columns to one matrix `values` float32 [objects, features], or an object array of sets of vectors.
 
         Raises:
             InputError: text, unequal lengths, infinite or partly missing vectors.
         """
-        matrices = [_matrix(columns[name], name) for name in self.columns]
-        matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
         where = f"columns {', '.join(self.columns)}"
-        gaps = np.isnan(matrix).sum(axis=1)
-        absent = gaps == matrix.shape[1]
-        partly = np.flatnonzero((gaps > 0) & ~absent)
-        if partly.size:
-            raise InputError(
-                want="a vector that is whole, or wholly NaN where it is missing",
-                got=f"{gaps[partly[0]]} NaN of {matrix.shape[1]} entries",
-                where=f"row {partly[0]} (counted from 0), {where}",
-                fix="Fill the gaps, make the whole row NaN, or declare the columns as Tabular(numeric=[...]).",
-            )
-        infinite = np.flatnonzero(np.isinf(matrix).any(axis=1))
-        if infinite.size:
-            raise InputError(
-                want="finite float32 numbers",
-                got="an infinite or too large one",
-                where=f"row {infinite[0]} (counted from 0), {where}",
-                fix="Clip or remove it.",
-            )
-        return ReadValues({"values": matrix}, ~absent)
+        if len(self.columns) == 1 and (cells := _sets(columns[self.columns[0]])) is not None:
+            return _read_sets(ItemCells.of(cells), self.columns[0], where)
+        matrices = [_matrix(columns[name], name, np.arange(len(columns[name]))) for name in self.columns]
+        matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
+        return ReadValues({"values": matrix}, _present(matrix, where, np.arange(len(matrix))))
 
     def fit(self, values: Values) -> "FittedVector":
         """Learn each feature's mean and standard deviation."""
-        matrix = values["values"]
+        matrix = _all_vectors(values["values"])
         mean, std = _mean_and_std(matrix)
         largest = np.maximum(matrix.max(axis=0), -matrix.min(axis=0)).astype(np.float64)
         # A feature that is constant but for rounding carries nothing: divide it by 1, not by noise.
@@ -107,7 +98,8 @@ class FittedVector(FittedModality):
 
     def prepare(self, values: Values, rows: np.ndarray) -> Items:
         """Standardise; see `FittedModality.prepare`."""
-        matrix = values["values"]
+        sets = values["values"]
+        matrix = _all_vectors(sets)
         # A column without a single vector has no width of its own.
         if len(rows) and matrix.shape[1] != len(self.mean):
             raise InputError(
@@ -118,7 +110,10 @@ class FittedVector(FittedModality):
             )
         standardised = matrix - self.mean
         standardised /= self.std
-        return IndexedTensors({"values": torch.from_numpy(standardised)})
+        items = IndexedTensors({"values": torch.from_numpy(standardised)})
+        if sets.dtype != object:
+            return items
+        return ItemCells(matrix, np.array([len(vectors) for vectors in sets], dtype=np.int64)).grouped(items)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A linear map to a few tokens behind input dropout."""
@@ -126,7 +121,12 @@ class FittedVector(FittedModality):
 
 
 class VectorTokenizer(nn.Module):
-    """A vector as a few tokens, each a linear view of all features.
+    """A vector as a few tokens, each a linear view of all features, or of its own part of very many.
+
+    AdamW moves every weight by about the learning rate in a step, so a sum over thousands of features would move that
+    much further than one over a layer's usual 64. Inputs of longer vectors are therefore scaled down by their number
+    and the weights begin so much larger: the outputs begin the same and move as those of a usual layer do
+    (the rule 1 / fan-in of Yang et al. 2022, arXiv 2203.03466).
 
     Args:
         features: length of a vector.
@@ -138,11 +138,21 @@ class VectorTokenizer(nn.Module):
         super().__init__()
         self.width = width
         self.dropout = nn.Dropout(dropout)
-        self.project = nn.Linear(features, TOKENS * width)
+        # Parts differ by one feature at most; each is a layer of its own.
+        self.parts = (
+            [len(part) for part in torch.arange(features).tensor_split(TOKENS)] if features > WHOLE else [features]
+        )
+        self.project = nn.ModuleList(nn.Linear(part, TOKENS * width // len(self.parts)) for part in self.parts)
+        self.shrink = min(1.0, USUAL_WIDTH / self.parts[0])
+        with torch.no_grad():
+            for layer in self.project.children():
+                layer.get_parameter("weight").div_(self.shrink)
 
     def forward(self, values: Tensor) -> Tokens:
         """Tokens of values [items, features]."""
-        return Tokens(self.project(self.dropout(values)).unflatten(1, (TOKENS, self.width)))
+        parts = (self.dropout(values) * self.shrink).split(self.parts, dim=1)
+        seen = [layer(part) for layer, part in zip(self.project, parts, strict=True)]
+        return Tokens(torch.cat(seen, dim=1).unflatten(1, (TOKENS, self.width)))
 
 
 def _mean_and_std(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -158,15 +168,73 @@ def _mean_and_std(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(squares / len(matrix))
 
 
-def _matrix(column: np.ndarray, name: str) -> np.ndarray:
-    """A column as float32 [objects, features], missing rows NaN."""
+def _sets(column: np.ndarray) -> np.ndarray | None:
+    """A column's cells with each set of vectors as a list; None where no cell is a set."""
+    if column.dtype != object:
+        return to_objects(list(cell) for cell in column) if column.ndim == 3 else None
+    sets = [_is_set(cell) for cell in column]
+    if not any(sets):
+        return None
+    return to_objects(list(cell) if several else [cell] for cell, several in zip(column, sets, strict=True))
+
+
+def _is_set(cell: Any) -> bool:
+    if isinstance(cell, np.ndarray):
+        return cell.ndim == 2
+    return isinstance(cell, (list, tuple)) and all(item is None or np.ndim(item) == 1 for item in cell)
+
+
+def _read_sets(cells: ItemCells, name: str, where: str) -> ReadValues:
+    rows = cells.rows(np.arange(len(cells.items) if cells.sizes is None else len(cells.sizes)))
+    matrix = _matrix(cells.items, name, rows)
+    known = _present(matrix, where, rows)
+    sizes = np.ones(len(rows), dtype=np.int64) if cells.sizes is None else cells.sizes
+    ends = np.cumsum(sizes)
+    places = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    sets = to_objects(matrix[place][known[place]] for place in places)
+    return ReadValues({"values": sets}, np.array([len(vectors) > 0 for vectors in sets]))
+
+
+def _all_vectors(values: np.ndarray) -> np.ndarray:
+    """One matrix [vectors, features] of rows that are vectors or sets of them."""
+    if values.dtype != object:
+        return values
+    return np.concatenate(list(values)) if len(values) else np.zeros((0, 1), dtype=np.float32)
+
+
+def _present(matrix: np.ndarray, where: str, rows: np.ndarray) -> np.ndarray:
+    """Which vectors [vectors] are there; refuses those that are partly."""
+    gaps = np.isnan(matrix).sum(axis=1)
+    absent = gaps == matrix.shape[1]
+    partly = np.flatnonzero((gaps > 0) & ~absent)
+    if partly.size:
+        raise InputError(
+            want="a vector that is whole, or wholly NaN where it is missing",
+            got=f"{gaps[partly[0]]} NaN of {matrix.shape[1]} entries",
+            where=f"row {rows[partly[0]]} (counted from 0), {where}",
+            fix="Fill the gaps, make the whole row NaN, or declare the columns as Tabular(numeric=[...]).",
+        )
+    infinite = np.flatnonzero(np.isinf(matrix).any(axis=1))
+    if infinite.size:
+        raise InputError(
+            want="finite float32 numbers",
+            got="an infinite or too large one",
+            where=f"row {rows[infinite[0]]} (counted from 0), {where}",
+            fix="Clip or remove it.",
+        )
+    present: np.ndarray = ~absent
+    return present
+
+
+def _matrix(column: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
+    """A column as float32 [vectors, features], missing ones NaN; rows are the vectors' row numbers, for messages."""
     if column.dtype != object:
         if column.dtype.kind not in "fiub":
             raise _not_numbers(str(column.dtype), 0, name, dates=column.dtype.kind == "M")
         matrix = column[:, None] if column.ndim == 1 else column.reshape(len(column), -1)
         return _to_float32(matrix)
-    rows = [None if is_missing(value) else _vector(value, row, name) for row, value in enumerate(column)]
-    widths = {len(row): i for i, row in enumerate(rows) if row is not None}
+    vectors = [None if is_missing(v) else _vector(v, row, name) for v, row in zip(column, rows.tolist(), strict=True)]
+    widths = {len(v): row for v, row in zip(vectors, rows.tolist(), strict=True) if v is not None}
     if len(widths) > 1:
         (first, row), (second, other) = sorted(widths.items(), key=lambda entry: entry[1])[:2]
         raise InputError(
@@ -175,8 +243,8 @@ def _matrix(column: np.ndarray, name: str) -> np.ndarray:
             where=f"column {name!r} (rows counted from 0)",
             fix="Pad or cut them, or declare the column as Series if its length may vary.",
         )
-    matrix = np.full((len(rows), next(iter(widths), 1)), np.nan, dtype=np.float32)
-    for i, vector in enumerate(rows):
+    matrix = np.full((len(vectors), next(iter(widths), 1)), np.nan, dtype=np.float32)
+    for i, vector in enumerate(vectors):
         if vector is not None:
             matrix[i] = vector
     return matrix

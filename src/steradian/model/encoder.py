@@ -15,6 +15,9 @@ from steradian.model.transformer import Block
 
 __all__ = ["ModalityEncoder", "ModalityVectors", "SphereEncoder"]
 
+SUMMARIES = 4
+"""Summary tokens of a modality; four give steadier vectors on small sets than one or eight (docs/lab-log.md)."""
+
 
 @dataclass(frozen=True)
 class ModalityVectors:
@@ -32,7 +35,7 @@ class ModalityVectors:
 
 
 class ModalityEncoder(nn.Module):
-    """Level 1 for one modality: tokens, a summary token among them, and from it a unit vector.
+    """Level 1 for one modality: tokens, a few summary tokens among them, and from these a unit vector.
 
     Where a row is a set of items (several photos), each is encoded for itself, and the row's vector is the unit of a
     sum of theirs with weights of 0 or more: it knows no order, its cost is linear in their number, and a center that
@@ -52,16 +55,16 @@ class ModalityEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.summary_token = nn.Parameter(torch.randn(width) * 0.02)
+        self.summary_tokens = nn.Parameter(torch.randn(SUMMARIES, width) * 0.02)
         self.blocks = nn.ModuleList(Block(width, heads=heads, dropout=dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
-        self.vector = nn.Linear(width, embedding_dim)
+        self.vector = nn.Linear(SUMMARIES * width, embedding_dim)
         # No bias: the softmax over a row's items would cancel it. All weigh the same before the first step.
         self.item_gates = nn.Linear(width, 1, bias=False)
         nn.init.zeros_(self.item_gates.weight)
 
     def forward(self, items: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Unit vectors [rows, embedding_dim] and summaries [rows, width]."""
+        """Unit vectors [rows, embedding_dim] and their mean summaries [rows, width]."""
         tensors = dict(items)
         sizes = tensors.pop(SET_SIZES, None)
         vectors, summaries = self._encode(self.tokenizer(**tensors))
@@ -69,16 +72,16 @@ class ModalityEncoder(nn.Module):
 
     def _encode(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
         values, mask = tokens.values, tokens.mask
-        summary = self.summary_token.to(values.dtype).expand(len(values), 1, -1)
-        values = torch.cat([summary, values], dim=1)
-        mask = None if mask is None else F.pad(mask, (1, 0), value=True)
+        summaries = self.summary_tokens.to(values.dtype).expand(len(values), -1, -1)
+        values = torch.cat([summaries, values], dim=1)
+        mask = None if mask is None else F.pad(mask, (SUMMARIES, 0), value=True)
         *early, last = self.blocks
         for block in early:
             values = block(values, mask)
-        # Only the summary leaves the last block, so only its row is computed.
+        # Only the summaries leave the last block, so only their rows are computed.
         # float32, since autocast leaves each kind of modality another type.
-        summaries = self.norm(last(values, mask, outputs=1)[:, 0]).float()
-        return F.normalize(self.vector(summaries).float(), dim=-1), summaries
+        summaries = self.norm(last(values, mask, outputs=SUMMARIES)).float()
+        return F.normalize(self.vector(summaries.flatten(1)).float(), dim=-1), summaries.mean(dim=1)
 
     def _join(self, vectors: Tensor, summaries: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         """Rows [rows, ...] from their items' vectors and summaries [items, ...]; sizes int64 [rows], none 0."""
@@ -118,12 +121,16 @@ class SphereEncoder(nn.Module):
         objects, modalities = batch.present.shape
         vectors = summaries = None
         for m, (name, encoder) in enumerate(zip(self.names, self.modalities, strict=True)):
+            has = batch.present[:, m]
+            # Without an item its weights get no gradient, so that the optimizer leaves them where they are.
+            if not has.any() and (vectors is not None or m < modalities - 1):
+                continue
             u, s = encoder(batch.items[name])
             if vectors is None or summaries is None:
                 vectors = u.new_zeros(objects, modalities, u.shape[-1])
                 summaries = s.new_zeros(objects, modalities, s.shape[-1])
-            vectors[batch.present[:, m], m] = u
-            summaries[batch.present[:, m], m] = s
+            vectors[has, m] = u
+            summaries[has, m] = s
         if vectors is None or summaries is None:
             raise ValueError("an encoder needs at least one modality")
         return ModalityVectors(vectors, summaries, batch.present)
