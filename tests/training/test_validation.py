@@ -99,7 +99,9 @@ def test_known_classes_keep_their_numbers_and_new_ones_follow() -> None:
     assert class_numbers(np.array([7, 5]), np.array([5, 7])).tolist() == [1, 0]
 
 
-@pytest.mark.parametrize(("sizes", "held"), [((250, 250), 50), ((249, 250), 0), ((480, 20, 5), 50), ((19, 19, 600), 0)])
+@pytest.mark.parametrize(
+    ("sizes", "held"), [((2500, 2500), 500), ((2499, 2500), 0), ((4980, 20, 5), 500), ((19, 19, 6000), 0)]
+)
 def test_a_tenth_is_held_out_where_the_classes_are_large_enough(make_table, sizes: tuple[int, ...], held: int) -> None:
     objects = make_table(np.repeat(np.arange(len(sizes)), sizes))
     training, validation = hold_out(objects, None, seed=0)
