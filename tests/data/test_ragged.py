@@ -53,6 +53,24 @@ def test_entries_may_have_axes_and_a_type_of_their_own() -> None:
     assert mask.tolist() == [[True, False], [False, False], [True, True]]
 
 
+def test_entries_of_several_axes_are_padded_whole() -> None:
+    flat = np.arange(24).reshape(4, 3, 2)
+    values, mask = Ragged.from_lengths(flat, np.array([1, 0, 3])).padded(3)
+    assert values.shape == (3, 3, 3, 2)
+    np.testing.assert_array_equal(values[mask], flat)
+    assert not values[~mask].any()
+    # Every second number of a larger array.
+    scattered = Ragged.from_lengths(flat[:, :, ::2], np.array([4]))
+    np.testing.assert_array_equal(scattered.padded(4)[0][0], flat[:, :, ::2])
+
+
+def test_no_rows_and_empty_rows_have_the_axes_of_the_others() -> None:
+    rows = Ragged.from_lengths(np.ones((2, 5), np.float32), np.array([2, 0]))
+    for chosen in ([], [1], [1, 1]):
+        values, mask = rows.take(np.array(chosen, dtype=np.int64)).padded(2)
+        assert values.shape == (len(chosen), 2, 5) and not values.any() and not mask.any()
+
+
 def test_what_is_taken_is_a_copy() -> None:
     rows = ragged([[1, 2], [3]])
     rows.take(np.array([0])).flat[:] = 7
@@ -60,5 +78,6 @@ def test_what_is_taken_is_a_copy() -> None:
 
 
 def test_a_length_shorter_than_a_row_is_an_error() -> None:
-    with pytest.raises(ValueError, match="assign"):
-        ragged([[1, 2], [3]]).padded(1)
+    for entries in (np.ones(3), np.ones((3, 2))):
+        with pytest.raises(ValueError, match="assign"):
+            Ragged.from_lengths(entries, np.array([2, 1])).padded(1)
