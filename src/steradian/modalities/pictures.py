@@ -1,0 +1,120 @@
+"""From a picture as a user gives it, a path, bytes, a PIL image or an array, to one upright RGB picture."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, UnidentifiedImageError
+from PIL import Image as Pillow
+
+from steradian.data.modality import is_url
+from steradian.errors import InputError
+
+__all__ = ["is_picture_array", "open_picture"]
+
+UPRIGHT = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by the orientation that a camera writes into its EXIF."""
+
+
+def open_picture(value: Any, *, where: str, enough: int | None = None) -> Pillow.Image:
+    """The picture in RGB, upright, on white where it is transparent; of an animation the first frame.
+
+    Args:
+        value: a path, encoded bytes, a PIL image, or an array for which `is_picture_array` holds.
+        where: row and column, for messages.
+        enough: pixels a side that are wanted; a large JPEG is then decoded no larger than needed, which is faster.
+            None: all there are.
+
+    Raises:
+        InputError: it cannot be read.
+
+    Example:
+        >>> open_picture(np.zeros((2, 3)), where="row 0").size
+        (3, 2)
+    """
+    try:
+        return _on_white(_opened(value, enough))
+    # Nothing less: decoders raise what they like on damaged files.
+    except Exception as error:
+        got, fix = _mistake(value, error)
+        raise InputError("a picture that can be read", got, where, fix) from error
+
+
+def is_picture_array(array: np.ndarray) -> bool:
+    """Whether an array is one picture [height, width] or [height, width, 1, 3 or 4] by its shape and type.
+
+    Args:
+        array: of any shape.
+    """
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    return shaped and array.dtype.kind in "fiub" and min(array.shape) > 0
+
+
+def _opened(value: Any, enough: int | None) -> Pillow.Image:
+    if isinstance(value, np.ndarray):
+        return _from_array(value)
+    if isinstance(value, Pillow.Image):
+        return _upright(value)
+    # Pillow would leave the files of animations open.
+    data = Path(value).read_bytes() if isinstance(value, (str, Path)) else value
+    picture = Pillow.open(io.BytesIO(data))
+    if enough is not None:
+        # Four times what is wanted, so that the later resizing decides what is seen.
+        picture.draft(None, (4 * enough, 4 * enough))
+    return _upright(picture)
+
+
+def _upright(picture: Pillow.Image) -> Pillow.Image:
+    picture.load()
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+        turn = UPRIGHT.get(orientation)  # type: ignore[arg-type]
+    # Damaged EXIF raises anything, and is no reason to refuse the picture.
+    except Exception:
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _on_white(picture: Pillow.Image) -> Pillow.Image:
+    if picture.mode.startswith("I"):
+        # Pillow would clip 16-bit grey to 255; scaling keeps the picture.
+        scaled = (np.asarray(picture, dtype=np.float64) / 257.0).clip(0, 255).astype(np.uint8)
+        return Pillow.fromarray(scaled).convert("RGB")
+    if picture.mode == "F":
+        return _from_array(np.asarray(picture)).convert("RGB")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    return Pillow.alpha_composite(Pillow.new("RGBA", picture.size, "white"), picture).convert("RGB")
+
+
+def _from_array(array: np.ndarray) -> Pillow.Image:
+    highest = 1 if array.dtype.kind in "fb" else 255
+    # NaN compares false, so it is refused with everything else outside the range.
+    if not (array.min() >= 0 and array.max() <= highest):
+        raise ValueError(f"values outside 0..{highest}")
+    scaled = (array.astype(np.float64) * (255 / highest)).round().astype(np.uint8)
+    return Pillow.fromarray(scaled[..., 0] if array.shape[2:] == (1,) else scaled)
+
+
+def _mistake(value: Any, error: Exception) -> tuple[str, str]:
+    """What is wrong with a picture that cannot be opened, and how to mend it."""
+    if is_url(value):
+        return f"the URL {value!r:.80}", "URLs are not fetched: download the pictures and give their paths."
+    file = f" in the file {str(value)!r}" if isinstance(value, (str, Path)) else ""
+    if isinstance(error, FileNotFoundError):
+        place = "the folder of the table's file, or at the working directory if it has none"
+        return f"no such file: {str(value)!r}", f"Check the path; relative ones start at {place}."
+    got = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, UnidentifiedImageError):
+        got = f"bytes that are no picture Pillow can read{file}"
+    return got, "Replace the picture, or put None where it is missing."
