@@ -224,3 +224,14 @@ def test_lists_of_any_lengths_chunks_and_slices(rows: list[Any], data: st.DataOb
     if len(lengths) == 1:
         assert column.shape == (len(rows) - start, *lengths)
     assert all(same(got, want) for got, want in zip(column, rows[start:], strict=True))
+
+
+def test_lists_of_items_are_not_brought_to_numbers() -> None:
+    cells = [["a", None], [], None, ("b",), np.array(["c", "d"]), np.array(["e", None], dtype=object)]
+    assert [list(cell) if cell is not None else None for cell in from_cells(cells)] == [
+        *(["a", None], [], None, ["b"], ["c", "d"], ["e", None])
+    ]
+    assert from_cells([[{"bytes": b"1"}, None], [{"path": "p"}]]).tolist() == [[b"1", None], ["p"]]
+    pictures = [np.zeros((2, 2)), np.ones((3, 2))]
+    column = from_cells([pictures, None])
+    assert [picture.shape for picture in column[0]] == [(2, 2), (3, 2)]

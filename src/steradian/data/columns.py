@@ -56,7 +56,7 @@ def from_cells(values: Iterable[Any]) -> np.ndarray:
 
     Args:
         values: numbers, strings, bytes, dates, lists, arrays, pictures, or None; dicts with `bytes` or `path`
-            (the way picture columns of public data sets come) give these.
+            (the way picture columns of public data sets come) give these, within lists too.
 
     Example:
         >>> from_cells([[1, 2], None]).tolist()
@@ -69,7 +69,7 @@ def from_cells(values: Iterable[Any]) -> np.ndarray:
             return _spread(np.stack(known), np.array([cell is None for cell in cells]))
         return to_objects(cells)
     # Arrow is asked about numbers and dates only: text and bytes it would copy for nothing.
-    if known and not any(isinstance(cell, (str, bytes)) for cell in known):
+    if known and not any(isinstance(_first(cell), (str, bytes)) for cell in known):
         try:
             array = pa.array(cells)
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
@@ -167,9 +167,19 @@ def _cell(value: Any) -> Any:
         return None
     if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
         return value.get("bytes") or value.get("path")
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        return value.tolist()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
+        value = value.tolist()
+    # A look at the first entry tells lists of items from long lists of numbers.
+    if isinstance(value, (list, tuple)) and isinstance(_first(value), Mapping):
+        return [_cell(item) for item in value]
     return value
+
+
+def _first(cell: Any) -> Any:
+    """The first entry that is there of a list; any other cell itself."""
+    if not isinstance(cell, (list, tuple)):
+        return cell
+    return next((entry for entry in cell if entry is not None), None)
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -1,53 +1,46 @@
-"""Text in any script, without a tokenizer to download: each word is a bag of hashed character n-grams."""
+"""Text in any script, without a tokenizer to download: its words by hashed character n-grams, and the whole of it."""
 
-import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from steradian.data.modality import (
-    Columns,
-    FittedModality,
-    Items,
-    Modality,
-    ReadValues,
-    Tokens,
-    Values,
-    is_missing,
-    shown,
-)
+from steradian.data.modality import Columns, FittedModality, Items, Modality, ReadValues, Values, is_missing, shown
 from steradian.data.ragged import Ragged
+from steradian.data.sets import ItemCells
 from steradian.errors import InputError
+from steradian.modalities.pretrained import encoder_name, fit_pretrained
+from steradian.modalities.pretrained_encoder import Pooling
+from steradian.modalities.text_ngrams import hash_ngrams, split_words
+from steradian.modalities.text_tokenizer import MAX_TOKENS, TextTokenizer
+from steradian.modalities.text_vocabulary import Vocabulary, landmark_projection, ngrams_where
 
 __all__ = ["FittedText", "Text"]
 
-MAX_WORDS = 64
-"""Words read of one text; what follows is left out, so that one long text cannot fill the memory."""
-
-MAX_WORD_LENGTH = 128
-"""Characters of one word; longer ones (unspaced scripts, links) are cut into pieces."""
-
-ACCENTS = dict.fromkeys(range(0x300, 0x370))
-"""Combining marks of alphabets that can be read without; those of other scripts carry meaning and stay."""
-
-LONGEST_NGRAM = 5
-BUCKETS = 1 << 20
-"""Hash buckets; only those met twice in training are kept, so the table is as large as the language seen."""
-
-MAX_NGRAMS = 1 << 16
-"""Rows of the embedding table at most: 65,536 x width 64 in float32 is 16.8 MB."""
+MAX_LANDMARKS = 2000
+"""Training texts, spread evenly over the table, to which every text is compared as a whole."""
 
 
 @dataclass(frozen=True)
 class Text(Modality):
     """One or several columns of text, joined with a space. Empty text counts as missing.
 
+    A list in a cell is a set of several texts: each of its entries is one, and what the other columns hold, joined, is
+    one more. Their order does not matter, and what stands there twice counts once.
+
     Args:
         columns: the columns to join.
+        encoder: a folder or the name of a pretrained encoder on the hub; None: our own.
+        trainable: whether training changes a pretrained encoder; if not, it runs once for each distinct text.
+        pooling: "mean" or "cls": what of a pretrained encoder's output counts.
+
+    Raises:
+        ConfigError: options of an encoder that cannot be.
 
     Example:
         >>> Text("title", "brand").columns
@@ -55,15 +48,25 @@ class Text(Modality):
     """
 
     columns: tuple[str, ...]
+    encoder: str | None = None
+    trainable: bool = False
+    pooling: Pooling = "mean"
 
-    def __init__(self, *columns: str) -> None:
-        object.__setattr__(self, "columns", columns)
+    holds_lists = True
+
+    def __init__(
+        self, *columns: str, encoder: str | Path | None = None, trainable: bool = False, pooling: Pooling = "mean"
+    ) -> None:
+        for name, value in (("columns", columns), ("trainable", trainable), ("pooling", pooling), ("encoder", encoder)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "encoder", encoder_name(self))
 
     @classmethod
     def from_options(cls, options: Any) -> "Text":
-        """From a schema file's `columns`, a name or a list of names."""
+        """From a schema file's `columns`, a name or a list of names, and the other options."""
         columns = options["columns"]
-        return cls(*([columns] if isinstance(columns, str) else columns))
+        others = {name: value for name, value in options.items() if name != "columns"}
+        return cls(*([columns] if isinstance(columns, str) else columns), **others)
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -71,180 +74,149 @@ class Text(Modality):
         return self.columns
 
     def read(self, columns: Columns) -> ReadValues:
-        """Join the columns to `text`, an object array of strings [objects].
+        """Join the columns to `text`, an object array [objects] of strings, or lists of them where there are several.
 
         Raises:
             InputError: a cell that is no text.
         """
-        for name in self.columns:
-            for row, value in enumerate(columns[name]):
-                if not isinstance(value, str) and not is_missing(value):
-                    raise InputError(
-                        want="text",
-                        got=shown(value),
-                        where=f"row {row} (counted from 0), column {name!r}",
-                        fix="Convert the column to strings, or declare it as Tabular or Vector.",
-                    )
-        cells = zip(*(columns[name] for name in self.columns), strict=True)
-        joined = [" ".join(cell for cell in row if isinstance(cell, str) and cell.strip()) for row in cells]
-        text = np.array(joined, dtype=object)
-        return ReadValues({"text": text}, np.array([bool(value) for value in joined]))
+        rows = zip(*(columns[name] for name in self.columns), strict=True)
+        texts = np.empty(len(columns[self.columns[0]]), dtype=object)
+        for row, cells in enumerate(rows):
+            items = self._items(cells, row)
+            texts[row] = items if len(items) > 1 else items[0] if items else None
+        return ReadValues({"text": texts}, np.array([text is not None for text in texts], dtype=bool))
 
-    def fit(self, values: Values) -> "FittedText":
-        """Keep the n-grams that at least two training rows hold, the most frequent first if they are too many."""
-        words, texts = _words(values["text"])
-        ngrams = _ngrams(words).take(texts.flat)
-        text_of_ngram = np.repeat(_owners(texts), ngrams.lengths)
-        pairs = np.unique(np.stack([ngrams.flat, text_of_ngram]), axis=1)
-        buckets, frequency = np.unique(pairs[0], return_counts=True)
-        # Rows are counted, not distinct texts: a column of five brand names shares no n-gram between them.
-        shared = np.flatnonzero(frequency >= 2)
-        # A stable sort keeps the lower buckets of equally frequent ones.
-        shared = np.sort(shared[np.argsort(-frequency[shared], kind="stable")[:MAX_NGRAMS]])
-        buckets, frequency = buckets[shared], frequency[shared]
-        rarity = np.log((1 + len(texts)) / (1 + frequency)) + 1
-        return FittedText(buckets.astype(np.int64), rarity.astype(np.float32))
+    def _items(self, cells: tuple[Any, ...], row: int) -> list[str]:
+        """The distinct texts of a row."""
+        joined, several = [], []
+        for name, cell in zip(self.columns, cells, strict=True):
+            if isinstance(cell, (list, tuple)):
+                several += [self._text(entry, row, name) for entry in cell]
+            else:
+                joined.append(self._text(cell, row, name))
+        items = [" ".join(filter(None, joined)), *several]
+        return list(dict.fromkeys(filter(None, items)))
+
+    @staticmethod
+    def _text(value: Any, row: int, column: str) -> str:
+        """The text, empty where it is missing or only space."""
+        if isinstance(value, str):
+            return value if value.strip() else ""
+        if is_missing(value):
+            return ""
+        raise InputError(
+            want="text, or a list of texts",
+            got=shown(value),
+            where=f"row {row} (counted from 0), column {column!r}",
+            fix="Convert the column to strings, or declare it as Tabular or Vector.",
+        )
+
+    def fit(self, values: Values) -> FittedModality:
+        """Keep the most frequent n-grams, and training texts to compare others to, or fetch the encoder."""
+        if self.encoder is not None:
+            return fit_pretrained(self, "text", values)
+        words, texts = split_words(ItemCells.of(values["text"]).items)
+        ngrams = hash_ngrams(words)
+        vocabulary = Vocabulary.of(texts, ngrams)
+        chosen = np.unique(np.linspace(0, len(texts) - 1, MAX_LANDMARKS).astype(np.int64))
+        (landmarks,) = vocabulary.vectors(texts.take(chosen), vocabulary.known(ngrams))
+        return FittedText(
+            *(vocabulary.buckets, vocabulary.rarity, vocabulary.shared),
+            landmark_ngrams=landmarks.indices.astype(np.int32),
+            landmark_weights=landmarks.data,
+            landmark_offsets=landmarks.indptr.astype(np.int64),
+            projection=landmark_projection(landmarks),
+        )
 
 
 @dataclass(frozen=True)
 class FittedText(FittedModality):
-    """The n-grams worth an embedding.
+    """The n-grams known, and the landmarks: training texts to which each text is compared as a whole.
 
     Args:
-        buckets: int64 [n-grams], the hash buckets kept, ascending.
-        rarity: float32 [n-grams], ln((1 + texts) / (1 + texts with it)) + 1, scikit-learn's smoothed idf.
+        buckets: int64 [n-grams], see `Vocabulary`.
+        rarity: float32 [n-grams].
+        shared: bool [n-grams]; these are worth an embedding.
+        landmark_ngrams: int32 [entries], the n-grams of all landmarks one after another.
+        landmark_weights: float32 [entries].
+        landmark_offsets: int64 [landmarks + 1], where each landmark's entries begin and end.
+        projection: float32 [landmarks, features], from a text's likeness to each landmark to its features.
     """
 
     buckets: np.ndarray
     rarity: np.ndarray
+    shared: np.ndarray
+    landmark_ngrams: np.ndarray
+    landmark_weights: np.ndarray
+    landmark_offsets: np.ndarray
+    projection: np.ndarray
 
     def prepare(self, values: Values, rows: np.ndarray) -> Items:
-        """Hash the n-grams of every word; see `FittedModality.prepare`."""
-        words, texts = _words(values["text"])
-        ngrams = _ngrams(words)
-        place = np.searchsorted(self.buckets, ngrams.flat)
-        place[place == len(self.buckets)] = 0
-        known = np.zeros(len(place), dtype=bool)
-        if len(self.buckets):
-            known = self.buckets[place] == ngrams.flat
-        counts = np.add.reduceat(np.append(known, False), ngrams.offsets[:-1]) if len(ngrams) else np.zeros(0, int)
-        return TextItems(texts, Ragged.from_lengths(place[known], counts), self.rarity)
+        """Hash the n-grams of every word, and compare every text to the landmarks; see `FittedModality.prepare`."""
+        cells = ItemCells.of(values["text"])
+        words, texts = split_words(cells.items)
+        vocabulary = Vocabulary(self.buckets, self.rarity, self.shared)
+        known = vocabulary.known(hash_ngrams(words))
+        likened = [vectors @ self._components for vectors in vocabulary.vectors(texts, known)]
+        features = np.concatenate(likened) if likened else np.zeros((0, self.projection.shape[1]))
+        embedded = ngrams_where(known, self.shared[known.flat])
+        numbers = np.cumsum(self.shared) - 1
+        items = TextItems(
+            _first_words(texts),
+            Ragged(numbers[embedded.flat], embedded.offsets),
+            self.rarity[self.shared],
+            features.astype(np.float16),
+        )
+        return cells.grouped(items)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
-        """A table of n-gram embeddings, summed to a token a word."""
-        return TextTokenizer(len(self.buckets), width, dropout)
+        """A token a word, and one of the whole text."""
+        return TextTokenizer(int(self.shared.sum()), self.projection.shape[1], width=width, dropout=dropout)
+
+    @cached_property
+    def _components(self) -> np.ndarray:
+        """From a text's unit vector to its features, float32 [n-grams, features]."""
+        entries = self.landmark_weights, self.landmark_ngrams, self.landmark_offsets
+        landmarks = csr_array(entries, shape=(len(self.projection), len(self.buckets)))
+        components: np.ndarray = landmarks.T @ self.projection
+        return components
 
 
 @dataclass(frozen=True)
 class TextItems:
-    """Texts as words and words as n-grams.
+    """Texts as words, words as n-grams, and what each text is like as a whole.
 
     Args:
         texts: row i holds the word numbers of text i.
         words: row j holds the n-gram numbers of word j.
         rarity: float32 [n-grams].
+        features: float16 [texts, features].
     """
 
     texts: Ragged
     words: Ragged
     rarity: np.ndarray
+    features: np.ndarray
 
     def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """The n-grams of these rows' words in one flat list, and which word of which text is real."""
+        """The n-grams of each distinct word of these rows in one flat list, and which word of which text is which."""
         texts = self.texts.take(rows)
-        words = self.words.take(texts.flat)
         _, mask = texts.padded(int(texts.lengths.max(initial=1)))
-        weights = self.rarity[words.flat] if len(words.flat) else np.zeros(0, dtype=np.float32)
-        lengths = np.sqrt(np.maximum(np.bincount(_owners(words), weights**2, len(words)), 1e-12))
+        distinct, which = np.unique(texts.flat, return_inverse=True)
+        words = self.words.take(distinct)
+        weights, owners = self.rarity[words.flat], np.repeat(np.arange(len(words)), words.lengths)
+        lengths = np.sqrt(np.bincount(owners, weights**2, minlength=len(words)))
         return {
-            "ngrams": torch.from_numpy(words.flat.astype(np.int64)),
-            "offsets": torch.from_numpy(words.offsets[:-1].astype(np.int64)),
-            "weights": torch.from_numpy((weights / np.repeat(lengths, words.lengths)).astype(np.float32)),
+            "ngrams": torch.from_numpy(words.flat),
+            "offsets": torch.from_numpy(words.offsets[:-1]),
+            "weights": torch.from_numpy((weights / lengths[owners]).astype(np.float32)),
+            "words": torch.from_numpy(which),
             "mask": torch.from_numpy(mask),
+            "features": torch.from_numpy(self.features[rows]),
         }
 
 
-class TextTokenizer(nn.Module):
-    """A token a word: the weighted sum of the embeddings of its n-grams, and its place in the text.
-
-    Args:
-        ngrams: rows of the embedding table.
-        width: length of a token.
-        dropout: share of n-grams left out in training.
-    """
-
-    def __init__(self, ngrams: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.ngrams = nn.EmbeddingBag(max(ngrams, 1), width, mode="sum")
-        self.place = nn.Parameter(torch.randn(MAX_WORDS, width) * 0.02)
-
-    def forward(self, ngrams: Tensor, offsets: Tensor, weights: Tensor, mask: Tensor) -> Tokens:
-        """Tokens [items, words, width] of flat n-grams.
-
-        Args:
-            ngrams: int64 [n-grams], of all words of all items.
-            offsets: int64 [real words], where each word begins.
-            weights: float [n-grams], of unit length within a word.
-            mask: bool [items, words], True where a word is real.
-        """
-        weights = F.dropout(weights, self.dropout, self.training)
-        words = self.ngrams(ngrams, offsets, per_sample_weights=weights)
-        tokens = words.new_zeros(*mask.shape, words.shape[-1])
-        tokens[mask] = words
-        return Tokens(tokens + self.place[: mask.shape[1]], mask)
-
-
-def _words(texts: np.ndarray) -> tuple[list[str], Ragged]:
-    """All distinct words, and each text as numbers of words; a text without any has the empty word."""
-    numbers: dict[str, int] = {}
-    rows = []
-    for text in texts:
-        # What follows the limits is cut off first; a letter and its accents are up to four characters.
-        prefix = " ".join(text.split(maxsplit=MAX_WORDS)[:MAX_WORDS])[: 4 * MAX_WORDS * (MAX_WORD_LENGTH + 1)]
-        pieces = [
-            word[start : start + MAX_WORD_LENGTH]
-            for word in _plain(prefix).split()
-            for start in range(0, len(word), MAX_WORD_LENGTH)
-        ]
-        rows.append(np.array([numbers.setdefault(w, len(numbers)) for w in pieces[:MAX_WORDS] or [""]], dtype=np.int64))
-    return list(numbers), Ragged.from_rows(rows) if rows else Ragged(np.zeros(0, np.int64), np.zeros(1, np.int64))
-
-
-def _plain(text: str) -> str:
-    """Case, width and the accents of Latin, Greek and Cyrillic letters removed, so that relatives share n-grams."""
-    return unicodedata.normalize("NFKD", text).casefold().translate(ACCENTS)
-
-
-def _ngrams(words: list[str]) -> Ragged:
-    """Hash buckets of the 1- to 5-grams of each word between its borders, row by row."""
-    codes = np.frombuffer(
-        "".join(f"\x02{word}\x03" for word in words).encode("utf-32-le", "surrogatepass"), dtype=np.uint32
-    )
-    lengths = np.array([len(word) + 2 for word in words], dtype=np.int64)
-    word_of_code = np.repeat(np.arange(len(words)), lengths)
-    end_of_word = np.repeat(np.cumsum(lengths), lengths)
-    start = np.arange(len(codes))
-    hashed = np.zeros(len(codes), dtype=np.uint64)
-    buckets, owners = [], []
-    for n in range(1, LONGEST_NGRAM + 1):
-        inside = start + n <= end_of_word
-        last = codes[np.minimum(start + n - 1, max(len(codes) - 1, 0))]
-        hashed = _mix(hashed * np.uint64(0x9E3779B97F4A7C15) + last + np.uint64(n))
-        buckets.append((hashed[inside] % np.uint64(BUCKETS)).astype(np.int64))
-        owners.append(word_of_code[inside])
-    owner = np.concatenate(owners)
-    order = np.argsort(owner, kind="stable")
-    return Ragged.from_lengths(np.concatenate(buckets)[order], np.bincount(owner, minlength=len(words)))
-
-
-def _mix(hashed: np.ndarray) -> np.ndarray:
-    """Spread the bits (the finaliser of splitmix64, Steele et al. 2014)."""
-    hashed = (hashed ^ (hashed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hashed = (hashed ^ (hashed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = hashed ^ (hashed >> np.uint64(31))
-    return mixed
-
-
-def _owners(rows: Ragged) -> np.ndarray:
-    return np.repeat(np.arange(len(rows)), rows.lengths)
+def _first_words(texts: Ragged) -> Ragged:
+    """The words that become tokens of their own."""
+    places = np.arange(len(texts.flat)) - np.repeat(texts.offsets[:-1], texts.lengths)
+    return Ragged.from_lengths(texts.flat[places < MAX_TOKENS], np.minimum(texts.lengths, MAX_TOKENS))
