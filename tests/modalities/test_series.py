@@ -1,5 +1,6 @@
 """Series of any length and gaps, their mistakes, and tokens that padding does not change."""
 
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,25 @@ import torch
 
 from steradian.data.columns import to_objects
 from steradian.data.modality import ReadValues
+from steradian.data.schema import Schema
 from steradian.errors import InputError
 from steradian.modalities import Series
 from steradian.modalities.series import MAX_TOKENS, FittedSeries, SeriesItems
+from steradian.modalities.series_tokenizer import OVERVIEW_TOKENS
 
 NAN, INF = float("nan"), float("inf")
 
 
 def read(cells: Any) -> ReadValues:
     return Series("s").read({"s": cells if isinstance(cells, np.ndarray) else to_objects(cells)})
+
+
+def timed(cells: Any, times: Any) -> ReadValues:
+    columns = {
+        name: each if isinstance(each, np.ndarray) else to_objects(each)
+        for name, each in zip("st", (cells, times), strict=True)
+    }
+    return Series("s", time="t").read(columns)
 
 
 def fit(*series: Any) -> FittedSeries:
@@ -91,6 +102,91 @@ def test_unequal_channels_are_refused_with_both_rows() -> None:
         read([None, np.zeros((4, 2)), np.zeros((4, 3)), np.zeros((1, 2))])
 
 
+# -- Time --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_columns_are_the_values_and_the_times() -> None:
+    assert Series("s").columns == ("s",)
+    assert Series("s", time="t").columns == ("s", "t")
+    assert Schema.from_dict(Schema({"m": Series("s", time="t")}).to_dict()).modalities["m"] == Series("s", time="t")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [5.0, 3.0, 4.5],
+        [-95, -97, -95.5],
+        np.array([5, 3, 4.5], dtype=np.float32),
+        np.array(["2024-01-06", "2024-01-04", "2024-01-05T12:00"], dtype="datetime64[m]"),
+        [datetime(2024, 1, 6), datetime(2024, 1, 4), datetime(2024, 1, 5, 12)],
+        ["2024-01-06T01:00+01:00", "2024-01-04T00:00Z", "2024-01-05T12:00Z"],
+    ],
+)
+def test_steps_stand_in_the_order_of_time_and_time_begins_with_them(times: Any) -> None:
+    values = timed([[1.0, 2.0, 3.0], None], [times, None]).values
+    assert values["series"][0].tolist() == [[2], [3], [1]]
+    np.testing.assert_allclose(values["times"][0], [0, 1.5, 2], atol=1e-9)
+
+
+def test_without_times_the_numbers_of_steps_are_the_times() -> None:
+    series = [1.0, NAN, 3.0, 4.0]
+    plain, numbered = read([series]).values, timed([series], [[0, 1, 2, 3]]).values
+    assert plain["times"][0].tolist() == numbered["times"][0].tolist() == [0, 2, 3]
+    np.testing.assert_array_equal(plain["series"][0], numbered["series"][0])
+
+
+def test_an_unknown_step_is_as_if_it_were_not_there(rng: np.random.Generator) -> None:
+    (series,) = walks(rng, 30)
+    series[:, 1][::3] = NAN
+    times = rng.random(30).cumsum()
+    gone = rng.random(30) < 0.3
+    gone[[0, 5]] = True
+    gaps = series.copy()
+    gaps[gone] = NAN
+    with_gaps, cut = timed([gaps], [times]).values, timed([series[~gone]], [times[~gone]]).values
+    for name in ("series", "times"):
+        np.testing.assert_array_equal(with_gaps[name][0], cut[name][0])
+
+
+@pytest.mark.parametrize(
+    ("times", "want"),
+    [
+        (None, "the times of 3 steps, got an empty cell"),
+        ([1, 2], r"times of 3 steps, got shape \(2,\)"),
+        (np.zeros((3, 1)), "times of 3 steps, got shape"),
+        ([1, NAN, 3], "finite times, got nan at step 1"),
+        ([1, 2, INF], "finite times, got inf at step 2"),
+        (np.array(["2024-01-01", "NaT", "2024-01-01"], dtype="datetime64[D]"), "finite times, got nan at step 1"),
+        (["a", "b", "c"], "numbers or dates, got list"),
+        (["1", "2", "3"], "numbers or dates, got list"),
+        ([1, None, 3], "numbers or dates, got list"),
+    ],
+)
+def test_times_that_are_none_are_refused_with_their_row_and_column(times: Any, want: str) -> None:
+    with pytest.raises(InputError, match=rf"^row 1 \(counted from 0\), column 't': want {want}"):
+        timed([None, [1.0, 2.0, 3.0]], [times, times])
+
+
+def test_the_unit_and_the_origin_of_times_do_not_matter(rng: np.random.Generator) -> None:
+    series = walks(rng, 40, 25, 1)
+    times = [rng.random(len(each)).cumsum() for each in series]
+    tokens = []
+    for unit, origin in ((1.0, 0.0), (86_400.0, 1e6)):
+        values = timed(series, [unit * each + origin for each in times]).values
+        fitted = Series("s", time="t").fit(values)
+        torch.manual_seed(0)
+        tokens.append(fitted.tokenizer(12, 0.3).eval()(**fitted.prepare(values, np.arange(3))(np.arange(3))).values)
+    torch.testing.assert_close(*tokens, rtol=0, atol=1e-3)
+
+
+def test_irregular_times_change_the_tokens(rng: np.random.Generator) -> None:
+    (series,) = walks(rng, 40)
+    values = timed([series, series], [np.arange(40), np.arange(40) ** 1.3]).values
+    fitted = Series("s", time="t").fit(values)
+    tokens = fitted.tokenizer(12, 0.3).eval()(**fitted.prepare(values, np.arange(2))(np.arange(2))).values
+    assert (tokens[0] - tokens[1]).norm(dim=-1).min() > 0.01
+
+
 # -- Standardising -----------------------------------------------------------------------------------------------------
 
 
@@ -150,18 +246,20 @@ def slowly_shortened(series: np.ndarray, steps: int) -> np.ndarray:
     return shortened
 
 
-@pytest.mark.parametrize("length", [513, 1000, 5 * 512])
+@pytest.mark.parametrize("length", [700, 1000, 5 * 512])
 def test_a_long_series_becomes_the_means_of_equal_bins_without_its_gaps(length: int, rng: np.random.Generator) -> None:
     training, (long,) = walks(rng, 64, 64, 64), walks(rng, length)
     long[rng.random(long.shape) < 0.3] = NAN
     long[-20:, 1] = NAN
+    long[-20:, 0] = 1.0
     fitted = fit(*training)
     assert MAX_TOKENS * fitted.patch == 512
     found = prepare(fitted, long).series.flat
-    expected = (slowly_shortened(long.astype(np.float32), 512) - fitted.mean) / fitted.std
+    known = long[~np.isnan(long).all(axis=1)].astype(np.float32)
+    expected = (slowly_shortened(known, 512) - fitted.mean) / fitted.std
     assert np.isnan(expected[-1, 1])
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
 
 def test_a_series_of_the_longest_length_is_left_as_it_is(rng: np.random.Generator) -> None:
@@ -176,89 +274,9 @@ def test_a_long_series_neither_swells_its_batch_nor_changes_with_it(rng: np.rand
     fitted = fit(*series[::2], series[3])
     tokenizer, items = fitted.tokenizer(12, 0.3).eval(), prepare(fitted, *series)
     together = tokenizer(**items(np.arange(4)))
-    assert together.values.shape == (4, MAX_TOKENS, 12)
+    assert together.values.shape == (4, OVERVIEW_TOKENS + MAX_TOKENS, 12)
     for row, each in enumerate(series):
         alone = tokenizer(**prepare(fitted, each)(np.arange(1)))
         tokens = alone.values.shape[1]
         assert together.mask[row].sum() == tokens
-        torch.testing.assert_close(together.values[row, :tokens], alone.values[0], rtol=0, atol=1e-5)
-
-
-# -- Tokens ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("median", [8, 100])
-def test_padding_changes_no_token(median: int, rng: np.random.Generator) -> None:
-    series = walks(rng, median, median, median, 1, 2, 3, 7, 64, 65, 300)
-    fitted = fit(*series)
-    tokenizer = fitted.tokenizer(12, 0.3).eval()
-    items = prepare(fitted, *series)
-    together = tokenizer(**items(np.arange(len(series))))
-    assert together.values.shape[1] == min(-(-300 // fitted.patch), MAX_TOKENS)
-    for row, each in enumerate(series):
-        alone = tokenizer(**items(np.array([row])))
-        patches = min(-(-len(each) // fitted.patch), MAX_TOKENS)
-        assert alone.mask.tolist() == [[True] * patches]
-        assert together.mask[row].tolist() == [True] * patches + [False] * (together.mask.shape[1] - patches)
-        torch.testing.assert_close(together.values[row, :patches], alone.values[0], rtol=0, atol=1e-5)
-
-
-def test_tokens_are_those_of_a_loop_over_patches_steps_and_channels(rng: np.random.Generator) -> None:
-    series = walks(rng, 100, 101, 99, 7)
-    series[0][4:30, 1] = NAN
-    series[3][:2] = NAN
-    fitted = fit(*series)
-    assert fitted.patch == 3
-    tokenizer = fitted.tokenizer(7, 0.3).eval()
-    tokens = tokenizer(**prepare(fitted, *series)(np.arange(4))).values
-    for row, each in enumerate(series):
-        for patch in range(-(-len(each) // 3)):
-            values, known = torch.zeros(3, 4), [0.0, 0.0]
-            for step in range(3 * patch, min(3 * patch + 3, len(each))):
-                standard = (each[step].astype(np.float32) - fitted.mean) / fitted.std
-                known = [0.0 if np.isnan(v) else 1.0 for v in standard]
-                values[step - 3 * patch] = torch.tensor([*np.nan_to_num(standard), *known])
-            angles = [patch * 10_000 ** (-n / 4) for n in range(4)]
-            place = torch.tensor([*np.sin(angles), *np.cos(angles)])[:7].float()
-            expected = tokenizer.project.weight @ values.flatten() + tokenizer.project.bias + place
-            torch.testing.assert_close(tokens[row, patch], expected, rtol=0, atol=2e-5)
-
-
-def test_a_gap_is_not_the_mean(rng: np.random.Generator) -> None:
-    training = walks(rng, 20, 20)
-    fitted = fit(*training)
-    tokenizer = fitted.tokenizer(12, 0.3).eval()
-    mean, gap = fitted.mean[None].repeat(2, axis=0), fitted.mean[None].repeat(2, axis=0)
-    gap[1] = NAN
-    tokens = tokenizer(**prepare(fitted, mean, gap)(np.arange(2))).values
-    assert tokens.isfinite().all()
-    assert (tokens[0, 1] - tokens[1, 1]).norm() > 0.01
-    torch.testing.assert_close(tokens[0, 0], tokens[1, 0])
-
-
-def test_rows_are_taken_in_any_order_and_none_too(rng: np.random.Generator) -> None:
-    series = walks(rng, 5, 1, 9)
-    fitted = fit(*series)
-    items = prepare(fitted, *series)
-    taken = items(np.array([2, 0, 2]))
-    assert taken["lengths"].tolist() == [9, 5, 9]
-    torch.testing.assert_close(taken["values"][0], taken["values"][2])
-    np.testing.assert_allclose(taken["values"][1, :5], (series[0] - fitted.mean) / fitted.std, atol=1e-4)
-    tokenizer = fitted.tokenizer(12, 0.3)
-    nothing = tokenizer(**items(np.array([], dtype=np.int64)))
-    assert nothing.values.shape == (0, 1, 12)
-    assert nothing.mask.shape == (0, 1)
-    absent = fitted.prepare({"series": to_objects([])}, np.arange(0))(np.arange(0))
-    assert tokenizer(**absent).values.shape == (0, 1, 12)
-
-
-def test_values_are_left_out_in_training_only_and_gradients_flow(rng: np.random.Generator) -> None:
-    series = walks(rng, 40, 30)
-    fitted = fit(*series)
-    tokenizer, tensors = fitted.tokenizer(12, 0.5), prepare(fitted, *series)(np.arange(2))
-    assert not torch.equal(tokenizer(**tensors).values, tokenizer(**tensors).values)
-    tokenizer.eval()
-    tokens = tokenizer(**tensors).values
-    assert torch.equal(tokenizer(**tensors).values, tokens)
-    (tokens * torch.randn_like(tokens)).sum().backward()
-    assert [name for name, p in tokenizer.named_parameters() if p.grad is None or not p.grad.any()] == []
+        torch.testing.assert_close(together.values[row, :tokens], alone.values[0], rtol=1e-5, atol=1e-4)

@@ -1,20 +1,24 @@
 """Numbers and categories: what a cell may hold, what is learnt, and the piecewise-linear shares against a loop."""
 
 import math
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 from steradian.data.columns import to_objects
 from steradian.data.modality import ReadValues
 from steradian.errors import ConfigError, InputError
 from steradian.modalities import Tabular
-from steradian.modalities.tabular import FittedTabular
+from steradian.modalities.dates import CALENDAR_PARTS, calendar
+from steradian.modalities.tabular import OWN_TOKENS, FittedTabular
+from steradian.modalities.tabular_tokenizer import BUCKETS
 
 NAN, INF = float("nan"), float("inf")
 
@@ -111,6 +115,64 @@ def test_a_column_of_vectors_is_no_column_of_numbers() -> None:
 def test_dates_become_days() -> None:
     dates = np.array(["1970-01-02", "1970-01-01T12:00", "NaT"], dtype="datetime64[s]")
     np.testing.assert_array_equal(read(numeric={"n": dates}).values["numbers"][:, 0], [1, 0.5, NAN])
+
+
+DAYS = ["2024-06-01", "2024-06-02T12:00", None, "2024-06-05"]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        DAYS,
+        [None if day is None else datetime.fromisoformat(day) for day in DAYS],
+        [None if day is None else np.datetime64(day) for day in DAYS],
+        np.array([day or "NaT" for day in DAYS], dtype="datetime64[ns]"),
+        pd.to_datetime(pd.Series(DAYS), format="ISO8601").to_numpy(),
+    ],
+)
+def test_every_form_of_date_is_days_with_the_calendar_behind(cells: Any) -> None:
+    values = read(numeric={"n": [1, 2, 3, 4], "d": cells}).values
+    np.testing.assert_allclose(values["numbers"][:, 1], [19875, 19876.5, NAN, 19879])
+    assert values["dates"].tolist() == [[False, True], [False, True], [False, False], [False, True]]
+    fitted = Tabular(numeric=["n", "d"]).fit(values)
+    assert fitted.dates == [False, True]
+    expected = calendar(values["numbers"][:, 1])
+    rows = np.arange(4)
+    found = fitted.prepare(values, rows)(rows)["positions"]
+    assert found.shape == (4, 2 + CALENDAR_PARTS)
+    assert found[:, 1:].isnan().all(dim=1).tolist() == [False, False, True, False]
+    for part in range(CALENDAR_PARTS):
+        column = pytest.approx([slow_position(v, fitted.edges[2 + part]) for v in expected[[0, 1, 3], part]], abs=1e-4)
+        assert found[[0, 1, 3], 2 + part].tolist() == column
+
+
+def test_weekends_are_learnt_from_dates() -> None:
+    days = np.arange("2021-01-01", "2022-12-31", dtype="datetime64[D]")
+    values = read(numeric={"d": days}).values
+    tensors = Tabular(numeric=["d"]).fit(values).prepare(values, np.arange(len(days)))(np.arange(len(days)))
+    weekend = (days.astype(int) + 3) % 7 >= 5
+    plain = LogisticRegression(C=100).fit(tensors["deviations"][:365], weekend[:365])
+    assert plain.score(tensors["deviations"][365:], weekend[365:]) == 1
+
+
+@pytest.mark.parametrize(("cells", "row"), [([1, None, "2024-01-01"], 2), (["2024-01-01", 3.0, 4.0], 1)])
+def test_numbers_among_dates_are_refused(cells: Any, row: int) -> None:
+    with pytest.raises(InputError, match=rf"^row {row} \(counted from 0\), column 'n': want numbers or dates, got "):
+        read(numeric={"n": cells})
+
+
+@pytest.mark.parametrize(
+    ("training", "others", "message"),
+    [
+        ([1, 2], ["2024-01-01"], "want a number, as in training, got a date"),
+        (["2024-01-01"], [None, 3], "want a date, as in training, got a number"),
+    ],
+)
+def test_another_kind_than_in_training_is_refused(training: Any, others: Any, message: str) -> None:
+    fitted = fit_numbers(training)
+    with pytest.raises(InputError, match=rf"^row {6 + len(others)} \(counted from 0\), column 'n': {message}"):
+        fitted.prepare(read(numeric={"n": others}).values, np.arange(7, 7 + len(others)))
+    assert positions(fitted, [None]) == pytest.approx([NAN] * 1, nan_ok=True)
 
 
 def test_only_categories_and_only_numbers() -> None:
@@ -214,6 +276,17 @@ def test_an_extreme_training_range() -> None:
     assert positions(fit_numbers([0.0, 5e-324]), [1.0, -1.0]) == [4.0, -3.0]
 
 
+@pytest.mark.parametrize("training", [[3.0, 9.0, 4.0, 1e9], [0] * 50 + [1] * 50, [7.0], [-1e300, 1e300], [0.0, 5e-324]])
+def test_deviations_are_bounded_and_keep_the_order(training: list[float]) -> None:
+    values = read(numeric={"n": [*sorted(training), 1e308, None]}).values
+    found = fit_numbers(training).prepare(values, np.arange(len(training) + 2))(np.arange(len(training) + 2))
+    deviations = found["deviations"][:, 0]
+    assert deviations[:-1].isfinite().all()
+    assert (deviations[:-1].diff() >= 0).all()
+    assert deviations[:-1].abs().max() <= 5
+    assert deviations[-1].isnan()
+
+
 # -- Categories --------------------------------------------------------------------------------------------------------
 
 
@@ -234,94 +307,45 @@ def test_no_category_twice() -> None:
     fitted = fit_categories(["a", "b", None])
     assert fitted.vocabularies == [[]]
     assert codes(fitted, ["a", None]) == [1, 0]
-    assert fitted.tokenizer(4, 0.1)(positions=torch.zeros(2, 0), codes=torch.tensor([[1], [0]])).values.shape == (
-        2,
-        1,
-        4,
-    )
 
 
-# -- Tokens ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("cells", [np.array([3, 1, 1]), np.array([3.0, NAN, 1.0]), np.array([True, False, True])])
+def test_plain_columns_are_read_like_their_categories(cells: np.ndarray) -> None:
+    found = read(categorical={"c": cells}).values["categories"]
+    assert found.tolist() == read(categorical={"c": list(cells)}).values["categories"].tolist()
 
 
-@pytest.fixture
-def mixed() -> tuple[FittedTabular, dict[str, torch.Tensor]]:
-    """Two numbers of 3 and 1 bins and two categories of 2 and 0 known names; every kind of cell."""
-    modality = Tabular(numeric=["n", "m"], categorical=["c", "d"])
-    table = {
-        "n": column([0, 1, 1, 2, 3, 3, None]),
-        "m": column([4.0] * 7),
-        "c": column(["a", "a", "b", "b", "once", None, "a"]),
-        "d": column(["x", None, "y", None, None, None, None]),
-    }
-    values = modality.read(table).values
-    fitted = modality.fit(values)
-    return fitted, fitted.prepare(values, np.arange(7))(np.arange(7))  # type: ignore[return-value]
+def test_the_first_mistake_of_a_plain_column_of_categories_is_told() -> None:
+    with pytest.raises(InputError, match=r"^row 1 \(counted from 0\), column 'c': .* got float 7.5"):
+        read(categorical={"c": np.array([1.0, 7.5, 2.5, 7.5])})
 
 
-def test_tokens_are_those_of_a_loop_over_cells(mixed: tuple[FittedTabular, dict[str, torch.Tensor]]) -> None:
-    fitted, tensors = mixed
-    tensors["positions"][1, 0], tensors["positions"][2, 0] = -2.5, 5.25
-    tokenizer = fitted.tokenizer(6, 0.3).eval()
-    bins = [len(edges) - 1 for edges in fitted.edges]
-    assert bins[1] == 1 < bins[0]
-    tokens = tokenizer(**tensors).values
-    assert tokens.shape == (7, 4, 6)
-    for row in range(7):
-        for n in range(2):
-            position = tensors["positions"][row, n].item()
-            expected = tokenizer.bias[n].clone()
-            for place in range(bins[n]):
-                expected += min(max(position - place, 0.0), 1.0) * tokenizer.slopes[n, place]
-            expected += (min(position, 0.0) + max(position - bins[n], 0.0)) * tokenizer.slopes[n, -1]
-            expected = tokenizer.empty[n] if math.isnan(position) else expected
-            torch.testing.assert_close(tokens[row, n], expected, rtol=0, atol=1e-5)
-        for c, first in enumerate([0, 4]):
-            expected = tokenizer.categories.weight[first + tensors["codes"][row, c]]
-            torch.testing.assert_close(tokens[row, 2 + c], expected)
+@pytest.fixture(scope="module")
+def many() -> tuple[FittedTabular, list[str]]:
+    """1,500 categories, number n as often as 2 + n // 100."""
+    names = [f"n{n}" for n in range(1500)]
+    return fit_categories([name for n, name in enumerate(names) for _ in range(2 + n // 100)]), names
 
 
-def test_a_number_moves_its_token_without_a_jump(mixed: tuple[FittedTabular, dict[str, torch.Tensor]]) -> None:
-    tokenizer = mixed[0].tokenizer(6, 0.3).eval()
-    line = torch.linspace(-4, 7, 1101)[:, None].repeat(1, 2)
-    tokens = tokenizer(positions=line, codes=torch.zeros(1101, 2, dtype=torch.int64)).values[:, :2]
-    steps = tokens.diff(dim=0).norm(dim=-1)
-    assert steps.max() < 0.02 * tokenizer.slopes.norm(dim=-1).max()
-    assert steps.min() > 0
+def test_of_very_many_categories_the_frequent_have_codes_of_their_own(many: tuple[FittedTabular, list[str]]) -> None:
+    fitted, names = many
+    assert fitted.hashed == [True]
+    assert len(fitted.vocabularies[0]) == OWN_TOKENS
+    assert set(fitted.vocabularies[0]) == set(names[500:])
+    assert len(set(codes(fitted, names[500:]))) == OWN_TOKENS
+    rare = np.array(codes(fitted, [*names[:500], "never"])) - OWN_TOKENS - 2
+    assert rare.min() >= 0
+    assert rare.max() < BUCKETS**2
+    # Two hashes tell apart what one would not: 500 of 1,024 collide, of a million hardly.
+    assert len(set((rare // BUCKETS).tolist())) < 480 < 498 <= len(set(rare.tolist()))
+    assert codes(fitted, [None, "n3"]) == [0, codes(fitted, ["n3", "x"])[0]]
 
 
-def test_no_row_and_no_other_rows_matter(mixed: tuple[FittedTabular, dict[str, torch.Tensor]]) -> None:
-    fitted, tensors = mixed
-    tokenizer = fitted.tokenizer(6, 0.3).eval()
-    whole = tokenizer(**tensors).values
-    for row in range(7):
-        alone = tokenizer(**{key: t[row : row + 1] for key, t in tensors.items()}).values
-        torch.testing.assert_close(alone[0], whole[row], rtol=0, atol=1e-6)
-    assert tokenizer(**{key: t[:0] for key, t in tensors.items()}).values.shape == (0, 4, 6)
+def test_hashes_are_the_same_in_every_process(many: tuple[FittedTabular, list[str]]) -> None:
+    assert codes(many[0], ["never", "\ud800"]) == [95_399, 527_404]
 
 
-def test_cells_are_emptied_in_training_only(mixed: tuple[FittedTabular, dict[str, torch.Tensor]]) -> None:
-    fitted, tensors = mixed
-    given = {key: t.clone() for key, t in tensors.items()}
-    tokenizer = fitted.tokenizer(6, 0.5)
-    emptied = fitted.tokenizer(6, 0.999_999_9)
-    emptied.load_state_dict(tokenizer.state_dict())
-    all_empty = emptied(**tensors).values
-    torch.testing.assert_close(all_empty[:, :2], tokenizer.empty.expand(7, 2, 6))
-    torch.testing.assert_close(all_empty[:, 2], tokenizer.categories.weight[0].expand(7, 6))
-    assert not torch.equal(tokenizer(**tensors).values, tokenizer(**tensors).values)
-    tokenizer.eval()
-    assert torch.equal(tokenizer(**tensors).values, tokenizer(**tensors).values)
-    assert all(torch.equal(tensors[key], given[key]) or key == "positions" for key in given)
-    torch.testing.assert_close(tensors["positions"], given["positions"], rtol=0, atol=0, equal_nan=True)
-
-
-def test_gradients_reach_every_parameter(mixed: tuple[FittedTabular, dict[str, torch.Tensor]]) -> None:
-    fitted, tensors = mixed
-    tensors["positions"][0] = torch.tensor([-2.0, math.nan])
-    tokenizer = fitted.tokenizer(6, 0.0)
-    (tokenizer(**tensors).values * torch.randn(7, 4, 6)).sum().backward()
-    for name, parameter in tokenizer.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-        assert parameter.grad.any(), name
+def test_as_many_categories_as_there_are_tokens_are_not_hashed() -> None:
+    fitted = fit_categories([f"n{n}" for n in range(OWN_TOKENS)] * 2)
+    assert fitted.hashed == [False]
+    assert codes(fitted, ["never"]) == [1]

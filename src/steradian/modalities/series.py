@@ -1,4 +1,4 @@
-"""Ragged series: any number of steps, one or several channels, gaps allowed."""
+"""Ragged series: any number of steps, one or several channels, gaps and timestamps allowed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,14 @@ from steradian.data.modality import (
     Items,
     Modality,
     ReadValues,
-    Tokens,
     Values,
     is_missing,
     shown,
 )
 from steradian.data.ragged import Ragged
 from steradian.errors import InputError
+from steradian.modalities.dates import datetimes_to_days, to_days
+from steradian.modalities.series_tokenizer import SeriesTokenizer
 
 __all__ = ["FittedSeries", "Series"]
 
@@ -27,62 +28,84 @@ TOKENS = 32
 """Patches into which a training series of median length is cut."""
 MAX_TOKENS = 256
 """Patches of a series at most: eight times the median; a batch is padded to its longest series."""
+POINTS = 32
+"""Places, equally far apart from its start to its end, at which the overview of a series looks at each channel."""
 
 
 @dataclass(frozen=True)
 class Series(Modality):
-    """A column of series, each an array [steps] or [steps, channels] of its own length; NaN steps are gaps.
+    """A column of series, each an array [steps] or [steps, channels] of its own length.
 
-    A token covers a patch of steps, 1/32 of the median training series. A series of more than 256 patches is averaged
-    over equal bins of neighbouring steps until it has 256, so one very long series costs no more than that.
+    A step whose channels are all NaN is as if it were not there; of a step that is partly NaN, the known channels
+    count. A token covers a patch of steps, 1/32 of the median training series. A series of more than 256 patches is
+    averaged over equal bins of neighbouring steps until it has 256, so one very long series costs no more than that.
 
     Args:
         column: the column to read.
+        time: the column of timestamps, each an array [steps] of numbers in any unit or of dates, in any order; only the
+            time since a series' first known step counts. None: the steps' numbers are their times.
 
     Example:
-        >>> Series("motion").columns
-        ('motion',)
+        >>> Series("motion", time="motion_time").columns
+        ('motion', 'motion_time')
     """
 
     column: str
+    time: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The one column it reads."""
-        return (self.column,)
+        """The column of values, and that of times if there is one."""
+        return (self.column,) if self.time is None else (self.column, self.time)
 
     def read(self, columns: Columns) -> ReadValues:
-        """Bring each series to float32 [steps, channels] in `series`, an object array [objects].
+        """Bring each series' known steps into the order of time.
+
+        Returns:
+            `series`: arrays float32 [steps, channels], and `times`: arrays float64 [steps] from 0, both [objects].
 
         Raises:
-            InputError: no step, text, infinite values, or unequal numbers of channels.
+            InputError: no step, text, infinite values, or unequal numbers of channels; times that are not as many
+                finite numbers or dates as there are steps.
         """
         column = columns[self.column]
-        series = np.empty(len(column), dtype=object)
+        series, times = np.empty((2, len(column)), dtype=object)
         channels: dict[int, int] = {}
         for row, value in enumerate(column):
             if is_missing(value):
                 continue
             array = self._array(value, row)
-            if not np.isnan(array).all():
-                series[row] = array
+            known = ~np.isnan(array).all(axis=1)
+            if known.any():
+                place = np.arange(len(array), dtype=np.float64)
+                if self.time is not None:
+                    place = _times(columns[self.time][row], len(array), row, self.time)
+                series[row], times[row] = _in_order(array[known], place[known])
                 channels.setdefault(array.shape[1], row)
         if len(channels) > 1:
             (first, row), (second, other) = list(channels.items())[:2]
             raise self._unusable("one number of channels", f"{first} in row {row} and {second}", other)
-        return ReadValues({"series": series}, np.array([value is not None for value in series]))
+        return ReadValues({"series": series, "times": times}, np.array([value is not None for value in series]))
 
     def fit(self, values: Values) -> "FittedSeries":
-        """Learn each channel's mean and standard deviation, and the length of a patch."""
-        steps = np.concatenate(list(values["series"])).astype(np.float64)
-        median = float(np.median([len(series) for series in values["series"]]))
-        known = np.where(np.isnan(steps).all(axis=0), 0.0, steps)
-        std = np.nanstd(known, axis=0)
+        """Learn each channel's statistics, the usual interval between steps and the length of a patch."""
+        mean, std = _mean_and_std(np.concatenate(list(values["series"])))
+        series = [(each - mean) / std for each in values["series"]]
+        _, changes = _mean_and_std(np.concatenate([np.diff(each, axis=0) for each in series]))
+        intervals = np.concatenate([np.diff(times) for times in values["times"]])
+        passing = intervals[intervals > 0]
+        interval = float(np.median(passing)) if passing.size else 1.0
+        overviews = [_overview(*pair, interval) for pair in zip(series, values["times"], strict=True)]
+        overview_mean, overview_std = _mean_and_std(np.stack(overviews))
         return FittedSeries(
             column=self.column,
-            mean=np.nanmean(known, axis=0).astype(np.float32),
-            std=np.where(std <= 1e-7 * np.nanmax(np.abs(known), axis=0), 1.0, std).astype(np.float32),
-            patch=max(1, round(median / TOKENS)),
+            mean=mean,
+            std=std,
+            patch=max(1, round(float(np.median([len(each) for each in series])) / TOKENS)),
+            interval=interval,
+            changes=changes,
+            overview_mean=overview_mean,
+            overview_std=overview_std,
         )
 
     def _array(self, value: Any, row: int) -> np.ndarray:
@@ -121,39 +144,109 @@ class FittedSeries(FittedModality):
         mean: float32 [channels].
         std: float32 [channels]; 1 where a channel is constant.
         patch: steps joined to one token.
+        interval: between two steps, the median, in the unit of the times.
+        changes: deviation of standardised values' changes from step to step, float32 [channels]; 1 where there is none.
+        overview_mean: float32 [overview].
+        overview_std: float32 [overview].
     """
 
     column: str
     mean: np.ndarray
     std: np.ndarray
     patch: int
+    interval: float
+    changes: np.ndarray
+    overview_mean: np.ndarray
+    overview_std: np.ndarray
 
     def prepare(self, values: Values, rows: np.ndarray) -> Items:
         """Average what is too long and standardise; see `FittedModality.prepare`."""
-        for row, series in zip(rows, values["series"], strict=True):
-            if series.shape[1] != len(self.mean):
+        for row, each in zip(rows, values["series"], strict=True):
+            if each.shape[1] != len(self.mean):
                 raise InputError(
                     want=f"{len(self.mean)} channels, as in training",
-                    got=f"{series.shape[1]}",
+                    got=f"{each.shape[1]}",
                     where=f"row {row} (counted from 0), column {self.column!r}",
                     fix="Give the same channels in the same order as when the model was fitted.",
                 )
         if not len(rows):
-            return SeriesItems(Ragged(np.zeros((0, len(self.mean)), np.float32), np.zeros(1, np.int64)))
-        steps = MAX_TOKENS * self.patch
+            steps, times = np.zeros((0, len(self.mean)), np.float32), np.zeros(0, np.float32)
+            nothing = np.zeros(1, np.int64)
+            overview = np.zeros((0, len(self.overview_mean)), np.float32)
+            return SeriesItems(Ragged(steps, nothing), Ragged(times, nothing), overview)
+        series = [(each - self.mean) / self.std for each in values["series"]]
+        overview = np.stack([_overview(*pair, self.interval) for pair in zip(series, values["times"], strict=True)])
+        most = MAX_TOKENS * self.patch
         return SeriesItems(
-            Ragged.from_rows([(_shortened(series, steps) - self.mean) / self.std for series in values["series"]])
+            Ragged.from_rows([_shortened(each, most) for each in series]),
+            Ragged.from_rows([_shortened(each[:, None] / self.interval, most)[:, 0] for each in values["times"]]),
+            ((overview - self.overview_mean) / self.overview_std).clip(-5, 5).astype(np.float32),
         )
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
-        """A linear map a patch of steps."""
-        return SeriesTokenizer(len(self.mean), self.patch, width, dropout)
+        """A token a patch of steps, and a few that see the whole series."""
+        return SeriesTokenizer(torch.from_numpy(self.changes), self.patch, len(self.overview_mean), width, dropout)
+
+
+@dataclass(frozen=True)
+class SeriesItems:
+    """Standardised series.
+
+    Args:
+        series: ragged [steps, channels].
+        times: ragged [steps], in intervals.
+        overview: standardised [objects, overview].
+    """
+
+    series: Ragged
+    times: Ragged
+    overview: np.ndarray
+
+    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """What `SeriesTokenizer.forward` takes; values and times are filled with zeros to the longest of the rows."""
+        taken = self.series.take(rows)
+        longest = int(taken.lengths.max(initial=1))
+        arrays = {
+            "values": taken.padded(longest)[0],
+            "times": self.times.take(rows).padded(longest)[0],
+            "lengths": taken.lengths,
+            "overview": self.overview[rows],
+        }
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _mean_and_std(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of known values [steps, channels], each float32 [channels]; 0 and 1 where a channel has none or is constant."""
+    steps = steps.astype(np.float64)
+    steps = np.where(np.isnan(steps).all(axis=0), 0.0, steps) if len(steps) else np.zeros((1, steps.shape[1]))
+    std = np.nanstd(steps, axis=0)
+    constant = std <= 1e-7 * np.nanmax(np.abs(steps), axis=0)
+    return np.nanmean(steps, axis=0).astype(np.float32), np.where(constant, 1.0, std).astype(np.float32)
+
+
+def _overview(series: np.ndarray, times: np.ndarray, interval: float) -> np.ndarray:
+    """Numbers that describe a series [steps, channels] as a whole, float32 [overview].
+
+    Each channel's mean, deviation, least and largest value, mean size of changes and share of known steps; each
+    channel's value at equal places, in a straight line between known steps; the logarithms of steps and duration.
+    """
+    parts: list[Any] = [np.log([len(series), 1.0 + times[-1] / interval])]
+    for channel in series.T:
+        known = ~np.isnan(channel)
+        if not known.any():
+            parts.append(np.zeros(6 + POINTS))
+            continue
+        values = channel[known]
+        changes = np.abs(np.diff(values)).mean() if len(values) > 1 else 0.0
+        parts.append([values.mean(), values.std(), values.min(), values.max(), changes, known.mean()])
+        parts.append(np.interp(np.linspace(0, times[-1], POINTS), times[known], values))
+    return np.concatenate(parts).astype(np.float32)
 
 
 def _shortened(series: np.ndarray, steps: int) -> np.ndarray:
     """A series of at most so many steps: a longer one as the means of equal bins, gaps left out."""
     if len(series) <= steps:
-        return series
+        return series.astype(np.float32)
     # Bins differ by one step at most, and none is empty.
     starts = np.arange(steps) * len(series) // steps
     known = ~np.isnan(series)
@@ -163,49 +256,39 @@ def _shortened(series: np.ndarray, steps: int) -> np.ndarray:
     return means.astype(np.float32)
 
 
-@dataclass(frozen=True)
-class SeriesItems:
-    """Standardised series, ragged [steps, channels]."""
-
-    series: Ragged
-
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """`values` float32 [items, steps, channels] filled with zeros, `lengths` int64 [items]."""
-        taken = self.series.take(rows)
-        values, _ = taken.padded(int(taken.lengths.max(initial=1)))
-        return {"values": torch.from_numpy(values), "lengths": torch.from_numpy(taken.lengths)}
+def _in_order(series: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Steps by time, and the time since the first."""
+    order = np.argsort(times, kind="stable")
+    return series[order], times[order] - times[order[0]]
 
 
-class SeriesTokenizer(nn.Module):
-    """A token a patch of steps: the known values, which of them are known, and the place in time.
+def _times(value: Any, steps: int, row: int, column: str) -> np.ndarray:
+    """The times of one series as float64 [steps], dates in days."""
 
-    Args:
-        channels: numbers a step.
-        patch: steps a token.
-        width: length of a token.
-        dropout: share of values zeroed in training.
-    """
+    def unusable(want: str, got: str) -> InputError:
+        fix = "Give each step its time, as a number or a date, or leave time= out of the Series."
+        return InputError(want=want, got=got, where=f"row {row} (counted from 0), column {column!r}", fix=fix)
 
-    frequencies: Tensor
+    if is_missing(value):
+        raise unusable(f"the times of {steps} steps", "an empty cell")
+    array = np.asarray(value)
+    if array.shape != (steps,):
+        raise unusable(f"times of {steps} steps", f"shape {array.shape}")
+    try:
+        if array.dtype.kind == "M":
+            array = datetimes_to_days(array)
+        elif array.dtype.kind not in "fiu":
+            array = np.array([_time(cell) for cell in array.tolist()])
+        times: np.ndarray = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise unusable("numbers or dates", shown(value)) from error
+    if not np.isfinite(times).all():
+        raise unusable("finite times", f"{array[~np.isfinite(times)][0]} at step {int(np.argmin(np.isfinite(times)))}")
+    return times
 
-    def __init__(self, channels: int, patch: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.patch = patch
-        self.dropout = nn.Dropout(dropout)
-        self.project = nn.Linear(2 * channels * patch, width)
-        # Wavelengths from 2 pi to 10,000 patches (Vaswani et al. 2017) reach any length without a table.
-        half = (width + 1) // 2
-        self.register_buffer("frequencies", 1e4 ** (-torch.arange(half) / half), persistent=False)
 
-    def forward(self, values: Tensor, lengths: Tensor) -> Tokens:
-        """Tokens [items, patches, width] of values [items, steps, channels] and lengths int64 [items]."""
-        items, steps, _ = values.shape
-        patches = -(-steps // self.patch)
-        real = torch.arange(patches * self.patch, device=values.device) < lengths[:, None]
-        values = nn.functional.pad(values, (0, 0, 0, patches * self.patch - steps))
-        known = real[..., None] & ~values.isnan()
-        both = torch.cat([self.dropout(values.where(known, values.new_zeros(()))), known.to(values.dtype)], dim=-1)
-        tokens = self.project(both.unflatten(1, (patches, self.patch)).flatten(2))
-        angles = torch.arange(patches, device=values.device)[:, None] * self.frequencies
-        place = torch.cat([angles.sin(), angles.cos()], dim=-1)[:, : tokens.shape[-1]]
-        return Tokens(tokens + place, real.view(items, patches, self.patch).any(dim=-1))
+def _time(cell: Any) -> float:
+    days = to_days(cell)
+    if days is None and isinstance(cell, (str, bool)):
+        raise TypeError("text is no time")
+    return float(cell) if days is None else days

@@ -1,14 +1,17 @@
-"""Columns of a table: numbers and categories, each cell a token; an empty cell is a token of its own."""
+"""Columns of a table: numbers, dates and categories, each cell a token; an empty cell is a token of its own."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from steradian.data.columns import to_objects
 from steradian.data.modality import (
     Columns,
     FittedModality,
@@ -16,17 +19,20 @@ from steradian.data.modality import (
     Items,
     Modality,
     ReadValues,
-    Tokens,
     Values,
     is_missing,
     shown,
 )
 from steradian.errors import ConfigError, InputError
+from steradian.modalities.dates import calendar, datetimes_to_days, to_days
+from steradian.modalities.tabular_tokenizer import BUCKETS, TabularTokenizer
 
 __all__ = ["FittedTabular", "Tabular"]
 
 BINS = 16
 """Quantile bins of a number at most; Gorishniy et al. 2022 (arXiv 2203.05556) search 2..256."""
+OWN_TOKENS = 1000
+"""Categories of a column that have a token of their own at most; the others share the hashed buckets."""
 
 WHOLE_FLOAT = re.compile(r"(-?\d+)\.0")
 TRUTH = {"true": "True", "false": "False"}
@@ -34,19 +40,23 @@ TRUTH = {"true": "True", "false": "False"}
 
 @dataclass(frozen=True)
 class Tabular(Modality):
-    """Numbers and categories of a table; a row lacks the modality only when all its cells are empty.
+    """Numbers, dates and categories of a table; a row lacks the modality only when all its cells are empty.
 
     Args:
-        numeric: columns of numbers; NaN is a value of its own.
+        numeric: columns of numbers, or of dates: `date`, `datetime`, `datetime64`, or text such as 2024-05-31 or
+            2024-05-31T18:30. A date counts as its days and as its day of the week, day of the year and time of day.
+            NaN is a value of its own.
         categorical: columns of strings, integers or booleans, known by their text: 7, 7.0 and "7" are one category, so
-            are True and "true". Categories met once or never in training share one token.
+            are True and "true". Categories met once or never in training share one token. Where a column has more
+            than 1,000 others, the most frequent 1,000 have a token each, and the rest, new ones included, share
+            1,024 hashed ones, two each.
 
     Raises:
         ConfigError: no column at all.
 
     Example:
-        >>> Tabular(numeric=["price"], categorical=["colour"]).columns
-        ('price', 'colour')
+        >>> Tabular(numeric=["price", "sold_on"], categorical=["colour"]).columns
+        ('price', 'sold_on', 'colour')
     """
 
     numeric: Sequence[str] = ()
@@ -72,30 +82,44 @@ class Tabular(Modality):
         return tuple(name for name in self.categorical if name not in self.numeric)
 
     def read(self, columns: Columns) -> ReadValues:
-        """Bring cells to `numbers` float64 [objects, numeric] and `categories` object [objects, categorical].
+        """Bring cells to arrays.
+
+        Returns:
+            `numbers` float64 [objects, numeric], a date as days since 1970; `dates` bool [objects, numeric], True where
+            a date stands; `categories` object [objects, categorical], text or None.
 
         Raises:
-            InputError: a number that is text or infinite, a category that is neither string, integer nor boolean.
+            InputError: a number that is infinite or text other than a date, numbers and dates in one column, a category
+                that is neither string, integer nor boolean.
         """
         rows = len(columns[self.columns[0]])
         numbers = np.full((rows, len(self.numeric)), np.nan)
+        dates = np.zeros(numbers.shape, dtype=bool)
         categories = np.empty((rows, len(self.categorical)), dtype=object)
         for place, name in enumerate(self.numeric):
-            numbers[:, place] = _numbers(columns[name], name)
+            numbers[:, place], dates[:, place] = _numbers(columns[name], name)
         for place, name in enumerate(self.categorical):
-            categories[:, place] = [_category(cell, row, name) for row, cell in enumerate(columns[name])]
-        known = np.array([cell is not None for cell in categories.flat], dtype=bool).reshape(categories.shape)
-        present = ~np.isnan(numbers).all(axis=1) | known.any(axis=1)
-        return ReadValues({"numbers": numbers, "categories": categories}, present)
+            categories[:, place] = _categories(columns[name], name)
+        present = ~np.isnan(numbers).all(axis=1) | (categories != np.array(None)).any(axis=1)
+        return ReadValues({"numbers": numbers, "dates": dates, "categories": categories}, present)
 
     def fit(self, values: Values) -> "FittedTabular":
         """Learn quantile edges a number and a vocabulary a category."""
-        edges = [_edges(column[~np.isnan(column)]) for column in values["numbers"].T]
-        vocabularies = []
-        for column in values["categories"].T:
-            names, counts = np.unique([cell for cell in column if cell is not None], return_counts=True)
-            vocabularies.append([str(name) for name in names[counts >= 2]])
-        return FittedTabular(edges, vocabularies)
+        dates = np.array([column.any() for column in values["dates"].T], dtype=bool)
+        edges = [_edges(column[~np.isnan(column)]) for column in _with_calendar(values["numbers"], dates).T]
+        counts = [Counter(column.tolist()) for column in values["categories"].T]
+        known = [[name for name, times in column.items() if times > 1 and name is not None] for column in counts]
+        vocabularies = [
+            sorted(sorted(names, key=lambda name: (-column[name], name))[:OWN_TOKENS])
+            for names, column in zip(known, counts, strict=True)
+        ]
+        return FittedTabular(
+            edges,
+            vocabularies,
+            hashed=[len(names) > OWN_TOKENS for names in known],
+            numeric=list(self.numeric),
+            dates=[bool(each) for each in dates],
+        )
 
 
 @dataclass(frozen=True)
@@ -103,100 +127,96 @@ class FittedTabular(FittedModality):
     """Quantile edges and vocabularies of the training rows.
 
     Args:
-        edges: for each number, the ascending edges of its bins.
-        vocabularies: for each category, its known values in order.
+        edges: for each number, then for each calendar part of each date, the ascending edges of its bins.
+        vocabularies: for each category, its values that have a token of their own, in order.
+        hashed: for each category, whether its other values share hashed tokens.
+        numeric: the names of the numeric columns, for messages.
+        dates: for each of them, whether it holds dates.
     """
 
     edges: list[list[float]]
     vocabularies: list[list[str]]
+    hashed: list[bool]
+    numeric: list[str]
+    dates: list[bool]
 
     def prepare(self, values: Values, rows: np.ndarray) -> Items:
         """Place numbers among their bins and number the categories; see `FittedModality.prepare`.
 
         Returns:
-            `positions` float32 [objects, numeric]: 2.5 is half-way through the third bin, NaN an empty cell;
-            `codes` int64 [objects, categorical]: 0 is an empty cell, 1 an unknown category.
+            `positions` float32 [objects, numbers]: 2.5 is half-way through the third bin, NaN an empty cell;
+            `deviations` float32 [objects, numbers]: from the mean of the edges, in their standard deviations;
+            `codes` int64 [objects, categorical]: 0 is an empty cell, 1 an unknown category, the last are hashed.
+
+        Raises:
+            InputError: a date where training had numbers, or a number where it had dates.
         """
-        numbers, categories = values["numbers"], values["categories"]
-        positions = np.zeros(numbers.shape, dtype=np.float32)
+        self._refuse_another_kind(values, rows)
+        numbers, categories = _with_calendar(values["numbers"], np.array(self.dates, dtype=bool)), values["categories"]
+        positions, deviations = np.zeros((2, *numbers.shape), dtype=np.float32)
         for place, edges in enumerate(self.edges):
             positions[:, place] = _position(numbers[:, place], np.array(edges))
+            deviations[:, place] = _deviation(numbers[:, place], np.array(edges))
         codes = np.zeros(categories.shape, dtype=np.int64)
-        for place, vocabulary in enumerate(self.vocabularies):
-            code: dict[str | None, int] = {name: i + 2 for i, name in enumerate(vocabulary)}
-            code[None] = 0
-            codes[:, place] = [code.get(cell, 1) for cell in categories[:, place]]
-        return IndexedTensors({"positions": torch.from_numpy(positions), "codes": torch.from_numpy(codes)})
+        for place, (vocabulary, hashed) in enumerate(zip(self.vocabularies, self.hashed, strict=True)):
+            column = categories[:, place].tolist()
+            code = _codes(column, vocabulary, hashed=hashed)
+            codes[:, place] = [code.get(cell, 1) for cell in column]
+        tensors = {"positions": positions, "deviations": deviations, "codes": codes}
+        return IndexedTensors({name: torch.from_numpy(array) for name, array in tensors.items()})
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
-        """A token a column."""
+        """A token a column, and a few that see the whole row."""
         bins = [len(edges) - 1 for edges in self.edges]
-        return TabularTokenizer(bins, [len(v) + 2 for v in self.vocabularies], width, dropout)
+        return TabularTokenizer(bins, [len(v) + 2 for v in self.vocabularies], self.hashed, width, dropout)
+
+    def _refuse_another_kind(self, values: Values, rows: np.ndarray) -> None:
+        other = ~np.isnan(values["numbers"]) & (values["dates"] != np.array(self.dates, dtype=bool))
+        for row, place in np.argwhere(other)[:1]:
+            kinds = ("a number", "a date")
+            raise InputError(
+                want=f"{kinds[self.dates[place]]}, as in training",
+                got=kinds[not self.dates[place]],
+                where=f"row {rows[row]} (counted from 0), column {self.numeric[place]!r}",
+                fix="Give the column as it was when the model was fitted.",
+            )
 
 
-class TabularTokenizer(nn.Module):
-    """A token a column: piecewise-linear embeddings of numbers, embeddings of categories.
-
-    A number becomes one entry a bin: 1 below it, 0 above it, the share passed within it (Gorishniy et al. 2022,
-    arXiv 2203.05556).
-
-    Args:
-        bins: for each number, how many bins it has.
-        sizes: for each category, its rows in the embedding table.
-        width: length of a token.
-        dropout: share of cells emptied in training.
-    """
-
-    last_bin: Tensor
-    first_row: Tensor
-
-    def __init__(self, bins: list[int], sizes: list[int], width: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.register_buffer("last_bin", torch.tensor(bins, dtype=torch.float32), persistent=False)
-        self.register_buffer("first_row", torch.tensor([0, *sizes]).cumsum(0)[:-1], persistent=False)
-        features = max(bins, default=0) + 1
-        self.slopes = nn.Parameter(torch.randn(len(bins), features, width) / features**0.5)
-        self.bias = nn.Parameter(torch.randn(len(bins), width) * 0.02)
-        self.empty = nn.Parameter(torch.randn(len(bins), width) * 0.02)
-        self.categories = nn.Embedding(max(sum(sizes), 1), width)
-
-    def forward(self, positions: Tensor, codes: Tensor) -> Tokens:
-        """Tokens [items, columns, width] of positions [items, numeric] and codes int64 [items, categorical]."""
-        if self.training:
-            positions = positions.masked_fill(torch.rand_like(positions) < self.dropout, float("nan"))
-            codes = codes.masked_fill(torch.rand(codes.shape, device=codes.device) < self.dropout, 0)
-        numbers = torch.einsum("inf,nfw->inw", self._shares(positions.nan_to_num()), self.slopes) + self.bias
-        cells = torch.where(positions.isnan()[..., None], self.empty, numbers)
-        return Tokens(torch.cat([cells, self.categories(codes + self.first_row)], dim=1))
-
-    def _shares(self, positions: Tensor) -> Tensor:
-        """The share passed of each bin, and how far outside all bins: [items, numeric, bins + 1]."""
-        inside = positions.clamp(min=0).minimum(self.last_bin)
-        bins = torch.arange(self.slopes.shape[1] - 1, device=positions.device)
-        shares = (inside[..., None] - bins).clamp(0, 1)
-        return torch.cat([shares, (positions - inside)[..., None]], dim=-1)
-
-
-def _numbers(column: np.ndarray, name: str) -> np.ndarray:
-    """A column as float64 [objects], empty cells NaN; dates become days."""
-    if column.dtype.kind == "M":
-        days = column.astype("datetime64[us]").astype(np.float64) / 86_400e6
-        return np.where(np.isnat(column), np.nan, days)
+def _numbers(column: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A column as float64 [objects], empty cells NaN and dates as days, and which are dates [objects]."""
+    if column.dtype.kind == "M" and column.ndim == 1:
+        return datetimes_to_days(column), ~np.isnat(column)
     if column.dtype.kind in "fiub" and column.ndim == 1:
         numbers = column.astype(np.float64)
         infinite = np.flatnonzero(np.isinf(numbers))
         if infinite.size:
             raise _not_finite(column[infinite[0]], int(infinite[0]), name)
-        return numbers
-    numbers = np.full(len(column), np.nan)
+        return numbers, np.zeros(len(column), dtype=bool)
+    numbers, dates = np.full(len(column), np.nan), np.zeros(len(column), dtype=bool)
     for row, cell in enumerate(column):
         if is_missing(cell):
             continue
-        if not isinstance(cell, (int, float, np.number, np.bool_)) or not np.isfinite(cell):
+        if isinstance(cell, (int, float, np.number, np.bool_)) and np.isfinite(cell):
+            numbers[row] = cell
+            continue
+        days = to_days(cell)
+        if days is None:
             raise _not_finite(cell, row, name)
-        numbers[row] = cell
-    return numbers
+        numbers[row], dates[row] = days, True
+    _refuse_a_mixture(numbers, dates, name)
+    return numbers, dates
+
+
+def _refuse_a_mixture(numbers: np.ndarray, dates: np.ndarray, name: str) -> None:
+    known = ~np.isnan(numbers)
+    if dates.any() and not dates[known].all():
+        first, other = int(np.argmax(dates)), int(np.argmax(known & ~dates))
+        raise InputError(
+            want="numbers or dates",
+            got=f"a date in row {first} and a number in row {other}",
+            where=f"row {max(first, other)} (counted from 0), column {name!r}",
+            fix="Convert the numbers to dates, or the dates to numbers.",
+        )
 
 
 def _not_finite(cell: Any, row: int, name: str) -> InputError:
@@ -204,8 +224,26 @@ def _not_finite(cell: Any, row: int, name: str) -> InputError:
         want="a finite number",
         got=shown(cell),
         where=f"row {row} (counted from 0), column {name!r}",
-        fix="Convert the column to numbers, or declare it as categorical or Text.",
+        fix="Convert the column to numbers or to dates such as 2024-05-31, or declare it as categorical or Text.",
     )
+
+
+def _categories(column: np.ndarray, name: str) -> np.ndarray:
+    """A column as text or None, object [objects]; each distinct cell is looked at once."""
+    if column.dtype.kind in "fiub" and column.ndim == 1:
+        cells, first, places = np.unique(column, return_index=True, return_inverse=True)
+        # In the order of rows, so that the first mistake is the one that is told.
+        names = {int(place): _category(cells[place], int(first[place]), name) for place in np.argsort(first)}
+        return to_objects(names[place] for place in range(len(cells)))[places]
+    known: dict[Any, str | None] = {}
+    found = []
+    for row, cell in enumerate(column):
+        # The class too, because True == 1.
+        key = (cell.__class__, cell) if isinstance(cell, (str, int)) else None
+        if key not in known:
+            known[key] = _category(cell, row, name)
+        found.append(known[key] if key else known.pop(key))
+    return to_objects(found)
 
 
 def _category(cell: Any, row: int, name: str) -> str | None:
@@ -227,6 +265,24 @@ def _category(cell: Any, row: int, name: str) -> str | None:
     )
 
 
+def _codes(column: list[str | None], vocabulary: list[str], *, hashed: bool) -> Mapping[str | None, int]:
+    """The codes of the categories in a column, of those that are not unknown."""
+    codes: dict[str | None, int] = {None: 0, **{name: i + 2 for i, name in enumerate(vocabulary)}}
+    others = set(column) - codes.keys() if hashed else set()
+    return codes | {name: 2 + len(vocabulary) + _pair_of_buckets(str(name)) for name in others}
+
+
+def _pair_of_buckets(name: str) -> int:
+    """A number below BUCKETS squared, the same in every process."""
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % BUCKETS**2
+
+
+def _with_calendar(numbers: np.ndarray, dates: np.ndarray) -> np.ndarray:
+    """The numbers [objects, numeric] with the calendar parts of those that are dates behind them."""
+    return np.concatenate([numbers, *(calendar(column) for column in numbers.T[dates])], axis=1)
+
+
 def _edges(known: np.ndarray) -> list[float]:
     """Quantile edges, each once; at least one bin."""
     edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1))) if known.size else np.zeros(1)
@@ -244,3 +300,13 @@ def _position(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
         above = np.clip((numbers - edges[-1]) / (edges[-1] - edges[-2]), 0, 3)
     placed: np.ndarray = position + below + above
     return placed
+
+
+def _deviation(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Numbers standardised by the edges, at most 5 from 0."""
+    # Divided first, so that neither sums nor squares overflow.
+    largest = np.abs(edges).max()
+    mean, std = (edges / largest).mean(), (edges / largest).std()
+    with np.errstate(over="ignore"):
+        deviations: np.ndarray = np.clip((numbers / largest - mean) / std, -5, 5)
+    return deviations
