@@ -74,6 +74,7 @@ REFUSED: list[tuple[type[Any], str, list[Any]]] = [
     (TrainingConfig, "label_smoothing", [-0.1, 1.0, float("nan")]),
     (TrainingConfig, "class_share", [0.0, -0.1, 1.1, float("nan"), 0.5]),
     (TrainingConfig, "center_optimizer", ["sgd", "", None]),
+    (TrainingConfig, "subset_policy", ["full", "", None]),
 ]
 
 
@@ -97,6 +98,7 @@ ALLOWED: list[tuple[type[Any], dict[str, Any]]] = [
     (TrainingConfig, {"label_smoothing": 0, "class_share": 1, "center_optimizer": "rowwise"}),
     (TrainingConfig, {"label_smoothing": 0.99, "class_share": 1e-6, "center_optimizer": "rowwise"}),
     (TrainingConfig, {"margin_kind": "curricularface", "margin_gradient": "detached"}),
+    (TrainingConfig, {"subset_policy": "half", "subset_weight": 0}),
     (TrainingConfig, {"epochs": np.int64(3), "learning_rate": np.float32(0.01), "margin": np.float64(0.1)}),
 ]
 

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
         SteradianError,
         TrainingError,
     )
-    from steradian.evaluation import Evaluation, evaluate
-    from steradian.modalities import Image, Series, Tabular, Text, Vector
+    from steradian.evaluation import Evaluation, Robustness, evaluate, robustness
+    from steradian.modalities import Audio, Image, Series, Tabular, Text, Vector
     from steradian.model import AngularMarginLoss
     from steradian.search import Index, Neighbors
 
 __all__ = [
     "AngularMarginLoss",
+    "Audio",
     "ConfigError",
     "Evaluation",
     "Image",
@@ -29,6 +30,7 @@ __all__ = [
     "MissingExtraError",
     "Neighbors",
     "ObjectTable",
+    "Robustness",
     "SavedModelError",
     "Schema",
     "Series",
@@ -40,6 +42,7 @@ __all__ = [
     "Vector",
     "evaluate",
     "read_objects",
+    "robustness",
 ]
 
 _ROOMS = ("errors", "data", "modalities", "model", "embedder", "search", "evaluation")

@@ -16,11 +16,13 @@ Precision = Literal["auto", "float32", "bfloat16"]
 TrainedMarginKind = Literal["arcface", "cosface", "sphereface", "normface", "curricularface", "elasticface"]
 MarginGradient = Literal["exact", "detached"]
 CenterOptimizer = Literal["adamw", "rowwise"]
+SubsetPolicy = Literal["both", "half", "observed"]
 _CHOICES = {
     "precision": Precision,
     "margin_kind": TrainedMarginKind,
     "margin_gradient": MarginGradient,
     "center_optimizer": CenterOptimizer,
+    "subset_policy": SubsetPolicy,
 }
 _NUMBERS = {int: (Integral, "a whole number"), float: (Real, "a number")}
 
@@ -150,9 +152,13 @@ class TrainingConfig(_Config):
     modality_weight: float = 0.5
     """Weight of the mean loss of the single modalities' vectors."""
     subset_weight: float = 0.5
-    """Weight of the loss of one random subset of modalities an object."""
+    """Weight of the loss of one random subset of modalities an object; 0: no object is seen through a subset."""
+    subset_policy: SubsetPolicy = "both"
+    """Who is seen through a random subset. "both": every object, beside its whole. "half": half of each batch, the
+    others whole; the same loss on average for half the fusion. "observed": as "both", but what is missing is what
+    another object of the batch lacks, so that subsets come as often as the training table has them."""
     validation_share: float | None = None
-    """Share of the objects held out for early stopping; None: 0.1 where the classes are large enough, else 0."""
+    """Share of the objects held out for early stopping; None: 0.1 of 5,000 or more in large classes, else 0."""
     patience: int = 10
     """Validations without a better score before training stops."""
     clip: float = 1.0

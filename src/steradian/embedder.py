@@ -31,6 +31,7 @@ from steradian.training.validation import RetrievalValidation, class_numbers, ho
 __all__ = ["SphereEmbedder"]
 
 C = TypeVar("C", ModelConfig, TrainingConfig)
+S = TypeVar("S", bound=Sequence[str] | np.ndarray)
 
 BATCH = 512
 """Objects encoded at a time by `transform`: 256 to 1024 are equally fast on CPU."""
@@ -68,7 +69,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         center_optimizer: "adamw", or "rowwise" for very many classes.
         modality_weight: weight of the single modalities' loss.
         subset_weight: weight of the random subsets' loss.
-        validation_share: share of the objects held out for early stopping; None derives it from the class sizes.
+        subset_policy: "both", "half" or "observed": which objects are seen through a random subset, and of what.
+        validation_share: share of the objects held out for early stopping; None derives it from the number of objects.
         patience: validations without a better score before training stops.
         clip: largest norm of the encoders' gradient.
         device: "auto" or a torch device.
@@ -123,6 +125,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         center_optimizer: options.CenterOptimizer = TrainingConfig.center_optimizer,
         modality_weight: float = TrainingConfig.modality_weight,
         subset_weight: float = TrainingConfig.subset_weight,
+        subset_policy: options.SubsetPolicy = TrainingConfig.subset_policy,
         validation_share: float | None = TrainingConfig.validation_share,
         patience: int = TrainingConfig.patience,
         clip: float = TrainingConfig.clip,
@@ -259,25 +262,24 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         return vectors
 
     def transform_subsets(
-        self, X: Any, subsets: Iterable[Sequence[str]], *, batch_size: int = BATCH
-    ) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray]]:
+        self, X: Any, subsets: Iterable[S], *, batch_size: int = BATCH
+    ) -> Iterator[tuple[S, np.ndarray, np.ndarray]]:
         """The vectors of several subsets of modalities; each item is encoded once for all of them.
 
         Args:
             X: as for `transform`.
-            subsets: tuples of modality names.
+            subsets: each names of modalities, or a bool array [objects, modalities] with a subset for each object.
             batch_size: objects at a time.
 
         Returns:
-            For each subset its names, the rows int64 [rows] that have any of it, their vectors [rows, embedding_dim].
+            For each subset itself, the rows int64 [rows] that have any of it, their vectors [rows, embedding_dim].
         """
         check_is_fitted(self)
-        objects = query_table(self, X)
-        chosen = [tuple(subset) for subset in subsets]
+        objects, chosen = query_table(self, X), list(subsets)
         if batch_size < 1 or not chosen:
             got = f"batch_size={batch_size} and {len(chosen)} subsets"
             raise InputError("at least 1 of each", got, "transform", "Leave batch_size out, or name a subset.")
-        masks = np.stack([self.schema_.mask(subset) for subset in chosen])
+        masks = [subset if isinstance(subset, np.ndarray) else self.schema_.mask(subset) for subset in chosen]
         parts = embed_table(self.encoder_, self.preprocessor_, objects, subsets=masks, batch_size=batch_size)
         return ((chosen[number], rows, vectors) for number, rows, vectors in parts)
 
@@ -295,13 +297,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
 
     def predict_vectors(self, vectors: np.ndarray) -> np.ndarray:
         """The class of the center nearest to each vector [objects, embedding_dim]."""
-        classes: np.ndarray = self.classes_[self._cosines(vectors).argmax(axis=1)]
-        return classes
+        return np.asarray(self.classes_[self._cosines(vectors).argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Softmax of scale_ * cosines, float64 [objects, num_classes]; not calibrated."""
-        probabilities: np.ndarray = softmax(self._cosines(self.transform(X)).astype(np.float64) * self.scale_, axis=1)
-        return probabilities
+        return np.asarray(softmax(self._cosines(self.transform(X)).astype(np.float64) * self.scale_, axis=1))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy of `predict`.
@@ -327,8 +327,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
                 fix="Take them from model.transform(objects).",
             )
         device = self.classifier_.directions.device
-        cosines: np.ndarray = self.classifier_(torch.from_numpy(vectors).to(device)).cpu().numpy()
-        return cosines
+        return np.asarray(self.classifier_(torch.from_numpy(vectors).to(device)).cpu())
 
     @property
     def fingerprint(self) -> str:

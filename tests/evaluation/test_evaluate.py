@@ -1,6 +1,6 @@
 """Evaluation of a small transparent model: every score beside its metric, every object that is left out counted."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -15,49 +15,18 @@ from steradian.evaluation.evaluate import choose_subsets
 from steradian.metrics import accuracy, balanced_accuracy, clustering_ami, macro_f1, retrieval_scores
 
 NAMES = ("left", "right", "top")
-SCHEMA = sr.Schema({name: sr.Vector(name) for name in NAMES}, label="kind")
-
-
-class SumOfParts:
-    """The unit sum of the modalities an object has; the class is the largest component."""
-
-    schema_ = SCHEMA
-    classes_ = np.array(["cat", "dog", "owl"])
-
-    def transform(self, objects: Any, /) -> np.ndarray:
-        ((_, _, vectors),) = self.transform_subsets(objects, [NAMES])
-        return vectors
-
-    def transform_subsets(
-        self, objects: Any, subsets: Iterable[Sequence[str]], /
-    ) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray]]:
-        for subset in subsets:
-            used = objects.present & np.isin(NAMES, subset)
-            rows = np.flatnonzero(used.any(axis=1))
-            parts = np.stack([np.nan_to_num(objects.columns[name]) for name in NAMES], axis=1)
-            vectors = (parts * used[:, :, None]).sum(axis=1)[rows]
-            yield tuple(subset), rows, (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-    def predict_vectors(self, vectors: np.ndarray, /) -> np.ndarray:
-        return self.classes_[vectors[:, :3].argmax(axis=1)]
-
-
-def table(rng: np.random.Generator, kinds: Sequence[str], *, missing: float = 0.3) -> sr.ObjectTable:
-    known = ["cat", "dog", "owl", "yak"]
-    columns: dict[str, Any] = {"kind": list(kinds)}
-    absent = rng.random((len(kinds), 3)) < missing
-    absent[:, 0] &= ~absent[:, 1:].all(axis=1)
-    for place, name in enumerate(NAMES):
-        columns[name] = np.eye(4)[[known.index(kind) for kind in kinds]] + 0.6 * rng.normal(size=(len(kinds), 4))
-        columns[name][absent[:, place]] = np.nan
-    return sr.read_objects(columns, SCHEMA)
 
 
 def check_row(
-    row: SubsetScores, objects: sr.ObjectTable, gallery: sr.ObjectTable | None, *, unknown: set[str], seed: int = 0
+    model: Any,
+    row: SubsetScores,
+    objects: sr.ObjectTable,
+    gallery: sr.ObjectTable | None,
+    *,
+    unknown: set[str],
+    seed: int = 0,
 ) -> None:
     """One row of an evaluation, score by score from the metrics."""
-    model = SumOfParts()
     ((_, rows, vectors),) = model.transform_subsets(objects, [row.subset])
     labels = objects.labels[rows]
     searched = objects if gallery is None else gallery
@@ -76,14 +45,14 @@ def check_row(
     assert row.ami == clustering_ami(vectors, labels, seed=seed)
 
 
-def test_every_subset_leave_one_out(rng: np.random.Generator) -> None:
+def test_every_subset_leave_one_out(model, make_table) -> None:
     # One yak: no other to find, and a class the model does not know.
-    objects = table(rng, ["cat", "dog", "owl"] * 12 + ["yak"])
-    evaluation = evaluate(SumOfParts(), objects)
+    objects = make_table(["cat", "dog", "owl"] * 12 + ["yak"])
+    evaluation = evaluate(model, objects)
     everything = [subset for size in (3, 2, 1) for subset in combinations(NAMES, size)]
     assert [row.subset for row in evaluation] == everything
     for row in evaluation:
-        check_row(row, objects, None, unknown={"yak"})
+        check_row(model, row, objects, None, unknown={"yak"})
     assert evaluation.gallery is None
     assert evaluation.whole.objects == len(objects) == 37
     assert evaluation.whole.without_relevant == evaluation.whole.unknown_class == 1
@@ -92,64 +61,137 @@ def test_every_subset_leave_one_out(rng: np.random.Generator) -> None:
     assert not evaluation.ami_sampled
 
 
-def test_every_subset_in_a_gallery(rng: np.random.Generator) -> None:
-    objects, gallery = table(rng, ["cat", "dog", "yak"] * 8), table(rng, ["cat", "dog", "owl"] * 5)
-    evaluation = evaluate(SumOfParts(), objects, gallery=gallery, seed=5)
+def test_every_subset_in_a_gallery(model, make_table) -> None:
+    objects, gallery = make_table(["cat", "dog", "yak"] * 8), make_table(["cat", "dog", "owl"] * 5)
+    evaluation = evaluate(model, objects, gallery=gallery, seed=5)
     assert len(evaluation) == 7
     for row in evaluation:
-        check_row(row, objects, gallery, unknown={"yak"}, seed=5)
+        check_row(model, row, objects, gallery, unknown={"yak"}, seed=5)
     assert evaluation.gallery == 15
     assert evaluation.whole.without_relevant == evaluation.whole.unknown_class == 8
 
 
-def test_only_the_subsets_that_are_asked_for(rng: np.random.Generator) -> None:
-    objects = table(rng, ["cat", "dog"] * 6)
-    evaluation = evaluate(SumOfParts(), objects, subsets=["top", ("top", "left"), ["left", "top"], NAMES], ks=(2,))
+def test_only_the_subsets_that_are_asked_for(model, make_table) -> None:
+    objects = make_table(["cat", "dog"] * 6)
+    evaluation = evaluate(model, objects, subsets=["top", ("top", "left"), ["left", "top"], NAMES], ks=(2,))
     assert [row.subset for row in evaluation] == [NAMES, ("top",), ("left", "top")]
     assert evaluation["top", "left"].recall == pytest.approx({2: evaluation["left + top"].recall[2]})  # type: ignore[index]
-    everything = evaluate(SumOfParts(), objects, ks=(2,))
+    everything = evaluate(model, objects, ks=(2,))
     assert evaluation["top"] == everything["top"]
 
 
-def test_an_object_without_anything_is_no_query_and_in_no_gallery(rng: np.random.Generator) -> None:
-    objects = table(rng, ["cat", "dog"] * 10, missing=0.6).only("right")
+def test_an_object_without_anything_is_no_query_and_in_no_gallery(model, make_table) -> None:
+    objects = make_table(["cat", "dog"] * 10, missing=0.6).only("right")
     has = objects.present.any(axis=1)
     assert 0 < has.sum() < 20
-    want = replace(evaluate(SumOfParts(), objects[has]).whole, without_subset=np.count_nonzero(~has))
-    assert evaluate(SumOfParts(), objects).whole == want
+    want = replace(evaluate(model, objects[has]).whole, without_subset=np.count_nonzero(~has))
+    assert evaluate(model, objects).whole == want
 
 
-def test_a_subset_that_nobody_has(rng: np.random.Generator) -> None:
-    objects = table(rng, ["cat", "dog"] * 5, missing=0.0).only(["left", "right"])
-    assert evaluate(SumOfParts(), objects)["top"] == SubsetScores(("top",), objects=0, without_subset=10)
+def test_a_subset_that_nobody_has(model, make_table) -> None:
+    objects = make_table(["cat", "dog"] * 5, missing=0.0).only(["left", "right"])
+    assert evaluate(model, objects)["top"] == SubsetScores(("top",), objects=0, without_subset=10)
 
 
-def test_what_cannot_be_scored_is_none(rng: np.random.Generator) -> None:
-    yaks = evaluate(SumOfParts(), table(rng, ["yak"] * 4)).whole
+def test_what_cannot_be_scored_is_none(model, make_table) -> None:
+    yaks = evaluate(model, make_table(["yak"] * 4)).whole
     assert (yaks.accuracy, yaks.balanced_accuracy, yaks.macro_f1, yaks.ami) == (None, None, None, None)
     assert yaks.unknown_class == 4
     assert yaks.recall == {1: 1.0, 5: 1.0, 10: 1.0}
-    alone = evaluate(SumOfParts(), table(rng, ["cat", "dog"])).whole
+    alone = evaluate(model, make_table(["cat", "dog"])).whole
     assert (alone.recall, alone.map_at_r, alone.r_precision, alone.without_relevant) == (None, None, None, 2)
     assert alone.accuracy is not None
 
 
-def test_a_class_is_known_by_value_and_labels_of_another_kind_are_refused(rng: np.random.Generator) -> None:
-    model = SumOfParts()
+def test_a_class_is_known_by_value_and_labels_of_another_kind_are_refused(model, make_table) -> None:
     model.classes_ = np.array([1, 2, 3])
-    objects = table(rng, ["cat", "dog"] * 4)
+    objects = make_table(["cat", "dog"] * 4)
     with pytest.raises(InputError, match=r"want labels that are numbers.* got text"):
         evaluate(model, objects.with_labels(["1", "2"] * 4))
     assert evaluate(model, objects.with_labels([1, 9] * 4)).whole.unknown_class == 4
 
 
-def test_a_model_that_learnt(rng: np.random.Generator) -> None:
-    objects = table(rng, ["cat", "dog", "owl"] * 10)
+def test_a_model_that_learnt(model, make_table) -> None:
+    objects = make_table(["cat", "dog", "owl"] * 10)
     model = sr.SphereEmbedder(embedding_dim=8, width=8, epochs=2, device="cpu", verbose=False).fit(objects)
     evaluation = sr.evaluate(model, objects)
     assert isinstance(evaluation, Evaluation)
     assert evaluation.whole.accuracy == pytest.approx(model.score(objects))
     assert [row.objects for row in evaluation][-3:] == objects.present.sum(axis=0).tolist()
+
+
+# -- Patterns of present modalities
+
+
+def patterns_of(objects: sr.ObjectTable) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(name for name, has in zip(NAMES, row, strict=True) if has) for row in objects.present)
+
+
+def test_each_pattern_is_scored_as_a_table_of_its_own(model, make_table) -> None:
+    objects, gallery = make_table(["cat", "dog", "owl", "yak"] * 20), make_table(["cat", "dog", "owl"] * 5)
+    found = evaluate(model, objects, gallery=gallery).patterns
+    counts = patterns_of(objects)
+    assert {row.subset: row.objects for row in found} == counts
+    assert [row.objects for row in found] == sorted(counts.values(), reverse=True)
+    for row in found:
+        alone = objects[(objects.present == np.isin(NAMES, row.subset)).all(axis=1)]
+        expected = evaluate(model, alone, gallery=gallery).whole
+        assert row == replace(expected, subset=row.subset, without_subset=80 - len(alone))
+
+
+def test_patterns_are_searched_among_all_other_objects_where_there_is_no_gallery(model, make_table) -> None:
+    objects = make_table(["cat", "dog", "owl"] * 12)
+    vectors, labels = model.transform(objects), objects.labels
+    for row in evaluate(model, objects).patterns:
+        rows = np.flatnonzero((objects.present == np.isin(NAMES, row.subset)).all(axis=1))
+        expected = retrieval_scores(vectors[rows], labels[rows], vectors, labels, exclude=rows)
+        assert (row.recall, row.map_at_r) == (expected.recall, expected.map_at_r)
+        assert row.accuracy == accuracy(labels[rows], model.predict_vectors(vectors[rows]))
+
+
+def test_rare_patterns_are_joined(model, make_table) -> None:
+    objects = make_table(["cat", "dog", "owl"] * 30)
+    counts = patterns_of(objects).most_common()
+    assert len(counts) == 7
+    *frequent, rest = evaluate(model, objects, max_patterns=4).patterns
+    assert [row.objects for row in frequent] == [count for _, count in counts[:3]]
+    assert (rest.subset, rest.name) == ((), "other patterns")
+    assert rest.objects == 90 - sum(row.objects for row in frequent)
+    mean = sum(row.objects * (row.accuracy or 0) for row in (*frequent, rest)) / 90
+    assert mean == pytest.approx(evaluate(model, objects).whole.accuracy)
+
+
+def test_the_tables_own_order_of_modalities_does_not_matter(model, make_table) -> None:
+    objects = make_table(["cat", "dog", "owl"] * 8)
+    modalities = {name: model.schema_.modalities[name] for name in ("top", "left", "right")}
+    turned = sr.read_objects(dict(objects.columns), sr.Schema(modalities, label="kind"))
+    assert evaluate(model, turned) == evaluate(model, objects)
+
+
+def test_nothing_is_shown_of_a_short_evaluation_in_a_pipe(model, make_table, capsys) -> None:
+    evaluate(model, make_table(["cat", "dog"] * 4))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_long_one_names_its_steps(model, make_table, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steradian.evaluation.steps.SECONDS_BETWEEN_LINES", -1.0)
+    objects = make_table(["cat", "dog"] * 4, missing=0.0).only(["left", "top"])
+    evaluate(model, objects, subsets=["top"], gallery=objects, verbose=True)
+    out, lines = capsys.readouterr()
+    assert out == ""
+    assert [line.split("now ")[1] for line in lines.splitlines()] == [
+        "embedding the gallery",
+        "embedding the objects",
+        "left + right + top",
+        "top",
+        "left + top",
+    ]
+    assert lines.splitlines()[-1].startswith("evaluating: 4 of 5 steps in ")
+    evaluate(model, objects, subsets=["top"], verbose=False)
+    assert capsys.readouterr() == ("", "")
+
+
+# -- Which subsets
 
 
 def test_up_to_six_modalities_all_subsets_are_chosen() -> None:
@@ -185,20 +227,21 @@ def test_more_are_sampled(number: int, max_subsets: int, count: int) -> None:
         (slice(0, 4), {"subsets": ["up"]}, "subsets, 'up': want modalities of left, right, top, got 'up'"),
         (slice(0, 4), {"subsets": [()]}, r"subsets, \(\): .* got none"),
         (slice(0, 4), {"max_subsets": 0}, "max_subsets: want a whole number from 1, got 0"),
+        (slice(0, 4), {"max_patterns": 0}, "max_patterns: want a whole number from 1, got 0"),
         (slice(0, 4), {"ks": (0,)}, "ks: want"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused(
-    rng: np.random.Generator, rows: slice, options: dict[str, Any], says: str
+    model, make_table, rows: slice, options: dict[str, Any], says: str
 ) -> None:
-    objects = table(rng, ["cat", "dog"] * 2)
+    objects = make_table(["cat", "dog"] * 2)
     if "gallery" in options:
         options = {"gallery": objects[options["gallery"]]}
     with pytest.raises(InputError, match=says):
-        evaluate(SumOfParts(), objects[rows], **options)
+        evaluate(model, objects[rows], **options)
 
 
-def test_a_table_without_labels_is_refused(rng: np.random.Generator) -> None:
+def test_a_table_without_labels_is_refused(model, rng: np.random.Generator) -> None:
     columns = {name: rng.normal(size=(3, 4)) for name in NAMES}
     with pytest.raises(InputError, match="want labels in column 'kind'"):
-        evaluate(SumOfParts(), sr.read_objects(columns, SCHEMA, labelled=False))
+        evaluate(model, sr.read_objects(columns, model.schema_, labelled=False))

@@ -69,6 +69,30 @@ def test_nothing_left_out_needs_no_note() -> None:
     ]
 
 
+PATTERNS = (row("photo", "title", objects=900), row("title", objects=200), row(objects=100, ami=None))
+
+
+def test_patterns_are_a_second_block() -> None:
+    lines = repr(replace(SMALL, patterns=PATTERNS)).splitlines()
+    assert lines[:5] == repr(SMALL).splitlines()[:5]
+    assert lines[5:9] == [
+        "has exactly                   objects    R@1   MAP@R  accuracy  macro-F1    AMI",
+        "everything                        900  0.750   0.500     0.700     0.625 -0.010",
+        "title                             200  0.750   0.500     0.700     0.625 -0.010",
+        "other patterns                    100  0.750   0.500     0.700     0.625      -",
+    ]
+    assert lines[9:] == repr(SMALL).splitlines()[5:]
+    console = Console(width=80, file=StringIO(), color_system=None, force_terminal=True)
+    with console.capture() as capture:
+        console.print(replace(SMALL, patterns=PATTERNS))
+    shown = [line.split() for line in capture.get().splitlines()]
+    assert all(line.split() in shown for line in lines[:9])
+
+
+def test_one_pattern_is_the_whole_and_needs_no_block() -> None:
+    assert repr(replace(SMALL, patterns=PATTERNS[:1])) == repr(SMALL)
+
+
 def test_the_first_k_is_printed() -> None:
     assert " R@5 " in repr(Evaluation((row("photo", recall={10: 0.9, 5: 0.8}),), ("photo",))).splitlines()[1]
 
@@ -136,6 +160,10 @@ def test_it_is_written_as_json(tmp_path: Path) -> None:
         "ami": -0.01,
     }
     assert read["subsets"][2]["map_at_r"] is None
+    assert read["patterns"] == []
+    read = replace(SMALL, patterns=PATTERNS).to_dict()
+    assert [entry["subset"] for entry in read["patterns"]] == [["photo", "title"], ["title"], []]
+    assert read["patterns"][2]["objects"] == 100
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

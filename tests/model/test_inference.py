@@ -1,5 +1,6 @@
 """Vectors of tables and of subsets of modalities, a batch at a time."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,9 +9,14 @@ import torch
 
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.model import SphereEncoder, embed, embed_subsets
+from steradian.model import SphereEncoder, embed, embed_subsets, embed_table, inference
 
-SUBSETS = torch.tensor([subset for subset in product([False, True], repeat=5) if any(subset)])
+SUBSETS = [np.array(subset) for subset in product([False, True], repeat=5) if any(subset)]
+
+
+def of_all(subsets: list[np.ndarray], prepared: PreparedObjects) -> list[np.ndarray]:
+    """The same subset for each object."""
+    return [np.broadcast_to(subset, prepared.present.shape) for subset in subsets]
 
 
 def collect(
@@ -18,7 +24,8 @@ def collect(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Rows and vectors of each subset."""
     parts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in SUBSETS]
-    for number, found, vectors in embed_subsets(encoder, prepared, rows, subsets=SUBSETS, batch_size=batch_size):
+    masks = of_all(SUBSETS, prepared)
+    for number, found, vectors in embed_subsets(encoder, prepared, rows, subsets=masks, batch_size=batch_size):
         parts[number].append((found, vectors))
     return [(np.concatenate([r for r, _ in part]), np.concatenate([v for _, v in part])) for part in parts]
 
@@ -39,9 +46,31 @@ def test_every_subset_is_as_if_encoded_on_its_own(
     names = np.array(list(objects.schema.modalities))
     found = collect(encoder, prepared, np.arange(len(prepared)), batch_size=7)
     assert len(found) == 31
-    for subset, (rows, vectors) in zip(SUBSETS.numpy(), found, strict=True):
+    for subset, (rows, vectors) in zip(SUBSETS, found, strict=True):
         assert rows.tolist() == np.flatnonzero((objects.present & subset).any(axis=1)).tolist()
         alone = preprocessor.prepare(objects.only(names[subset].tolist())[rows])
+        expected = embed(encoder, alone, np.arange(len(alone)), batch_size=100)
+        np.testing.assert_allclose(vectors, expected, rtol=0, atol=1e-5)
+
+
+def test_each_object_may_have_its_own_subset(
+    encoder: SphereEncoder,
+    preprocessor: Preprocessor,
+    objects: ObjectTable,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Several chunks of the table, and several groups of masks.
+    monkeypatch.setattr(inference, "PREPARED_AT_ONCE", 10)
+    monkeypatch.setattr(inference, "MAX_BYTES", 2 * len(objects) * encoder.embedding_dim * 4)
+    masks = [rng.random(objects.present.shape) < share for share in (0.2, 0.5, 0.8)]
+    masks.append(np.array([True, False, True, False, True]))
+    found = list(embed_table(encoder, preprocessor, objects, subsets=masks, batch_size=4))
+    assert [number for number, _, _ in found] == [0, 1, 2, 3]
+    for mask, (_, rows, vectors) in zip(masks, found, strict=True):
+        cut = replace(objects, present=objects.present & mask)
+        assert rows.tolist() == np.flatnonzero(cut.present.any(axis=1)).tolist()
+        alone = preprocessor.prepare(cut[rows])
         expected = embed(encoder, alone, np.arange(len(alone)), batch_size=100)
         np.testing.assert_allclose(vectors, expected, rtol=0, atol=1e-5)
 
@@ -75,13 +104,41 @@ def test_each_item_is_encoded_once_for_all_subsets(
 @pytest.mark.parametrize("encoder", ["certified"], indirect=True)
 def test_a_subset_that_no_object_of_a_batch_has_gives_no_row(encoder: SphereEncoder, prepared: PreparedObjects) -> None:
     without = np.flatnonzero(~prepared.present[:, 0])[:3]
-    only_first = torch.tensor([[True, False, False, False, False]])
+    only_first = of_all([np.array([True, False, False, False, False])], prepared)
     ((number, rows, vectors),) = embed_subsets(encoder, prepared, without, subsets=only_first, batch_size=10)
     assert (number, rows.shape, vectors.shape) == (0, (0,), (0, 12))
 
 
 @pytest.mark.parametrize("encoder", ["certified"], indirect=True)
 def test_no_graph_is_kept(encoder: SphereEncoder, prepared: PreparedObjects) -> None:
-    _, _, vectors = next(embed_subsets(encoder, prepared, np.arange(4), subsets=SUBSETS[-1:], batch_size=4))
+    everything = of_all(SUBSETS[-1:], prepared)
+    _, _, vectors = next(embed_subsets(encoder, prepared, np.arange(4), subsets=everything, batch_size=4))
     assert isinstance(vectors, np.ndarray)
     assert all(parameter.grad is None for parameter in encoder.parameters())
+
+
+@pytest.mark.parametrize("encoder", ["certified"], indirect=True)
+def test_the_next_objects_are_prepared_while_these_are_encoded(
+    encoder: SphereEncoder, preprocessor: Preprocessor, objects: ObjectTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "PREPARED_AT_ONCE", 5)
+    prepared, encoded = [], []
+    prepare, embed_these = Preprocessor.prepare, inference.embed_subsets
+
+    def spy(self: Preprocessor, part: ObjectTable) -> PreparedObjects:
+        prepared.append((len(encoded), part.rows[0]))
+        return prepare(self, part)
+
+    def count(*given: object, **options: object) -> object:
+        encoded.append(1)
+        return embed_these(*given, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Preprocessor, "prepare", spy)
+    monkeypatch.setattr(inference, "embed_subsets", count)
+    ((_, _, vectors),) = embed_table(encoder, preprocessor, objects, subsets=SUBSETS[-1:], batch_size=4)
+    assert [row for _, row in prepared] == [0, 5, 10, 15, 20]
+    # Two at most stand in memory: those that are being encoded, and the next.
+    assert all(started - done <= 1 for started, (done, _) in enumerate(prepared))
+    monkeypatch.setattr(inference, "prefetched", lambda make, inputs, ahead: map(make, inputs))
+    ((_, _, again),) = embed_table(encoder, preprocessor, objects, subsets=SUBSETS[-1:], batch_size=4)
+    np.testing.assert_array_equal(vectors, again)

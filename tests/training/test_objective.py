@@ -1,7 +1,9 @@
 """The objective against a loop over its terms, and random subsets by their statistics."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,11 +11,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steradian.config import TrainingConfig
+from steradian.config import SubsetPolicy, TrainingConfig
 from steradian.data.batch import Batch
 from steradian.losses import angular_softmax_loss
 from steradian.model import AngularMarginLoss, SphereEncoder, SphericalClassifier
-from steradian.training import Objective, objective, random_subsets
+from steradian.training import Objective, objective, observed_subsets, random_subsets
 from steradian.training.optimizer import make_margin_loss
 
 # -- Random subsets
@@ -61,7 +63,43 @@ def test_rows_draw_apart_from_one_another_and_by_the_seed() -> None:
     assert alike == pytest.approx((1 / 3) * (1 / 3 + 1 / 3 + 1) / 3, abs=0.08)
 
 
+# -- Subsets as other rows have them
+
+
+@given(
+    st.lists(st.lists(st.booleans(), min_size=4, max_size=4).filter(any), min_size=1, max_size=20), st.integers(0, 99)
+)
+def test_an_observed_subset_is_what_another_row_shares(present: list[list[bool]], seed: int) -> None:
+    torch.manual_seed(seed)
+    mask = torch.tensor(present)
+    subsets = observed_subsets(mask)
+    assert subsets.any(dim=1).all()
+    for row, subset in zip(mask, subsets, strict=True):
+        assert any(torch.equal(subset, row & other) for other in mask)
+
+
+def test_observed_subsets_come_as_often_as_rows_have_them() -> None:
+    torch.manual_seed(0)
+    patterns = torch.tensor([[1, 1, 1], [1, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.bool)
+    present = patterns[torch.tensor([0] * 4 + [1] * 3 + [2] * 2 + [3])]
+    seen = torch.stack([observed_subsets(present) for _ in range(6000)])
+
+    def shares(row: int) -> dict[str, float]:
+        drawn = Counter("".join(str(int(has)) for has in subset) for subset in seen[:, row])
+        return {subset: count / 6000 for subset, count in drawn.items()}
+
+    # The whole row shares something with all ten; what lacks the third modality not with the two that have it alone.
+    assert shares(0) == pytest.approx({"111": 0.4, "110": 0.3, "001": 0.2, "100": 0.1}, abs=0.04)
+    assert shares(4) == pytest.approx({"110": 7 / 8, "100": 1 / 8}, abs=0.04)
+    assert shares(7) == {"001": 1.0}
+
+
 # -- The objective
+
+
+def parameters_in_use(encoder: SphereEncoder) -> list[torch.nn.Parameter]:
+    """All but the weights of the items of a set, of which the toy has none."""
+    return [parameter for name, parameter in encoder.named_parameters() if "item_gates" not in name]
 
 
 def margin_loss(classifier: SphericalClassifier) -> AngularMarginLoss:
@@ -117,7 +155,7 @@ def test_it_is_the_weighted_sum_of_its_terms(
         encoder, batch, subsets, classifier, weights=(modality_weight, subset_weight), scale=12.0, margin=0.3
     )
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-    parameters = [*encoder.parameters(), *classifier.parameters()]
+    parameters = [*parameters_in_use(encoder), *classifier.parameters()]
     gradients, expected_gradients = (torch.autograd.grad(loss, parameters) for loss in (found, expected))
     for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
         torch.testing.assert_close(gradient, expected_gradient, rtol=1e-3, atol=2e-5)
@@ -176,7 +214,7 @@ def test_the_default_is_the_angular_softmax_on_unit_rows_with_a_share_of_the_mar
     )
     expected = (losses * torch.cat(weights)).sum() / 20
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
-    parameters = [*encoder.parameters(), *classifier.parameters()]
+    parameters = [*parameters_in_use(encoder), *classifier.parameters()]
     gradients, expected_gradients = (torch.autograd.grad(loss, parameters) for loss in (found, expected))
     for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
         torch.testing.assert_close(gradient, expected_gradient, rtol=1e-3, atol=1e-5)
@@ -201,3 +239,110 @@ def test_a_taken_gradient_is_that_of_all_terms_and_none_is_left(toy, derived, mo
     torch.testing.assert_close(taken, classifier.directions.grad, rtol=1e-4, atol=1e-6)
     for found, expected in zip(of_encoder, [p.grad for p in encoder.parameters() if p.grad is not None], strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+# -- Policies
+
+POLICIES = get_args(SubsetPolicy)
+
+
+@pytest.fixture
+def loss_by_policy(toy):
+    """The loss of the toy's first rows by a policy and a seed; dropout is off, and the gates differ."""
+    encoder, classifier = toy.build()
+    torch.nn.init.normal_(encoder.eval().fusion.gates.weight)
+    prepared = toy.prepared()
+
+    @torch.no_grad()
+    def loss(policy: str, *, seed: int, rows: int = 20) -> torch.Tensor:
+        torch.manual_seed(seed)
+        whole = Objective(0.5, 0.5, margin_loss(classifier), subset_policy=policy)
+        return whole(encoder, prepared.batch(np.arange(rows)), strength=1.0)
+
+    return loss
+
+
+def test_half_is_the_mean_of_the_whole_half_and_that_of_the_subsets(toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, classifier = toy.build()
+    torch.nn.init.normal_(encoder.eval().fusion.gates.weight)
+    batch = toy.prepared().batch(np.arange(21))
+    subsets = random_subsets(batch.present)
+    monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
+    torch.manual_seed(3)
+    found = Objective(0.0, 0.7, margin_loss(classifier), subset_policy="half")(encoder, batch, strength=1.0)
+    torch.manual_seed(3)
+    whole = torch.randperm(21) < 11
+    encoded = encoder.encode(batch)
+
+    def mean_loss(mask: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return margin_loss(classifier)(encoder.fuse(encoded, mask)[rows], batch.labels[rows], strength=1.0).mean()
+
+    expected = mean_loss(batch.present, whole) + 0.7 * mean_loss(subsets, ~whole)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_half_is_both_on_average(loss_by_policy) -> None:
+    both, half = (torch.stack([loss_by_policy(p, seed=seed) for seed in range(200)]) for p in ("both", "half"))
+    assert both.std() < half.std()
+    assert abs(both.mean() - half.mean()) < 4 * ((both.var() + half.var()) / 200).sqrt()
+
+
+@pytest.mark.parametrize(
+    ("policy", "weight", "rows"),
+    [*((policy, 0.0, 20) for policy in POLICIES), ("both", 0.5, 40), ("half", 0.5, 20), ("observed", 0.5, 40)],
+)
+def test_so_many_rows_are_fused(toy, policy: str, weight: float, rows: int) -> None:
+    encoder, classifier = toy.build()
+    fused: list[int] = []
+    encoder.fusion.register_forward_hook(lambda *given: fused.append(len(given[2])))
+    whole = Objective(0.5, weight, margin_loss(classifier), subset_policy=policy)
+    whole(encoder, toy.prepared().batch(np.arange(20)), strength=1.0)
+    assert sum(fused) == rows
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_seed_says_who_is_seen_through_what(loss_by_policy, policy: str) -> None:
+    first = loss_by_policy(policy, seed=1)
+    assert torch.equal(loss_by_policy(policy, seed=1), first)
+    assert not torch.equal(loss_by_policy(policy, seed=2), first)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_the_smallest_batches(loss_by_policy, policy: str, rows: int) -> None:
+    assert loss_by_policy(policy, seed=0, rows=rows).isfinite()
+
+
+# -- What is missing costs nothing
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_only_items_that_are_there_are_encoded_and_once(toy, policy: str) -> None:
+    encoder, classifier = toy.build()
+    items: list[int] = []
+    encoder.modalities[0].tokenizer.register_forward_hook(lambda *given: items.append(len(given[2].values)))
+    present = np.ones((40, 2), dtype=bool)
+    present[::2, 0] = False
+    whole = toy.preprocessor.prepare(toy.table[toy.table.present.all(axis=1)][np.arange(40) % 10])
+    batch = whole.batch(np.arange(40))
+    half = Batch(
+        {"x": {k: t[1::2] for k, t in batch.items["x"].items()}, "y": batch.items["y"]}, torch.from_numpy(present)
+    )
+    for part in (batch, half):
+        labelled = replace(part, labels=torch.arange(40) % 3)
+        Objective(0.5, 0.5, margin_loss(classifier), subset_policy=policy)(encoder, labelled, strength=1.0)
+    assert items == [40, 20]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_modality_that_no_object_of_a_batch_has_gets_no_gradient(toy, policy: str) -> None:
+    encoder, classifier = toy.build()
+    with_y = np.flatnonzero(toy.table.present[:, 1])
+    table = toy.table[with_y].only("y")
+    batch = toy.preprocessor.prepare(table, table.labels.astype(np.int64)).batch(np.arange(len(table)))
+    loss = Objective(0.5, 0.5, margin_loss(classifier), subset_policy=policy)(encoder, batch, strength=1.0)
+    loss.backward()
+    assert loss.isfinite()
+    assert not any(p.grad.any() for p in encoder.modalities[0].parameters() if p.grad is not None)
+    assert any(p.grad.any() for p in encoder.modalities[1].parameters() if p.grad is not None)
+    assert all(p.grad.isfinite().all() for p in encoder.parameters() if p.grad is not None)

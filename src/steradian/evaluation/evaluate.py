@@ -1,47 +1,28 @@
 """Score a model on labelled objects, with all their modalities and with every subset of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Any, Protocol
+from itertools import chain, combinations
+from typing import Any
 
 import numpy as np
+from rich.console import Console
 
-from steradian.data import ObjectTable, Schema
+from steradian.data import ObjectTable
 from steradian.errors import InputError
+from steradian.evaluation.patterns import frequent_patterns
 from steradian.evaluation.result import Evaluation, SubsetScores
-from steradian.inputs import refuse_other_labels
-from steradian.metrics import (
-    MAX_DISTANCES,
-    accuracy,
-    balanced_accuracy,
-    clustering_ami,
-    macro_f1,
-    retrieval_scores,
+from steradian.evaluation.scoring import (
+    Gallery,
+    SubsetEmbedder,
+    check_tables,
+    classification_scores,
+    present_modalities,
 )
+from steradian.evaluation.steps import Steps
+from steradian.metrics import MAX_DISTANCES, clustering_ami
 
-__all__ = ["SubsetEmbedder", "choose_subsets", "evaluate"]
-
-
-class SubsetEmbedder(Protocol):
-    """What an evaluation needs of a model."""
-
-    classes_: np.ndarray
-    schema_: Schema
-
-    def transform(self, objects: Any, /) -> np.ndarray:
-        """Unit vectors [objects, dim]."""
-        ...
-
-    def transform_subsets(
-        self, objects: Any, subsets: Iterable[Sequence[str]], /
-    ) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray]]:
-        """For each subset in turn: itself, the rows of objects that have any of it, ascending, and their vectors."""
-        ...
-
-    def predict_vectors(self, vectors: np.ndarray, /) -> np.ndarray:
-        """The class of each vector [objects]."""
-        ...
+__all__ = ["choose_subsets", "evaluate"]
 
 
 def evaluate(
@@ -52,13 +33,16 @@ def evaluate(
     subsets: Iterable[str | Sequence[str]] | None = None,
     ks: Sequence[int] = (1, 5, 10),
     max_subsets: int = 63,
+    max_patterns: int = 15,
     seed: int = 0,
+    verbose: bool = True,
 ) -> Evaluation:
-    """Retrieval, classification and clustering of the whole objects and of every subset of their modalities.
+    """Retrieval, classification and clustering: of the whole objects, of every subset, of what lacks the same.
 
     An object seen through a subset is searched among the whole objects of the gallery. Without a gallery, it is
     searched among the other objects of the table, also whole (leave-one-out). Accuracy and F1 are over the objects
     whose class the model was trained on. An object that has nothing of a subset is left out of it and counted.
+    Beside the subsets, the objects that have exactly the same modalities are scored together, with all they have.
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
@@ -68,7 +52,10 @@ def evaluate(
         ks: the k of recall@k.
         max_subsets: more subsets than these are sampled, but the whole, each modality alone and the whole without
             one modality are always scored. Default 63: all subsets of 6 modalities.
+        max_patterns: of the patterns of present modalities, the most frequent are scored each for itself and the rest
+            together. Default 15: all patterns of 4 modalities.
         seed: of the sample of subsets, and of clustering.
+        verbose: show progress.
 
     Raises:
         InputError: tables without labels, without objects or (without a gallery) of one object; an unknown modality.
@@ -81,32 +68,28 @@ def evaluate(
         >>> sr.evaluate(model, objects).whole.objects
         4
     """
-    _check_size(objects, least=2 if gallery is None else 1, where="objects")
-    if gallery is not None:
-        _check_size(gallery, least=1, where="gallery")
-    labels = objects.labels
-    refuse_other_labels(labels, model.classes_, where="the labels of the objects")
+    check_tables(model, objects, gallery, where="evaluate")
     names = tuple(model.schema_.modalities)
     chosen = choose_subsets(names, max_subsets=max_subsets, seed=seed) if subsets is None else _named(subsets, names)
-    classes = set(model.classes_.tolist())
-    known = np.array([label in classes for label in labels.tolist()])
-    search_in = None if gallery is None else _Gallery(model.transform(gallery), gallery.labels)
-    rows_of_scores = []
-    for subset, rows, vectors in model.transform_subsets(objects, chosen):
-        if search_in is None:
-            # The whole objects come first: they are the gallery where none is given.
-            search_in = _Gallery(vectors, labels[rows], rows)
-        scores: dict[str, Any] = {}
-        if len(rows):
-            scores |= search_in.scores(vectors, labels[rows], rows, ks=ks)
-            scores |= _classification(model, vectors, labels[rows], known[rows])
-            scores |= _clustering(vectors, labels[rows], seed)
-        rows_of_scores.append(SubsetScores(subset, len(rows), len(objects) - len(rows), **scores))
+    present = present_modalities(model, objects)
+    patterns = frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
+    with Steps(2 + len(chosen) + len(patterns), console=Console(stderr=True) if verbose else None) as steps:
+        steps.begin("embedding the gallery")
+        search_in = None if gallery is None else Gallery(model.transform(gallery), gallery.labels)
+        steps.begin("embedding the objects")
+        parts = model.transform_subsets(objects, chosen)
+        # The whole objects come first: they are the gallery where none is given.
+        _, rows, vectors = whole = next(parts)
+        search_in = search_in or Gallery(vectors, objects.labels[rows], rows)
+        score = _Scorer(model, search_in, objects.labels, ks, seed, steps)
+        scores = tuple(score(*part) for part in chain([whole], parts))
+        pattern_scores = tuple(score(has, rows[places], vectors[places]) for has, places in patterns)
     return Evaluation(
-        scores=tuple(rows_of_scores),
+        scores=scores,
         modalities=names,
         gallery=None if gallery is None else len(gallery),
-        ami_sampled=len(objects) * len(np.unique(labels)) > MAX_DISTANCES,
+        ami_sampled=len(objects) * len(np.unique(objects.labels)) > MAX_DISTANCES,
+        patterns=pattern_scores,
     )
 
 
@@ -163,53 +146,24 @@ def _named(subsets: Iterable[str | Sequence[str]], names: tuple[str, ...]) -> li
     return list(chosen)
 
 
-def _check_size(objects: ObjectTable, *, least: int, where: str) -> None:
-    if not isinstance(objects, ObjectTable):
-        raise InputError(
-            want="an ObjectTable",
-            got=type(objects).__name__,
-            where=f"evaluate(...), {where}",
-            fix="Read the table first: steradian.read_objects(table, model.schema_).",
-        )
-    if len(objects) < least:
-        raise InputError(
-            want=f"at least {least} objects" if least > 1 else "at least one object",
-            got=str(len(objects)),
-            where=f"evaluate(...), {where}",
-            fix="Pass more objects." if least == 1 else "Pass more objects, or a gallery to search in.",
-        )
-
-
 @dataclass(frozen=True)
-class _Gallery:
-    """What to search in: vectors [gallery, dim], labels [gallery], and which queries these are, if they are queries."""
+class _Scorer:
+    """Scores the objects seen through a subset."""
 
-    vectors: np.ndarray
+    model: SubsetEmbedder
+    gallery: Gallery
     labels: np.ndarray
-    rows: np.ndarray | None = None
+    ks: Sequence[int]
+    seed: int
+    steps: Steps
 
-    def scores(self, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, ks: Sequence[int]) -> dict[str, Any]:
-        """The retrieval scores of queries, each without itself in the gallery; only a count where none has any."""
-        itself = None if self.rows is None else np.searchsorted(self.rows, rows)
-        found = retrieval_scores(vectors, labels, self.vectors, self.labels, ks=ks, exclude=itself)
-        means = {"recall": found.recall, "map_at_r": found.map_at_r, "r_precision": found.r_precision}
-        return {"without_relevant": found.without_relevant, **(means if found.queries else {})}
-
-
-def _classification(
-    model: SubsetEmbedder, vectors: np.ndarray, labels: np.ndarray, known: np.ndarray
-) -> dict[str, Any]:
-    if not known.any():
-        return {"unknown_class": len(known)}
-    predicted, labels = model.predict_vectors(vectors[known]), labels[known]
-    return {
-        "unknown_class": int(np.count_nonzero(~known)),
-        "accuracy": accuracy(labels, predicted),
-        "balanced_accuracy": balanced_accuracy(labels, predicted),
-        "macro_f1": macro_f1(labels, predicted),
-    }
-
-
-def _clustering(vectors: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, Any]:
-    """Nothing where all objects are of one class: there is nothing to find."""
-    return {"ami": clustering_ami(vectors, labels, seed=seed)} if len(np.unique(labels)) > 1 else {}
+    def __call__(self, subset: tuple[str, ...], rows: np.ndarray, vectors: np.ndarray) -> SubsetScores:
+        self.steps.begin(" + ".join(subset) or "other patterns")
+        labels = self.labels[rows]
+        scores: dict[str, Any] = {}
+        if len(rows):
+            scores |= self.gallery.scores(vectors, labels, rows, ks=self.ks)
+            scores |= classification_scores(self.model, vectors, labels)
+        if len(np.unique(labels)) > 1:
+            scores["ami"] = clustering_ami(vectors, labels, seed=self.seed)
+        return SubsetScores(subset, len(rows), len(self.labels) - len(rows), **scores)

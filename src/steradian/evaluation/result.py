@@ -25,12 +25,13 @@ _LINE = "{} {:>10} {:>6} {:>7} {:>9} {:>9} {:>6}"
 class SubsetScores:
     """The scores of the objects that have any of a subset of modalities, seen through this subset alone.
 
-    A score is None where no object could be scored. All scores are shares in [0, 1]; `ami` may be a little below 0.
+    In `Evaluation.patterns` they are the objects that have exactly these modalities. A score is None where no object
+    could be scored. All scores are shares in [0, 1]; `ami` may be a little below 0.
 
     Args:
-        subset: names of modalities.
+        subset: names of modalities; none for all patterns that are too rare to be scored each for itself.
         objects: how many objects have any of them.
-        without_subset: how many objects have none of them and are left out.
+        without_subset: how many objects are left out, because they have none of them, or in a pattern others.
         without_relevant: queries without another object of their class in the gallery, left out of retrieval.
         unknown_class: objects of a class the model was not trained on, left out of classification.
         recall: by k, the share of queries with an object of their class among the k nearest.
@@ -58,7 +59,7 @@ class SubsetScores:
     @property
     def name(self) -> str:
         """The subset in words: its modalities joined by plus signs."""
-        return " + ".join(self.subset)
+        return " + ".join(self.subset) or "other patterns"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; each recall has its own key."""
@@ -69,7 +70,7 @@ class SubsetScores:
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """Scores of every subset of modalities, the whole object first; prints as a table.
+    """Scores of every subset of modalities, the whole object first, and of what lacks the same; prints as a table.
 
     `evaluation["photo"]`, `evaluation["photo", "title"]` and `evaluation["photo + title"]` are the scores of a subset.
 
@@ -78,6 +79,7 @@ class Evaluation:
         modalities: all modalities of the model, in the order of its schema.
         gallery: how many objects were searched in; None where each object was searched among the others.
         ami_sampled: whether clusters were formed of a sample of classes, because there are many.
+        patterns: one entry for all objects that have exactly the same modalities, the most frequent first.
 
     Example:
         >>> row = SubsetScores(("photo", "title"), 9, 0, recall={1: 0.75}, map_at_r=0.5, r_precision=0.6, ami=0.8)
@@ -94,6 +96,7 @@ class Evaluation:
     modalities: tuple[str, ...]
     gallery: int | None = None
     ami_sampled: bool = False
+    patterns: tuple[SubsetScores, ...] = ()
 
     @property
     def whole(self) -> SubsetScores:
@@ -126,6 +129,7 @@ class Evaluation:
             "gallery": self.gallery,
             "ami_sampled": self.ami_sampled,
             "subsets": [row.to_dict() for row in self.scores],
+            "patterns": [row.to_dict() for row in self.patterns],
         }
 
     def save(self, path: str | Path) -> None:
@@ -134,14 +138,7 @@ class Evaluation:
         Args:
             path: a file; its folder is made if it does not exist.
         """
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-        try:
-            unfinished.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_json(Path(path), self.to_dict())
 
     def __repr__(self) -> str:
         notes = (line for note in self._notes() for line in wrap(note, _WIDTH))
@@ -155,24 +152,28 @@ class Evaluation:
         return f"Evaluation: {self.whole.objects:,} objects, searched {searched}"
 
     def _table(self) -> Iterator[list[str]]:
-        """The heads of the columns, then the cells of each row."""
+        """The heads of the columns, then the cells of each row: of subsets, and below other heads of patterns."""
         k = min((k for row in self.scores for k in row.recall or ()), default=1)
-        yield [fit_text("subset", _SUBSET_WIDTH), "objects", f"R@{k}", "MAP@R", "accuracy", "macro-F1", "AMI"]
-        for row in self.scores:
-            scores = ((row.recall or {}).get(k), row.map_at_r, row.accuracy, row.macro_f1, row.ami)
-            yield [self._shown_name(row.subset), f"{row.objects:,}", *map(_shown, scores)]
+        heads = ["objects", f"R@{k}", "MAP@R", "accuracy", "macro-F1", "AMI"]
+        blocks = [("subset", "whole object", self.scores)]
+        # Objects that all have the same are one pattern, which the first row has scored.
+        blocks += [("has exactly", "everything", self.patterns)] if len(self.patterns) > 1 else []
+        for head, whole, rows in blocks:
+            yield [fit_text(head, _SUBSET_WIDTH), *heads]
+            for row in rows:
+                name = whole if len(row.subset) == len(self.modalities) else self._shown_name(row)
+                scores = ((row.recall or {}).get(k), row.map_at_r, row.accuracy, row.macro_f1, row.ami)
+                yield [fit_text(name, _SUBSET_WIDTH), f"{row.objects:,}", *map(_shown, scores)]
 
-    def _shown_name(self, subset: tuple[str, ...]) -> str:
+    def _shown_name(self, row: SubsetScores) -> str:
         """The subset on the width of its column; a long one by what it lacks, or by the beginnings of its names."""
-        if len(subset) == len(self.modalities):
-            return fit_text("whole object", _SUBSET_WIDTH)
-        name = " + ".join(subset)
+        name = row.name
         if len(name) > _SUBSET_WIDTH:
-            name = "all but " + ", ".join(name for name in self.modalities if name not in subset)
+            name = "all but " + ", ".join(name for name in self.modalities if name not in row.subset)
         if len(name) > _SUBSET_WIDTH:
-            width = (_SUBSET_WIDTH + 1) // len(subset) - 1
-            name = "+".join(_shortened(name, width) for name in subset)
-        return fit_text(name, _SUBSET_WIDTH)
+            width = (_SUBSET_WIDTH + 1) // len(row.subset) - 1
+            name = "+".join(_shortened(name, width) for name in row.subset)
+        return name
 
     def _notes(self) -> list[str]:
         left_out = [
@@ -183,6 +184,17 @@ class Evaluation:
         parts = [f"{count} {what}" for count, what in left_out if count]
         notes = [f"Objects left out: {'; '.join(parts)}."] if parts else []
         return notes + (["AMI is of a random sample of whole classes."] if self.ami_sampled else [])
+
+
+def write_json(path: Path, entries: dict[str, Any]) -> None:
+    """Write a file that is whole at every moment; its folder is made if it does not exist."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        unfinished.write_text(json.dumps(entries, ensure_ascii=False, indent=1), encoding="utf-8")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _shortened(name: str, width: int) -> str:

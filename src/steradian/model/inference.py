@@ -1,20 +1,21 @@
 """From prepared objects to unit vectors, without gradients."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.data.prefetch import prefetched
 from steradian.data.samplers import batches
 from steradian.model.encoder import ModalityVectors, SphereEncoder
 
 __all__ = ["embed", "embed_subsets", "embed_table"]
 
-PREPARED_AT_ONCE = 4096
-"""Objects prepared at a time, so that pixels and n-grams of a large table never stand in memory together."""
+PREPARED_AT_ONCE = 2048
+"""Objects prepared at a time, so that pixels and n-grams of a large table never stand in memory together: only those
+that are being encoded and, meanwhile, the next."""
 
 MAX_BYTES = 1 << 29
 """Of the vectors held at a time: subsets that do not fit together are embedded one group after the other."""
@@ -29,8 +30,7 @@ def embed(encoder: SphereEncoder, objects: PreparedObjects, rows: np.ndarray, *,
         rows: int64 [rows].
         batch_size: objects at a time.
     """
-    everything = torch.ones(1, objects.present.shape[1], dtype=torch.bool)
-    parts = embed_subsets(encoder, objects, rows, subsets=everything, batch_size=batch_size)
+    parts = embed_subsets(encoder, objects, rows, subsets=[objects.present], batch_size=batch_size)
     vectors = np.concatenate([vectors for _, _, vectors in parts])
     if len(vectors) < len(rows):
         raise ValueError(f"{len(rows) - len(vectors)} of {len(rows)} objects have no modality at all")
@@ -38,7 +38,12 @@ def embed(encoder: SphereEncoder, objects: PreparedObjects, rows: np.ndarray, *,
 
 
 def embed_table(
-    encoder: SphereEncoder, preprocessor: Preprocessor, objects: ObjectTable, *, subsets: np.ndarray, batch_size: int
+    encoder: SphereEncoder,
+    preprocessor: Preprocessor,
+    objects: ObjectTable,
+    *,
+    subsets: Sequence[np.ndarray],
+    batch_size: int,
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Unit vectors of a whole table, subset after subset.
 
@@ -46,7 +51,7 @@ def embed_table(
         encoder: in evaluation mode.
         preprocessor: fitted with it.
         objects: any number of objects.
-        subsets: bool [subsets, modalities].
+        subsets: bool arrays [modalities], or [objects, modalities] where each object has its own subset.
         batch_size: objects at a time.
 
     Yields:
@@ -55,13 +60,14 @@ def embed_table(
     dim = encoder.embedding_dim
     group = max(1, MAX_BYTES // max(1, len(objects) * dim * 4))
     for first in range(0, len(subsets), group):
-        masks = torch.from_numpy(subsets[first : first + group])
+        masks = [np.broadcast_to(mask, (len(objects), mask.shape[-1])) for mask in subsets[first : first + group]]
         rows = [[np.zeros(0, dtype=np.int64)] for _ in masks]
         vectors = [[np.zeros((0, dim), dtype=np.float32)] for _ in masks]
-        for start in range(0, len(objects), PREPARED_AT_ONCE):
-            prepared = preprocessor.prepare(objects[start : start + PREPARED_AT_ONCE])
-            every = np.arange(len(prepared))
-            for number, part, fused in embed_subsets(encoder, prepared, every, subsets=masks, batch_size=batch_size):
+        starts = range(0, len(objects), PREPARED_AT_ONCE)
+        parts = prefetched(lambda at: preprocessor.prepare(objects[at : at + PREPARED_AT_ONCE]), starts, ahead=1)
+        for start, prepared in zip(starts, parts, strict=True):
+            every, here = np.arange(len(prepared)), [mask[start : start + PREPARED_AT_ONCE] for mask in masks]
+            for number, part, fused in embed_subsets(encoder, prepared, every, subsets=here, batch_size=batch_size):
                 rows[number].append(start + part)
                 vectors[number].append(fused)
         for number in range(len(masks)):
@@ -70,7 +76,12 @@ def embed_table(
 
 @torch.inference_mode()
 def embed_subsets(
-    encoder: SphereEncoder, objects: PreparedObjects, rows: np.ndarray, *, subsets: Tensor, batch_size: int
+    encoder: SphereEncoder,
+    objects: PreparedObjects,
+    rows: np.ndarray,
+    *,
+    subsets: Sequence[np.ndarray],
+    batch_size: int,
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Unit vectors of every subset of modalities, batch by batch; each item is encoded once.
 
@@ -78,7 +89,7 @@ def embed_subsets(
         encoder: in evaluation mode.
         objects: prepared objects.
         rows: int64 [rows].
-        subsets: bool [subsets, modalities].
+        subsets: bool arrays [objects, modalities], the subset of each object.
         batch_size: objects at a time.
 
     Yields:
@@ -87,8 +98,8 @@ def embed_subsets(
     device = next(encoder.parameters()).device
     for part in batches(rows, batch_size):
         encoded = encoder.encode(objects.batch(part).to(device))
-        for number, subset in enumerate(subsets.to(device)):
-            present = encoded.present & subset
+        for number, subset in enumerate(subsets):
+            present = encoded.present & torch.from_numpy(subset[part]).to(device)
             has = present.any(dim=1)
             kept = ModalityVectors(encoded.vectors[has], encoded.summaries[has], present[has])
             yield number, part[has.cpu().numpy()], encoder.fuse(kept).cpu().numpy()

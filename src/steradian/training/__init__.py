@@ -3,7 +3,7 @@
 from steradian.training.center_updates import RowwiseAdam
 from steradian.training.derived import Derived, derive, with_dropout
 from steradian.training.memory import derive_within_memory
-from steradian.training.objective import Objective, random_subsets
+from steradian.training.objective import Objective, observed_subsets, random_subsets
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
 
@@ -15,6 +15,7 @@ __all__ = [
     "TrainingResult",
     "derive",
     "derive_within_memory",
+    "observed_subsets",
     "random_subsets",
     "train",
     "with_dropout",

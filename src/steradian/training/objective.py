@@ -5,28 +5,37 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from steradian.config import SubsetPolicy
 from steradian.data.batch import Batch
 from steradian.losses.sweep import GradientTaker
-from steradian.model import AngularMarginLoss, SphereEncoder
+from steradian.model import AngularMarginLoss, ModalityVectors, SphereEncoder
 
-__all__ = ["Objective", "random_subsets"]
+__all__ = ["Objective", "observed_subsets", "random_subsets"]
 
 
 @dataclass(frozen=True)
 class Objective:
     """L(z) + modality_weight * mean over modalities L(u_m) + subset_weight * L(z of a random subset).
 
-    One set of class centers serves all of them, so the cost grows with modalities + 2, with no pairs.
+    One set of class centers serves all of them, so the cost grows with modalities + 2, with no pairs. The policy says
+    which objects are seen through a subset, and how it is drawn:
+
+    - "both": every object is fused twice, from all it has and from one of `random_subsets`.
+    - "half": every object is fused once. A random half of the batch is whole, the other half gives the subsets; each
+      half's mean stands for the mean of all, so that the loss is the same on average, from half the fused rows.
+    - "observed": as "both", with one of `observed_subsets`.
 
     Args:
         modality_weight: 0 or more.
-        subset_weight: 0 or more.
+        subset_weight: 0 or more; 0: every object is whole, whatever the policy.
         margin_loss: with the class centers; gives a loss a row.
+        subset_policy: one of the above.
     """
 
     modality_weight: float
     subset_weight: float
     margin_loss: AngularMarginLoss
+    subset_policy: SubsetPolicy = "both"
 
     def __call__(
         self, encoder: SphereEncoder, batch: Batch, *, strength: float, take_gradient: GradientTaker | None = None
@@ -36,19 +45,32 @@ class Objective:
         if labels is None:
             raise ValueError("training needs class numbers")
         encoded = encoder.encode(batch)
-        rows, owners, weights = [encoder.fuse(encoded)], [labels], [torch.ones_like(labels, dtype=torch.float32)]
+        fused, weights = self._fuse(encoder, encoded)
+        owners = labels.repeat(len(fused) // len(labels))
         if present.shape[1] > 1 and self.modality_weight > 0:
-            rows.append(encoded.vectors[present])
-            owners.append(labels[:, None].expand_as(present)[present])
             shares = self.modality_weight / present.sum(dim=1, keepdim=True)
-            weights.append(shares.expand(present.shape)[present])
-        if present.shape[1] > 1 and self.subset_weight > 0:
-            rows.append(encoder.fuse(encoded, random_subsets(present)))
-            owners.append(labels)
-            weights.append(torch.full_like(weights[0], self.subset_weight))
-        options = {"strength": strength, "take_gradient": take_gradient}
-        losses: Tensor = self.margin_loss(torch.cat(rows), torch.cat(owners), **options)
-        return (losses * torch.cat(weights)).sum() / len(labels)
+            fused = torch.cat([fused, encoded.vectors[present]])
+            owners = torch.cat([owners, labels[:, None].expand_as(present)[present]])
+            weights = torch.cat([weights, shares.expand(present.shape)[present]])
+        losses: Tensor = self.margin_loss(fused, owners, strength=strength, take_gradient=take_gradient)
+        return (losses * weights).sum() / len(labels)
+
+    def _fuse(self, encoder: SphereEncoder, encoded: ModalityVectors) -> tuple[Tensor, Tensor]:
+        """The fused rows, once or twice the objects in their order [rows, embedding_dim], and the weight of each."""
+        present = encoded.present
+        objects = len(present)
+        ones = torch.ones(objects, device=present.device)
+        if present.shape[1] == 1 or self.subset_weight == 0:
+            return encoder.fuse(encoded), ones
+        if self.subset_policy == "half":
+            # The larger half is whole: so is a batch of one object.
+            whole = torch.randperm(objects, device=present.device) < (objects + 1) // 2
+            seen = torch.where(whole[:, None], present, random_subsets(present))
+            subset_weight = self.subset_weight * objects / max(1, objects // 2)
+            return encoder.fuse(encoded, seen), torch.where(whole, objects / whole.sum(), subset_weight)
+        subsets = observed_subsets(present) if self.subset_policy == "observed" else random_subsets(present)
+        rows = [encoder.fuse(encoded), encoder.fuse(encoded, subsets)]
+        return torch.cat(rows), torch.cat([ones, self.subset_weight * ones])
 
 
 def random_subsets(present: Tensor) -> Tensor:
@@ -68,3 +90,21 @@ def random_subsets(present: Tensor) -> Tensor:
     rank = order.argsort(dim=1).argsort(dim=1)
     size = 1 + (torch.rand(len(present), 1, device=present.device) * present.sum(dim=1, keepdim=True)).floor()
     return present & (rank < size)
+
+
+def observed_subsets(present: Tensor) -> Tensor:
+    """What each row keeps where it lacks what another row lacks: one of those that leave it anything, or itself.
+
+    Args:
+        present: bool [objects, modalities], at least one True a row.
+
+    Returns:
+        bool [objects, modalities].
+
+    Example:
+        >>> observed_subsets(torch.tensor([[False, True], [True, False]]))
+        tensor([[False,  True],
+                [ True, False]])
+    """
+    sharing = (present.float() @ present.float().T) > 0
+    return present & present[torch.multinomial(sharing.float(), 1).squeeze(1)]

@@ -1,0 +1,235 @@
+"""How much worse a model becomes the more of each object is missing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+
+from steradian.data import ObjectTable
+from steradian.errors import InputError
+from steradian.evaluation.result import write_json
+from steradian.evaluation.scoring import (
+    Gallery,
+    SubsetEmbedder,
+    check_tables,
+    classification_scores,
+    present_modalities,
+)
+from steradian.evaluation.steps import Steps
+from steradian.search.neighbors import rich_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["Robustness", "drop_modalities", "robustness"]
+
+SHARES = tuple(tenth / 10 for tenth in range(10))
+
+_SCORES = ("accuracy", "recall_at_1", "map_at_r")
+_BAR = 15
+_LINE = "{:>7} {:>5}  {:>14}  {:>14}  {:>14}  {}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Robustness:
+    """Scores by the share of modalities that were dropped; prints as a table.
+
+    Args:
+        shares: of the modalities dropped, rising from 0 [shares].
+        modalities_left: the mean number of modalities that an object still has [shares].
+        accuracy: the share of right predictions, over the objects of known classes [shares, draws]; NaN without any.
+        recall_at_1: the share of objects whose nearest in the gallery is of their class [shares, draws]; NaN where
+            the gallery has no object of any one's class.
+        map_at_r: mean average precision at R [shares, draws]; NaN likewise.
+        objects: how many were scored.
+        gallery: how many were searched in; None where each object was searched among the others.
+
+    Example:
+        >>> accuracy = np.array([[0.9, 0.9], [0.7, 0.6]])
+        >>> Robustness(np.array([0.0, 0.5]), np.array([2.0, 1.25]), accuracy, accuracy, accuracy, 40, 100)
+        Robustness: 40 objects, searched in a gallery of 100, 2 draws
+        dropped  left        accuracy             R@1           MAP@R  0   accuracy  1
+             0%  2.00  0.900 +- 0.000  0.900 +- 0.000  0.900 +- 0.000  ██████████████
+            50%  1.25  0.650 +- 0.050  0.650 +- 0.050  0.650 +- 0.050  ██████████
+    """
+
+    shares: np.ndarray
+    modalities_left: np.ndarray
+    accuracy: np.ndarray
+    recall_at_1: np.ndarray
+    map_at_r: np.ndarray
+    objects: int
+    gallery: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; of each share its scores' mean and spread, the standard deviation over draws."""
+        points = []
+        for place, share in enumerate(self.shares.tolist()):
+            point = {"share": share, "modalities_left": float(self.modalities_left[place])}
+            for name in _SCORES:
+                draws = getattr(self, name)[place]
+                found = np.isfinite(draws).all()
+                point |= {name: float(draws.mean()) if found else None}
+                point |= {f"{name}_spread": float(draws.std()) if found else None}
+            points.append(point)
+        draws = self.accuracy.shape[1]
+        return {"objects": self.objects, "gallery": self.gallery, "draws": draws, "shares": points}
+
+    def save(self, path: str | Path) -> None:
+        """Write the scores as JSON; at every moment the file is whole.
+
+        Args:
+            path: a file; its folder is made if it does not exist.
+        """
+        write_json(Path(path), self.to_dict())
+
+    def __repr__(self) -> str:
+        return "\n".join([self._title(), *(_LINE.format(*cells).rstrip() for cells in self._table())])
+
+    def __rich__(self) -> "Table":
+        return rich_table(self._title(), self._table(), text={_axis("accuracy"), _axis("R@1")}, notes=[])
+
+    def _title(self) -> str:
+        searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
+        draws = self.accuracy.shape[1]
+        return f"Robustness: {self.objects:,} objects, searched {searched}, {draws} draw{'s' * (draws > 1)}"
+
+    def _table(self) -> Iterator[list[str]]:
+        """The heads of the columns, then the cells of each row."""
+        drawn, name = (self.recall_at_1, "R@1") if np.isnan(self.accuracy).any() else (self.accuracy, "accuracy")
+        yield ["dropped", "left", "accuracy", "R@1", "MAP@R", _axis(name)]
+        for place, share in enumerate(self.shares):
+            scores = [_shown(getattr(self, score)[place]) for score in _SCORES]
+            bar = "█" * round(_BAR * np.nan_to_num(drawn[place].mean()))
+            yield [f"{share:.0%}", f"{self.modalities_left[place]:.2f}", *scores, bar]
+
+
+def robustness(
+    model: SubsetEmbedder,
+    objects: ObjectTable,
+    *,
+    gallery: ObjectTable | None = None,
+    shares: Sequence[float] = SHARES,
+    draws: int = 3,
+    seed: int = 0,
+    verbose: bool = True,
+) -> Robustness:
+    """Accuracy and retrieval while more and more modalities are dropped, each by a coin of its own.
+
+    Every modality that an object has is dropped with the probability of the share; where that leaves nothing, one
+    drawn at random stays. The whole objects of the gallery are searched; without a gallery, the other objects of the
+    table, also whole. A draw drops at a larger share what it dropped at a smaller one, and more.
+
+    Args:
+        model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
+        objects: labelled objects that the model was not trained on.
+        gallery: labelled objects to search in; None searches each object among the others.
+        shares: to drop, each from 0 to 1; 0 is always measured. Default 0, 0.1, ..., 0.9.
+        draws: of what is dropped, at each share.
+        seed: of the draws.
+        verbose: show progress.
+
+    Raises:
+        InputError: tables that `evaluate` would refuse, or shares or draws out of range.
+
+    Example:
+        >>> import steradian as sr
+        >>> table = {"size": [[1.0], [2.0], [8.0], [9.0]], "age": [1, 2, 8, 9], "label": ["a", "a", "b", "b"]}
+        >>> schema = sr.Schema({"size": sr.Vector("size"), "age": sr.Tabular(numeric=["age"])})
+        >>> objects = sr.read_objects(table, schema)
+        >>> model = sr.SphereEmbedder(embedding_dim=8, epochs=2, verbose=False).fit(objects)
+        >>> sr.robustness(model, objects, shares=[0.5, 1.0]).modalities_left[[0, -1]]
+        array([2., 1.])
+    """
+    check_tables(model, objects, gallery, where="robustness")
+    levels = _check_levels(shares)
+    present = present_modalities(model, objects)
+    slots, masks = [(0, 0)], [present]
+    for draw in range(_check_draws(draws)):
+        chances = np.random.default_rng((seed, draw)).random(present.shape)
+        slots += [(place, draw) for place in range(1, len(levels))]
+        masks += [drop_modalities(present, chances, share=share) for share in levels[1:]]
+    scores, left = np.full((len(_SCORES), len(levels), draws), np.nan), np.zeros((len(levels), draws))
+    with Steps(2 + len(masks), console=Console(stderr=True) if verbose else None) as steps:
+        steps.begin("embedding the gallery")
+        search_in = None if gallery is None else Gallery(model.transform(gallery), gallery.labels)
+        steps.begin("embedding the objects")
+        parts = model.transform_subsets(objects, masks)
+        _, rows, vectors = whole = next(parts)
+        _refuse_nothing(rows)
+        search_in = search_in or Gallery(vectors, objects.labels[rows], rows)
+        for (place, draw), (mask, _, vectors) in zip(slots, chain([whole], parts), strict=True):
+            steps.begin(f"{levels[place]:.0%} dropped")
+            scores[:, place, draw] = _scores(model, search_in, vectors, objects.labels[rows], rows)
+            left[place, draw] = mask.sum() / len(rows)
+    # Every draw of nothing is the same.
+    scores[:, 0], left[0] = scores[:, 0, :1], left[0, 0]
+    accuracy, recall_at_1, map_at_r = scores
+    searched = None if gallery is None else len(gallery)
+    return Robustness(levels, left.mean(axis=1), accuracy, recall_at_1, map_at_r, len(rows), searched)
+
+
+def drop_modalities(present: np.ndarray, chances: np.ndarray, *, share: float) -> np.ndarray:
+    """What each object keeps, bool [objects, modalities]: what has a chance from `share` on, or the best of it.
+
+    Args:
+        present: bool [objects, modalities].
+        chances: uniform in [0, 1) [objects, modalities]. The same ones drop more at a larger share, and never less.
+        share: the probability that a modality is dropped.
+
+    Example:
+        >>> present = np.array([[True, True, True], [True, True, False]])
+        >>> drop_modalities(present, np.array([[0.1, 0.6, 0.8], [0.2, 0.3, 0.9]]), share=0.5)
+        array([[False,  True,  True],
+               [False,  True, False]])
+    """
+    best = np.where(present, chances, -1.0).max(axis=1, keepdims=True)
+    return np.asarray(present & (chances >= np.minimum(share, best)))
+
+
+def _scores(
+    model: SubsetEmbedder, gallery: Gallery, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray
+) -> list[float]:
+    """In the order of _SCORES; NaN where there is none."""
+    found = gallery.scores(vectors, labels, rows, ks=(1,)) | classification_scores(model, vectors, labels)
+    return [found.get("accuracy", np.nan), found.get("recall", {1: np.nan})[1], found.get("map_at_r", np.nan)]
+
+
+def _check_levels(shares: Sequence[float]) -> np.ndarray:
+    levels = np.unique([0.0, *shares])
+    if not (levels[0] >= 0 and levels[-1] <= 1):
+        raise InputError(
+            want="shares from 0 to 1",
+            got=repr(shares),
+            where="robustness(shares=...)",
+            fix="Write for example [0.25, 0.5, 0.75]: a quarter, half and three quarters dropped.",
+        )
+    return levels
+
+
+def _check_draws(draws: int) -> int:
+    if not isinstance(draws, (int, np.integer)) or draws < 1:
+        raise InputError("a whole number from 1", repr(draws), "robustness(draws=...)", "Leave it out for 3.")
+    return int(draws)
+
+
+def _refuse_nothing(rows: np.ndarray) -> None:
+    if not len(rows):
+        raise InputError(
+            want="an object that has any modality",
+            got="none",
+            where="robustness(...), objects",
+            fix="Check which modalities the table was reduced to.",
+        )
+
+
+def _axis(name: str) -> str:
+    return f"0{name.center(_BAR - 2)}1"
+
+
+def _shown(draws: np.ndarray) -> str:
+    return "-" if np.isnan(draws).any() else f"{draws.mean():.3f} +- {draws.std():.3f}"

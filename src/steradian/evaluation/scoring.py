@@ -1,0 +1,126 @@
+"""What every evaluation does: check its tables, search one gallery, compare classes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from steradian.data import ObjectTable, Schema
+from steradian.errors import InputError
+from steradian.inputs import refuse_other_labels
+from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
+
+__all__ = ["Gallery", "SubsetEmbedder", "check_tables", "classification_scores", "present_modalities"]
+
+S = TypeVar("S", bound=Sequence[str] | np.ndarray)
+
+
+class SubsetEmbedder(Protocol):
+    """What an evaluation needs of a model."""
+
+    classes_: np.ndarray
+    schema_: Schema
+
+    def transform(self, objects: Any, /) -> np.ndarray:
+        """Unit vectors [objects, dim]."""
+        ...
+
+    def transform_subsets(self, objects: Any, subsets: Iterable[S], /) -> Iterator[tuple[S, np.ndarray, np.ndarray]]:
+        """For each subset in turn: itself, the rows of objects that have any of it, ascending, and their vectors.
+
+        A subset is names of modalities, or a bool array [objects, modalities] with a subset for each object.
+        """
+        ...
+
+    def predict_vectors(self, vectors: np.ndarray, /) -> np.ndarray:
+        """The class of each vector [objects]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What is searched in.
+
+    Args:
+        vectors: of the whole objects [gallery, dim].
+        labels: their classes [gallery].
+        rows: where the objects to score are searched for among themselves: which of them these are, ascending.
+    """
+
+    vectors: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray | None = None
+
+    def scores(self, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, ks: Sequence[int]) -> dict[str, Any]:
+        """The retrieval scores of queries, each without itself in the gallery; only a count where none has any."""
+        itself = None if self.rows is None else np.searchsorted(self.rows, rows)
+        found = retrieval_scores(vectors, labels, self.vectors, self.labels, ks=ks, exclude=itself)
+        means = {"recall": found.recall, "map_at_r": found.map_at_r, "r_precision": found.r_precision}
+        return {"without_relevant": found.without_relevant, **(means if found.queries else {})}
+
+
+def classification_scores(model: SubsetEmbedder, vectors: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Accuracy and F1 of the objects whose class the model was trained on, and a count of the others.
+
+    Args:
+        model: has classes and predicts them.
+        vectors: [objects, dim].
+        labels: [objects].
+    """
+    known = np.isin(labels, model.classes_)
+    unknown = {"unknown_class": int(np.count_nonzero(~known))}
+    if not known.any():
+        return unknown
+    predicted, labels = model.predict_vectors(vectors[known]), labels[known]
+    return unknown | {
+        "accuracy": accuracy(labels, predicted),
+        "balanced_accuracy": balanced_accuracy(labels, predicted),
+        "macro_f1": macro_f1(labels, predicted),
+    }
+
+
+def present_modalities(model: SubsetEmbedder, objects: ObjectTable) -> np.ndarray:
+    """Which of the model's modalities each object has: bool [objects, modalities], in the order of its schema.
+
+    Args:
+        model: has a schema.
+        objects: a table of its modalities, in any order.
+    """
+    names = list(objects.schema.modalities)
+    return np.asarray(objects.present[:, [names.index(name) for name in model.schema_.modalities]])
+
+
+def check_tables(model: SubsetEmbedder, objects: ObjectTable, gallery: ObjectTable | None, *, where: str) -> None:
+    """See to it that tables can be evaluated.
+
+    Args:
+        model: has classes.
+        objects: what the user wants scored.
+        gallery: what to search in; None: the objects themselves.
+        where: the name of the function.
+
+    Raises:
+        InputError: no table, too few objects, or labels of another kind than the model's.
+    """
+    _check_size(objects, least=2 if gallery is None else 1, where=f"{where}(...), objects")
+    if gallery is not None:
+        _check_size(gallery, least=1, where=f"{where}(...), gallery")
+    refuse_other_labels(objects.labels, model.classes_, where="the labels of the objects")
+
+
+def _check_size(objects: ObjectTable, *, least: int, where: str) -> None:
+    if not isinstance(objects, ObjectTable):
+        raise InputError(
+            want="an ObjectTable",
+            got=type(objects).__name__,
+            where=where,
+            fix="Read the table first: steradian.read_objects(table, model.schema_).",
+        )
+    if len(objects) < least:
+        raise InputError(
+            want=f"at least {least} objects" if least > 1 else "at least one object",
+            got=str(len(objects)),
+            where=where,
+            fix="Pass more objects." if least == 1 else "Pass more objects, or a gallery to search in.",
+        )

@@ -1,0 +1,54 @@
+"""What all evaluations share: the search in one gallery, classes known and unknown, the checks of tables."""
+
+import numpy as np
+import pytest
+
+import steradian as sr
+from steradian.errors import InputError
+from steradian.evaluation.scoring import Gallery, check_tables, classification_scores, present_modalities
+
+RIGHT = np.array([[1.0, 0.0, 0, 0], [0.9, 0.1, 0, 0], [0.0, 1.0, 0, 0], [0.1, 0.9, 0, 0]], dtype=np.float32)
+
+
+def test_a_query_does_not_find_itself_among_the_others() -> None:
+    labels = np.array(["cat", "owl", "cat", "owl"])
+    # Rows 3 and 5 of a table whose rows 2, 3, 5 and 8 have anything.
+    among = Gallery(RIGHT, labels, np.array([2, 3, 5, 8]))
+    assert among.scores(RIGHT[1:3], labels[1:3], np.array([3, 5]), ks=(1, 3))["recall"] == {1: 0.0, 3: 1.0}
+    given = Gallery(RIGHT, labels)
+    assert given.scores(RIGHT[1:3], labels[1:3], np.array([3, 5]), ks=(1, 3))["recall"] == {1: 1.0, 3: 1.0}
+
+
+def test_without_anything_to_find_there_is_a_count() -> None:
+    gallery = Gallery(RIGHT, np.array(["cat"] * 4))
+    assert gallery.scores(RIGHT, np.array(["owl"] * 4), np.arange(4), ks=(1,)) == {"without_relevant": 4}
+
+
+def test_classes_the_model_does_not_know_are_counted(model) -> None:
+    vectors = np.eye(4, dtype=np.float32)[[0, 1, 1, 3]]
+    found = classification_scores(model, vectors, np.array(["cat", "dog", "cat", "yak"]))
+    assert found == {
+        "unknown_class": 1,
+        "accuracy": pytest.approx(2 / 3),
+        "balanced_accuracy": 0.75,
+        "macro_f1": pytest.approx(2 / 3),
+    }
+    assert classification_scores(model, vectors, np.array(["yak"] * 4)) == {"unknown_class": 4}
+
+
+def test_what_is_present_is_told_in_the_models_order(model) -> None:
+    schema = sr.Schema({name: sr.Vector(name) for name in ("extra", "top", "left", "right")}, label="kind")
+    columns = {"extra": [[1.0]], "top": [None], "left": [[1.0]], "right": [[2.0]]}
+    objects = sr.read_objects(columns, schema, labelled=False)
+    assert present_modalities(model, objects).tolist() == [[True, True, False]]
+
+
+def test_the_complaint_names_the_function(model, make_table) -> None:
+    objects = make_table(["cat", "dog"])
+    check_tables(model, objects, None, where="evaluate")
+    with pytest.raises(InputError, match=r"robustness\(\.\.\.\), objects: want an ObjectTable, got dict"):
+        check_tables(model, dict(objects.columns), None, where="robustness")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"evaluate\(\.\.\.\), gallery: want at least one object"):
+        check_tables(model, objects, objects[:0], where="evaluate")
+    with pytest.raises(InputError, match="labels that are text"):
+        check_tables(model, objects.with_labels([1, 2]), None, where="evaluate")
