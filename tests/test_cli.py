@@ -68,6 +68,17 @@ def test_evaluate_prints_a_table_and_writes_scores(folder: Path, capsys) -> None
     assert json.loads(scores.read_text())["modalities"] == ["title", "size"]
 
 
+def test_evaluate_draws_the_robustness_curve(folder: Path, capsys) -> None:
+    test, curve = write_table(folder / "test.csv", seed=1), folder / "curve.json"
+    assert run("evaluate", folder / "model", test, "--robustness", curve) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    lines = captured.out.splitlines()
+    assert [line.split()[0] for line in lines if "%" in line] == [f"{10 * tenth}%" for tenth in range(10)]
+    assert max(map(len, lines)) <= 80
+    assert len(json.loads(curve.read_text())["shares"]) == 10
+
+
 def test_embed_writes_an_index_that_search_uses(folder: Path, capsys) -> None:
     assert run("embed", folder / "model", folder / "table.csv", "--out", folder / "vectors") == 0
     assert "40 vectors of width 8" in capsys.readouterr().out
@@ -116,6 +127,32 @@ def test_options_may_stand_in_a_file(folder: Path, capsys) -> None:
     options.write_text("epohcs: 1\n")
     assert run(*words, "--config", options) == 2
     assert "epohcs" in capsys.readouterr().err
+
+
+def test_what_cannot_be_read_stops_or_is_counted(folder: Path, capsys) -> None:
+    lines = (folder / "table.csv").read_text().splitlines()
+    # The first object keeps its width, the second has nothing.
+    lines[1:3] = ["s0,cup,,tall,7", "s1,lamp,,?,wide"]
+    (folder / "bad.csv").write_text("\n".join(lines) + "\n")
+    words = ("embed", folder / "model", folder / "bad.csv", "--out", folder / "bad")
+    assert run(*words) == 2
+    assert "'tall'" in capsys.readouterr().err
+    assert run(*words, "--on_error", "missing") == 0
+    captured = capsys.readouterr()
+    assert "wrote 39 vectors" in captured.out
+    assert captured.err.splitlines() == [
+        f"{folder / 'bad.csv'}: 2 unreadable items treated as missing: size 2",
+        "  row 0 (id 's0'), column 'height': want a finite number, got str 'tall'",
+        "  row 1 (id 's1'), column 'height, width': want a finite number, got str '?'",
+        "1 object left out, with nothing to read: row 1 (id 's1')",
+    ]
+    assert run("evaluate", folder / "model", folder / "bad.csv", "--on_error", "missing") == 0
+    assert "size 2" in capsys.readouterr().err
+    fit = ("fit", folder / "bad.csv", "--schema", folder / "schema.yaml", "--out", folder / "model-of-bad", *FAST)
+    assert run(*fit, "--on_error", "missing") == 0
+    assert "  2 unreadable items treated as missing: size 2" in capsys.readouterr().out
+    assert run(*words, "--on_error", "ignore") == 2
+    assert "on_error" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_the_best_model_and_says_so(folder: Path, monkeypatch, capsys) -> None:

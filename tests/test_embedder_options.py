@@ -87,6 +87,7 @@ def test_memory_is_told_before_training(points: Any, capsys: pytest.CaptureFixtu
         ({"subcenters": 0}, "subcenters at least 1"),
         ({"subcenters": 1.5}, "subcenters a whole number"),
         ({"label_smoothing": 1.0}, r"label_smoothing in \[0, 1\)"),
+        ({"subset_policy": "never"}, "subset_policy one of both, half, observed"),
         ({"margin_gradient": "none"}, "margin_gradient one of exact, detached"),
     ],
 )

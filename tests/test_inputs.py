@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
+from steradian.data import Schema
 from steradian.errors import InputError
 from steradian.inputs import PLAIN_SCHEMA, query_table, training_table
+from steradian.modalities import Text, Vector
 
 
 class Plain(BaseEstimator):
@@ -43,3 +45,15 @@ def test_another_number_of_features_is_refused() -> None:
     estimator.schema_ = PLAIN_SCHEMA
     with pytest.raises(InputError, match="expecting 3 features"):
         query_table(estimator, np.zeros((2, 4)))
+
+
+def test_raw_columns_may_hold_what_cannot_be_read_but_every_row_needs_something() -> None:
+    estimator = Plain()
+    estimator.schema_ = Schema({"title": Text("title"), "x": Vector("x")})
+    table = {"title": ["a", 5, "c"], "x": [[1.0], [2.0], [np.inf]]}
+    with pytest.raises(InputError, match=r"row 1 .*column 'title'"):
+        query_table(estimator, table)
+    objects = query_table(estimator, table, on_error="missing")
+    assert objects.present.tolist() == [[True, True], [False, True], [True, False]]
+    with pytest.raises(InputError, match=r"something to read in every row.* got 1 object left out.*: row 1"):
+        query_table(estimator, {**table, "x": [[1.0], [np.inf], [2.0]]}, on_error="missing")

@@ -31,10 +31,24 @@ def make(number: int = 0) -> SavedModel:
     floats = rng.normal(size=6).astype(np.float32)
     modalities = {
         "a picture.front": FittedImage("photo", 16),
-        "title/brand": FittedText(np.array([3, 7, 2**20 - 1], dtype=np.int64), floats[:3]),
-        "specs": FittedTabular([[0.0, 0.1, float(number)]], [["rot", "grün", "\ud800"], []]),
+        "title/brand": FittedText(
+            buckets=np.array([3, 7, 2**20 - 1], dtype=np.int64),
+            rarity=floats[:3],
+            shared=np.array([True, False, True]),
+            landmark_ngrams=np.array([0, 2], dtype=np.int32),
+            landmark_weights=floats[3:5],
+            landmark_offsets=np.array([0, 1, 2], dtype=np.int64),
+            projection=floats.reshape(2, 3),
+        ),
+        "specs": FittedTabular(
+            edges=[[0.0, 0.1, float(number)]],
+            vocabularies=[["rot", "grün", "\ud800"], []],
+            hashed=[True, False],
+            numeric=["price"],
+            dates=[False],
+        ),
         "": FittedVector(floats, np.abs(floats)),
-        "動き": FittedSeries("motion", floats[:2], floats[2:4], 5),
+        "動き": FittedSeries("motion", floats[:2], floats[2:4], 5, 0.5, floats[4:], floats[:4], floats[2:]),
     }
     entries = {"model": {"width": 8}, "training": {"seed": number}, "schema": {"label": "\udfff"}, "scale": 12.5}
     weights = {"encoder.a": torch.from_numpy(rng.normal(size=(3, 2))), "steps": torch.tensor(number)}

@@ -17,7 +17,7 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 
 if TYPE_CHECKING:
-    from steradian import Evaluation, Neighbors, SphereEmbedder
+    from steradian import Evaluation, Neighbors, ObjectTable, Robustness, Schema, SphereEmbedder
 
 __all__ = ["main"]
 
@@ -62,11 +62,11 @@ def _demo(options: Namespace) -> int:
 
 
 def _fit(options: Namespace) -> int:
-    from steradian import Index, Schema, SphereEmbedder, read_objects
+    from steradian import Index, Schema, SphereEmbedder
 
     schema = Schema.from_yaml(options.schema)
-    objects = read_objects(options.table, schema)
-    validation = None if options.validation is None else read_objects(options.validation, schema)
+    objects = _read(options.table, schema, options)
+    validation = None if options.validation is None else _read(options.validation, schema, options)
     print(objects)
     out = Path(options.out)
     names = [field.name for kind in (ModelConfig, TrainingConfig) for field in fields(kind)]
@@ -78,25 +78,30 @@ def _fit(options: Namespace) -> int:
 
 
 def _evaluate(options: Namespace) -> int:
-    from steradian import evaluate, read_objects
+    from steradian import evaluate, robustness
 
     model = _load(options.model)
     schema = replace(model.schema_, id=None)
-    objects = read_objects(options.table, schema)
-    gallery = None if options.gallery is None else read_objects(options.gallery, schema)
+    objects = _read(options.table, schema, options)
+    gallery = None if options.gallery is None else _read(options.gallery, schema, options)
     evaluation = evaluate(model, objects, gallery=gallery)
     _show(evaluation)
     if options.out is not None:
         evaluation.save(options.out)
         print(f"wrote {options.out}")
+    if options.robustness is not None:
+        curve = robustness(model, objects, gallery=gallery)
+        _show(curve)
+        curve.save(options.robustness)
+        print(f"wrote {options.robustness}")
     return 0
 
 
 def _embed(options: Namespace) -> int:
-    from steradian import Index, read_objects
+    from steradian import Index
 
     model = _load(options.model)
-    index = Index.build(model, read_objects(options.table, model.schema_, labelled=False))
+    index = Index.build(model, _read(options.table, model.schema_, options, labelled=False))
     index.save(options.out)
     print(f"wrote {len(index)} vectors of width {model.embedding_dim} to {options.out}")
     return 0
@@ -122,7 +127,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
 }
 
 
-def _show(result: "Evaluation | Neighbors") -> None:
+def _show(result: "Evaluation | Neighbors | Robustness") -> None:
     """On a terminal a table as wide as that needs; in a file or a pipe plain lines."""
     from rich.console import Console
 
@@ -137,6 +142,16 @@ def _load(folder: str) -> "SphereEmbedder":
     from steradian import SphereEmbedder
 
     return SphereEmbedder.load(folder)
+
+
+def _read(table: str, schema: "Schema", options: Namespace, *, labelled: bool = True) -> "ObjectTable":
+    """A table, telling what of it could not be read."""
+    from steradian import read_objects
+
+    objects = read_objects(table, schema, labelled=labelled, on_error=options.on_error)
+    if objects.unreadable:
+        print(f"{table}: {objects.unreadable}", file=sys.stderr)
+    return objects
 
 
 def _query_cells(model: "SphereEmbedder", options: Namespace) -> dict[str, Any]:
@@ -235,6 +250,7 @@ def _fit_parser(parser: ArgumentParser) -> ArgumentParser:
     parser.add_argument("--schema", required=True, metavar="FILE", help="YAML: which columns form which modality")
     parser.add_argument("--out", required=True, metavar="DIR", help="the model folder to write")
     parser.add_argument("--validation", metavar="TABLE", help="objects for early stopping, instead of held-out ones")
+    _add_on_error(parser)
     parser.add_argument("--config", action="config", metavar="FILE", help="YAML with any of these options")
     parser.add_class_arguments(ModelConfig)
     parser.add_class_arguments(TrainingConfig)
@@ -245,15 +261,23 @@ def _evaluate_parser(parser: ArgumentParser) -> ArgumentParser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
     parser.add_argument("--gallery", metavar="TABLE", help="objects to search in; without it, the others of TABLE")
+    _add_on_error(parser)
     parser.add_argument("--out", metavar="FILE", help="write the scores as JSON")
+    parser.add_argument("--robustness", metavar="FILE", help="also drop 0 to 90 percent of what is there; write it")
     return parser
 
 
 def _embed_parser(parser: ArgumentParser) -> ArgumentParser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
+    _add_on_error(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="the index folder to write: vectors, labels, ids")
     return parser
+
+
+def _add_on_error(parser: ArgumentParser) -> None:
+    line = "an item that cannot be read: stop, or go on as if it were not there and count it"
+    parser.add_argument("--on_error", choices=["raise", "missing"], default="raise", help=line)
 
 
 def _search_parser(parser: ArgumentParser) -> ArgumentParser:

@@ -10,6 +10,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from steradian.data import ObjectTable, Schema, read_objects
 from steradian.data.checks import refuse_bare_objects
+from steradian.data.objects import OnError
 from steradian.errors import InputError
 from steradian.modalities import Vector
 
@@ -57,21 +58,31 @@ def training_table(estimator: Any, X: Any, y: Any) -> ObjectTable:
     return _plain_table(X).with_labels(y)
 
 
-def query_table(estimator: Any, X: Any) -> ObjectTable:
+def query_table(estimator: Any, X: Any, *, on_error: OnError = "raise") -> ObjectTable:
     """The table to embed, of the modalities that the estimator was fitted on.
 
     Args:
         estimator: a fitted estimator; its `schema_` says how raw columns are read.
         X: an `ObjectTable`, what `read_objects` takes, or floats [objects, features].
+        on_error: as of `read_objects`, for what that takes; but no object is left out, since each row gets a vector.
 
     Raises:
-        InputError: a table of other modalities, or what `read_objects` or scikit-learn refuses.
+        InputError: a table of other modalities, a row with nothing to read, or what `read_objects` or scikit-learn
+            refuses.
     """
     if isinstance(X, ObjectTable):
         refuse_other_schema(X, estimator.schema_, where="the table")
         return X
     if estimator.schema_ != PLAIN_SCHEMA:
-        return read_objects(X, estimator.schema_, labelled=False)
+        objects = read_objects(X, estimator.schema_, labelled=False, on_error=on_error)
+        if objects.unreadable.left_out:
+            raise InputError(
+                want="something to read in every row, since each gets a vector",
+                got=objects.unreadable.counts[-1],
+                where="the table",
+                fix="Leave these rows out, as read_objects(table, model.schema_, on_error='missing') does.",
+            )
+        return objects
     return _plain_table(_checked(lambda: validate_data(estimator, X, dtype=np.float64, reset=False)))
 
 

@@ -81,6 +81,16 @@ def test_only_modalities_that_say_so_hold_paths() -> None:
     assert not Text("title").holds_paths
 
 
+@pytest.mark.parametrize(
+    "modality",
+    [Text("title"), Tabular(numeric=["price"]), Vector("sensors"), Series("motion")],
+    ids=lambda m: type(m).__name__,
+)
+def test_modalities_that_read_all_at_once_have_nothing_to_probe(modality: Modality) -> None:
+    assert type(modality).probe is Modality.probe
+    modality.probe(object())
+
+
 @pytest.mark.parametrize("contract", [Modality, FittedModality])
 def test_a_modality_must_fulfil_the_whole_contract(contract: type[Modality] | type[FittedModality]) -> None:
     half = type("Half", (contract,), {"__doc__": "Half a modality."})

@@ -27,9 +27,13 @@ TABLE = {
 PRESENT = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 1], [0, 0, 1], [1, 1, 0], [1, 0, 0]], dtype=bool)
 
 
-def make_table(*, label: str = "kind", id: str | None = "sku", labelled: bool = True, **changes: Any) -> ObjectTable:
+def make_table(
+    *, label: str = "kind", id: str | None = "sku", labelled: bool = True, on_error: Any = "raise", **changes: Any
+) -> ObjectTable:
     columns = {name: from_cells(column) for name, column in {**TABLE, **changes}.items() if column is not None}
-    return ObjectTable.from_columns(columns, Schema(MODALITIES, label=label, id=id), labelled=labelled)
+    return ObjectTable.from_columns(
+        columns, Schema(MODALITIES, label=label, id=id), labelled=labelled, on_error=on_error
+    )
 
 
 @pytest.fixture
@@ -281,6 +285,40 @@ def test_a_table_prints_well(objects: ObjectTable) -> None:
     ]
     assert "0 objects" in repr(objects[:0])
     assert "label 'kind': none" in repr(make_table(kind=None, labelled=False))
+
+
+def test_objects_with_nothing_to_read_are_left_out_and_told_of() -> None:
+    titles = ["red", 7, "blue", None, 8, "grey"]
+    motions = [[1.0, 2.0], [3.0, np.inf], None, None, [5.0, 6.0], None]
+    objects = make_table(title=titles, motion=motions, sound=[None] * 6, on_error="missing")
+    assert objects.rows.tolist() == [0, 2, 4, 5] and objects.ids.tolist() == [10, 12, 14, 15]
+    assert objects.columns["title"].tolist() == ["red", "blue", None, "grey"]
+    assert [(item.row, item.id, item.modality) for item in objects.unreadable.items] == [
+        (1, 11, "title"),
+        (4, 14, "title"),
+        (1, 11, "motion"),
+    ]
+    assert repr(objects).splitlines()[-2:] == [
+        "  3 unreadable items treated as missing: title 2, motion 1",
+        "  2 objects left out, with nothing to read: row 1 (id 11), 3 (id 13)",
+    ]
+    # Parts of the table know of their own items, and none of what was left out.
+    assert [item.row for item in objects[2:].unreadable.items] == [4]
+    assert repr(objects[2:]).endswith("  1 unreadable item treated as missing: title 1")
+    assert not objects[[0, 3]].unreadable
+    kept = objects.only("title").with_labels(["a", "b", "a", "b"])
+    assert kept.unreadable == pickle.loads(pickle.dumps(objects)).unreadable == objects.unreadable
+
+
+def test_where_nothing_is_left_the_first_fault_is_told() -> None:
+    nothing = [None] * 6
+    message = (
+        r"^the table, 6 unreadable items .*: title 6: .* got 6 with nothing. Begin with row 0 \(id 10\).* got int 1"
+    )
+    with pytest.raises(InputError, match=message):
+        make_table(title=[1, 2, 3, 4, 5, 6], motion=nothing, sound=nothing, on_error="missing")
+    with pytest.raises(InputError, match="got none in 6 of 6 rows"):
+        make_table(title=nothing, motion=nothing, sound=nothing, on_error="missing")
 
 
 def test_a_printed_table_fits_the_width_and_says_all_only_of_all() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from steradian.config import TrainedMarginKind, TrainingConfig
+from steradian.config import SubsetPolicy, TrainedMarginKind, TrainingConfig
 from steradian.data.batch import Preprocessor
 from steradian.model import SphericalClassifier, embed
 from steradian.training import Derived, Progress, TrainingResult
@@ -33,10 +33,10 @@ class Spy(Progress):
 
 @pytest.fixture
 def run(toy: Any, config: TrainingConfig, derived: Derived) -> Callable[..., tuple[TrainingResult, Any, Any]]:
-    """Trains fresh weights on the toy for 20 epochs; returns how it went, and both parts."""
+    """Trains fresh weights on the toy for 40 epochs; returns how it went, and both parts."""
 
     def run_it(
-        change: dict[str, Any], *, subcenters: int = 1, classes: int = 3, epochs: int = 20, **options: Any
+        change: dict[str, Any], *, subcenters: int = 1, classes: int = 3, epochs: int = 40, **options: Any
     ) -> tuple[TrainingResult, Any, Any]:
         encoder, _ = toy.build()
         classifier = SphericalClassifier(classes, encoder.embedding_dim, subcenters=subcenters)
@@ -56,6 +56,7 @@ def accuracy(toy: Any, encoder: Any, classifier: Any) -> float:
 
 
 OPTIONS: list[dict[str, Any]] = [
+    *({"subset_policy": policy} for policy in get_args(SubsetPolicy)),
     *({"margin_kind": kind} for kind in get_args(TrainedMarginKind)),
     {"margin_gradient": "detached"},
     {"label_smoothing": 0.1},

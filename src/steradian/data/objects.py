@@ -1,9 +1,9 @@
 """The table of objects: every modality's checked values, which of them are present, labels and ids."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -15,12 +15,17 @@ from steradian.data.checks import (
     to_names,
 )
 from steradian.data.columns import to_column
-from steradian.data.modality import Values, is_missing
+from steradian.data.modality import ReadValues, Values, is_missing
+from steradian.data.salvage import salvage
 from steradian.data.schema import Schema
 from steradian.data.splitting import draw_test
-from steradian.errors import InputError
+from steradian.data.unreadable import Unreadable, UnreadableItem
+from steradian.errors import ConfigError, InputError
 
-__all__ = ["ObjectTable"]
+__all__ = ["ObjectTable", "OnError"]
+
+OnError = Literal["raise", "missing"]
+"""What becomes of an item that cannot be read: it is refused, or treated as missing."""
 
 WIDTH = 80
 """Characters of a printed line at most."""
@@ -41,6 +46,8 @@ class ObjectTable:
         rows: int64 [objects], the row numbers in the user's table, counted from 0.
         ids: the ids [objects]; the row numbers where there is no column of ids.
         labels_or_none: the labels [objects], or None; `labels` raises instead.
+        unreadable: the items of these objects that are treated as missing as they could not be read, and, in the table
+            that `read_objects` returned, the objects left out; see its `on_error`.
 
     Example:
         >>> import steradian as sr
@@ -63,6 +70,7 @@ class ObjectTable:
     rows: np.ndarray
     ids: np.ndarray
     labels_or_none: np.ndarray | None
+    unreadable: Unreadable = field(default_factory=Unreadable)
 
     @classmethod
     def from_columns(
@@ -72,6 +80,7 @@ class ObjectTable:
         *,
         labelled: bool = True,
         rows: np.ndarray | None = None,
+        on_error: OnError = "raise",
     ) -> "ObjectTable":
         """Check columns that are arrays already; `read_objects` takes every other source.
 
@@ -81,10 +90,14 @@ class ObjectTable:
             labelled: refuse a table without labels, or without the column of ids that the schema names. Otherwise
                 labels are kept where every row has one, and ids where there is the column.
             rows: the row numbers for messages, int64 [objects]; None counts from 0.
+            on_error: as of `read_objects`.
 
         Raises:
             InputError: a table, row or cell that cannot be used.
+            ConfigError: another `on_error`.
         """
+        if on_error not in get_args(OnError):
+            raise ConfigError('"raise" or "missing"', repr(on_error), "on_error", 'The default is "raise".')
         length = table_length(columns)
         refuse_absent_columns(columns, schema, labelled=labelled)
         rows = np.arange(length) if rows is None else rows
@@ -97,11 +110,18 @@ class ObjectTable:
             labels = to_names(labels, rows, name=schema.label, role="a label")
         else:
             labels = None
-        read = {name: m.read({c: columns[c] for c in m.columns}) for name, m in schema.modalities.items()}
+        names = rows if ids is None else ids
+        read, columns, items = _read(columns, schema, on_error, rows=rows, ids=names)
         present = np.stack([modality.present for modality in read.values()], axis=1)
-        refuse_bare_objects(present, schema, rows=rows, ids=ids)
+        bare = ~present.any(axis=1)
+        unreadable = Unreadable(items, dict(zip(rows[bare].tolist(), names[bare].tolist(), strict=True)))
+        if items and bare.all():
+            raise _nothing_to_read(unreadable)
+        if on_error == "raise" or bare.all():
+            refuse_bare_objects(present, schema, rows=rows, ids=ids)
         values = {name: modality.values for name, modality in read.items()}
-        return cls(schema, dict(columns), values, present, rows, rows if ids is None else ids, labels)
+        objects = cls(schema, columns, values, present, rows, names, labels)
+        return replace(objects[~bare] if bare.any() else objects, unreadable=unreadable)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -154,6 +174,7 @@ class ObjectTable:
             rows=self.rows[at],
             ids=self.ids[at],
             labels_or_none=None if self.labels_or_none is None else self.labels_or_none[at],
+            unreadable=self.unreadable.of(self.rows[at]),
         )
 
     def only(self, modalities: str | Sequence[str]) -> "ObjectTable":
@@ -262,6 +283,7 @@ class ObjectTable:
             percent = 100.0 if share == 1 else min(100 * share, 99.9)
             kind, columns = type(modality).__name__, ", ".join(modality.columns)
             lines.append(f"  {name:{names}}  {kind:8} {percent:5.1f}% present  {columns}")
+        lines += [f"  {line}" for line in self.unreadable.counts]
         return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
 
     def _classes(self) -> str:
@@ -275,6 +297,32 @@ class ObjectTable:
             f"{_count(sizes[i], 'object')} ({classes[i].item()!r:.20})" for i in (sizes.argmin(), sizes.argmax())
         )
         return f"{number}, from {least} to {most}"
+
+
+def _read(
+    columns: Mapping[str, np.ndarray], schema: Schema, on_error: OnError, *, rows: np.ndarray, ids: np.ndarray
+) -> tuple[dict[str, ReadValues], dict[str, np.ndarray], tuple[UnreadableItem, ...]]:
+    """The values of each modality, the columns without what could not be read, and what that was."""
+    read, cleaned, unreadable = {}, dict(columns), []
+    for name, modality in schema.modalities.items():
+        own = {column: columns[column] for column in modality.columns}
+        if on_error == "raise":
+            read[name] = modality.read(own)
+            continue
+        kept, read[name], faults = salvage(modality, own)
+        cleaned |= {column: array for column, array in kept.items() if array is not own[column]}
+        for place, column, message in faults:
+            unreadable.append(UnreadableItem(rows[place].item(), ids[place].item(), name, column, message))
+    return read, cleaned, tuple(unreadable)
+
+
+def _nothing_to_read(unreadable: Unreadable) -> InputError:
+    return InputError(
+        want="an object of which something can be read",
+        got=f"{len(unreadable.left_out)} with nothing",
+        where=f"the table, {unreadable.counts[0]}",
+        fix=f"Begin with {unreadable.items[0]}.",
+    )
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

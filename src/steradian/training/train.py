@@ -15,6 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from steradian.config import TrainingConfig
 from steradian.data.batch import Batch, PreparedObjects
+from steradian.data.prefetch import prefetched
 from steradian.data.samplers import balanced_order, batches, plain_order
 from steradian.errors import TrainingError
 from steradian.model import SphereEncoder, SphericalClassifier
@@ -101,8 +102,9 @@ def train(
     step, losses, interrupted = 0, 0.0, False
     progress.begin(steps)
     try:
-        for epoch, rows in _all_batches(objects.labels, config, epochs=derived.epochs):
-            loss = learner.learn(objects.batch(rows), step)
+        plan = _all_batches(objects.labels, config, epochs=derived.epochs)
+        for epoch, batch in prefetched(lambda turn: (turn[0], objects.batch(turn[1])), plan):
+            loss = learner.learn(batch, step)
             step, losses = step + 1, losses + loss
             progress.advance(step, loss=loss)
             if step % interval == 0 or step == steps:
@@ -142,7 +144,9 @@ class _Learner:
         self.weights = nn.ModuleList([encoder.train(), classifier])
         self._encoder, self._config, self._steps = encoder, config, steps
         margin_loss = make_margin_loss(classifier, config, derived)
-        self._objective = Objective(config.modality_weight, config.subset_weight, margin_loss)
+        self._objective = Objective(
+            config.modality_weight, config.subset_weight, margin_loss, subset_policy=config.subset_policy
+        )
         self._optimizer = make_optimizer(encoder, classifier, config)
         self._center_updates = None
         if config.center_optimizer == "rowwise":
