@@ -187,7 +187,8 @@ def _split_arrays(preprocessor: Preprocessor) -> tuple[dict[str, Any], dict[str,
             value = getattr(fitted, field.name)
             if isinstance(value, np.ndarray):
                 key = f"{ARRAY_PREFIX}{number}/{field.name}"
-                arrays[key] = torch.from_numpy(np.ascontiguousarray(value))
+                # A copy, since safetensors refuses arrays that share memory.
+                arrays[key] = torch.from_numpy(np.array(value, order="C"))
                 plain[name]["arrays"][field.name] = key
             else:
                 plain[name]["fields"][field.name] = value
