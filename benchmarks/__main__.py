@@ -5,7 +5,7 @@ from pathlib import Path
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measurements beside plain baselines.")
 commands = parser.add_subparsers(dest="command", required=True)
-sets = commands.add_parser("sets", help="accuracy on public multi-view sets, beside logistic regression")
+sets = commands.add_parser("sets", help="accuracy on public multi-view sets, beside plain models")
 sets.add_argument("names", nargs="*", default=["pie_faces", "breast_tcga"], help="sets, by file name without .npz")
 sets.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 sets.add_argument("--splits", type=int, default=5, help="random splits of sets without an official one")
@@ -16,6 +16,17 @@ classifier.add_argument("--sizes", nargs="+", default=[], help="classes x width,
 classifier.add_argument("--rounds", type=int, default=15, help="that count; from a million classes on 3 at most")
 classifier.add_argument("--no-memory", action="store_true", help="measure times only")
 classifier.add_argument("--json", type=Path, help="a file for everything measured")
+digits = commands.add_parser("digits", help="spoken digits from raw sound, alone or paired with written ones")
+digits.add_argument("names", nargs="*", help="splits: official or a speaker left out; all by default")
+digits.add_argument("--data", type=Path, help="the archive's folder; the variable STERADIAN_DATA by default")
+digits.add_argument("--paired", action="store_true", help="with written digits, either of them missing")
+digits.add_argument("--seeds", type=int, default=1, help="trainings of each split")
+digits.add_argument("--tune", action="store_true", help="split the training part again and leave the test part alone")
+inputs = commands.add_parser("input", help="speed of reading and embedding, and a step's share of waiting for data")
+inputs.add_argument("names", nargs="*", help="kinds of modality; all by default")
+inputs.add_argument("--objects", type=int, default=2000, help="rows of each table")
+inputs.add_argument("--steps", type=int, default=48, help="training steps that count")
+inputs.add_argument("--json", type=Path, help="a file for everything measured")
 arguments = parser.parse_args()
 # What a command needs is imported for that command alone: the rest would add its threads and its memory.
 if arguments.command == "sets":
@@ -24,6 +35,17 @@ if arguments.command == "sets":
     shared_sets.run(
         arguments.names, arguments.data, splits=arguments.splits, options=arguments.options, tune=arguments.tune
     )
+elif arguments.command == "digits":
+    from benchmarks import spoken_digits
+
+    if arguments.paired:
+        spoken_digits.run_pairs(arguments.data, seeds=arguments.seeds)
+    else:
+        spoken_digits.run(arguments.data, splits=arguments.names, seeds=arguments.seeds, tune=arguments.tune)
+elif arguments.command == "input":
+    from benchmarks import input as input_benchmark
+
+    input_benchmark.run(arguments.names, objects=arguments.objects, steps=arguments.steps, json_file=arguments.json)
 else:
     from benchmarks import classifier as classifier_benchmark
 
