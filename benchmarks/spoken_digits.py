@@ -116,8 +116,9 @@ def run_pairs(folder: Path | None, *, seeds: int) -> None:
         absent = np.random.default_rng(seed).permutation(len(test)) < len(test) // 2
         scores = {"both present": both.score(test)}
         for name in test.schema.modalities:
-            alone = sr.SphereEmbedder(verbose=False, seed=seed).fit(train.only(name))
-            scores[f"{name} only, trained on it alone"] = alone.score(test.only(name))
+            single = sr.Schema({name: test.schema.modalities[name]})
+            alone = sr.SphereEmbedder(verbose=False, seed=seed).fit(sr.read_objects(train, single))
+            scores[f"{name} only, trained on it alone"] = alone.score(sr.read_objects(test, single))
             scores[f"{name} only, trained on both"] = both.score(test.only(name))
             (other,) = set(test.schema.modalities) - {name}
             right = [both.predict(test[~absent]) == test.labels[~absent]]

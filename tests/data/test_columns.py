@@ -71,12 +71,31 @@ def test_dates_become_datetime64() -> None:
     assert np.isnat(column[1])
 
 
+@pytest.mark.parametrize("other", [5, 5.0, datetime.datetime(2020, 5, 1, 12)])
+def test_what_stands_among_dates_stays_what_it_is(other: Any) -> None:
+    day = datetime.date(2020, 5, 1)
+    assert from_cells([day, None, other]).tolist() == [day, None, other]
+    assert from_cells([[day, other], [day]]).tolist() == [[day, other], [day]]
+
+
 def test_dicts_of_bytes_or_path_give_these() -> None:
     cells = [{"bytes": b"x", "path": "a.png"}, {"bytes": None, "path": "b.png"}, {"bytes": None, "path": None}, None]
     assert from_cells(cells).tolist() == [b"x", "b.png", None, None]
     assert from_arrow(pa.chunked_array([cells])).tolist() == [b"x", "b.png", None, None]
     several = from_arrow(pa.chunked_array([[cells[:2], None]]))
     assert several.tolist() == [[b"x", "b.png"], None]
+
+
+@pytest.mark.parametrize("path", [{}, {"path": None}, {"path": "a.wav", "bytes": None}])
+def test_dicts_of_samples_and_rate_give_these(path: dict[str, Any]) -> None:
+    samples = np.zeros(3)
+    cells = [{"array": samples, "sampling_rate": 8000, **path}, {"array": None, "sampling_rate": None, "path": "b.wav"}]
+    (pair, other) = from_cells(cells)
+    assert pair[0] is samples
+    assert pair[1:] == (8000,)
+    assert other == "b.wav"
+    (stored,) = from_arrow(pa.chunked_array([[{"array": [1.0, 2.0], "sampling_rate": 8000, "path": None}]]))
+    assert stored == ([1.0, 2.0], 8000)
 
 
 def test_pictures_and_paths_stay_what_they_are() -> None:

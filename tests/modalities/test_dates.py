@@ -26,6 +26,9 @@ from steradian.modalities.dates import calendar, datetimes_to_days, to_days
         ("1970-01-02 06:00:00", 1.25),
         ("1970-01-02T06:00Z", 1.25),
         ("1970-01-02T06:00:00.000+06:00", 1.0),
+        (date(9999, 12, 31), 2_932_896.0),
+        ("9999-12-31T18:00-12:00", 2_932_897.25),
+        (datetime(1, 1, 1, 6, tzinfo=timezone(timedelta(hours=12))), -719_162.25),
     ],
 )
 def test_every_form_of_date(cell: Any, days: float) -> None:

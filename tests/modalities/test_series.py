@@ -87,6 +87,7 @@ def test_missing_series_are_none_nan_or_all_gaps() -> None:
         ("1 2 3", r"numbers, got str .1 2 3.\. .*in CSV it is written as .\[1, 2\]"),
         (["a"], "numbers"),
         (["1", "2"], "numbers"),
+        ([1, 10**400], "numbers"),
         (np.array([1j, 2]), "numbers"),
         ([[1], [2, 3]], "numbers"),
         ({"a": 1}, "numbers"),
@@ -156,6 +157,8 @@ def test_an_unknown_step_is_as_if_it_were_not_there(rng: np.random.Generator) ->
         (np.zeros((3, 1)), "times of 3 steps, got shape"),
         ([1, NAN, 3], "finite times, got nan at step 1"),
         ([1, 2, INF], "finite times, got inf at step 2"),
+        ([1, 2e300, 3], r"finite times, got 2e\+300 at step 1"),
+        ([1, 10**400, 3], "numbers or dates, got list"),
         (np.array(["2024-01-01", "NaT", "2024-01-01"], dtype="datetime64[D]"), "finite times, got nan at step 1"),
         (["a", "b", "c"], "numbers or dates, got list"),
         (["1", "2", "3"], "numbers or dates, got list"),
@@ -204,6 +207,17 @@ def test_other_rows_are_measured_by_the_training_rows(rng: np.random.Generator) 
     steps = np.concatenate(training)
     expected = (np.concatenate(others) - steps.mean(axis=0)) / steps.std(axis=0)
     np.testing.assert_allclose(prepare(fit(*training), *others).series.flat, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_what_is_far_from_the_training_rows_overflows_nowhere() -> None:
+    training = timed([[1.0, 3.0, 2.0], [2.0, 1.0]], [[1e-300, 2e-300, 3e-300], [0, 1e-300]]).values
+    fitted = Series("s", time="t").fit(training)
+    values = timed([[3.3e38, -3.3e38, NAN]], [[0.0, 1e300, -1e300]]).values
+    items = fitted.prepare(values, np.arange(1))(np.arange(1))
+    assert items["values"].flatten().tolist() == [1e6, -1e6]
+    assert items["times"].flatten().tolist() == [0, pytest.approx(1e12)]
+    tokens = fitted.tokenizer(8, 0.0).eval()(**items).values
+    assert torch.nn.functional.layer_norm(tokens, [8]).isfinite().all()
 
 
 @pytest.mark.parametrize("value", [0.0, 7.3, -1e30, 1e-40])

@@ -112,6 +112,17 @@ def test_a_column_of_vectors_is_no_column_of_numbers() -> None:
         read(numeric={"n": np.zeros((2, 3))})
 
 
+def test_very_large_whole_numbers() -> None:
+    assert read(numeric={"n": [2**64, -(10**300)]}).values["numbers"][:, 0].tolist() == [2.0**64, -1e300]
+
+
+@pytest.mark.parametrize("unit", ["h", "ms", "ns"])
+def test_durations_become_days_whatever_their_unit(unit: str) -> None:
+    found = read(numeric={"n": np.array([36, -12, "NaT"], dtype="timedelta64[h]").astype(f"timedelta64[{unit}]")})
+    np.testing.assert_array_equal(found.values["numbers"][:, 0], [1.5, -0.5, NAN])
+    assert not found.values["dates"].any()
+
+
 def test_dates_become_days() -> None:
     dates = np.array(["1970-01-02", "1970-01-01T12:00", "NaT"], dtype="datetime64[s]")
     np.testing.assert_array_equal(read(numeric={"n": dates}).values["numbers"][:, 0], [1, 0.5, NAN])
@@ -180,7 +191,9 @@ def test_only_categories_and_only_numbers() -> None:
     assert read(numeric={"n": [1, None]}).present.tolist() == [True, False]
 
 
-@pytest.mark.parametrize("cell", ["3", "cheap", b"4", INF, -INF, [1], 1j])
+@pytest.mark.parametrize(
+    "cell", ["3", "cheap", b"4", INF, -INF, [1], 1j, 10**400, np.longdouble("1e4000"), np.timedelta64(1, "D")]
+)
 def test_a_cell_that_is_no_finite_number_is_refused_with_its_row_and_column(cell: Any) -> None:
     with pytest.raises(InputError, match=r"^row 2 \(counted from 0\), column 'm': want a finite number, got "):
         read(numeric={"n": [1, 2, 3], "m": [1, None, cell]})

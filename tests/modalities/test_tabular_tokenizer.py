@@ -72,7 +72,7 @@ def test_a_new_hashed_category_begins_as_an_unknown_one() -> None:
     tokenizer = TabularTokenizer([], [3], [True], 6, 0.0).eval()
     empty = torch.zeros(2, 0)
     tokens = tokenizer(positions=empty, deviations=empty, codes=torch.tensor([[1], [3 + 77]])).values
-    assert torch.equal(tokens[0], tokens[1])
+    torch.testing.assert_close(tokens[0], tokens[1])
 
 
 def test_a_number_moves_its_token_without_a_jump(mixed: tuple[FittedTabular, dict[str, Tensor]]) -> None:

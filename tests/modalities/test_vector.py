@@ -63,14 +63,14 @@ def test_columns_are_joined_in_the_order_of_the_schema() -> None:
 
 
 def test_wholly_missing_rows() -> None:
-    found = read(x=[[1, 2], None, [NAN, NAN], [None, None], NAN], y=np.array([[3], [NAN], [NAN], [NAN], [NAN]]))
-    assert found.present.tolist() == [True, False, False, False, False]
+    found = read(x=[[1, 2], None, [NAN, NAN], [None], NAN, []], y=np.array([[3], [NAN], [NAN], [NAN], [NAN], [NAN]]))
+    assert found.present.tolist() == [True, False, False, False, False, False]
     assert found.values["values"][0].tolist() == [1, 2, 3]
     assert read(x=np.array([[1.0, 2.0], [NAN, NAN]])).present.tolist() == [True, False]
 
 
 def test_a_column_without_any_vector() -> None:
-    found = read(x=[None, None])
+    found = read(x=[None, [NAN, NAN]])
     assert found.present.tolist() == [False, False]
     assert found.values["values"].shape == (2, 1)
 
@@ -98,7 +98,7 @@ def test_infinite_and_too_large_numbers_are_refused_with_their_row(value: float)
 
 
 @pytest.mark.parametrize(
-    "cell", ["red", b"blue", ["a", "b"], {"a": 1}, [[1], [2, 3]], 1j, np.array([1j]), "(3,4)", "1 2", ["4"]]
+    "cell", ["red", b"blue", ["a", "b"], {"a": 1}, [[1], [2, 3]], 1j, np.array([1j]), "(3,4)", "1 2", ["4"], [10**400]]
 )
 def test_what_is_no_number_is_refused_with_its_row_and_column(cell: Any) -> None:
     with pytest.raises(
@@ -121,7 +121,7 @@ def test_dates_belong_to_tabular() -> None:
 
 def test_vectors_of_unequal_length_are_refused_with_two_of_their_rows() -> None:
     with pytest.raises(InputError, match=r"^column 'x' .*want vectors of one length, got ") as caught:
-        read(x=[[1, 2, 3], None, [1, 2]])
+        read(x=[[1, 2, 3], None, [1, 2], [4, 5], [1, 2, 3]])
     assert caught.value.got == "3 entries in row 0 and 2 in row 2"
 
 
@@ -183,6 +183,15 @@ def test_fit_and_prepare_need_little_memory_and_leave_the_values_alone(rng: np.r
     assert of_prepare < 1.1 * matrix.nbytes, "the one copy that is returned"
     assert np.array_equal(matrix, before)
     assert len(prepared(rows[:3])["values"]) == 3
+
+
+def test_what_is_far_from_the_training_rows_overflows_nowhere() -> None:
+    fitted = fit([[1.0, 3e38], [3.0, 2e38]])
+    found = prepare(fitted, [[3.3e38, 3e38], [-3.3e38, 1e38], [1.0, -3.3e38]])
+    # The last difference is beyond float32 itself.
+    assert found.tolist() == [[1e6, pytest.approx(1)], [-1e6, pytest.approx(-3)], [-1, -1e6]]
+    tokens = fitted.tokenizer(8, 0.0)(prepare(fitted, [[3.3e38, -3.3e38]])).values
+    assert torch.nn.functional.layer_norm(tokens, [8]).isfinite().all()
 
 
 def test_a_single_training_row() -> None:

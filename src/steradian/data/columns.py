@@ -55,8 +55,9 @@ def from_cells(values: Iterable[Any]) -> np.ndarray:
     """A column from Python values, one a row.
 
     Args:
-        values: numbers, strings, bytes, dates, lists, arrays, pictures, or None; dicts with `bytes` or `path`
-            (the way picture columns of public data sets come) give these, within lists too.
+        values: numbers, strings, bytes, dates, lists, arrays, pictures, or None; dicts with `bytes` or `path`, or
+            with `array` and `sampling_rate` (the ways pictures and sounds of public data sets come) give these,
+            within lists too.
 
     Example:
         >>> from_cells([[1, 2], None]).tolist()
@@ -74,7 +75,8 @@ def from_cells(values: Iterable[Any]) -> np.ndarray:
             array = pa.array(cells)
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
             return to_objects(cells)
-        if _is_numeric(array.type):
+        # Arrow takes 5 among dates for a day, and cuts the time off a moment.
+        if _is_numeric(array.type) and not (_holds_dates(array.type) and _are_mixed(known)):
             return from_arrow(pa.chunked_array([array]))
     return to_objects(cells)
 
@@ -165,6 +167,8 @@ def _spread(known: np.ndarray, missing: np.ndarray) -> np.ndarray:
 def _cell(value: Any) -> Any:
     if is_missing(value):
         return None
+    if isinstance(value, Mapping) and value.get("array") is not None and "sampling_rate" in value:
+        return value["array"], value["sampling_rate"]
     if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
         return value.get("bytes") or value.get("path")
     if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
@@ -180,6 +184,18 @@ def _first(cell: Any) -> Any:
     if not isinstance(cell, (list, tuple)):
         return cell
     return next((entry for entry in cell if entry is not None), None)
+
+
+def _are_mixed(cells: Iterable[Any]) -> bool:
+    """Whether the entries of cells, or of the lists they are, are of several types."""
+    entries = (entry for cell in cells for entry in (cell if isinstance(cell, (list, tuple)) else [cell]))
+    return len({type(entry) for entry in entries if not is_missing(entry)}) > 1
+
+
+def _holds_dates(kind: pa.DataType) -> bool:
+    while _is_list(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_temporal(kind))
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -1,7 +1,7 @@
 """Dates as numbers: days since 1970, and where a day stands in its week and its year."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -37,8 +37,8 @@ def to_days(cell: Any) -> float | None:
     if isinstance(cell, np.datetime64):
         return float(datetimes_to_days(cell))
     if isinstance(cell, datetime):
-        zoned = cell.tzinfo is not None
-        return ((cell.astimezone(UTC).replace(tzinfo=None) if zoned else cell) - EPOCH) / DAY
+        # In UTC it may lie before the first year or behind the last that a datetime holds.
+        return (cell.replace(tzinfo=None) - EPOCH - (cell.utcoffset() or timedelta())) / DAY
     return float(cell.toordinal() - EPOCH.toordinal()) if isinstance(cell, date) else None
 
 

@@ -1,6 +1,7 @@
 """From a picture as a user gives it, a path, bytes, a PIL image or an array, to one upright RGB picture."""
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,13 @@ import numpy as np
 from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
 
-from steradian.data.modality import is_url
 from steradian.errors import InputError
+from steradian.modalities.files import file_mistake
 
 __all__ = ["is_picture_array", "open_picture"]
+
+# Pillow warns of damaged EXIF and of very many pixels; such pictures are read all the same.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -75,6 +79,8 @@ def _opened(value: Any, enough: int | None) -> Pillow.Image:
 
 def _upright(picture: Pillow.Image) -> Pillow.Image:
     picture.load()
+    if not all(picture.size):
+        raise ValueError("no pixel")
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation)
         turn = UPRIGHT.get(orientation)  # type: ignore[arg-type]
@@ -101,20 +107,16 @@ def _from_array(array: np.ndarray) -> Pillow.Image:
     highest = 1 if array.dtype.kind in "fb" else 255
     # NaN compares false, so it is refused with everything else outside the range.
     if not (array.min() >= 0 and array.max() <= highest):
-        raise ValueError(f"values outside 0..{highest}")
+        raise ValueError(f"values outside 0..{highest}" + (" or NaN" if array.dtype.kind == "f" else ""))
     scaled = (array.astype(np.float64) * (255 / highest)).round().astype(np.uint8)
     return Pillow.fromarray(scaled[..., 0] if array.shape[2:] == (1,) else scaled)
 
 
 def _mistake(value: Any, error: Exception) -> tuple[str, str]:
     """What is wrong with a picture that cannot be opened, and how to mend it."""
-    if is_url(value):
-        return f"the URL {value!r:.80}", "URLs are not fetched: download the pictures and give their paths."
-    file = f" in the file {str(value)!r}" if isinstance(value, (str, Path)) else ""
-    if isinstance(error, FileNotFoundError):
-        place = "the folder of the table's file, or at the working directory if it has none"
-        return f"no such file: {str(value)!r}", f"Check the path; relative ones start at {place}."
-    got = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, UnidentifiedImageError):
-        got = f"bytes that are no picture Pillow can read{file}"
-    return got, "Replace the picture, or put None where it is missing."
+        error = ValueError("bytes that are no picture Pillow can read")
+    got, fix = file_mistake(value, error, kind="picture")
+    if isinstance(value, np.ndarray):
+        fix = "Bring floats to 0..1 and whole numbers to 0..255, or put None where the picture is missing."
+    return got, fix

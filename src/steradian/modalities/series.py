@@ -21,6 +21,7 @@ from steradian.data.ragged import Ragged
 from steradian.errors import InputError
 from steradian.modalities.dates import datetimes_to_days, to_days
 from steradian.modalities.series_tokenizer import SeriesTokenizer
+from steradian.modalities.vector import FARTHEST
 
 __all__ = ["FittedSeries", "Series"]
 
@@ -28,6 +29,8 @@ TOKENS = 32
 """Patches into which a training series of median length is cut."""
 MAX_TOKENS = 256
 """Patches of a series at most: eight times the median; a batch is padded to its longest series."""
+FARTHEST_TIME = 1e12
+"""Usual intervals from a series' start at most."""
 POINTS = 32
 """Places, equally far apart from its start to its end, at which the overview of a series looks at each channel."""
 
@@ -90,12 +93,13 @@ class Series(Modality):
     def fit(self, values: Values) -> "FittedSeries":
         """Learn each channel's statistics, the usual interval between steps and the length of a patch."""
         mean, std = _mean_and_std(np.concatenate(list(values["series"])))
-        series = [(each - mean) / std for each in values["series"]]
+        series = [_standardised(each, mean, std) for each in values["series"]]
         _, changes = _mean_and_std(np.concatenate([np.diff(each, axis=0) for each in series]))
         intervals = np.concatenate([np.diff(times) for times in values["times"]])
         passing = intervals[intervals > 0]
         interval = float(np.median(passing)) if passing.size else 1.0
-        overviews = [_overview(*pair, interval) for pair in zip(series, values["times"], strict=True)]
+        times = [_in_intervals(each, interval) for each in values["times"]]
+        overviews = [_overview(*pair) for pair in zip(series, times, strict=True)]
         overview_mean, overview_std = _mean_and_std(np.stack(overviews))
         return FittedSeries(
             column=self.column,
@@ -114,7 +118,7 @@ class Series(Modality):
             if array.dtype.kind not in "fiubO":
                 raise TypeError(f"{array.dtype} is no real number")
             array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise self._unusable("numbers", shown(value), row) from error
         if array.ndim not in (1, 2) or array.size == 0:
             raise self._unusable(
@@ -170,16 +174,19 @@ class FittedSeries(FittedModality):
                     fix="Give the same channels in the same order as when the model was fitted.",
                 )
         if not len(rows):
-            steps, times = np.zeros((0, len(self.mean)), np.float32), np.zeros(0, np.float32)
             nothing = np.zeros(1, np.int64)
-            overview = np.zeros((0, len(self.overview_mean)), np.float32)
-            return SeriesItems(Ragged(steps, nothing), Ragged(times, nothing), overview)
-        series = [(each - self.mean) / self.std for each in values["series"]]
-        overview = np.stack([_overview(*pair, self.interval) for pair in zip(series, values["times"], strict=True)])
+            return SeriesItems(
+                Ragged(np.zeros((0, len(self.mean)), np.float32), nothing),
+                Ragged(np.zeros(0, np.float32), nothing),
+                np.zeros((0, len(self.overview_mean)), np.float32),
+            )
+        series = [_standardised(each, self.mean, self.std) for each in values["series"]]
+        times = [_in_intervals(each, self.interval) for each in values["times"]]
+        overview = np.stack([_overview(*pair) for pair in zip(series, times, strict=True)])
         most = MAX_TOKENS * self.patch
         return SeriesItems(
             Ragged.from_rows([_shortened(each, most) for each in series]),
-            Ragged.from_rows([_shortened(each[:, None] / self.interval, most)[:, 0] for each in values["times"]]),
+            Ragged.from_rows([_shortened(each[:, None], most)[:, 0] for each in times]),
             ((overview - self.overview_mean) / self.overview_std).clip(-5, 5).astype(np.float32),
         )
 
@@ -224,13 +231,25 @@ def _mean_and_std(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.nanmean(steps, axis=0).astype(np.float32), np.where(constant, 1.0, std).astype(np.float32)
 
 
-def _overview(series: np.ndarray, times: np.ndarray, interval: float) -> np.ndarray:
-    """Numbers that describe a series [steps, channels] as a whole, float32 [overview].
+def _standardised(series: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Values [steps, channels] in standard deviations from the mean of their channel, float32."""
+    with np.errstate(over="ignore"):
+        standardised: np.ndarray = np.clip((series - mean) / std, -FARTHEST, FARTHEST)
+    return standardised
+
+
+def _in_intervals(times: np.ndarray, interval: float) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.minimum(times / interval, FARTHEST_TIME)
+
+
+def _overview(series: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Numbers that describe a series [steps, channels], at times in intervals, as a whole, float32 [overview].
 
     Each channel's mean, deviation, least and largest value, mean size of changes and share of known steps; each
     channel's value at equal places, in a straight line between known steps; the logarithms of steps and duration.
     """
-    parts: list[Any] = [np.log([len(series), 1.0 + times[-1] / interval])]
+    parts: list[Any] = [np.log([len(series), 1.0 + times[-1]])]
     for channel in series.T:
         known = ~np.isnan(channel)
         if not known.any():
@@ -277,13 +296,17 @@ def _times(value: Any, steps: int, row: int, column: str) -> np.ndarray:
     try:
         if array.dtype.kind == "M":
             array = datetimes_to_days(array)
+        elif array.dtype.kind == "m":
+            array = array / np.timedelta64(1, "D")
         elif array.dtype.kind not in "fiu":
             array = np.array([_time(cell) for cell in array.tolist()])
         times: np.ndarray = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise unusable("numbers or dates", shown(value)) from error
-    if not np.isfinite(times).all():
-        raise unusable("finite times", f"{array[~np.isfinite(times)][0]} at step {int(np.argmin(np.isfinite(times)))}")
+    # The time from one end of this range to the other is still a float64.
+    usable = np.abs(times) <= 1e300
+    if not usable.all():
+        raise unusable("finite times", f"{array[~usable][0]} at step {int(np.argmin(usable))}")
     return times
 
 

@@ -45,7 +45,7 @@ class Tabular(Modality):
     Args:
         numeric: columns of numbers, or of dates: `date`, `datetime`, `datetime64`, or text such as 2024-05-31 or
             2024-05-31T18:30. A date counts as its days and as its day of the week, day of the year and time of day.
-            NaN is a value of its own.
+            A column of durations, such as `timedelta64`, is read as days. NaN is a value of its own.
         categorical: columns of strings, integers or booleans, known by their text: 7, 7.0 and "7" are one category, so
             are True and "true". Categories met once or never in training share one token. Where a column has more
             than 1,000 others, the most frequent 1,000 have a token each, and the rest, new ones included, share
@@ -186,6 +186,8 @@ def _numbers(column: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     """A column as float64 [objects], empty cells NaN and dates as days, and which are dates [objects]."""
     if column.dtype.kind == "M" and column.ndim == 1:
         return datetimes_to_days(column), ~np.isnat(column)
+    if column.dtype.kind == "m" and column.ndim == 1:
+        return column / np.timedelta64(1, "D"), np.zeros(len(column), dtype=bool)
     if column.dtype.kind in "fiub" and column.ndim == 1:
         numbers = column.astype(np.float64)
         infinite = np.flatnonzero(np.isinf(numbers))
@@ -196,15 +198,23 @@ def _numbers(column: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     for row, cell in enumerate(column):
         if is_missing(cell):
             continue
-        if isinstance(cell, (int, float, np.number, np.bool_)) and np.isfinite(cell):
-            numbers[row] = cell
-            continue
         days = to_days(cell)
-        if days is None:
+        number = _number(cell) if days is None else days
+        if not np.isfinite(number):
             raise _not_finite(cell, row, name)
-        numbers[row], dates[row] = days, True
+        numbers[row], dates[row] = number, days is not None
     _refuse_a_mixture(numbers, dates, name)
     return numbers, dates
+
+
+def _number(cell: Any) -> float:
+    """A number as a float, infinite if it is too large for one; NaN if it is no real number."""
+    real = isinstance(cell, (int, float, np.integer, np.floating, np.bool_)) and not isinstance(cell, np.timedelta64)
+    try:
+        with np.errstate(over="ignore"):
+            return float(cell) if real else np.nan
+    except OverflowError:
+        return np.inf
 
 
 def _refuse_a_mixture(numbers: np.ndarray, dates: np.ndarray, name: str) -> None:

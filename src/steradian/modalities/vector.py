@@ -31,6 +31,8 @@ WHOLE = 4096
 """Features that every token sees; of longer vectors each token sees its own part, so that the layer stays small."""
 USUAL_WIDTH = 64
 """Features of a layer whose outputs move by a usual amount in a step, see `VectorTokenizer`."""
+FARTHEST = 1e6
+"""Standard deviations from the mean at most: from 1e19 on, squares within the model would overflow."""
 CHUNK = 1 << 20
 """Numbers brought to float64 at a time: 8 MiB."""
 
@@ -108,8 +110,10 @@ class FittedVector(FittedModality):
                 where=f"row {rows[0]} (counted from 0) and all others",
                 fix="Give the same columns in the same order as when the model was fitted.",
             )
-        standardised = matrix - self.mean
-        standardised /= self.std
+        with np.errstate(over="ignore"):
+            standardised = matrix - self.mean
+            standardised /= self.std
+        np.clip(standardised, -FARTHEST, FARTHEST, out=standardised)
         items = IndexedTensors({"values": torch.from_numpy(standardised)})
         if sets.dtype != object:
             return items
@@ -234,9 +238,12 @@ def _matrix(column: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
         matrix = column[:, None] if column.ndim == 1 else column.reshape(len(column), -1)
         return _to_float32(matrix)
     vectors = [None if is_missing(v) else _vector(v, row, name) for v, row in zip(column, rows.tolist(), strict=True)]
-    widths = {len(v): row for v, row in zip(vectors, rows.tolist(), strict=True) if v is not None}
+    widths: dict[int, int] = {}
+    for vector, row in zip(vectors, rows.tolist(), strict=True):
+        if vector is not None:
+            widths.setdefault(len(vector), row)
     if len(widths) > 1:
-        (first, row), (second, other) = sorted(widths.items(), key=lambda entry: entry[1])[:2]
+        (first, row), (second, other) = list(widths.items())[:2]
         raise InputError(
             want="vectors of one length",
             got=f"{first} entries in row {row} and {second} in row {other}",
@@ -250,14 +257,16 @@ def _matrix(column: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def _vector(value: Any, row: int, name: str) -> np.ndarray:
+def _vector(value: Any, row: int, name: str) -> np.ndarray | None:
+    """A cell as float32 [features]; None where it holds nothing, whatever its length."""
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "fiubO":
             raise TypeError(f"{array.dtype} is no real number")
-        return _to_float32(array).reshape(-1)
-    except (TypeError, ValueError) as error:
+        vector = _to_float32(array).reshape(-1)
+    except (TypeError, ValueError, OverflowError) as error:
         raise _not_numbers(shown(value), row, name) from error
+    return None if np.isnan(vector).all() else vector
 
 
 def _to_float32(array: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from steradian.data.modality import is_url
 from steradian.errors import InputError, MissingExtraError
+from steradian.modalities.files import file_mistake
 
 __all__ = ["RATES", "Sound", "decode_sound"]
 
@@ -77,8 +77,8 @@ def _pieces(value: str | Path | bytes | Sound, where: str) -> tuple[list[np.ndar
         raise MissingExtraError("audio", "soundfile", where) from error
 
     if not isinstance(value, bytes):
-        # The C library would not say that there is no such file.
-        Path(value).stat()
+        # The C library would not say that there is no such file, or that it is a folder.
+        Path(value).open("rb").close()
     pieces = []
     with soundfile.SoundFile(_Bytes(value) if isinstance(value, bytes) else str(value)) as file:
         if not RATES[0] <= file.samplerate <= RATES[1]:
@@ -142,13 +142,7 @@ def _resampled(samples: np.ndarray, before: int, after: int) -> np.ndarray:
 
 def _mistake(value: str | Path | bytes | Sound, error: Exception) -> tuple[str, str]:
     """What is wrong with a sound that cannot be read, and how to mend it."""
-    if is_url(value):
-        return f"the URL {value!r:.80}", "URLs are not fetched: download the sounds and give their paths."
-    file = f" in the file {str(value)!r}" if isinstance(value, (str, Path)) else ""
-    if isinstance(error, FileNotFoundError):
-        place = "the folder of the table's file, or at the working directory if it has none"
-        return f"no such file: {str(value)!r}", f"Check the path; relative ones start at {place}."
-    got = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     if isinstance(error, RuntimeError):
-        got = f"bytes that soundfile cannot read ({getattr(error, 'error_string', got).rstrip('.')})"
-    return got + file, "Replace the sound, or put None where it is missing."
+        said = getattr(error, "error_string", str(error)).rstrip(".")
+        error = ValueError(f"bytes that soundfile cannot read ({said})")
+    return file_mistake(value, error, kind="sound")
