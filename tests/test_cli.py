@@ -79,6 +79,19 @@ def test_evaluate_draws_the_robustness_curve(folder: Path, capsys) -> None:
     assert len(json.loads(curve.read_text())["shares"]) == 10
 
 
+def test_evaluate_shows_the_geometry(folder: Path, capsys) -> None:
+    test = write_table(folder / "test.csv", seed=1)
+    assert run("evaluate", folder / "model", test) == 0
+    assert "Geometry" not in capsys.readouterr().out
+    assert run("evaluate", folder / "model", test, "--geometry") == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    lines = captured.out.splitlines()
+    assert "Geometry: 40 objects of 2 classes, vectors of 8 numbers" in lines
+    assert any(line.startswith("modality gap within classes") for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
 def test_embed_writes_an_index_that_search_uses(folder: Path, capsys) -> None:
     assert run("embed", folder / "model", folder / "table.csv", "--out", folder / "vectors") == 0
     assert "40 vectors of width 8" in capsys.readouterr().out

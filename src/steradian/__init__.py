@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         SteradianError,
         TrainingError,
     )
-    from steradian.evaluation import Evaluation, Robustness, evaluate, robustness
+    from steradian.evaluation import Evaluation, Geometry, Robustness, evaluate, measure_geometry, robustness
     from steradian.modalities import Audio, Image, Series, Tabular, Text, Vector
     from steradian.model import AngularMarginLoss
     from steradian.search import Index, Neighbors
@@ -24,6 +24,7 @@ __all__ = [
     "Audio",
     "ConfigError",
     "Evaluation",
+    "Geometry",
     "Image",
     "Index",
     "InputError",
@@ -41,6 +42,7 @@ __all__ = [
     "TrainingError",
     "Vector",
     "evaluate",
+    "measure_geometry",
     "read_objects",
     "robustness",
 ]

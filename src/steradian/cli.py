@@ -17,7 +17,7 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 
 if TYPE_CHECKING:
-    from steradian import Evaluation, Neighbors, ObjectTable, Robustness, Schema, SphereEmbedder
+    from steradian import Evaluation, Geometry, Neighbors, ObjectTable, Robustness, Schema, SphereEmbedder
 
 __all__ = ["main"]
 
@@ -78,7 +78,7 @@ def _fit(options: Namespace) -> int:
 
 
 def _evaluate(options: Namespace) -> int:
-    from steradian import evaluate, robustness
+    from steradian import evaluate, measure_geometry, robustness
 
     model = _load(options.model)
     schema = replace(model.schema_, id=None)
@@ -94,6 +94,8 @@ def _evaluate(options: Namespace) -> int:
         _show(curve)
         curve.save(options.robustness)
         print(f"wrote {options.robustness}")
+    if options.geometry:
+        _show(measure_geometry(model, objects))
     return 0
 
 
@@ -127,7 +129,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
 }
 
 
-def _show(result: "Evaluation | Neighbors | Robustness") -> None:
+def _show(result: "Evaluation | Geometry | Neighbors | Robustness") -> None:
     """On a terminal a table as wide as that needs; in a file or a pipe plain lines."""
     from rich.console import Console
 
@@ -264,6 +266,7 @@ def _evaluate_parser(parser: ArgumentParser) -> ArgumentParser:
     _add_on_error(parser)
     parser.add_argument("--out", metavar="FILE", help="write the scores as JSON")
     parser.add_argument("--robustness", metavar="FILE", help="also drop 0 to 90 percent of what is there; write it")
+    parser.add_argument("--geometry", action="store_true", help="also show how classes and modalities lie")
     return parser
 
 

@@ -1,21 +1,52 @@
-"""Pure functions on arrays that score retrieval, classification and clustering."""
+"""Pure functions on arrays that score retrieval, classification and clustering, and measure geometry."""
 
+from steradian.metrics.class_angles import ClassAngles, class_angles
+from steradian.metrics.class_means import ClassMeans, class_means, concentration
 from steradian.metrics.classification import accuracy, balanced_accuracy, macro_f1
 from steradian.metrics.clustering import MAX_DISTANCES, clustering_ami
+from steradian.metrics.modality_gap import ModalityGap, modality_gap
 from steradian.metrics.nearest import nearest, unit_vectors
+from steradian.metrics.neural_collapse import (
+    center_disagreement,
+    equiangularity,
+    self_duality,
+    single_centers,
+    within_class_variability,
+)
+from steradian.metrics.pairs import MAX_PAIRS, pair_angles
 from steradian.metrics.retrieval import RetrievalScores, map_at_r, r_precision, recall_at_k, retrieval_scores
+from steradian.metrics.spread import alignment, effective_rank, hyperspherical_energy, least_center_angle, uniformity
 
 __all__ = [
     "MAX_DISTANCES",
+    "MAX_PAIRS",
+    "ClassAngles",
+    "ClassMeans",
+    "ModalityGap",
     "RetrievalScores",
     "accuracy",
+    "alignment",
     "balanced_accuracy",
+    "center_disagreement",
+    "class_angles",
+    "class_means",
     "clustering_ami",
+    "concentration",
+    "effective_rank",
+    "equiangularity",
+    "hyperspherical_energy",
+    "least_center_angle",
     "macro_f1",
     "map_at_r",
+    "modality_gap",
     "nearest",
+    "pair_angles",
     "r_precision",
     "recall_at_k",
     "retrieval_scores",
+    "self_duality",
+    "single_centers",
+    "uniformity",
     "unit_vectors",
+    "within_class_variability",
 ]
