@@ -27,6 +27,12 @@ inputs.add_argument("names", nargs="*", help="kinds of modality; all by default"
 inputs.add_argument("--objects", type=int, default=2000, help="rows of each table")
 inputs.add_argument("--steps", type=int, default=48, help="training steps that count")
 inputs.add_argument("--json", type=Path, help="a file for everything measured")
+growth = commands.add_parser("growth", help="cost of all objectives by modalities, objects and classes")
+growth.add_argument("--objectives", nargs="+", default=[], help="kinds of objective; all by default")
+growth.add_argument("--rounds", type=int, help="that count; 7, or 3 with --quick; of slow cases 3 at most")
+growth.add_argument("--quick", action="store_true", help="at fewer sizes; the others want some 8 GB of memory")
+growth.add_argument("--json", type=Path, help="a file for everything measured")
+growth.add_argument("--out", type=Path, help="a folder for the tables and for plots, which need matplotlib")
 arguments = parser.parse_args()
 # What a command needs is imported for that command alone: the rest would add its threads and its memory.
 if arguments.command == "sets":
@@ -46,6 +52,17 @@ elif arguments.command == "input":
     from benchmarks import input as input_benchmark
 
     input_benchmark.run(arguments.names, objects=arguments.objects, steps=arguments.steps, json_file=arguments.json)
+elif arguments.command == "growth":
+    from benchmarks import growth as growth_benchmark
+    from benchmarks.growth_cases import QUICK, Grid
+
+    growth_benchmark.run(
+        arguments.objectives,
+        grid=QUICK if arguments.quick else Grid(),
+        rounds=arguments.rounds or (3 if arguments.quick else 7),
+        json_file=arguments.json,
+        folder=arguments.out,
+    )
 else:
     from benchmarks import classifier as classifier_benchmark
 

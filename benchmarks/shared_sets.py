@@ -4,7 +4,9 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +32,36 @@ PLAIN: dict[str, Callable[[int], ClassifierMixin]] = {
     "MLP": lambda seed: MLPClassifier((256,), max_iter=60, alpha=1e-2, random_state=seed),
 }
 """Models by seed, untuned, on the standardised columns of all modalities that the test has, side by side."""
+OURS = "defaults"
+"""The row of `SphereEmbedder` with its defaults."""
 
 
-def run(names: Sequence[str], folder: Path | None, *, splits: int, options: Sequence[str], tune: bool) -> None:
-    """Print a table: for each set and method, mean and spread over splits, and seconds a fit.
+@dataclass(frozen=True)
+class Row:
+    """A method on a set.
+
+    Args:
+        set: its name.
+        method: a plain model's name, or options of ours.
+        accuracies: in percent, one a split.
+        balanced_errors: one a split.
+        seconds: of a fit and a prediction, the mean.
+    """
+
+    set: str
+    method: str
+    accuracies: list[float]
+    balanced_errors: list[float]
+    seconds: float
+
+    def __str__(self) -> str:
+        accuracy = f"{np.mean(self.accuracies):7.2f} +-{np.std(self.accuracies):5.2f}"
+        error = f"{np.mean(self.balanced_errors):8.4f} +-{np.std(self.balanced_errors):6.4f}"
+        return f"{self.set:12} {self.method:30} {accuracy:>14} {error:>16} {self.seconds:5.1f}"
+
+
+def run(names: Sequence[str], folder: Path | None, *, splits: int, options: Sequence[str], tune: bool) -> list[Row]:
+    """Print a table: for each set and method, mean and spread over splits, and seconds a fit; its rows.
 
     Args:
         names: sets, by file name without .npz.
@@ -44,21 +72,31 @@ def run(names: Sequence[str], folder: Path | None, *, splits: int, options: Sequ
     """
     folder = folder or Path(os.environ.get("STERADIAN_DATA", "."))
     print(f"{'set':12} {'method':30} {'accuracy %':>14} {'balanced error':>16} {'s':>5}", flush=True)
+    rows = []
     for name in names:
         path = folder / f"{name}.npz"
         if not path.is_file():
             sys.exit(f"{path} is not there: point --data or STERADIAN_DATA at the folder of the data sets")
-        objects, official = _read(path)
-        parts = list(_parts(objects, official, splits=splits, tune=tune))
-        for plain, make in PLAIN.items():
-            _show(name, plain, [_plain(make(seed), train, test) for train, test, seed in parts])
-        for given in options or ["defaults"]:
-            pairs = [] if given == "defaults" else [pair.split("=") for pair in given.split(",")]
-            chosen = {option: yaml.safe_load(value) for option, value in pairs}
-            _show(name, given, [_steradian(train, test, **{"seed": seed, **chosen}) for train, test, seed in parts])
+        parts = list(_parts(*read_set(path), splits=splits, tune=tune))
+        for method, fit in _methods(options):
+            rows.append(_row(name, method, [fit(train, test, seed) for train, test, seed in parts]))
+            print(rows[-1], flush=True)
+    return rows
 
 
-def _read(path: Path) -> tuple[sr.ObjectTable, np.ndarray | None]:
+Result = tuple[np.ndarray, np.ndarray, float]
+"""Labels, predictions and seconds."""
+
+
+def _methods(options: Sequence[str]) -> Iterator[tuple[str, Callable[[sr.ObjectTable, sr.ObjectTable, int], Result]]]:
+    for plain, make in PLAIN.items():
+        yield plain, partial(_plain, make)
+    for given in options or [OURS]:
+        pairs = [] if given == OURS else [pair.split("=") for pair in given.split(",")]
+        yield given, partial(_steradian, {option: yaml.safe_load(value) for option, value in pairs})
+
+
+def read_set(path: Path) -> tuple[sr.ObjectTable, np.ndarray | None]:
     with np.load(path) as arrays:
         modalities = {key.removeprefix("modality_"): arrays[key] for key in arrays if key.startswith("modality_")}
         columns = {**modalities, "label": arrays["label"]}
@@ -85,8 +123,9 @@ def _parts(
         yield train, test, seed
 
 
-def _plain(model: ClassifierMixin, train: sr.ObjectTable, test: sr.ObjectTable) -> tuple[np.ndarray, np.ndarray, float]:
-    """Labels, predictions and seconds."""
+def _plain(
+    make: Callable[[int], ClassifierMixin], train: sr.ObjectTable, test: sr.ObjectTable, seed: int
+) -> Result:
     begun = time.perf_counter()
     names = [name for m, name in enumerate(train.schema.modalities) if test.present[:, m].any()]
     inputs, outputs = (
@@ -95,19 +134,17 @@ def _plain(model: ClassifierMixin, train: sr.ObjectTable, test: sr.ObjectTable) 
     with warnings.catch_warnings():
         # The MLP stops at 60 epochs by intent.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = make_pipeline(StandardScaler(), model).fit(inputs, train.labels)
+        fitted = make_pipeline(StandardScaler(), make(seed)).fit(inputs, train.labels)
     return test.labels, fitted.predict(outputs), time.perf_counter() - begun
 
 
-def _steradian(train: sr.ObjectTable, test: sr.ObjectTable, **options: Any) -> tuple[np.ndarray, np.ndarray, float]:
+def _steradian(options: Mapping[str, Any], train: sr.ObjectTable, test: sr.ObjectTable, seed: int) -> Result:
     begun = time.perf_counter()
-    model = sr.SphereEmbedder(verbose=False, **options).fit(train)
+    model = sr.SphereEmbedder(**{"verbose": False, "seed": seed, **options}).fit(train)
     return test.labels, model.predict(test), time.perf_counter() - begun
 
 
-def _show(name: str, method: str, results: Sequence[tuple[np.ndarray, np.ndarray, float]]) -> None:
-    accuracy = 100 * np.array([np.mean(labels == predicted) for labels, predicted, _ in results])
-    error = 1 - np.array([balanced_accuracy_score(labels, predicted) for labels, predicted, _ in results])
-    seconds = np.mean([seconds for _, _, seconds in results])
-    spread = f"{accuracy.mean():7.2f} +-{accuracy.std():5.2f}", f"{error.mean():8.4f} +-{error.std():6.4f}"
-    print(f"{name:12} {method:30} {spread[0]:>14} {spread[1]:>16} {seconds:5.1f}", flush=True)
+def _row(name: str, method: str, results: Sequence[Result]) -> Row:
+    accuracies = [100 * float(np.mean(labels == predicted)) for labels, predicted, _ in results]
+    errors = [1 - float(balanced_accuracy_score(labels, predicted)) for labels, predicted, _ in results]
+    return Row(name, method, accuracies, errors, float(np.mean([seconds for _, _, seconds in results])))

@@ -73,7 +73,7 @@ def run(folder: Path | None, *, splits: Sequence[str] = (), seeds: int = 1, tune
         tune: test on takes 5 to 9 instead of 0 to 4, and on the next speaker instead of the unseen one, who is left out
             altogether: nothing of the test parts is seen.
     """
-    recordings = _find_archive(folder)
+    recordings = find_archive(folder)
     inputs = resized_log_mel(recordings.sounds)
     methods: dict[str, Callable[[Split], float]] = {
         "logistic": lambda split: _plain(LogisticRegression(C=0.1, max_iter=500), inputs, recordings, split),
@@ -108,10 +108,10 @@ def run_pairs(folder: Path | None, *, seeds: int) -> None:
         folder: where the archive lies; None takes the variable STERADIAN_DATA.
         seeds: of the pairs, of the pictures' split and of training.
     """
-    recordings = _find_archive(folder)
+    recordings = find_archive(folder)
     rows: dict[str, list[float]] = {}
     for seed in range(seeds):
-        train, test = _paired(recordings, seed)
+        train, test = paired(recordings, seed)
         both = sr.SphereEmbedder(verbose=False, seed=seed).fit(train)
         absent = np.random.default_rng(seed).permutation(len(test)) < len(test) // 2
         scores = {"both present": both.score(test)}
@@ -131,7 +131,7 @@ def run_pairs(folder: Path | None, *, seeds: int) -> None:
         print(f"{name:36} {np.mean(found):6.2f} +- {np.std(found):4.2f}", flush=True)
 
 
-def _paired(recordings: Recordings, seed: int) -> tuple[sr.ObjectTable, sr.ObjectTable]:
+def paired(recordings: Recordings, seed: int) -> tuple[sr.ObjectTable, sr.ObjectTable]:
     """Training and test objects of a sound and a picture."""
     digits = load_digits()
     pictures, labels = digits.images / 16.0, digits.target.astype(str)
@@ -149,7 +149,7 @@ def _paired(recordings: Recordings, seed: int) -> tuple[sr.ObjectTable, sr.Objec
     return train, test
 
 
-def _find_archive(folder: Path | None) -> Recordings:
+def find_archive(folder: Path | None) -> Recordings:
     path = (folder or Path(os.environ.get("STERADIAN_DATA", "."))) / ARCHIVE
     if not path.is_file():
         sys.exit(f"{path} is not there: point --data or STERADIAN_DATA at the folder of the data sets")

@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import FrozenInstanceError, fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from steradian.config import ModelConfig, TrainingConfig
+from steradian.config import CENTER_OBJECTIVES, MODALITY_OBJECTIVES, ModelConfig, ObjectiveKind, TrainingConfig
 from steradian.errors import ConfigError
 
 KINDS = [ModelConfig, TrainingConfig]
@@ -75,6 +75,9 @@ REFUSED: list[tuple[type[Any], str, list[Any]]] = [
     (TrainingConfig, "class_share", [0.0, -0.1, 1.1, float("nan"), 0.5]),
     (TrainingConfig, "center_optimizer", ["sgd", "", None]),
     (TrainingConfig, "subset_policy", ["full", "", None]),
+    (TrainingConfig, "class_group", [0, -1]),
+    (TrainingConfig, "objective", ["arcface", "SupCon", "", None]),
+    (TrainingConfig, "positives", ["label", "object", "", None]),
 ]
 
 
@@ -99,6 +102,13 @@ ALLOWED: list[tuple[type[Any], dict[str, Any]]] = [
     (TrainingConfig, {"label_smoothing": 0.99, "class_share": 1e-6, "center_optimizer": "rowwise"}),
     (TrainingConfig, {"margin_kind": "curricularface", "margin_gradient": "detached"}),
     (TrainingConfig, {"subset_policy": "half", "subset_weight": 0}),
+    (TrainingConfig, {"class_group": 1, "balanced": True}),
+    (TrainingConfig, {"class_group": 8, "objective": "angular"}),
+    (TrainingConfig, {"objective": "supcon", "positives": "object", "scale": 14.0, "subset_weight": 0}),
+    (TrainingConfig, {"objective": "supcon", "positives": "object", "modality_weight": 0}),
+    (TrainingConfig, {"objective": "triplet", "margin": 0.2, "subset_policy": "observed"}),
+    (TrainingConfig, {"objective": "proxy_anchor", "margin": 0.0, "scale": 16, "modality_weight": 0}),
+    (TrainingConfig, {"objective": "gmc_cross_entropy", "positives": "object", "scale": 5}),
     (TrainingConfig, {"epochs": np.int64(3), "learning_rate": np.float32(0.01), "margin": np.float64(0.1)}),
 ]
 
@@ -149,3 +159,69 @@ def test_choices_are_told_with_the_other_mistakes() -> None:
     ]
     assert "margin_kind one of arcface, cosface, sphereface, normface" in caught.value.want
     assert "center_optimizer one of adamw, rowwise" in caught.value.want
+
+
+# -- Options that the objective leaves no meaning
+
+KINDS_OF_OBJECTIVE = get_args(ObjectiveKind)
+OF_SOME: list[tuple[str, Any, tuple[str, ...]]] = [
+    ("margin_kind", "cosface", ("angular",)),
+    ("margin_gradient", "detached", ("angular",)),
+    ("label_smoothing", 0.1, ("angular",)),
+    ("center_optimizer", "rowwise", ("angular",)),
+    ("margin", 0.3, ("angular", "proxy_anchor", "triplet")),
+    *(
+        (name, value, tuple(kind for kind in KINDS_OF_OBJECTIVE if kind not in MODALITY_OBJECTIVES))
+        for name, value in [("modality_weight", 0.3), ("subset_weight", 0.3), ("subset_policy", "half")]
+    ),
+]
+
+
+def test_all_twelve_objectives_are_there() -> None:
+    assert len(KINDS_OF_OBJECTIVE) == 12
+    assert set(CENTER_OBJECTIVES) | set(MODALITY_OBJECTIVES) < set(KINDS_OF_OBJECTIVE)
+    assert not set(CENTER_OBJECTIVES) & set(MODALITY_OBJECTIVES)
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_OBJECTIVE)
+@pytest.mark.parametrize(("option", "value", "takers"), OF_SOME, ids=[option for option, _, _ in OF_SOME])
+def test_an_objective_refuses_what_it_does_not_take(
+    kind: Any, option: str, value: Any, takers: tuple[str, ...]
+) -> None:
+    if kind in takers:
+        assert getattr(TrainingConfig(objective=kind, **{option: value}), option) == value
+        return
+    with pytest.raises(ConfigError) as caught:
+        TrainingConfig(objective=kind, **{option: value})
+    assert caught.value.want == f"{option} left out with objective={kind!r}; it belongs to {', '.join(takers)}"
+    assert caught.value.got == f"{option}={value!r}"
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_OBJECTIVE)
+def test_positives_are_of_classes_where_class_numbers_are_learned(kind: Any) -> None:
+    if kind not in (*CENTER_OBJECTIVES, "cross_entropy"):
+        assert TrainingConfig(objective=kind, positives="object").positives == "object"
+        return
+    with pytest.raises(ConfigError, match=rf"positives \"class\" with objective='{kind}', which learns from class"):
+        TrainingConfig(objective=kind, positives="object")
+
+
+@pytest.mark.parametrize("terms", [{"subset_weight": 0}, {"subset_policy": "half"}])
+@pytest.mark.parametrize("kind", ["supcon", "triplet"])
+def test_an_object_of_one_row_has_no_positive(kind: Any, terms: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match='positives "class" where every object is one row; or give modality_weight'):
+        TrainingConfig(objective=kind, positives="object", modality_weight=0, **terms)
+
+
+def test_groups_and_balance_are_two_orders() -> None:
+    with pytest.raises(ConfigError, match="class_group 1 with balanced=True, which has an order of its own"):
+        TrainingConfig(balanced=True, class_group=4)
+    assert TrainingConfig(balanced=True, objective="supcon").class_group is None
+
+
+def test_contradictions_are_told_with_the_other_mistakes() -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainingConfig(clip=0.0, objective="clip", margin=0.3, subset_policy="half", balanced=True, class_group=4)
+    assert [mistake.split()[0] for mistake in caught.value.want.split("; ") if "belongs" not in mistake] == [
+        *("clip", "subset_policy", "margin", "class_group")
+    ]

@@ -1,13 +1,16 @@
-"""Sub-centers, kinds of margin and moving centers through the front door: fit, predict, save and load."""
+"""Sub-centers, margins, moving centers and rival objectives through the front door: fit, predict, save and load."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 import steradian as sr
+from steradian.config import CENTER_OBJECTIVES, MODALITY_OBJECTIVES, ObjectiveKind
+from steradian.data.batch import Preprocessor
 from steradian.model import SphericalClassifier
 
 SMALL: dict[str, Any] = {"embedding_dim": 8, "width": 16, "heads": 2, "epochs": 30, "verbose": False}
@@ -89,6 +92,12 @@ def test_memory_is_told_before_training(points: Any, capsys: pytest.CaptureFixtu
         ({"label_smoothing": 1.0}, r"label_smoothing in \[0, 1\)"),
         ({"subset_policy": "never"}, "subset_policy one of both, half, observed"),
         ({"margin_gradient": "none"}, "margin_gradient one of exact, detached"),
+        ({"objective": "SupCon"}, "objective one of angular, normalised_cross_entropy"),
+        ({"positives": "object"}, "positives \"class\" with objective='angular'"),
+        ({"objective": "supcon", "margin": 0.3}, "margin left out with objective='supcon'; it belongs to angular"),
+        ({"objective": "clip"}, "2 training objects that have two modalities, got 0 of 96"),
+        ({"objective": "supcon", "positives": "object"}, 'two modalities, got 0 of 96.*positives="class"'),
+        ({"objective": "gmc", "subcenters": 3}, r"one center a class, got subcenters=3\. Leave subcenters out"),
     ],
 )
 def test_options_that_cannot_be_are_refused(points: Any, options: dict[str, Any], words: str) -> None:
@@ -110,3 +119,95 @@ def test_the_loss_alone_is_a_public_name() -> None:
     loss = sr.AngularMarginLoss(10, 64)
     loss(torch.randn(32, 64), torch.arange(32) % 10).backward()
     assert loss.classifier.directions.grad is not None
+
+
+# -- Rival objectives
+
+KINDS = get_args(ObjectiveKind)
+WITHOUT_LABELS = [kind for kind in KINDS if kind not in (*CENTER_OBJECTIVES, "cross_entropy")]
+CASES = [(kind, "class") for kind in KINDS] + [(kind, "object") for kind in WITHOUT_LABELS]
+
+
+@pytest.fixture(scope="module")
+def pairs(points: Any) -> sr.ObjectTable:
+    """The same with a second modality, each missing here and there."""
+    values, labels = points
+    rng = np.random.default_rng(1)
+    other = values @ rng.normal(size=(6, 5)) + 0.4 * rng.normal(size=(96, 5))
+    cells = {
+        "x": [None if row % 9 == 4 else value for row, value in enumerate(values)],
+        "y": [None if row % 9 == 7 else value for row, value in enumerate(other)],
+        "label": labels,
+    }
+    return sr.read_objects(cells, sr.Schema({"x": sr.Vector("x"), "y": sr.Vector("y")}))
+
+
+@pytest.mark.parametrize(("kind", "positives"), CASES, ids=[f"{kind}-{of}" for kind, of in CASES])
+def test_every_objective_predicts_is_saved_while_it_trains_and_loaded(
+    pairs: sr.ObjectTable, tmp_path: Path, kind: str, positives: str
+) -> None:
+    options = SMALL | {"objective": kind, "positives": positives, "validation_share": 0.2, "epochs": 3}
+    model = sr.SphereEmbedder(**options)
+    assert clone(model).get_params() == model.get_params()
+    assert {name: model.get_params()[name] for name in options} == options
+    model.fit(pairs)
+    assert set(model.predict(pairs)) <= set(model.classes_)
+    np.testing.assert_allclose(np.linalg.norm(model.transform(pairs), axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(model.predict_proba(pairs).sum(axis=1), 1, atol=1e-6)
+
+    saved = clone(model).fit(pairs, save_to=tmp_path)
+    loaded = sr.SphereEmbedder.load(tmp_path)
+    assert {name: loaded.get_params()[name] for name in options if name != "verbose"} == {
+        n: v for n, v in options.items() if n != "verbose"
+    }
+    for name in ("transform", "predict", "predict_proba", "decision_function"):
+        found = getattr(model, name)(pairs)
+        np.testing.assert_array_equal(getattr(saved, name)(pairs), found)
+        np.testing.assert_array_equal(getattr(loaded, name)(pairs), found)
+    assert model.fingerprint == saved.fingerprint == loaded.fingerprint
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in MODALITY_OBJECTIVES])
+def test_these_learn_from_one_modality_too(points: Any, kind: str) -> None:
+    values, labels = points
+    assert sr.SphereEmbedder(**SMALL, objective=kind).fit(values, labels).score(values, labels) > 0.5
+
+
+@pytest.mark.parametrize("kind", ["clip", "anchor_clip", "symile", "gram"])
+def test_what_cannot_be_paired_is_refused_before_anything_is_prepared(
+    points: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("this should not have been reached")
+
+    for name in ("fit", "prepare"):
+        monkeypatch.setattr(Preprocessor, name, never)
+    model = sr.SphereEmbedder(**SMALL, objective=kind)
+    with pytest.raises(
+        sr.ConfigError, match=f'objective=.{kind}.: want .* got 0 of 96.*objective="angular" or "supcon"'
+    ):
+        model.fit(*points)
+    assert not hasattr(model, "classes_")
+
+
+def test_a_model_saved_while_training_has_class_means_for_centers(pairs: sr.ObjectTable, tmp_path: Path) -> None:
+    """Saved before the end, a softmax layer's weights would be centers that mean nothing."""
+    found: list[float] = []
+
+    class Watched(sr.SphereEmbedder):
+        def save(self, folder: Any) -> None:
+            super().save(folder)
+            training = self.encoder_.training
+            self.encoder_.eval()
+            vectors, labels = self.transform(pairs), pairs.labels
+            means = np.stack([vectors[labels == name].mean(axis=0) for name in self.classes_])
+            means /= np.linalg.norm(means, axis=1, keepdims=True)
+            centers = self.classifier_.class_centers.detach().numpy()
+            found.append(float((means * centers).sum(axis=1).min()))
+            self.encoder_.train(training)
+
+    options = SMALL | {"objective": "cross_entropy", "epochs": 4, "validation_share": 0.0}
+    names = list(sr.SphereEmbedder().get_params())
+    Watched._get_param_names = classmethod(lambda cls: names)  # type: ignore[method-assign]
+    Watched(**options).fit(pairs, save_to=tmp_path)
+    assert len(found) == 5 and min(found) > 0.9999

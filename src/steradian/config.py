@@ -1,6 +1,6 @@
 """The options of a model and of its training, each with its default and where that comes from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 from steradian.errors import ConfigError
 
-__all__ = ["ModelConfig", "TrainingConfig"]
+__all__ = ["CENTER_OBJECTIVES", "MODALITY_OBJECTIVES", "ModelConfig", "TrainingConfig"]
 
 FusionKind = Literal["certified", "context", "free"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -17,13 +17,42 @@ TrainedMarginKind = Literal["arcface", "cosface", "sphereface", "normface", "cur
 MarginGradient = Literal["exact", "detached"]
 CenterOptimizer = Literal["adamw", "rowwise"]
 SubsetPolicy = Literal["both", "half", "observed"]
+ObjectiveKind = Literal[
+    "angular",
+    "normalised_cross_entropy",
+    "cross_entropy",
+    "proxy_anchor",
+    "supcon",
+    "triplet",
+    "clip",
+    "anchor_clip",
+    "gmc",
+    "gmc_cross_entropy",
+    "symile",
+    "gram",
+]
+CENTER_OBJECTIVES = ("angular", "normalised_cross_entropy", "proxy_anchor")
+"""Objectives that learn unit class centers; after training with another one, class means stand in their place."""
+MODALITY_OBJECTIVES = ("clip", "anchor_clip", "gmc", "gmc_cross_entropy", "symile", "gram")
+"""Objectives that compare the modalities of objects with each other, so that they have no terms to weigh."""
+Positives = Literal["class", "object"]
 _CHOICES = {
     "precision": Precision,
     "margin_kind": TrainedMarginKind,
     "margin_gradient": MarginGradient,
     "center_optimizer": CenterOptimizer,
     "subset_policy": SubsetPolicy,
+    "objective": ObjectiveKind,
+    "positives": Positives,
 }
+_ANGULAR_OPTIONS = ("margin_kind", "margin_gradient", "label_smoothing", "class_share", "center_optimizer")
+_TERM_OPTIONS = ("modality_weight", "subset_weight", "subset_policy")
+_TAKERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_ANGULAR_OPTIONS, ("angular",)),
+    **dict.fromkeys(_TERM_OPTIONS, tuple(kind for kind in get_args(ObjectiveKind) if kind not in MODALITY_OBJECTIVES)),
+    "margin": ("angular", "proxy_anchor", "triplet"),
+}
+"""The objectives that take an option, where not all do."""
 _NUMBERS = {int: (Integral, "a whole number"), float: (Real, "a number")}
 
 
@@ -128,16 +157,25 @@ class TrainingConfig(_Config):
     """Objects a step."""
     balanced: bool = False
     """Draw as many objects of every class, instead of each object once an epoch."""
+    class_group: int | None = None
+    """Objects of a class that come one after the other, so that a batch holds several of it; None: 4 for objectives
+    that pair the objects of a class, else 1."""
     learning_rate: float = 3e-3
     """Of the encoders, at the top of the schedule; chosen on held-out training objects, see docs/lab-log.md."""
     center_learning_rate: float = 3e-2
     """Of the class centers, 10 times the encoders': a center moves only when its class comes by (docs/lab-log.md)."""
     weight_decay: float = 0.05
     """Of the matrices; class centers, norms, biases, gates and embeddings have none."""
+    objective: ObjectiveKind = "angular"
+    """What is minimised: the margin softmax over class centers, or one of its rivals (docs/objectives.md)."""
+    positives: Positives = "class"
+    """What a rival without class centers pulls together: objects of a class, or, without labels, an object's parts."""
     scale: float | None = None
-    """Factor of the cosines; None: twice what a target probability of 0.99 needs, at least 8."""
+    """Factor of the cosines; None: twice what a target probability of 0.99 needs, at least 8; a rival's is its
+    paper's."""
     margin: float | None = None
-    """Additive angular margin in radians; None: 0.2, or a quarter of the centers' spacing where that is less."""
+    """Additive angular margin in radians; None: 0.2, or a quarter of the centers' spacing where that is less; a
+    rival's is its paper's."""
     margin_kind: TrainedMarginKind = "arcface"
     """What the margin does to the target's cosine; each kind moves a target at a right angle by `margin` radians."""
     margin_gradient: MarginGradient = "exact"
@@ -173,8 +211,8 @@ class TrainingConfig(_Config):
     def __post_init__(self) -> None:
         self._refuse_what_is_no_number()
         mistakes = [(n, "at least 1") for n in ("batch_size", "patience") if getattr(self, n) < 1]
-        if self.epochs is not None and self.epochs < 1:
-            mistakes.append(("epochs", "at least 1, or None"))
+        optional = {name: getattr(self, name) for name in ("epochs", "class_group")}
+        mistakes += [(n, "at least 1, or None") for n, count in optional.items() if count is not None and count < 1]
         positive = ("learning_rate", "center_learning_rate", "clip")
         mistakes += [(n, "above 0") for n in positive if not getattr(self, n) > 0]
         weights = ("weight_decay", "modality_weight", "subset_weight")
@@ -198,4 +236,19 @@ class TrainingConfig(_Config):
             mistakes.append(("class_share", "above 0 and at most 1"))
         elif self.class_share < 1 and self.center_optimizer != "rowwise":
             mistakes.append(("class_share", 'below 1 only with center_optimizer="rowwise"'))
+        mistakes += self._contradictions()
         self._refuse(mistakes)
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        """Options that the objective, or another option, leaves no meaning."""
+        usual = {option.name: option.default for option in fields(self)}
+        for name, takers in _TAKERS.items():
+            if self.objective not in takers and getattr(self, name) != usual[name]:
+                yield name, f"left out with objective={self.objective!r}; it belongs to {', '.join(takers)}"
+        if self.positives == "object":
+            if self.objective in (*CENTER_OBJECTIVES, "cross_entropy"):
+                yield "positives", f'"class" with objective={self.objective!r}, which learns from class numbers'
+            elif self.modality_weight == 0 and (self.subset_weight == 0 or self.subset_policy == "half"):
+                yield "positives", '"class" where every object is one row; or give modality_weight'
+        if self.balanced and (self.class_group or 1) > 1:
+            yield "class_group", "1 with balanced=True, which has an order of its own"

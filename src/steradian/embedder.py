@@ -24,7 +24,7 @@ from steradian.errors import InputError, SavedModelError
 from steradian.inputs import check_validation, query_table, refuse_other_labels, training_table
 from steradian.model import SphericalClassifier, build_encoder, embed_table
 from steradian.saved_model import SavedModel, read_folder, write_folder
-from steradian.training import Progress, derive_within_memory, train, with_dropout
+from steradian.training import Progress, check_objective, derive_within_memory, train, with_dropout
 from steradian.training.device import choose_device
 from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
 
@@ -40,8 +40,8 @@ BATCH = 512
 class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Learns one unit vector an object from labelled objects of several modalities, some of them missing.
 
-    A scikit-learn estimator: `fit`, `transform`, `predict`, `score`, usable in pipelines, cross-validation and grid
-    search. It takes an `ObjectTable`, or a plain float array [objects, features] as one vector modality.
+    A scikit-learn estimator for pipelines, cross-validation and grid search. It takes an `ObjectTable`, or a plain
+    float array [objects, features] as one vector modality.
 
     Args:
         embedding_dim: length of the unit vector.
@@ -57,9 +57,12 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         epochs: passes over the training objects; None derives them from the number of objects.
         batch_size: objects a step.
         balanced: draw as many objects of every class.
+        class_group: objects of a class that come together; None derives it from the objective.
         learning_rate: of the encoders.
         center_learning_rate: of the class centers.
         weight_decay: of the encoders' matrices.
+        objective: "angular", or a rival of it, such as "supcon" or "clip"; docs/objectives.md has them all.
+        positives: what a rival without class centers pulls together, objects of a "class" or the parts of an "object".
         scale: factor of the cosines; None derives it from the number of classes.
         margin: additive angular margin in radians; None derives it from the spacing of the class centers.
         margin_kind: "arcface", "cosface", "sphereface", "normface" (none), "curricularface" or "elasticface".
@@ -86,7 +89,6 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         training_: how training went, a `TrainingResult`.
 
     Example:
-        >>> import numpy as np
         >>> labels = np.repeat(["left", "right"], 20)
         >>> points = np.random.default_rng(0).normal(size=(40, 3)) + np.where(labels == "left", -2, 2)[:, None]
         >>> model = SphereEmbedder(embedding_dim=8, epochs=20, verbose=False).fit(points, labels)
@@ -113,9 +115,12 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         epochs: int | None = TrainingConfig.epochs,
         batch_size: int = TrainingConfig.batch_size,
         balanced: bool = TrainingConfig.balanced,
+        class_group: int | None = TrainingConfig.class_group,
         learning_rate: float = TrainingConfig.learning_rate,
         center_learning_rate: float = TrainingConfig.center_learning_rate,
         weight_decay: float = TrainingConfig.weight_decay,
+        objective: options.ObjectiveKind = TrainingConfig.objective,
+        positives: options.Positives = TrainingConfig.positives,
         scale: float | None = TrainingConfig.scale,
         margin: float | None = TrainingConfig.margin,
         margin_kind: options.TrainedMarginKind = TrainingConfig.margin_kind,
@@ -173,18 +178,14 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         self, X: Any, y: Any, validation: ObjectTable | None, log_file: Path | None, save_to: str | Path | None
     ) -> None:
         model_config, config = self._config(ModelConfig), self._config(TrainingConfig)
-        device = choose_device(config.device)
-        objects = training_table(self, X, y)
+        device, objects = choose_device(config.device), training_table(self, X, y)
         if validation is None:
             objects, validation = hold_out(objects, config.validation_share, seed=config.seed)
         classes, labels = np.unique(objects.labels, return_inverse=True)
         if len(classes) < 2:
-            raise InputError(
-                want="at least 2 classes",
-                got=f"1 class, {classes[0]!s}",
-                where=f"the labels of {len(objects)} training objects",
-                fix="Add objects of another class.",
-            )
+            got, where = f"1 class, {classes[0]}", f"the labels of {len(objects)} training objects"
+            raise InputError("at least 2 classes", got, where, "Add objects of another class.")
+        check_objective(config, model_config, objects.present)
         model_config = with_dropout(model_config, len(objects))
         self.schema_, self.classes_, self.configs_ = objects.schema, classes, (model_config, config)
         derived = derive_within_memory(

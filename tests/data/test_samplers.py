@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from itertools import groupby
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steradian.data.samplers import balanced_order, batches, plain_order
+from steradian.data.samplers import balanced_order, batches, grouped_order, plain_order
 
 LABELS = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(np.array)
 Order = Callable[..., np.ndarray]
@@ -54,7 +56,42 @@ def test_balanced_is_the_order_of_the_slow_loop(labels: np.ndarray, seed: int, e
     assert np.array_equal(balanced_order(labels, seed=seed, epoch=epoch), expected)
 
 
-@pytest.mark.parametrize("order", [plain_order, balanced_order])
+@given(LABELS, st.integers(0, 1000), st.integers(0, 50), st.integers(1, 7))
+def test_grouped_has_every_row_once_and_groups_of_a_class_together(
+    labels: np.ndarray, seed: int, epoch: int, size: int
+) -> None:
+    order = grouped_order(labels, seed=seed, epoch=epoch, size=size)
+    assert order.dtype == np.int64 and sorted(order) == list(range(len(labels)))
+    # Groups of one class may meet, so a run is one or several of them; only a class's last is smaller.
+    runs = [(label, len(list(run))) for label, run in groupby(labels[order].tolist())]
+    for label, count in Counter(labels.tolist()).items():
+        lengths = [length for of, length in runs if of == label]
+        assert sum(lengths) == count
+        assert sum(length % size != 0 for length in lengths) == (count % size != 0)
+
+
+def test_groups_and_their_members_differ_from_epoch_to_epoch() -> None:
+    labels = np.arange(60) % 3
+    orders = [grouped_order(labels, seed=0, epoch=epoch, size=4) for epoch in range(20)]
+    groups = [{frozenset(group) for group in order.reshape(-1, 4).tolist()} for order in orders]
+    assert all((labels[order].reshape(-1, 4) == labels[order][::4, None]).all() for order in orders)
+    assert all(first != second for first in groups for second in groups if first is not second)
+    # Classes are mixed: the first group is of each class now and then.
+    assert {int(labels[order[0]]) for order in orders} == {0, 1, 2}
+
+
+def test_groups_of_one_row_are_a_plain_order_of_another_draw() -> None:
+    labels = np.arange(100) % 7
+    order = grouped_order(labels, seed=0, epoch=0, size=1)
+    neighbors = (labels[order][1:] == labels[order][:-1]).mean()
+    assert neighbors < 0.3
+
+
+def test_no_rows_are_no_order() -> None:
+    assert len(grouped_order(np.zeros(0, dtype=np.int64), seed=0, epoch=0, size=4)) == 0
+
+
+@pytest.mark.parametrize("order", [plain_order, balanced_order, partial(grouped_order, size=3)])
 def test_the_seed_and_the_epoch_decide(order: Order) -> None:
     labels = np.arange(100) % 7
     first = order(labels, seed=3, epoch=5)
@@ -70,6 +107,7 @@ def test_global_generators_are_left_alone() -> None:
     state = np.random.get_state()[1].copy()
     plain_order(np.arange(9), seed=0, epoch=0)
     balanced_order(np.arange(9) % 3, seed=0, epoch=0)
+    grouped_order(np.arange(9) % 3, seed=0, epoch=0, size=2)
     assert np.array_equal(np.random.get_state()[1], state)
 
 

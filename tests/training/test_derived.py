@@ -1,11 +1,15 @@
 """What training derives from the data, and the reasons it gives."""
 
+import math
+from typing import Any, get_args
+
 import numpy as np
 import pytest
 
-from steradian.config import ModelConfig, TrainingConfig
+from steradian.config import MODALITY_OBJECTIVES, ModelConfig, ObjectiveKind, TrainingConfig
 from steradian.losses import default_margin, default_scale
 from steradian.training import derive
+from steradian.training.derived import class_group
 from steradian.training.schedule import default_epochs
 
 LABELS = np.arange(500) % 10
@@ -36,3 +40,47 @@ def test_each_number_is_told_with_its_reason(given: bool) -> None:
     assert dropout.startswith("dropout None in the blocks")
     assert [line.endswith("given") for line in (scale, margin)] == [given, given]
     assert given or ("10 classes" in scale and "1.68 rad apart" in margin)
+
+
+# -- The rivals
+
+PAPERS = {
+    **dict.fromkeys(("clip", "anchor_clip", "symile", "gram"), 1 / 0.07),
+    **dict.fromkeys(("supcon", "gmc", "gmc_cross_entropy"), 10.0),
+    "proxy_anchor": 32.0,
+}
+each_kind = pytest.mark.parametrize("kind", get_args(ObjectiveKind))
+
+
+@each_kind
+def test_a_rival_has_the_scale_and_the_margin_of_its_paper(kind: Any) -> None:
+    derived = derive(TrainingConfig(objective=kind), LABELS, num_classes=10, model=ModelConfig())
+    assert derived.scale == PAPERS.get(kind, default_scale(10))
+    if kind == "angular":
+        assert derived.margin == default_margin(10, 128)
+    else:
+        assert math.sin(derived.margin) == pytest.approx(0.1 if kind in ("proxy_anchor", "triplet") else 0.0)
+    scale, margin, epochs, _ = derived.reasons
+    assert (f"as in the paper of {kind}" in scale) == (kind in PAPERS)
+    assert scale.endswith("to start from") == (kind in MODALITY_OBJECTIVES and "gmc" not in kind)
+    assert (f"{kind} has none" in margin) == (derived.margin == 0)
+    assert ("margin rising" in epochs) == (kind == "angular"), "only the angular margin has a ramp"
+    assert all(len(line) <= 80 for line in derived.reasons)
+
+
+@pytest.mark.parametrize("kind", ["proxy_anchor", "triplet"])
+def test_what_is_given_to_a_rival_stays(kind: Any) -> None:
+    config = TrainingConfig(objective=kind, scale=5.0, margin=0.4)
+    derived = derive(config, LABELS, num_classes=10, model=ModelConfig())
+    assert (derived.scale, derived.margin) == (5.0, 0.4)
+    assert all(line.endswith("given") for line in derived.reasons[:2])
+
+
+@each_kind
+def test_groups_are_for_what_pairs_the_objects_of_a_class(kind: Any) -> None:
+    pairs = kind in (*MODALITY_OBJECTIVES, "supcon", "triplet")
+    assert class_group(TrainingConfig(objective=kind)) == (4 if pairs else 1)
+    assert class_group(TrainingConfig(objective=kind, balanced=True)) == 1
+    assert class_group(TrainingConfig(objective=kind, class_group=3)) == 3
+    if pairs:
+        assert class_group(TrainingConfig(objective=kind, positives="object")) == 1

@@ -1,4 +1,4 @@
-"""Where the class centers start."""
+"""Where the class centers start, and where they end if training learns none."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ from steradian.data import Schema, read_objects
 from steradian.data.batch import Preprocessor
 from steradian.modalities import Vector
 from steradian.model import SphericalClassifier, build_encoder, embed
-from steradian.training.imprint import imprint_centers
+from steradian.training.imprint import imprint_centers, imprint_class_means
 
 
 def test_centers_start_at_class_means_seen_from_their_mean(rng: np.random.Generator) -> None:
@@ -66,3 +66,23 @@ def test_sub_centers_differ_and_lie_near_their_class_mean(toy: Any, embedding_di
     for of_class in centers[:3]:
         angles = torch.pdist(of_class)
         assert angles.min() > 0.01, "equal centers of a class would stay equal"
+
+
+def test_class_means_are_the_mean_directions_of_all_objects(toy: Any) -> None:
+    encoder, classifier = toy.build(classes=4)
+    unseen = classifier.directions[3].detach().clone()
+    prepared = toy.prepared()
+    imprint_class_means(encoder.train(), classifier, prepared)
+    assert encoder.training, "the encoder is left as it was found"
+    vectors = torch.from_numpy(embed(encoder.eval(), prepared, np.arange(45), batch_size=7))
+    means = torch.stack([vectors[torch.from_numpy(prepared.labels == label)].mean(dim=0) for label in range(3)])
+    torch.testing.assert_close(classifier.directions[:3].detach(), F.normalize(means, dim=-1))
+    assert torch.equal(classifier.directions[3], unseen), "a class without objects keeps its center"
+    again = classifier.directions.detach().clone()
+    imprint_class_means(encoder, classifier, prepared)
+    assert torch.equal(classifier.directions, again), "nothing is drawn"
+
+
+def test_class_means_without_class_numbers_are_refused(toy: Any) -> None:
+    with pytest.raises(ValueError, match="class numbers"):
+        imprint_class_means(*toy.build(), toy.preprocessor.prepare(toy.table))

@@ -17,10 +17,11 @@ from steradian.losses import stream_plan, sweep
 from steradian.losses.stream_plan import StreamPlan
 from steradian.model import SphericalClassifier, build_encoder
 from steradian.training import derive, derive_within_memory, memory, train
+from steradian.training.build_objective import make_margin_loss
 from steradian.training.center_updates import RowwiseAdam
 from steradian.training.memory import available_memory, estimate_memory, refuse_beyond_memory
 from steradian.training.objective import Objective
-from steradian.training.optimizer import make_margin_loss, make_optimizer
+from steradian.training.optimizer import make_optimizer
 from steradian.training.validation import RetrievalValidation
 
 MODEL = ModelConfig(embedding_dim=8, width=8, heads=2, dropout=0.0, input_dropout=0.0)
@@ -176,6 +177,14 @@ def test_the_refusal_says_what_saves_how_much() -> None:
         refuse_beyond_memory(lean, 8 * 10**9, config=rowwise)
 
 
+@pytest.mark.parametrize("kind", ["cross_entropy", "triplet", "clip"])
+def test_a_rival_is_refused_with_other_advice(kind: Any) -> None:
+    config = TrainingConfig(objective=kind, batch_size=1024)
+    found = estimate(1_000_000, config)
+    with pytest.raises(ConfigError, match='Choose a smaller batch_size or embedding_dim, or objective="angular"'):
+        refuse_beyond_memory(found, found.total - 1, config=config)
+
+
 @pytest.mark.parametrize("center_optimizer", ["adamw", "rowwise"])
 def test_fit_refuses_before_anything_is_prepared(
     toy: Any, center_optimizer: Any, monkeypatch: pytest.MonkeyPatch
@@ -218,3 +227,40 @@ def test_lines_fit_a_terminal(
     assert sizes == str(estimate(num_classes, config, model=model))
     assert softmax.startswith("softmax in ")
     assert [line for line in derived.reasons if len(line) > 80] == []
+
+
+# -- The rivals, which hold what the streaming softmax does not
+
+HELD: dict[str, Any] = {
+    "cross_entropy": lambda n, m, c: 4 * n * (m + 2) * c,
+    "proxy_anchor": lambda n, m, c: 6 * n * (m + 2) * c,
+    "supcon": lambda n, m, c: 5 * (n * (m + 2)) ** 2,
+    "triplet": lambda n, m, c: 14 * (n * (m + 2)) ** 2,
+    "clip": lambda n, m, c: 4 * n**2 * m * (m - 1) / 2,
+    "anchor_clip": lambda n, m, c: 4 * n**2 * (m + 1),
+    "symile": lambda n, m, c: 4 * n**2 * (m + 1),
+    "gram": lambda n, m, c: 4 * n**2 * (m + 1),
+    "gmc": lambda n, m, c: 4 * m * (2 * n) ** 2,
+    "gmc_cross_entropy": lambda n, m, c: 4 * (m * (2 * n) ** 2 + n * c),
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+@pytest.mark.parametrize(("modalities", "num_classes"), [(2, 10), (5, 300)])
+def test_the_cosines_of_a_rival_are_counted(kind: Any, modalities: int, num_classes: int) -> None:
+    found = estimate(num_classes, TrainingConfig(objective=kind), modalities=modalities)
+    assert found.plan.size == 4 * HELD[kind](64, modalities, num_classes)
+    derived = derive_within_memory(
+        TrainingConfig(objective=kind),
+        np.array([0, num_classes - 1]),
+        model=ModelConfig(),
+        modalities=modalities,
+        device=CPU,
+        validated=True,
+    )
+    assert "loss" in derived.reasons[-1] and len(derived.reasons[-1]) <= 80
+
+
+@pytest.mark.parametrize("kind", ["angular", "normalised_cross_entropy"])
+def test_both_streamed_objectives_have_one_plan(kind: Any) -> None:
+    assert estimate(500, TrainingConfig(objective=kind)) == estimate(500, TrainingConfig())

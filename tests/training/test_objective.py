@@ -16,7 +16,7 @@ from steradian.data.batch import Batch
 from steradian.losses import angular_softmax_loss
 from steradian.model import AngularMarginLoss, SphereEncoder, SphericalClassifier
 from steradian.training import Objective, objective, observed_subsets, random_subsets
-from steradian.training.optimizer import make_margin_loss
+from steradian.training.build_objective import make_margin_loss
 
 # -- Random subsets
 
@@ -175,6 +175,31 @@ def test_a_single_modality_has_one_term(toy) -> None:
         vectors, batch.labels, class_centers=classifier.class_centers, scale=12.0, margin=0.3
     ).mean()
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+class Listener(torch.nn.Module):
+    """A row loss that remembers the owners it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.zeros(()))
+        self.owners = torch.zeros(0)
+
+    def forward(self, rows: torch.Tensor, owners: torch.Tensor, **_: object) -> torch.Tensor:
+        self.owners = owners
+        return rows.sum(dim=1) + self.bias
+
+
+@pytest.mark.parametrize("positives", ["class", "object"])
+def test_owners_are_classes_or_objects(toy, positives: str) -> None:
+    encoder, _ = toy.build()
+    batch, listener = toy.prepared().batch(np.arange(20)), Listener()
+    whole = Objective(0.5, 0.5, listener, positives=positives)
+    whole(encoder, batch, strength=1.0)
+    one = batch.labels if positives == "class" else torch.arange(20)
+    of_modalities = one[:, None].expand(20, 2)[batch.present]
+    assert torch.equal(listener.owners, torch.cat([one, one, of_modalities]))
+    assert list(whole.parameters()) == [listener.bias]
 
 
 def test_without_labels_it_says_so(toy) -> None:

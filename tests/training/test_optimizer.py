@@ -1,22 +1,17 @@
 """Every parameter is in exactly one group, with the right rate and decay."""
 
-import math
-from typing import get_args
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from steradian.config import ModelConfig, TrainedMarginKind, TrainingConfig
+from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import Schema, read_objects
 from steradian.data.batch import Preprocessor
-from steradian.losses import angular_softmax_loss
 from steradian.modalities import Image, Series, Tabular, Text, Vector
 from steradian.modalities.pretrained_encoder import PooledEncoder
 from steradian.model import SphericalClassifier, build_encoder
-from steradian.training import Derived
-from steradian.training.optimizer import make_margin_loss, make_optimizer
+from steradian.training.optimizer import make_optimizer
 
 CONFIG = TrainingConfig(learning_rate=0.002, center_learning_rate=0.03, weight_decay=0.07)
 SCHEMA = Schema(
@@ -92,61 +87,6 @@ def test_centers_that_move_in_the_backward_pass_are_not_the_optimizers() -> None
     assert torch.equal(classifier.directions, before)
 
 
-def test_the_margin_loss_is_that_of_the_configuration() -> None:
-    classifier = SphericalClassifier(30, 4, subcenters=2)
-    config = TrainingConfig(
-        margin_kind="cosface",
-        margin_gradient="detached",
-        label_smoothing=0.1,
-        class_share=0.25,
-        center_optimizer="rowwise",
-        margin=0.9,
-        scale=99.0,
-    )
-    # What was derived counts, which is what was given where something was.
-    loss = make_margin_loss(classifier, config, Derived(scale=12.5, margin=0.3, epochs=1, reasons=()))
-    assert loss.classifier is classifier and loss.training
-    assert (loss.kind, loss.margin, float(loss.scale), loss.class_share) == ("cosface", 0.3, 12.5, 0.25)
-    embeddings, labels = torch.randn(8, 4), torch.arange(8)
-    found = loss.eval()(embeddings, labels, strength=0.5)
-    assert found.shape == (8,)
-    expected = angular_softmax_loss(
-        torch.nn.functional.normalize(embeddings, dim=1),
-        labels,
-        class_centers=classifier.directions,
-        scale=12.5,
-        margin=lambda cosines: cosines - math.sin(0.15),
-        gradient="detached",
-        smoothing=0.1,
-    )
-    assert torch.equal(found, expected)
-    gradients = (torch.autograd.grad(one.sum(), classifier.directions)[0] for one in (found, expected))
-    assert torch.equal(*gradients)
-
-
-@pytest.mark.parametrize("kind", get_args(TrainedMarginKind))
-def test_every_kind_that_a_training_takes_is_one_of_the_loss(kind: str) -> None:
-    config = TrainingConfig(margin_kind=kind)  # type: ignore[arg-type]
-    loss = make_margin_loss(SphericalClassifier(3, 4), config, Derived(10.0, 0.2, 1, ()))
-    assert loss.kind == kind
-
-
-def test_one_kind_is_as_good_as_another_in_its_gradient_where_detached() -> None:
-    """Detached, all kinds that subtract the same from a right angle have the same gradient there."""
-    gradients = []
-    for kind in ("arcface", "cosface", "sphereface"):
-        classifier = SphericalClassifier(2, 3)
-        with torch.no_grad():
-            classifier.directions.copy_(torch.eye(3)[:2])
-        config = TrainingConfig(margin_kind=kind, margin_gradient="detached")  # type: ignore[arg-type]
-        loss = make_margin_loss(classifier, config, Derived(10.0, 0.4, 1, ()))
-        rows = torch.eye(3)[2:].requires_grad_()
-        loss(rows, torch.tensor([1])).sum().backward()
-        gradients.append(rows.grad)
-    torch.testing.assert_close(gradients[1], gradients[0])
-    torch.testing.assert_close(gradients[2], gradients[0])
-
-
 def test_pretrained_weights_learn_a_hundredth_as_fast() -> None:
     class Tuned(nn.Module):
         def __init__(self) -> None:
@@ -174,3 +114,19 @@ def test_pretrained_weights_learn_a_hundredth_as_fast() -> None:
     assert slow == {"model.0.weight": (2e-5, 0.07), **dict.fromkeys(undecayed, (2e-5, 0.0))}
     assert options["modalities.0.tokenizer.tokens.weight"] == (0.002, 0.07)
     assert {rate for name, (rate, _) in options.items() if "encoder." not in name} == {0.002}
+
+
+def test_the_objectives_own_weights_learn_as_the_encoders_do_and_do_not_decay() -> None:
+    fitted = Preprocessor.fit(read_objects({"x": [1.0, 2.0]}, Schema({"x": Vector("x")}), labelled=False)).modalities
+    encoder = build_encoder(fitted, ModelConfig(width=8, heads=2, embedding_dim=4))
+    scale = nn.Parameter(torch.tensor(2.0))
+    plain, more = (
+        make_optimizer(encoder, SphericalClassifier(3, 4), CONFIG, others=others).param_groups
+        for others in ([], [scale])
+    )
+    assert len(more) == len(plain) == 3
+    (group,) = [group for group in more if any(p is scale for p in group["params"])]
+    assert (group["lr"], group["weight_decay"]) == (0.002, 0.0)
+    assert [len(group["params"]) for group in more] == [
+        len(group["params"]) + (number == 1) for number, group in enumerate(plain)
+    ]

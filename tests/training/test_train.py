@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from steradian.config import TrainingConfig
 from steradian.data.batch import PreparedObjects
 from steradian.errors import TrainingError
-from steradian.training import Derived, Progress, TrainingResult
+from steradian.training import Derived, Progress, TrainingResult, learner
 from steradian.training import train as train_function
 from steradian.training.objective import Objective
 from steradian.training.schedule import learning_rate_factor, margin_factor
@@ -177,8 +177,8 @@ def test_batches_of_both_orders(
 def test_margin_and_learning_rates_follow_their_schedules(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = batches_seen(monkeypatch)
     made, rates = [], []
-    plain = module.make_optimizer
-    monkeypatch.setattr(module, "make_optimizer", lambda *given: made.append(plain(*given)) or made[0])
+    plain = learner.make_optimizer
+    monkeypatch.setattr(learner, "make_optimizer", lambda *a, **options: made.append(plain(*a, **options)) or made[0])
     run(progress=Spy(lambda step: rates.append([group["lr"] for group in made[0].param_groups])))
     assert [strength for _, strength in seen] == pytest.approx([margin_factor(step, 24) for step in range(24)])
     factors = [learning_rate_factor(step, 24) for step in range(24)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-__all__ = ["balanced_order", "batches", "plain_order"]
+__all__ = ["balanced_order", "batches", "grouped_order", "plain_order"]
 
 
 def plain_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
@@ -46,6 +46,33 @@ def balanced_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
     ]
     order = rng.permuted(np.stack(columns, axis=1), axis=1)
     return order.reshape(-1)[: len(labels)]
+
+
+def grouped_order(labels: np.ndarray, *, seed: int, epoch: int, size: int) -> np.ndarray:
+    """Every row once, in groups of one class that stand together: int64 [objects].
+
+    So a batch holds several objects of the classes it holds, which losses over pairs of rows learn from.
+
+    Args:
+        labels: class numbers [objects].
+        seed: of the whole training.
+        epoch: counted from 0; each has its own order and groups.
+        size: rows of a group; a class's last one may be smaller.
+
+    Example:
+        >>> labels = np.array([0, 1] * 4)
+        >>> sorted(labels[grouped_order(labels, seed=0, epoch=0, size=2)].reshape(4, 2).tolist())
+        [[0, 0], [0, 0], [1, 1], [1, 1]]
+    """
+    rng = np.random.default_rng((seed, epoch))
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    _, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    place = np.arange(len(labels)) - np.repeat(starts, counts)
+    # A number for each group: that of its first row in the sorted order.
+    group = np.arange(len(labels)) - place % size
+    rank = rng.permutation(len(labels))
+    return order[np.argsort(rank[group], kind="stable")]
 
 
 def batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:

@@ -1,5 +1,6 @@
 """One readable training function and what it is made of."""
 
+from steradian.training.build_objective import check_objective
 from steradian.training.center_updates import RowwiseAdam
 from steradian.training.derived import Derived, derive, with_dropout
 from steradian.training.memory import derive_within_memory
@@ -13,6 +14,7 @@ __all__ = [
     "Progress",
     "RowwiseAdam",
     "TrainingResult",
+    "check_objective",
     "derive",
     "derive_within_memory",
     "observed_subsets",

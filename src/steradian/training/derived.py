@@ -1,19 +1,33 @@
 """What training derives from the data, and why."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steradian.config import ModelConfig, TrainingConfig
+from steradian.config import CENTER_OBJECTIVES, MODALITY_OBJECTIVES, ModelConfig, ObjectiveKind, TrainingConfig
 from steradian.losses import center_spacing, default_margin, default_scale
 from steradian.training.schedule import RAMP, default_epochs
 
-__all__ = ["Derived", "derive", "with_dropout"]
+__all__ = ["Derived", "class_group", "derive", "with_dropout"]
 
 DROPOUTS = ((1_000, 0.3), (10_000, 0.2))
 """Dropout below so many training objects; found on inner splits of small sets and on the demo (docs/lab-log.md)."""
 
 LEAST_DROPOUT, MORE_OF_INPUTS = 0.1, 0.1
+
+RIVAL_SCALES: dict[ObjectiveKind, float] = {
+    **dict.fromkeys(("clip", "anchor_clip", "symile", "gram"), 1 / 0.07),
+    **dict.fromkeys(("supcon", "gmc", "gmc_cross_entropy"), 10.0),
+    "proxy_anchor": 32.0,
+}
+"""Of the rivals' papers, see `losses`; where CLIP, Symile and GRAM start to learn it."""
+
+RIVAL_MARGIN = math.asin(0.1)
+"""Radians whose sine is the 0.1 of cosines that Proxy-Anchor and FaceNet's triplets take."""
+
+USUAL_GROUP = 4
+"""Objects of a class together for losses over pairs; pytorch-metric-learning's examples take 4 as well."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +60,57 @@ def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, mode
         >>> derive(TrainingConfig(), np.zeros(640), num_classes=10, model=ModelConfig()).epochs
         60
     """
-    spacing = center_spacing(num_classes, model.embedding_dim)
-    scale = default_scale(num_classes) if config.scale is None else config.scale
-    margin = default_margin(num_classes, model.embedding_dim) if config.margin is None else config.margin
+    scale, scale_reason = _scale(config, num_classes)
+    margin, margin_reason = _margin(config, num_classes, model.embedding_dim)
     epochs = default_epochs(len(labels), config.batch_size) if config.epochs is None else config.epochs
     steps = epochs * -(-len(labels) // config.batch_size)
+    ramp = f", margin rising from {RAMP[0]:.0%} to {RAMP[1]:.0%}" if config.objective == "angular" else ""
     reasons = (
-        f"scale {scale:.1f}: " + (f"for {num_classes} classes" if config.scale is None else "given"),
-        f"margin {margin:.3f} rad: "
-        + (f"{num_classes} centers can stand {spacing:.2f} rad apart" if config.margin is None else "given"),
-        f"{epochs} epochs of {len(labels)} objects: {steps} steps, margin rising from {RAMP[0]:.0%} to {RAMP[1]:.0%}",
+        f"scale {scale:.1f}: {scale_reason}",
+        f"margin {margin:.3f} rad: {margin_reason}",
+        f"{epochs} epochs of {len(labels)} objects: {steps} steps{ramp}",
         f"dropout {model.dropout} in the blocks and {model.input_dropout} of the inputs",
     )
     return Derived(scale, margin, epochs, reasons)
+
+
+def _scale(config: TrainingConfig, num_classes: int) -> tuple[float, str]:
+    """The scale, and why."""
+    if config.scale is not None:
+        return config.scale, "given"
+    if config.objective in RIVAL_SCALES:
+        learned = config.objective in MODALITY_OBJECTIVES and not config.objective.startswith("gmc")
+        start = ", to start from" if learned else ""
+        return RIVAL_SCALES[config.objective], f"as in the paper of {config.objective}{start}"
+    return default_scale(num_classes), f"for {num_classes} classes"
+
+
+def _margin(config: TrainingConfig, num_classes: int, embedding_dim: int) -> tuple[float, str]:
+    """The margin in radians, and why."""
+    if config.margin is not None:
+        return config.margin, "given"
+    if config.objective in ("proxy_anchor", "triplet"):
+        return RIVAL_MARGIN, f"as in the paper of {config.objective}"
+    if config.objective != "angular":
+        return 0.0, f"{config.objective} has none"
+    spacing = center_spacing(num_classes, embedding_dim)
+    return default_margin(num_classes, embedding_dim), f"{num_classes} centers can stand {spacing:.2f} rad apart"
+
+
+def class_group(config: TrainingConfig) -> int:
+    """How many objects of a class come one after the other.
+
+    Args:
+        config: None in `class_group` means: derive it.
+
+    Example:
+        >>> class_group(TrainingConfig()), class_group(TrainingConfig(objective="supcon"))
+        (1, 4)
+    """
+    if config.class_group is not None:
+        return config.class_group
+    learns_from_class_numbers = config.objective in (*CENTER_OBJECTIVES, "cross_entropy")
+    return 1 if learns_from_class_numbers or config.positives == "object" or config.balanced else USUAL_GROUP
 
 
 def with_dropout(config: ModelConfig, objects: int) -> ModelConfig:

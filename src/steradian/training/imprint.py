@@ -1,13 +1,14 @@
-"""Where the class centers start: at the class means of the untrained encoder's vectors."""
+"""Class centers at class means: where training starts, and where it ends if its objective learns no centers."""
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from steradian.data.batch import PreparedObjects
 from steradian.model import SphereEncoder, SphericalClassifier, embed
 
-__all__ = ["imprint_centers"]
+__all__ = ["imprint_centers", "imprint_class_means"]
 
 MAX_OBJECTS, BATCH = 20_000, 512
 
@@ -30,21 +31,41 @@ def imprint_centers(
         objects: training objects with class numbers; at most 20,000 of them, drawn by the seed, take part.
         seed: of the draw.
     """
+    rows = np.random.default_rng(seed).permutation(len(objects))[:MAX_OBJECTS]
+    seen, means = _class_means(encoder, objects, rows)
+    _set_centers(classifier, seen, means - means.mean(dim=0))
+
+
+def imprint_class_means(encoder: SphereEncoder, classifier: SphericalClassifier, objects: PreparedObjects) -> None:
+    """Set each class center to the mean direction of its objects, for objectives that learn no centers of their own.
+
+    Args:
+        encoder: both levels, trained.
+        classifier: changed in place.
+        objects: training objects with class numbers, all of which take part.
+    """
+    _set_centers(classifier, *_class_means(encoder, objects, np.arange(len(objects))))
+
+
+def _class_means(encoder: SphereEncoder, objects: PreparedObjects, rows: np.ndarray) -> tuple[np.ndarray, Tensor]:
+    """The classes that these rows have, and the means of their vectors [classes, embedding_dim]."""
     if objects.labels is None:
         raise ValueError("imprinting needs class numbers")
-    rows = np.random.default_rng(seed).permutation(len(objects))[:MAX_OBJECTS]
     training = encoder.training
     vectors = torch.from_numpy(embed(encoder.eval(), objects, rows, batch_size=BATCH))
     encoder.train(training)
     # Of millions of classes the draw has only some: nothing here may be of all classes' size.
     seen, positions = np.unique(objects.labels[rows], return_inverse=True)
     sums = torch.zeros(len(seen), vectors.shape[1]).index_add_(0, torch.from_numpy(positions), vectors)
-    means = sums / torch.from_numpy(np.bincount(positions))[:, None]
-    offsets = (means - means.mean(dim=0)).to(means.dtype)
+    return seen, (sums / torch.from_numpy(np.bincount(positions))[:, None]).to(sums.dtype)
+
+
+def _set_centers(classifier: SphericalClassifier, classes: np.ndarray, offsets: Tensor) -> None:
+    """Bring the centers of these classes to the directions of their offsets [classes, embedding_dim]."""
     # Rounding has no direction worth starting from.
     apart = offsets.norm(dim=-1) > 1e-6
     directions = classifier.directions
-    chosen = torch.from_numpy(seen)[apart].to(directions.device)
+    chosen = torch.from_numpy(classes)[apart].to(directions.device)
     centers = F.normalize(offsets[apart], dim=-1).to(directions)
     with torch.no_grad():
         if directions.ndim == 3:

@@ -18,6 +18,12 @@ CGROUP = Path("/sys/fs/cgroup/memory.max")
 """Where Linux says how much a container may use; "max" where it does not matter."""
 
 
+STREAMED = ("angular", "normalised_cross_entropy")
+"""Objectives that never hold all cosines of a batch at once."""
+COPIES, MORE_COPIES = 4, {"triplet": 14, "proxy_anchor": 6, "supcon": 5}
+"""How often the others hold them, gradients and what autograd keeps among them; measured."""
+
+
 @dataclass(frozen=True)
 class MemoryEstimate:
     """Bytes that the class centers and what belongs to them will take in training.
@@ -77,15 +83,20 @@ def estimate_memory(
     fused = config.center_optimizer == "rowwise"
     count = num_classes * model.subcenters
     centers = 4 * count * model.embedding_dim
-    plan = plan_stream(
-        rows,
-        max(1, round(num_classes * config.class_share)),
-        model.embedding_dim,
-        centers_a_class=model.subcenters,
-        device=device,
-        keepable=model.subcenters == 1 and config.margin_kind != "curricularface",
-        gradient=not fused,
-    )
+    if config.objective in STREAMED:
+        plan = plan_stream(
+            rows,
+            max(1, round(num_classes * config.class_share)),
+            model.embedding_dim,
+            centers_a_class=model.subcenters,
+            device=device,
+            keepable=model.subcenters == 1 and config.margin_kind != "curricularface",
+            gradient=not fused,
+        )
+    else:
+        copies = MORE_COPIES.get(config.objective, COPIES)
+        size = 4 * copies * _cosines_at_once(config, rows, num_classes=num_classes, modalities=modalities)
+        plan = StreamPlan(tiles=1, tile_classes=num_classes, kept_in_gradient=0, kept_in_workspace=1, size=size)
     return MemoryEstimate(
         centers=centers,
         gradient=0 if fused else centers,
@@ -94,6 +105,23 @@ def estimate_memory(
         plan=plan,
         num_classes=num_classes,
     )
+
+
+def _cosines_at_once(config: TrainingConfig, rows: int, *, num_classes: int, modalities: int) -> int:
+    """Cosines of a batch, or volumes, that an objective without a stream holds."""
+    pairs = config.batch_size**2
+    match config.objective:
+        case "supcon" | "triplet":
+            return rows**2
+        case "clip":
+            return pairs * modalities * (modalities - 1) // 2
+        case "anchor_clip" | "symile" | "gram":
+            return pairs * (modalities + 1)
+        case "gmc" | "gmc_cross_entropy":
+            of_classes = config.batch_size * num_classes if config.objective == "gmc_cross_entropy" else 0
+            return 4 * pairs * modalities + of_classes
+        case _:
+            return rows * num_classes
 
 
 def available_memory(device: torch.device) -> int | None:
@@ -125,7 +153,9 @@ def refuse_beyond_memory(estimate: MemoryEstimate, available: int | None, *, con
     if available is None or estimate.total <= available:
         return
     saved = estimate.gradient + estimate.moments
-    if config.center_optimizer == "adamw":
+    if config.objective not in STREAMED:
+        fix = 'Choose a smaller batch_size or embedding_dim, or objective="angular", which holds fewer cosines.'
+    elif config.objective == "angular" and config.center_optimizer == "adamw":
         fix = f'center_optimizer="rowwise" saves {saved / 1e9:,.1f} GB; so does a smaller embedding_dim.'
     else:
         fix = "Choose a smaller embedding_dim, fewer subcenters, or a machine with more memory."
@@ -165,4 +195,5 @@ def derive_within_memory(
         num_classes, model=model, config=config, modalities=modalities, device=device.type, validated=validated
     )
     refuse_beyond_memory(estimate, available_memory(device), config=config)
-    return replace(derived, reasons=(*derived.reasons, str(estimate), f"softmax in {estimate.plan}"))
+    stream = (f"softmax in {estimate.plan}",) if config.objective in STREAMED else ()
+    return replace(derived, reasons=(*derived.reasons, str(estimate), *stream))

@@ -1,24 +1,54 @@
 """What training minimises: the margin loss of the object, of its modalities and of a random subset of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from steradian.config import SubsetPolicy
+from steradian.config import Positives, SubsetPolicy
 from steradian.data.batch import Batch
 from steradian.losses.sweep import GradientTaker
-from steradian.model import AngularMarginLoss, ModalityVectors, SphereEncoder
+from steradian.model import ModalityVectors, SphereEncoder
 
-__all__ = ["Objective", "observed_subsets", "random_subsets"]
+__all__ = ["BatchObjective", "Objective", "RowLoss", "observed_subsets", "random_subsets"]
+
+
+class BatchObjective(Protocol):
+    """What training minimises: from an encoder and a batch to a scalar."""
+
+    def __call__(
+        self, encoder: SphereEncoder, batch: Batch, *, strength: float, take_gradient: GradientTaker | None = None
+    ) -> Tensor:
+        """The loss of a batch with labels; strength is the share of the margin, 0 to 1."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Its own weights, the class centers among them where it learns any."""
+        ...
+
+
+class RowLoss(Protocol):
+    """A loss a row [rows], from unit rows [rows, embedding_dim] and their owners int64 [rows]."""
+
+    def __call__(
+        self, rows: Tensor, owners: Tensor, *, strength: float, take_gradient: GradientTaker | None = None
+    ) -> Tensor:
+        """The loss of each row; strength is the share of the margin, 0 to 1."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Its weights."""
+        ...
 
 
 @dataclass(frozen=True)
 class Objective:
     """L(z) + modality_weight * mean over modalities L(u_m) + subset_weight * L(z of a random subset).
 
-    One set of class centers serves all of them, so the cost grows with modalities + 2, with no pairs. The policy says
-    which objects are seen through a subset, and how it is drawn:
+    One row loss, and with it one set of class centers, serves all of them, so the cost grows with modalities + 2, with
+    no pairs. The policy says which objects are seen through a subset, and how it is drawn:
 
     - "both": every object is fused twice, from all it has and from one of `random_subsets`.
     - "half": every object is fused once. A random half of the batch is whole, the other half gives the subsets; each
@@ -28,14 +58,16 @@ class Objective:
     Args:
         modality_weight: 0 or more.
         subset_weight: 0 or more; 0: every object is whole, whatever the policy.
-        margin_loss: with the class centers; gives a loss a row.
+        row_loss: gives a loss a row, `AngularMarginLoss` or a rival of it.
         subset_policy: one of the above.
+        positives: "class", or "object": to a row loss that needs no class centers, each object is a class of its own.
     """
 
     modality_weight: float
     subset_weight: float
-    margin_loss: AngularMarginLoss
+    row_loss: RowLoss
     subset_policy: SubsetPolicy = "both"
+    positives: Positives = "class"
 
     def __call__(
         self, encoder: SphereEncoder, batch: Batch, *, strength: float, take_gradient: GradientTaker | None = None
@@ -44,6 +76,8 @@ class Objective:
         labels, present = batch.labels, batch.present
         if labels is None:
             raise ValueError("training needs class numbers")
+        if self.positives == "object":
+            labels = torch.arange(len(labels), device=labels.device)
         encoded = encoder.encode(batch)
         fused, weights = self._fuse(encoder, encoded)
         owners = labels.repeat(len(fused) // len(labels))
@@ -52,8 +86,12 @@ class Objective:
             fused = torch.cat([fused, encoded.vectors[present]])
             owners = torch.cat([owners, labels[:, None].expand_as(present)[present]])
             weights = torch.cat([weights, shares.expand(present.shape)[present]])
-        losses: Tensor = self.margin_loss(fused, owners, strength=strength, take_gradient=take_gradient)
+        losses = self.row_loss(fused, owners, strength=strength, take_gradient=take_gradient)
         return (losses * weights).sum() / len(labels)
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Those of the row loss."""
+        return self.row_loss.parameters()
 
     def _fuse(self, encoder: SphereEncoder, encoded: ModalityVectors) -> tuple[Tensor, Tensor]:
         """The fused rows, once or twice the objects in their order [rows, embedding_dim], and the weight of each."""

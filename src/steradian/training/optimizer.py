@@ -1,21 +1,28 @@
-"""Which parameters learn how fast, which decay, and from which loss the class centers learn."""
+"""Which parameters learn how fast, and which decay."""
+
+from collections.abc import Iterable
 
 from torch import nn
 from torch.optim import AdamW
 
 from steradian.config import TrainingConfig
 from steradian.modalities.pretrained_encoder import PooledEncoder
-from steradian.model import AngularMarginLoss, SphereEncoder, SphericalClassifier
-from steradian.training.derived import Derived
+from steradian.model import SphereEncoder, SphericalClassifier
 
-__all__ = ["make_margin_loss", "make_optimizer"]
+__all__ = ["make_optimizer"]
 
 FINE_TUNING = 0.01
 """Share of the encoders' learning rate for weights that were pretrained: 3e-5 by default, the middle of the three that
 BERT's authors recommend (Devlin et al. 2019, arXiv 1810.04805, A.3)."""
 
 
-def make_optimizer(encoder: SphereEncoder, classifier: SphericalClassifier, config: TrainingConfig) -> AdamW:
+def make_optimizer(
+    encoder: SphereEncoder,
+    classifier: SphericalClassifier,
+    config: TrainingConfig,
+    *,
+    others: Iterable[nn.Parameter] = (),
+) -> AdamW:
     """AdamW in groups: decaying matrices, the rest of the encoder, and the class centers if they are its.
 
     Weights that were pretrained are in two groups of their own, which learn more slowly. Only the weights of linear and
@@ -26,6 +33,7 @@ def make_optimizer(encoder: SphereEncoder, classifier: SphericalClassifier, conf
         encoder: both levels.
         classifier: the class centers.
         config: learning rates and decay.
+        others: the objective's own weights, such as a learned scale; they learn as the encoder's do, without decay.
     """
     decays: dict[nn.Parameter, bool] = {}
     centers = [classifier.directions] if config.center_optimizer == "adamw" else []
@@ -36,6 +44,7 @@ def make_optimizer(encoder: SphereEncoder, classifier: SphericalClassifier, conf
         for name, parameter in module.named_parameters(recurse=False):
             matrix = isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d)) and name == "weight" and module not in gates
             decays[parameter] = matrix
+    decays |= dict.fromkeys(others, False)
     groups = [
         {
             "params": [p for p in decays if decays[p] == decaying and (p in slow) == tuned],
@@ -48,27 +57,3 @@ def make_optimizer(encoder: SphereEncoder, classifier: SphericalClassifier, conf
     groups.insert(2, {"params": centers, "lr": config.center_learning_rate, "weight_decay": 0.0})
     # The fused kernel is 3 to 10 times faster than the default on CPU, and exists on CUDA and MPS.
     return AdamW(groups, fused=True)
-
-
-def make_margin_loss(classifier: SphericalClassifier, config: TrainingConfig, derived: Derived) -> AngularMarginLoss:
-    """The loss that a configuration describes, over these class centers, with a number a row.
-
-    Args:
-        classifier: the class centers.
-        config: the kind of margin and its options.
-        derived: scale and margin.
-    """
-    directions = classifier.directions
-    return AngularMarginLoss(
-        directions.shape[0],
-        directions.shape[-1],
-        kind=config.margin_kind,
-        margin=derived.margin,
-        scale=derived.scale,
-        subcenters=directions.shape[1] if directions.ndim == 3 else 1,
-        gradient=config.margin_gradient,
-        smoothing=config.label_smoothing,
-        class_share=config.class_share,
-        reduction="none",
-        classifier=classifier,
-    ).to(directions.device)

@@ -1,32 +1,28 @@
 """The training function."""
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 
-from steradian.config import TrainingConfig
-from steradian.data.batch import Batch, PreparedObjects
+from steradian.config import CENTER_OBJECTIVES, TrainingConfig
+from steradian.data.batch import PreparedObjects
 from steradian.data.prefetch import prefetched
-from steradian.data.samplers import balanced_order, batches, plain_order
-from steradian.errors import TrainingError
+from steradian.data.samplers import balanced_order, batches, grouped_order, plain_order
 from steradian.model import SphereEncoder, SphericalClassifier
-from steradian.training.center_updates import RowwiseAdam
-from steradian.training.derived import Derived
-from steradian.training.device import choose_precision
-from steradian.training.imprint import imprint_centers
-from steradian.training.objective import Objective
-from steradian.training.optimizer import make_margin_loss, make_optimizer
+from steradian.training.build_objective import choose_anchor
+from steradian.training.derived import Derived, class_group
+from steradian.training.imprint import imprint_centers, imprint_class_means
+from steradian.training.learner import Learner
 from steradian.training.progress import Progress
-from steradian.training.schedule import learning_rate_factor, margin_factor
+from steradian.training.schedule import margin_factor
 from steradian.training.validation import RetrievalValidation
 
 __all__ = ["TrainingResult", "train"]
@@ -92,9 +88,10 @@ def train(
     steps_an_epoch = -(-len(objects) // config.batch_size)
     steps = derived.epochs * steps_an_epoch
     interval = max(min(steps_an_epoch, MIN_INTERVAL), -(-steps // VALIDATIONS))
-    learner = _Learner(encoder, classifier, config=config, derived=derived, steps=steps)
-    keeper = _Keeper(learner.weights, config.patience, on_improvement)
-    recorder = _Recorder(log_file)
+    anchor = choose_anchor(objects.present)
+    learner = Learner(encoder, classifier, config=config, derived=derived, steps=steps, anchor=anchor)
+    settle, on_improvement = _settling(encoder, classifier, objects, config, on_improvement)
+    keeper, recorder = _Keeper(learner.weights, config.patience, on_improvement), _Recorder(log_file)
     _introduce(progress, objects, learner.weights, derived, validation)
     imprint_centers(encoder, classifier, objects, seed=config.seed)
 
@@ -124,65 +121,40 @@ def train(
     # -- The best weights
     encoder.eval()
     best_step = step if keeper.best_score is None else keeper.restore()
+    settle()
     best = "" if keeper.best_score is None else f", validation MAP@R {keeper.best_score:.3f}"
     progress.say(f"kept the weights of step {best_step} of {steps}{best}")
     return TrainingResult(step, best_step, keeper.best_score, interrupted, recorder.history)
 
 
-class _Learner:
-    """Everything a step changes: weights, moments, learning rates."""
+def _settling(
+    encoder: SphereEncoder,
+    classifier: SphericalClassifier,
+    objects: PreparedObjects,
+    config: TrainingConfig,
+    on_improvement: Callable[[], None] | None,
+) -> tuple[Callable[[], None], Callable[[], None] | None]:
+    """What gives the model its centers at the end, and `on_improvement` with these in place."""
+    if config.objective in CENTER_OBJECTIVES:
+        return lambda: None, on_improvement
+    settle = partial(imprint_class_means, encoder, classifier, objects)
+    return settle, on_improvement and partial(_with_class_means, classifier, settle, on_improvement)
 
-    def __init__(
-        self,
-        encoder: SphereEncoder,
-        classifier: SphericalClassifier,
-        *,
-        config: TrainingConfig,
-        derived: Derived,
-        steps: int,
-    ) -> None:
-        self.weights = nn.ModuleList([encoder.train(), classifier])
-        self._encoder, self._config, self._steps = encoder, config, steps
-        margin_loss = make_margin_loss(classifier, config, derived)
-        self._objective = Objective(
-            config.modality_weight, config.subset_weight, margin_loss, subset_policy=config.subset_policy
-        )
-        self._optimizer = make_optimizer(encoder, classifier, config)
-        self._center_updates = None
-        if config.center_optimizer == "rowwise":
-            self._center_updates = RowwiseAdam(classifier.directions, learning_rate=config.center_learning_rate)
-        self._top_rates = [group["lr"] for group in self._optimizer.param_groups]
-        self._device = classifier.directions.device
-        self._half = choose_precision(config.precision, self._device) == torch.bfloat16
 
-    def learn(self, batch: Batch, step: int) -> float:
-        """Take one step; the batch's loss before it."""
-        speed, strength = learning_rate_factor(step, self._steps), margin_factor(step, self._steps)
-        for group, rate in zip(self._optimizer.param_groups, self._top_rates, strict=True):
-            group["lr"] = rate * speed
-        take_gradient = None
-        if self._center_updates is not None:
-            self._center_updates.learning_rate = self._config.center_learning_rate * speed
-            take_gradient = self._center_updates.update
-        batch = batch.to(self._device)
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._half):
-            loss = self._objective(self._encoder, batch, strength=strength, take_gradient=take_gradient)
-        value = _finite(loss, step, self._config)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        clip_grad_norm_(self._encoder.parameters(), self._config.clip)
-        self._optimizer.step()
-        return value
-
-    def check(self, step: int) -> None:
-        """See to it that the weights are finite: a last step may break them after its loss was fine."""
-        if not all(bool(weight.isfinite().all()) for weight in self.weights.parameters()):
-            raise _not_finite("weights", "an infinite or NaN one", step, self._config)
+def _with_class_means(classifier: SphericalClassifier, settle: Callable[[], None], save: Callable[[], None]) -> None:
+    """Save with class means as centers; training goes on with what stood there, a softmax layer's weights perhaps."""
+    learned = classifier.directions.detach().clone()
+    settle()
+    save()
+    with torch.no_grad():
+        classifier.directions.copy_(learned)
 
 
 def _all_batches(labels: np.ndarray, config: TrainingConfig, *, epochs: int) -> Iterator[tuple[int, np.ndarray]]:
     """The epoch and rows of every step."""
     order = balanced_order if config.balanced else plain_order
+    if (size := class_group(config)) > 1:
+        order = partial(grouped_order, size=size)
     for epoch in range(epochs):
         for rows in batches(order(labels, seed=config.seed, epoch=epoch), config.batch_size):
             yield epoch, rows
@@ -267,19 +239,3 @@ class _Recorder:
             self._log_file.parent.mkdir(parents=True, exist_ok=True)
             with self._log_file.open("w" if len(self.history) == 1 else "a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
-
-
-def _finite(loss: Tensor, step: int, config: TrainingConfig) -> float:
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise _not_finite("loss", str(value), step, config)
-    return value
-
-
-def _not_finite(what: str, got: str, step: int, config: TrainingConfig) -> TrainingError:
-    return TrainingError(
-        want=f"a finite {what}" if what == "loss" else f"finite {what}",
-        got=got,
-        where=f"training step {step} (counted from 0)",
-        fix=f"Try learning_rate={config.learning_rate / 10:g}, or look for extreme values in the data.",
-    )

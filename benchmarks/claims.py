@@ -1,0 +1,128 @@
+"""The claims, measured: every objective on the same encoders, with the same budget for tuning."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.claim_protocol import OBJECTIVES, options_of, train_watched
+from benchmarks.claim_sets import SETS, ClaimSet, load_claim_set
+
+__all__ = ["read_records", "run"]
+
+
+def run(
+    names: Sequence[str],
+    folder: Path | None,
+    out: Path,
+    *,
+    methods: Sequence[str] = (),
+    trials: int = 20,
+    seeds: int = 10,
+) -> None:
+    """Tune each method on the validation part of the first split, then train it on each split and test.
+
+    Every training is a line of `OUT/claims.jsonl`; those that stand there already are not run again, so a run that was
+    ended goes on where it was. `claims_report` makes the tables.
+
+    Args:
+        names: of `SETS`; all by default.
+        folder: of the shared data sets; None takes the variable STERADIAN_DATA.
+        out: where to write.
+        methods: of `OBJECTIVES`; all by default.
+        trials: trainings that tune a method, the first with the library's defaults.
+        seeds: trainings that count, with splits, weights and orders of their own.
+    """
+    folder = folder or Path(os.environ.get("STERADIAN_DATA", "."))
+    torch.set_num_threads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    done = _Records(out / "claims.jsonl")
+    for name in names or SETS:
+        _warm_up(name, folder)
+        for method in methods or OBJECTIVES:
+            for trial in range(trials):
+                _measure(done, name, method, folder, trial=trial, seed=0, tested=False)
+        for seed in range(seeds):
+            for method in methods or OBJECTIVES:
+                tuned = _best_trial(done, name, method, trials)
+                _measure(done, name, method, folder, trial=tuned, seed=seed, tested=True)
+                if method == "angular":
+                    _measure(done, name, method, folder, trial=0, seed=seed, tested=True)
+
+
+class _Records:
+    """Lines of JSON, a training each, found by what was trained."""
+
+    KEY = ("set", "method", "trial", "seed", "tested")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found = {self._key(record): record for record in read_records(path)}
+
+    def find(self, **wanted: Any) -> dict[str, Any] | None:
+        return self._found.get(self._key(wanted))
+
+    def add(self, record: dict[str, Any]) -> None:
+        self._found[self._key(record)] = record
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def _key(self, record: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(record[name] for name in self.KEY)
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The trainings that a file holds; a last line that was cut off is left out.
+
+    Args:
+        path: of `claims.jsonl`; need not exist.
+    """
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            return
+
+
+@lru_cache(maxsize=1)
+def _load(name: str, folder: Path, seed: int) -> ClaimSet:
+    return load_claim_set(name, folder, seed=seed)
+
+
+def _measure(
+    done: _Records, name: str, method: str, folder: Path, *, trial: int, seed: int, tested: bool
+) -> None:
+    key = {"set": name, "method": method, "trial": trial, "seed": seed, "tested": tested}
+    if done.find(**key):
+        return
+    data = _load(name, folder, seed)
+    options = options_of(method, trial, num_classes=data.num_classes)
+    begun = time.perf_counter()
+    curve = train_watched(data, options, seed=seed, tested=tested)
+    done.add({**key, "options": options, "wall": round(time.perf_counter() - begun, 1), **curve.to_dict()})
+    shown = f"test {100 * curve.accuracy:.2f}" if tested else f"validation {100 * curve.scores[-1]:.2f}"
+    print(f"{name:18} {method:26} trial {trial:2} seed {seed:2} {curve.seconds[-1]:6.1f} s  {shown}", flush=True)
+
+
+def _best_trial(done: _Records, name: str, method: str, trials: int) -> int:
+    """The trial with the largest area under the validation curve over steps: fast and good both count."""
+    areas = []
+    for trial in range(trials):
+        record = done.find(set=name, method=method, trial=trial, seed=0, tested=False)
+        if record is None:
+            sys.exit(f"trial {trial} of {method} on {name} is missing: run it again")
+        areas.append(np.trapezoid(record["scores"], record["steps"]))
+    return int(np.argmax(areas))
+
+
+def _warm_up(name: str, folder: Path) -> None:
+    """A few steps that nobody counts: the first ones of a process load and plan."""
+    train_watched(replace(_load(name, folder, 0), steps=4), {}, seed=0, tested=False)

@@ -1,0 +1,249 @@
+"""What the trainings of `benchmarks claims` say: targets, times to them, scores and geometry, as tables and pictures."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.claim_protocol import OBJECTIVES
+
+__all__ = ["Method", "report", "summarise"]
+
+SHARES = (0.9, 0.95, 0.99)
+"""Of cross entropy's final validation score: the targets."""
+DEFAULTS = "angular, defaults"
+"""The library's defaults, untuned; "angular" is tuned as its rivals are."""
+CONTRASTIVE = ("supcon", "triplet", "clip", "anchor_clip", "gmc", "symile", "gram", "gmc_cross_entropy")
+"""The rivals of the bars: those that learn from pairs, with labels."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method on one set, over seeds.
+
+    Args:
+        name: as in `OBJECTIVES`.
+        trainings: how many count.
+        seconds: median CPU seconds to each target, infinite where fewer than half of the trainings reach it.
+        steps: the same in steps.
+        reached: share of trainings that reach each target.
+        milliseconds: CPU of a whole step, the median.
+        area: mean validation score over the steps.
+        validation: mean final validation score.
+        accuracy: mean and standard deviation on the test part.
+        map_at_r: the same.
+        linear_probe: the same, None where classes are unseen.
+        geometry: means of the numbers of `Geometry`.
+        options: of the trainings.
+    """
+
+    name: str
+    trainings: int
+    seconds: tuple[float, ...]
+    steps: tuple[float, ...]
+    reached: tuple[float, ...]
+    milliseconds: float
+    area: float
+    validation: float
+    accuracy: tuple[float, float]
+    map_at_r: tuple[float, float]
+    linear_probe: tuple[float, float] | None
+    geometry: Mapping[str, float | None]
+    options: Mapping[str, Any]
+
+
+def summarise(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[tuple[float, ...], list[Method]]]:
+    """For each set its targets and its methods.
+
+    Args:
+        records: of `read_records`.
+    """
+    tested = [record for record in records if record["tested"]]
+    tuned = {(r["set"], r["method"]): r["trial"] for r in tested if r["method"] != "angular" or r["trial"] > 0}
+    found: dict[str, tuple[tuple[float, ...], list[Method]]] = {}
+    for name in dict.fromkeys(record["set"] for record in tested):
+        groups: dict[str, list[Mapping[str, Any]]] = {}
+        for record in tested:
+            if record["set"] != name:
+                continue
+            if record["method"] == "angular" and record["trial"] == 0:
+                groups.setdefault(DEFAULTS, []).append(record)
+            if record["trial"] == tuned.get((name, record["method"]), 0):
+                groups.setdefault(record["method"], []).append(record)
+        if "cross_entropy" not in groups:
+            continue
+        reference = float(np.mean([record["scores"][-1] for record in groups["cross_entropy"]]))
+        targets = tuple(share * reference for share in SHARES)
+        order = [DEFAULTS, *OBJECTIVES]
+        methods = [_method(method, groups[method], targets) for method in order if method in groups]
+        found[name] = targets, methods
+    return found
+
+
+def _method(name: str, records: Sequence[Mapping[str, Any]], targets: Sequence[float]) -> Method:
+    times = np.array([[_reached(record, target, "seconds") for target in targets] for record in records])
+    steps = np.array([[_reached(record, target, "steps") for target in targets] for record in records])
+    probes = [record["linear_probe"] for record in records]
+    return Method(
+        name=name,
+        trainings=len(records),
+        # Censored trainings count as infinitely slow, so the median is that of Kaplan and Meier with one end for all.
+        seconds=tuple(np.median(times, axis=0).tolist()),
+        steps=tuple(np.median(steps, axis=0).tolist()),
+        reached=tuple(np.isfinite(times).mean(axis=0).tolist()),
+        milliseconds=float(np.median([_milliseconds(record) for record in records])),
+        area=float(np.mean([np.trapezoid(r["scores"], r["steps"]) / r["steps"][-1] for r in records])),
+        validation=float(np.mean([record["scores"][-1] for record in records])),
+        accuracy=_mean_and_spread([record["accuracy"] for record in records]),
+        map_at_r=_mean_and_spread([record["map_at_r"] for record in records]),
+        linear_probe=None if None in probes else _mean_and_spread(probes),
+        geometry=_geometry([record["geometry"] for record in records]),
+        options=records[0]["options"],
+    )
+
+
+def _milliseconds(record: Mapping[str, Any]) -> float:
+    return 1000 * (record["seconds"][-1] - record["seconds"][0]) / record["steps"][-1]
+
+
+def _reached(record: Mapping[str, Any], target: float, unit: str) -> float:
+    """Where the best score so far passes the target, between two looks in a straight line; infinite if it does not."""
+    best = np.maximum.accumulate(record["scores"])
+    if best[-1] < target:
+        return np.inf
+    after = int(np.argmax(best >= target))
+    if after == 0:
+        return float(record[unit][0])
+    share = (target - best[after - 1]) / (best[after] - best[after - 1])
+    before, behind = record[unit][after - 1], record[unit][after]
+    return float(before + share * (behind - before))
+
+
+def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
+    return float(np.mean(values)), float(np.std(values))
+
+
+def _geometry(found: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Means over trainings of every number, those within `angles` and `gap` too."""
+    flat = [dict(_flat(each)) for each in found]
+    means: dict[str, float | None] = {}
+    for key in flat[0]:
+        values = [each[key] for each in flat if each.get(key) is not None]
+        means[key] = float(np.mean(values)) if len(values) == len(flat) else None
+    return means
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, float | None]]:
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+            yield prefix + key, value
+
+
+def report(records: Sequence[Mapping[str, Any]], out: Path) -> str:
+    """Write `claims.json`, `claims.md` and the pictures; the text of `claims.md`.
+
+    Args:
+        records: of `read_records`.
+        out: a folder that exists.
+    """
+    found = summarise(records)
+    plain = {name: {"targets": targets, "methods": [vars(m) for m in methods]} for name, (targets, methods) in found.items()}
+    (out / "claims.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    parts = [_times_table(name, *pair) for name, pair in found.items()]
+    parts += [_geometry_table(name, pair[1]) for name, pair in found.items()]
+    text = "\n\n".join([*parts, bars(found)]) + "\n"
+    (out / "claims.md").write_text(text, encoding="utf-8")
+    return text
+
+
+def _times_table(name: str, targets: Sequence[float], methods: Sequence[Method]) -> str:
+    shown = ", ".join(f"{100 * target:.1f}" for target in targets)
+    lines = [
+        f"### {name}: targets {shown} % ({methods[0].trainings} trainings each)",
+        "",
+        "| method | s to 90 | 95 | 99 % | steps to 95 | ms a step | accuracy | MAP@R | probe |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for method in methods:
+        seconds = " | ".join(_finite(value, 2) for value in method.seconds)
+        probe = "" if method.linear_probe is None else f"{100 * method.linear_probe[0]:.1f}"
+        lines.append(
+            f"| {method.name} | {seconds} | {_finite(method.steps[1], 0)} | {method.milliseconds:.0f} "
+            f"| {_percent(method.accuracy)} | {_percent(method.map_at_r)} | {probe} |"
+        )
+    return "\n".join(lines)
+
+
+GEOMETRY = {
+    "angles.overlap": "overlap",
+    "angles.decidability": "d'",
+    "nc1": "NC1",
+    "alignment": "alignment",
+    "uniformity": "uniformity",
+    "effective_rank": "rank",
+    "ami": "AMI",
+    "gap.within_class": "gap",
+}
+
+
+def _geometry_table(name: str, methods: Sequence[Method]) -> str:
+    lines = [
+        f"### {name}: geometry of the test objects",
+        "",
+        f"| method | {' | '.join(GEOMETRY.values())} |",
+        "|---" * (len(GEOMETRY) + 1) + "|",
+    ]
+    for method in methods:
+        cells = " | ".join(_number(method.geometry.get(key)) for key in GEOMETRY)
+        lines.append(f"| {method.name} | {cells} |")
+    return "\n".join(lines)
+
+
+def bars(found: Mapping[str, tuple[tuple[float, ...], Sequence[Method]]]) -> str:
+    """Ours, untuned and tuned, against the best contrastive rival of each set.
+
+    Args:
+        found: of `summarise`.
+    """
+    lines = [
+        "### Against the best contrastive rival",
+        "",
+        "| set | ours | rival's s to 95 % / ours | 99 % | accuracy, ours - rival's | MAP@R | gap, ours / rival's |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, (_, methods) in found.items():
+        rivals = [method for method in methods if method.name in CONTRASTIVE]
+        for ours in (method for method in methods if method.name in (DEFAULTS, "angular")):
+            if not rivals:
+                continue
+            times = [min(rival.seconds[t] for rival in rivals) / ours.seconds[t] for t in (1, 2)]
+            best = max(rivals, key=lambda rival: rival.accuracy[0])
+            accuracy = f"{100 * (ours.accuracy[0] - best.accuracy[0]):+.1f} ({best.name})"
+            map_at_r = f"{100 * (ours.map_at_r[0] - max(rival.map_at_r[0] for rival in rivals)):+.1f}"
+            gaps = [rival.geometry.get("gap.within_class") for rival in (ours, best)]
+            gap = "" if None in gaps else f"{gaps[0] / gaps[1]:.2f}"  # type: ignore[operator]
+            lines.append(f"| {name} | {ours.name} | {_ratio(times[0])} | {_ratio(times[1])} | {accuracy} | {map_at_r} | {gap} |")
+    return "\n".join(lines)
+
+
+def _ratio(value: float) -> str:
+    if np.isnan(value):
+        return "neither"
+    return "only ours" if value == np.inf else "only theirs" if value == 0 else f"{value:.1f}"
+
+
+def _finite(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if np.isfinite(value) else "never"
+
+
+def _percent(pair: tuple[float, float]) -> str:
+    return f"{100 * pair[0]:.1f} +- {100 * pair[1]:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

@@ -1,0 +1,113 @@
+"""One step of training: everything that it changes."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from steradian.config import TrainingConfig
+from steradian.data.batch import Batch
+from steradian.errors import TrainingError
+from steradian.model import SphereEncoder, SphericalClassifier
+from steradian.training.build_objective import build_objective
+from steradian.training.center_updates import RowwiseAdam
+from steradian.training.derived import Derived
+from steradian.training.device import choose_precision
+from steradian.training.optimizer import make_optimizer
+from steradian.training.schedule import learning_rate_factor, margin_factor
+
+__all__ = ["Learner"]
+
+
+class Learner:
+    """Everything a step changes: weights, moments, learning rates.
+
+    Args:
+        encoder: both levels; brought to training mode.
+        classifier: the class centers.
+        config: the options.
+        derived: scale and margin.
+        steps: of the whole training, which the schedule spans.
+        anchor: see `build_objective`.
+
+    Attributes:
+        weights: those of the model, the encoder's and the class centers.
+    """
+
+    def __init__(
+        self,
+        encoder: SphereEncoder,
+        classifier: SphericalClassifier,
+        *,
+        config: TrainingConfig,
+        derived: Derived,
+        steps: int,
+        anchor: int = 0,
+    ) -> None:
+        self.weights = nn.ModuleList([encoder.train(), classifier])
+        self._encoder, self._config, self._steps = encoder, config, steps
+        self._objective = build_objective(classifier, config, derived, anchor=anchor)
+        others = [weight for weight in self._objective.parameters() if weight is not classifier.directions]
+        self._optimizer = make_optimizer(encoder, classifier, config, others=others)
+        self._center_updates = None
+        if config.center_optimizer == "rowwise":
+            self._center_updates = RowwiseAdam(classifier.directions, learning_rate=config.center_learning_rate)
+        self._top_rates = [group["lr"] for group in self._optimizer.param_groups]
+        self._device = classifier.directions.device
+        self._half = choose_precision(config.precision, self._device) == torch.bfloat16
+
+    def learn(self, batch: Batch, step: int) -> float:
+        """Take one step; the batch's loss before it.
+
+        Args:
+            batch: with labels; from any device.
+            step: counted from 0.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        speed, strength = learning_rate_factor(step, self._steps), margin_factor(step, self._steps)
+        for group, rate in zip(self._optimizer.param_groups, self._top_rates, strict=True):
+            group["lr"] = rate * speed
+        take_gradient = None
+        if self._center_updates is not None:
+            self._center_updates.learning_rate = self._config.center_learning_rate * speed
+            take_gradient = self._center_updates.update
+        batch = batch.to(self._device)
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._half):
+            loss = self._objective(self._encoder, batch, strength=strength, take_gradient=take_gradient)
+        value = _finite(loss, step, self._config)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        clip_grad_norm_(self._encoder.parameters(), self._config.clip)
+        self._optimizer.step()
+        return value
+
+    def check(self, step: int) -> None:
+        """See to it that the weights are finite: a last step may break them after its loss was fine.
+
+        Args:
+            step: for the message.
+
+        Raises:
+            TrainingError: they are not.
+        """
+        if not all(bool(weight.isfinite().all()) for weight in self.weights.parameters()):
+            raise _not_finite("weights", "an infinite or NaN one", step, self._config)
+
+
+def _finite(loss: Tensor, step: int, config: TrainingConfig) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise _not_finite("loss", str(value), step, config)
+    return value
+
+
+def _not_finite(what: str, got: str, step: int, config: TrainingConfig) -> TrainingError:
+    return TrainingError(
+        want=f"a finite {what}" if what == "loss" else f"finite {what}",
+        got=got,
+        where=f"training step {step} (counted from 0)",
+        fix=f"Try learning_rate={config.learning_rate / 10:g}, or look for extreme values in the data.",
+    )
