@@ -27,10 +27,24 @@ inputs.add_argument("names", nargs="*", help="kinds of modality; all by default"
 inputs.add_argument("--objects", type=int, default=2000, help="rows of each table")
 inputs.add_argument("--steps", type=int, default=48, help="training steps that count")
 inputs.add_argument("--json", type=Path, help="a file for everything measured")
+claims = commands.add_parser("claims", help="seconds to a target, scores and geometry of all objectives, tuned alike")
+claims.add_argument("names", nargs="*", help="sets; all by default")
+claims.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+claims.add_argument("--out", type=Path, default=Path("claims"), help="a folder; what it holds is not run again")
+claims.add_argument("--methods", nargs="+", default=[], help="some of the objectives; all by default")
+claims.add_argument("--trials", type=int, default=20, help="trainings that tune a method, the first with defaults")
+claims.add_argument("--seeds", type=int, default=10, help="trainings that count")
+claims.add_argument("--quick", action="store_true", help="a small set of scikit-learn's, few and short trainings")
+claims.add_argument("--report", action="store_true", help="only write the tables and pictures again")
+tables = commands.add_parser("tables", help="published tables beside the defaults and plain models")
+tables.add_argument("names", nargs="*", help="sets; all by default")
+tables.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+tables.add_argument("--splits", type=int, default=5, help="random splits of sets without an official one")
+tables.add_argument("--out", type=Path, default=Path("tables"), help="a folder to write to")
 growth = commands.add_parser("growth", help="cost of all objectives by modalities, objects and classes")
 growth.add_argument("--objectives", nargs="+", default=[], help="kinds of objective; all by default")
 growth.add_argument("--rounds", type=int, help="that count; 7, or 3 with --quick; of slow cases 3 at most")
-growth.add_argument("--quick", action="store_true", help="at fewer sizes; the others want some 8 GB of memory")
+growth.add_argument("--quick", action="store_true", help="at fewer sizes; all of them take ten minutes and 6 GB")
 growth.add_argument("--json", type=Path, help="a file for everything measured")
 growth.add_argument("--out", type=Path, help="a folder for the tables and for plots, which need matplotlib")
 arguments = parser.parse_args()
@@ -52,6 +66,22 @@ elif arguments.command == "input":
     from benchmarks import input as input_benchmark
 
     input_benchmark.run(arguments.names, objects=arguments.objects, steps=arguments.steps, json_file=arguments.json)
+elif arguments.command == "claims":
+    from benchmarks import claims as claims_benchmark
+
+    claims_benchmark.run(
+        arguments.names,
+        arguments.data,
+        arguments.out,
+        methods=arguments.methods,
+        trials=0 if arguments.report else arguments.trials,
+        seeds=0 if arguments.report else arguments.seeds,
+        quick=arguments.quick,
+    )
+elif arguments.command == "tables":
+    from benchmarks import tables as tables_benchmark
+
+    tables_benchmark.run(arguments.names, arguments.data, splits=arguments.splits, out=arguments.out)
 elif arguments.command == "growth":
     from benchmarks import growth as growth_benchmark
     from benchmarks.growth_cases import QUICK, Grid

@@ -19,6 +19,7 @@ from steradian.losses import default_scale
 from steradian.metrics import retrieval_scores
 from steradian.model import SphereEncoder, SphericalClassifier, build_encoder, embed, embed_subsets
 from steradian.training import derive, with_dropout
+from steradian.training.build_objective import choose_anchor
 from steradian.training.derived import class_group
 from steradian.training.imprint import imprint_centers
 from steradian.training.learner import Learner
@@ -31,7 +32,12 @@ LABEL_FREE = {"learning_rate": LEARNING_RATES, "scale": (5.0, 50.0)}
 OBJECTIVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "angular": (
         {},
-        {"learning_rate": LEARNING_RATES, "center_learning_rate": (1e-2, 0.3), "scale_factor": (0.5, 2.0), "margin": 0.4},
+        {
+            "learning_rate": LEARNING_RATES,
+            "center_learning_rate": (1e-2, 0.3),
+            "scale_factor": (0.5, 2.0),
+            "margin": 0.4,
+        },
     ),
     "normalised_cross_entropy": (
         {"objective": "normalised_cross_entropy"},
@@ -149,7 +155,8 @@ def train_watched(data: ClaimSet, options: Mapping[str, Any], *, seed: int, test
     begun = time.process_time()
     if config.objective in (*CENTER_OBJECTIVES, "cross_entropy", "gmc_cross_entropy"):
         imprint_centers(encoder, classifier, data.fit, seed=seed)
-    learner = Learner(encoder, classifier, config=config, derived=derived, steps=data.steps)
+    anchor = choose_anchor(data.fit.present)
+    learner = Learner(encoder, classifier, config=config, derived=derived, steps=data.steps, anchor=anchor)
     seconds = time.process_time() - begun
     watch.look(0, seconds, encoder)
     checks = set(_checks(data.steps))
@@ -222,9 +229,7 @@ class _Watch:
         accuracy, map_at_r = _scores(encoder, data, test, every, np.arange(len(data.fit)))
         probe = _linear_probe(encoder, data) if test.gallery == "means" else None
         geometry = _geometry(encoder, classifier, test.queries)
-        return replace(
-            curve, accuracy=accuracy, map_at_r=map_at_r, linear_probe=probe, geometry=geometry.to_dict()
-        )
+        return replace(curve, accuracy=accuracy, map_at_r=map_at_r, linear_probe=probe, geometry=geometry.to_dict())
 
 
 def _scores(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import steradian as sr
@@ -14,12 +15,14 @@ from steradian.data.demo import emoji_columns, load_emoji, query_and_gallery, sp
 from steradian.demo.job import SCHEMA as EMOJI_SCHEMA
 from steradian.training.validation import class_numbers
 
-__all__ = ["SETS", "ClaimSet", "Part", "load_claim_set"]
+__all__ = ["QUICK_SET", "SETS", "ClaimSet", "Part", "load_claim_set"]
 
 VIEWS = ("handwritten", "pie_faces", "scene15", "leaves100", "bdgp")
 UNSEEN = "-unseen"
 """Behind the name of a set: a quarter of its classes is tested and no other is trained on or validated with."""
 SETS = (*VIEWS, "digits", "emoji", f"pie_faces{UNSEEN}", f"leaves100{UNSEEN}")
+QUICK_SET = "sklearn-digits"
+"""The halves of scikit-learn's 8 x 8 digits as two modalities: needs nothing that is not installed."""
 EMOJI_OBJECTS = 6
 """Training objects an emoji, of the demo's 14: the protocol's few steps would not see more."""
 
@@ -73,6 +76,8 @@ def load_claim_set(name: str, folder: Path, *, seed: int) -> ClaimSet:
     """
     if name == "emoji":
         return _emoji(seed)
+    if name == QUICK_SET:
+        return _known(name, *_halves(seed), seed=seed, steps=30)
     if name == "digits":
         train, test = paired(find_archive(folder), seed)
         # Five pictures a recording, as `benchmarks digits --paired` has them, are more than a curve needs.
@@ -83,6 +88,15 @@ def load_claim_set(name: str, folder: Path, *, seed: int) -> ClaimSet:
         return _unseen(name, objects, seed=seed)
     rows = train_test_split(np.arange(len(objects)), test_size=0.2, stratify=objects.labels, random_state=seed)
     return _known(name, *(objects[part] for part in rows), seed=seed, steps=200)
+
+
+def _halves(seed: int) -> tuple[sr.ObjectTable, sr.ObjectTable]:
+    """Training and test objects of the upper and the lower half of a digit."""
+    digits = load_digits()
+    upper, lower = np.split(digits.data[:600], 2, axis=1)
+    schema = sr.Schema({"upper": sr.Vector("upper"), "lower": sr.Vector("lower")})
+    objects = sr.read_objects({"upper": upper, "lower": lower, "label": digits.target[:600]}, schema)
+    return objects.split(test=0.2, seed=seed)
 
 
 def _known(name: str, train: sr.ObjectTable, test: sr.ObjectTable, *, seed: int, steps: int) -> ClaimSet:

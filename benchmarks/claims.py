@@ -1,22 +1,22 @@
 """The claims, measured: every objective on the same encoders, with the same budget for tuning."""
 
-import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.claim_protocol import OBJECTIVES, options_of, train_watched
-from benchmarks.claim_sets import SETS, ClaimSet, load_claim_set
+from benchmarks.claim_records import Records, read_records
+from benchmarks.claim_sets import QUICK_SET, SETS, ClaimSet, load_claim_set
+from benchmarks.claims_report import report
 
-__all__ = ["read_records", "run"]
+__all__ = ["run"]
 
 
 def run(
@@ -27,11 +27,13 @@ def run(
     methods: Sequence[str] = (),
     trials: int = 20,
     seeds: int = 10,
+    quick: bool = False,
 ) -> None:
     """Tune each method on the validation part of the first split, then train it on each split and test.
 
     Every training is a line of `OUT/claims.jsonl`; those that stand there already are not run again, so a run that was
-    ended goes on where it was. `claims_report` makes the tables.
+    ended goes on where it was. Tables and pictures are made
+    anew at the end, from all lines.
 
     Args:
         names: of `SETS`; all by default.
@@ -40,12 +42,15 @@ def run(
         methods: of `OBJECTIVES`; all by default.
         trials: trainings that tune a method, the first with the library's defaults.
         seeds: trainings that count, with splits, weights and orders of their own.
+        quick: only "sklearn-digits", which needs no folder, one trial, one seed and a few steps.
     """
+    if quick:
+        names, trials, seeds = [QUICK_SET], 1, 1
     folder = folder or Path(os.environ.get("STERADIAN_DATA", "."))
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    done = _Records(out / "claims.jsonl")
-    for name in names or SETS:
+    done = Records(out / "claims.jsonl")
+    for name in (names or SETS) if seeds else ():
         _warm_up(name, folder)
         for method in methods or OBJECTIVES:
             for trial in range(trials):
@@ -56,40 +61,7 @@ def run(
                 _measure(done, name, method, folder, trial=tuned, seed=seed, tested=True)
                 if method == "angular":
                     _measure(done, name, method, folder, trial=0, seed=seed, tested=True)
-
-
-class _Records:
-    """Lines of JSON, a training each, found by what was trained."""
-
-    KEY = ("set", "method", "trial", "seed", "tested")
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._found = {self._key(record): record for record in read_records(path)}
-
-    def find(self, **wanted: Any) -> dict[str, Any] | None:
-        return self._found.get(self._key(wanted))
-
-    def add(self, record: dict[str, Any]) -> None:
-        self._found[self._key(record)] = record
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-
-    def _key(self, record: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple(record[name] for name in self.KEY)
-
-
-def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The trainings that a file holds; a last line that was cut off is left out.
-
-    Args:
-        path: of `claims.jsonl`; need not exist.
-    """
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            return
+    print(report(list(read_records(out / "claims.jsonl")), out))
 
 
 @lru_cache(maxsize=1)
@@ -97,9 +69,7 @@ def _load(name: str, folder: Path, seed: int) -> ClaimSet:
     return load_claim_set(name, folder, seed=seed)
 
 
-def _measure(
-    done: _Records, name: str, method: str, folder: Path, *, trial: int, seed: int, tested: bool
-) -> None:
+def _measure(done: Records, name: str, method: str, folder: Path, *, trial: int, seed: int, tested: bool) -> None:
     key = {"set": name, "method": method, "trial": trial, "seed": seed, "tested": tested}
     if done.find(**key):
         return
@@ -112,7 +82,7 @@ def _measure(
     print(f"{name:18} {method:26} trial {trial:2} seed {seed:2} {curve.seconds[-1]:6.1f} s  {shown}", flush=True)
 
 
-def _best_trial(done: _Records, name: str, method: str, trials: int) -> int:
+def _best_trial(done: Records, name: str, method: str, trials: int) -> int:
     """The trial with the largest area under the validation curve over steps: fast and good both count."""
     areas = []
     for trial in range(trials):

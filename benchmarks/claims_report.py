@@ -152,7 +152,9 @@ def report(records: Sequence[Mapping[str, Any]], out: Path) -> str:
         out: a folder that exists.
     """
     found = summarise(records)
-    plain = {name: {"targets": targets, "methods": [vars(m) for m in methods]} for name, (targets, methods) in found.items()}
+    plain = {
+        name: {"targets": targets, "methods": [vars(m) for m in methods]} for name, (targets, methods) in found.items()
+    }
     (out / "claims.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     parts = [_times_table(name, *pair) for name, pair in found.items()]
     parts += [_geometry_table(name, pair[1]) for name, pair in found.items()]
@@ -227,7 +229,9 @@ def bars(found: Mapping[str, tuple[tuple[float, ...], Sequence[Method]]]) -> str
             map_at_r = f"{100 * (ours.map_at_r[0] - max(rival.map_at_r[0] for rival in rivals)):+.1f}"
             gaps = [rival.geometry.get("gap.within_class") for rival in (ours, best)]
             gap = "" if None in gaps else f"{gaps[0] / gaps[1]:.2f}"  # type: ignore[operator]
-            lines.append(f"| {name} | {ours.name} | {_ratio(times[0])} | {_ratio(times[1])} | {accuracy} | {map_at_r} | {gap} |")
+            lines.append(
+                f"| {name} | {ours.name} | {_ratio(times[0])} | {_ratio(times[1])} | {accuracy} | {map_at_r} | {gap} |"
+            )
     return "\n".join(lines)
 
 

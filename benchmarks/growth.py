@@ -3,7 +3,7 @@
 Two things are timed. The objective alone: forward and backward on unit vectors that are given, to gradients of these
 vectors and of the class centers, by the very code that training runs. And a whole step of training, encoders and
 optimizer with it. All cases run once in every round, in a new order each time, so that a busy machine hurts all alike;
-the first run of each warms up and is not counted, and of the others the median is shown.
+the first runs of each warm up and are not counted, and of the others the median is shown.
 
 Time is that of the CPU, `time.process_time` of a process with one thread: what other processes take does not count,
 though sharing caches and memory with them still costs.
@@ -15,6 +15,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -45,6 +46,8 @@ def run(
     """
     if unknown := set(objectives) - set(OBJECTIVES):
         sys.exit(f"no objective {', '.join(sorted(unknown))}: there are {', '.join(OBJECTIVES)}")
+    if folder is not None and find_spec("matplotlib") is None:
+        sys.exit("plots need matplotlib: pip install -e '.[benchmarks]' has it")
     kinds = [kind for kind in OBJECTIVES if not objectives or kind in objectives]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -65,17 +68,15 @@ def run(
 
 def _measure(kinds: Sequence[ObjectiveKind], grid: Grid, rounds: int) -> Measured:
     cases = grid.cases(kinds)
-    peaks = {}
-    for number, case in enumerate(cases, 1):
-        if not case.whole_step:
-            peaks[case] = _peak(make_run(case))
-            _tell(f"memory {number}/{len(cases)}", case, f"{peaks[case]:,} bytes")
-    runs, warm = {}, {}
+    runs, warm, peaks = {}, {}, {}
     for number, case in enumerate(cases, 1):
         runs[case] = make_run(case)
-        _seconds(runs[case])
+        if case.whole_step:
+            runs[case]()
+        else:
+            peaks[case] = _peak(runs[case])
         warm[case] = _seconds(runs[case])
-        _tell(f"warm-up {number}/{len(cases)}", case, f"{1e3 * warm[case]:.3f} ms")
+        _tell(f"warm-up {number}/{len(cases)}", case, f"{1e3 * warm[case]:.3f} ms, {peaks.get(case, 0):,} bytes")
     seconds: dict[Case, list[float]] = {case: [] for case in cases}
     order, shuffle = list(cases), random.Random(0).shuffle
     for turn in range(1, rounds + 1):
@@ -99,7 +100,7 @@ def _seconds(run: Run, calls: int = 1) -> float:
 
 
 def _peak(run: Run) -> int:
-    """Most bytes of tensors, gradients among them, that live at once in a first call beyond those before it.
+    """Most bytes of tensors, gradients among them, that live at once in a first call, beyond those before it.
 
     By torch's own record of what its allocator gives and takes back, exact to the byte and the same on every run.
     Scratch memory within the libraries of matrix products is not in it, for no objective.
@@ -127,7 +128,7 @@ def _setting() -> dict[str, str]:
         "torch": f"{torch.__version__}, {torch.get_num_threads()} thread of {os.cpu_count()} cores, CPU, float32",
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "load": f"{load:.1f} processes that run or wait, before the start",
-        "time": "seconds of CPU (time.process_time), one thread, forward and backward, medians",
+        "time": "seconds of CPU (time.process_time), one thread, medians",
     }
 
 

@@ -35,7 +35,7 @@ LOOKS: dict[ObjectiveKind, tuple[str, str, str, str]] = {
     "symile": ("Symile", PURPLE, ":", "h"),
     "gram": ("GRAM", PURPLE, "-.", "p"),
 }
-"""Name, colour of the family (of palettes of Okabe and Ito and of Tol, which the colour-blind tell apart), line and mark."""
+"""Name, colour of the family (of Okabe and Ito's and Tol's palettes, which the colour-blind tell apart), line, mark."""
 
 
 class BreakEven(NamedTuple):
@@ -155,7 +155,8 @@ def _break_even_parts(found: Sequence[BreakEven], grid: Grid) -> list[str]:
         ratios = (_three_digits(ratio) for ratio in one.ratios.values())
         rows.append([str(one.size.modalities), str(one.size.objects), f"{one.by_products:,.0f}", measured, *ratios])
     legend = f"""The number of classes at which the margin softmax costs as much as CLIP over all pairs, by C = N M
-        (M - 1) / (2 (M + 1)) of the products alone and as measured ("none": ours is the dearer from {fewest} classes
+        (M - 1) / (2 (M + 1)) of the products alone, of M + 1 rows an object where the random subset adds
+        one, and as measured ("none": ours is the dearer from {fewest} classes
         on), and time of ours / time of CLIP at several C: above 1 ours is the dearer."""
     dearer = sum(ratio > 1 for one in found for ratio in one.ratios.values())
     cells = sum(len(one.ratios) for one in found)
@@ -277,7 +278,11 @@ def _mark_break_even(axes: "Axes", measured: Measured, sweep: Sweep) -> None:
     clip = sweep.case("clip", sweep.values[0])
     found, height = break_even(measured, clip.size, sweep.values), measured.ms(clip)
     axes.axvline(found.by_products, color="0.5", ls=":", lw=1.2)
-    boxed = {"size": 9, "bbox": {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}, "zorder": 7}
+    boxed: dict[str, Any] = {
+        "size": 9,
+        "bbox": {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85},
+        "zorder": 7,
+    }
     top = axes.get_ylim()[1]
     axes.text(
         found.by_products / 1.15, top / 1.5, f"by products\nC = {found.by_products:.0f}", ha="right", va="top", **boxed

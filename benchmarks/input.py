@@ -21,8 +21,8 @@ from steradian.data.prefetch import prefetched
 from steradian.data.samplers import batches, plain_order
 from steradian.model import SphereEncoder, SphericalClassifier, build_encoder, embed_table
 from steradian.training import Derived, Objective, with_dropout
-from steradian.training.device import choose_device
 from steradian.training.build_objective import make_margin_loss
+from steradian.training.device import choose_device
 from steradian.training.optimizer import make_optimizer
 
 CLASSES = 50

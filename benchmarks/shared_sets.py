@@ -123,9 +123,7 @@ def _parts(
         yield train, test, seed
 
 
-def _plain(
-    make: Callable[[int], ClassifierMixin], train: sr.ObjectTable, test: sr.ObjectTable, seed: int
-) -> Result:
+def _plain(make: Callable[[int], ClassifierMixin], train: sr.ObjectTable, test: sr.ObjectTable, seed: int) -> Result:
     begun = time.perf_counter()
     names = [name for m, name in enumerate(train.schema.modalities) if test.present[:, m].any()]
     inputs, outputs = (

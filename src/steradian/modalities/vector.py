@@ -31,6 +31,8 @@ WHOLE = 4096
 """Features that every token sees; of longer vectors each token sees its own part, so that the layer stays small."""
 USUAL_WIDTH = 64
 """Features of a layer whose outputs move by a usual amount in a step, see `VectorTokenizer`."""
+MANY = 128
+"""Features from which on the whole share of them is dropped in training; of fewer, fewer."""
 FARTHEST = 1e6
 """Standard deviations from the mean at most: from 1e19 on, squares within the model would overflow."""
 CHUNK = 1 << 20
@@ -141,7 +143,10 @@ class VectorTokenizer(nn.Module):
     def __init__(self, features: int, width: int, dropout: float) -> None:
         super().__init__()
         self.width = width
-        self.dropout = nn.Dropout(dropout)
+        # What is dropped of few features is missed more: the odds fall with them, so that a sum is as noisy whatever its
+        # length.
+        odds = dropout / (1 - dropout) * min(1.0, features / MANY)
+        self.dropout = nn.Dropout(odds / (1 + odds))
         # Parts differ by one feature at most; each is a layer of its own.
         self.parts = (
             [len(part) for part in torch.arange(features).tensor_split(TOKENS)] if features > WHOLE else [features]

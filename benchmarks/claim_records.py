@@ -1,0 +1,48 @@
+"""The trainings of `benchmarks claims`, a line of JSON each."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Records", "read_records"]
+
+
+class Records:
+    """A file of trainings, found by what was trained.
+
+    Args:
+        path: of the file; need not exist.
+    """
+
+    KEY = ("set", "method", "trial", "seed", "tested")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found = {self._key(record): record for record in read_records(path)}
+
+    def find(self, **wanted: Any) -> dict[str, Any] | None:
+        """The training with this set, method, trial, seed and tested."""
+        return self._found.get(self._key(wanted))
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Write a training behind the others."""
+        self._found[self._key(record)] = record
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def _key(self, record: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(record[name] for name in self.KEY)
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The trainings that a file holds; a last line that was cut off is left out.
+
+    Args:
+        path: of `claims.jsonl`; need not exist.
+    """
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            return
