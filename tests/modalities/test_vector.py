@@ -228,6 +228,16 @@ def test_features_are_left_out_in_training_only() -> None:
     assert torch.equal(tokenizer(values=values).values, tokenizer(values=values).values)
 
 
+@pytest.mark.parametrize(("features", "share"), [(6, 0.0197), (32, 0.0968), (128, 0.3), (500, 0.3), (5000, 0.3)])
+def test_of_few_features_fewer_are_left_out(features: int, share: float) -> None:
+    tokenizer = VectorTokenizer(features, 4, 0.3)
+    dropped = (tokenizer.dropout(torch.ones(400_000)) == 0).float().mean()
+    assert float(dropped) == pytest.approx(share, abs=0.005)
+    # A sum of standardised features is as noisy whatever their number, up to 128 of them.
+    noise = [share / (1 - share) / min(features, 128), 0.3 / 0.7 / 128]
+    assert noise[0] == pytest.approx(noise[1], rel=0.01)
+
+
 def test_items_are_rows_in_any_order() -> None:
     fitted = fit([[0.0], [2.0]])
     items = fitted.prepare({"values": np.array([[0.0], [1.0], [2.0]], np.float32)}, np.arange(3))
