@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["MEMORY_BUDGET", "StreamPlan", "plan_stream"]
+__all__ = ["MEMORY_BUDGET", "StreamPlan", "plan_stream", "tile_cosines"]
 
 MEMORY_BUDGET = 62_000_000
 """Bytes a call may take beside the gradient of the class centers."""
@@ -46,6 +46,15 @@ class StreamPlan:
         return f"workspace: {kept} kept, {megabytes}"
 
 
+def tile_cosines(device: str) -> int:
+    """Cosines computed at once.
+
+    Args:
+        device: its type, as "cpu" or "cuda".
+    """
+    return TILE.get(device, TILE["cuda"])
+
+
 def plan_stream(
     rows: int,
     num_classes: int,
@@ -59,7 +68,7 @@ def plan_stream(
     keepable: bool = True,
     gradient: bool = True,
 ) -> StreamPlan:
-    """How `stream_softmax` will go about so many rows and classes.
+    """How `stream_softmax` will go about so many rows and classes; few classes may take less, being no sweep.
 
     Args:
         rows: of embeddings, all modalities and subsets together.
@@ -73,7 +82,7 @@ def plan_stream(
         keepable: whether exponentials may be kept: with one center a class and no bend.
         gradient: whether the centers' gradient is there to keep exponentials in.
     """
-    tile = max(1, min(num_classes, TILE.get(device, TILE["cuda"]) // max(1, rows * centers_a_class)))
+    tile = max(1, min(num_classes, tile_cosines(device) // max(1, rows * centers_a_class)))
     tiles = -(-num_classes // tile)
     scratch = tile * centers_a_class * (2 * embedding_dim + rows)
     fixed = scratch + num_classes * centers_a_class + (3 + 4 * own) * rows * embedding_dim

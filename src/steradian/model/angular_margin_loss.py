@@ -174,7 +174,7 @@ class AngularMarginLoss(nn.Module):
         exact = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
         norms = torch.linalg.vector_norm(exact, dim=-1)
         # A row of zeros has no direction that a gradient could turn; it would get one of 1e12.
-        units = F.normalize(torch.where(norms[:, None] > 0, exact, exact.detach()), dim=-1)
+        units = exact / torch.where(norms > 0, norms, torch.inf)[:, None]
         options = {"class_centers": centers, "take_gradient": take_gradient, **self._options}
         options["margin"] = lambda cosines: self._psi(cosines, norms, labels, strength)
         if self.threshold is not None:
