@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := .venv/installed-demo
 DEV := .venv/installed-dev
+NOTEBOOK := .venv/installed-notebook
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs clean
+.PHONY: help demo test check format docs notebook clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,13 +30,18 @@ format: $(DEV) ## format the code and mend what the linter can mend
 docs: $(DEV) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+notebook: $(NOTEBOOK) ## run examples/claims.ipynb and keep what it shows in it; takes some minutes
+	OMP_NUM_THREADS=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level WARN \
+	    --ExecutePreprocessor.record_timing=False examples/claims.ipynb
+
 clean: ## remove .venv and all that was made
 	rm -rf .venv build demo-output dist site htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEMO): EXTRAS := demo
 $(DEV): EXTRAS := demo,dev
-$(DEMO) $(DEV): pyproject.toml constraints.txt
+$(NOTEBOOK): EXTRAS := demo,notebook
+$(DEMO) $(DEV) $(NOTEBOOK): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "steradian needs Python 3.11 or newer, and '$(PYTHON)' is not. Name one, as in: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
 	    exit 1; }

@@ -26,7 +26,7 @@ from steradian.training.learner import Learner
 
 __all__ = ["OBJECTIVES", "Curve", "options_of", "train_watched"]
 
-LEARNING_RATES = (1e-3, 1e-2)
+LEARNING_RATES = (3e-4, 1e-2)
 PAIRED = {"learning_rate": LEARNING_RATES, "scale": (5.0, 50.0), "class_group": [1, 2, 4, 8]}
 LABEL_FREE = {"learning_rate": LEARNING_RATES, "scale": (5.0, 50.0)}
 OBJECTIVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

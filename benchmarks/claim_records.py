@@ -29,14 +29,19 @@ class Records:
         """Write a training behind the others."""
         self._found[self._key(record)] = record
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            # Behind a line that was cut off, this one would be lost with it.
+            file.write(("" if self._ends_a_line() else "\n") + json.dumps(record) + "\n")
+
+    def _ends_a_line(self) -> bool:
+        text = self._path.read_bytes()
+        return not text or text.endswith(b"\n")
 
     def _key(self, record: dict[str, Any]) -> tuple[Any, ...]:
         return tuple(record[name] for name in self.KEY)
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The trainings that a file holds; a last line that was cut off is left out.
+    """The trainings that a file holds; a line that was cut off is left out.
 
     Args:
         path: of `claims.jsonl`; need not exist.
@@ -45,4 +50,4 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
         try:
             yield json.loads(line)
         except json.JSONDecodeError:
-            return
+            continue

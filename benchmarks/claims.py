@@ -32,8 +32,7 @@ def run(
     """Tune each method on the validation part of the first split, then train it on each split and test.
 
     Every training is a line of `OUT/claims.jsonl`; those that stand there already are not run again, so a run that was
-    ended goes on where it was. Tables and pictures are made
-    anew at the end, from all lines.
+    ended goes on where it was. Tables and pictures are made anew at the end, from all lines.
 
     Args:
         names: of `SETS`; all by default.
@@ -53,7 +52,8 @@ def run(
     for name in (names or SETS) if seeds else ():
         _warm_up(name, folder)
         for method in methods or OBJECTIVES:
-            for trial in range(trials):
+            # One trial alone has nothing to choose from.
+            for trial in range(trials if trials > 1 else 0):
                 _measure(done, name, method, folder, trial=trial, seed=0, tested=False)
         for seed in range(seeds):
             for method in methods or OBJECTIVES:
@@ -84,6 +84,8 @@ def _measure(done: Records, name: str, method: str, folder: Path, *, trial: int,
 
 def _best_trial(done: Records, name: str, method: str, trials: int) -> int:
     """The trial with the largest area under the validation curve over steps: fast and good both count."""
+    if trials == 1:
+        return 0
     areas = []
     for trial in range(trials):
         record = done.find(set=name, method=method, trial=trial, seed=0, tested=False)

@@ -1,4 +1,4 @@
-"""What the trainings of `benchmarks claims` say: targets, times to them, scores and geometry, as tables and pictures."""
+"""What the trainings of `benchmarks claims` say: targets, times, scores and geometry, as tables and pictures."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.claim_protocol import OBJECTIVES
 
-__all__ = ["Method", "report", "summarise"]
+__all__ = ["Method", "group_trainings", "report", "summarise"]
 
 SHARES = (0.9, 0.95, 0.99)
 """Of cross entropy's final validation score: the targets."""
@@ -27,7 +27,7 @@ class Method:
     Args:
         name: as in `OBJECTIVES`.
         trainings: how many count.
-        seconds: median CPU seconds to each target, infinite where fewer than half of the trainings reach it.
+        seconds: median CPU seconds to each target, infinite where half of the trainings or more do not reach it.
         steps: the same in steps.
         reached: share of trainings that reach each target.
         milliseconds: CPU of a whole step, the median.
@@ -61,18 +61,8 @@ def summarise(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[tuple[flo
     Args:
         records: of `read_records`.
     """
-    tested = [record for record in records if record["tested"]]
-    tuned = {(r["set"], r["method"]): r["trial"] for r in tested if r["method"] != "angular" or r["trial"] > 0}
     found: dict[str, tuple[tuple[float, ...], list[Method]]] = {}
-    for name in dict.fromkeys(record["set"] for record in tested):
-        groups: dict[str, list[Mapping[str, Any]]] = {}
-        for record in tested:
-            if record["set"] != name:
-                continue
-            if record["method"] == "angular" and record["trial"] == 0:
-                groups.setdefault(DEFAULTS, []).append(record)
-            if record["trial"] == tuned.get((name, record["method"]), 0):
-                groups.setdefault(record["method"], []).append(record)
+    for name, groups in group_trainings(records).items():
         if "cross_entropy" not in groups:
             continue
         reference = float(np.mean([record["scores"][-1] for record in groups["cross_entropy"]]))
@@ -81,6 +71,24 @@ def summarise(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[tuple[flo
         methods = [_method(method, groups[method], targets) for method in order if method in groups]
         found[name] = targets, methods
     return found
+
+
+def group_trainings(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
+    """The tested trainings of each set and method, those of the defaults as a method of its own.
+
+    Args:
+        records: of `read_records`.
+    """
+    tested = [record for record in records if record["tested"]]
+    tuned = {(r["set"], r["method"]): r["trial"] for r in tested if r["method"] != "angular" or r["trial"] > 0}
+    sets: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    for record in tested:
+        groups = sets.setdefault(record["set"], {})
+        if record["method"] == "angular" and record["trial"] == 0:
+            groups.setdefault(DEFAULTS, []).append(record)
+        if record["trial"] == tuned.get((record["set"], record["method"]), 0):
+            groups.setdefault(record["method"], []).append(record)
+    return sets
 
 
 def _method(name: str, records: Sequence[Mapping[str, Any]], targets: Sequence[float]) -> Method:
@@ -160,6 +168,10 @@ def report(records: Sequence[Mapping[str, Any]], out: Path) -> str:
     parts += [_geometry_table(name, pair[1]) for name, pair in found.items()]
     text = "\n\n".join([*parts, bars(found)]) + "\n"
     (out / "claims.md").write_text(text, encoding="utf-8")
+    # Imported late: pictures alone need matplotlib, and those who only summarise do not.
+    from benchmarks import claims_plots
+
+    claims_plots.draw(out, found, records)
     return text
 
 

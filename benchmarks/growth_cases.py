@@ -207,17 +207,18 @@ class _Given:
     """In the place of an encoder: unit vectors that are there already, so that only the objective takes time."""
 
     def __init__(self, modalities: int, objects: int, dim: int) -> None:
-        shapes = (objects, modalities, dim), (objects, dim), (objects, dim)
-        self._vectors, self._whole, self._part = (
+        # Objectives fuse the whole objects alone, or these and their subsets in one call.
+        shapes = (objects, modalities, dim), (objects, dim), (2 * objects, dim)
+        self._vectors, self._whole, self._twice = (
             F.normalize(torch.randn(shape), dim=-1).requires_grad_() for shape in shapes
         )
 
     def leaves(self) -> Iterator[Tensor]:
         """All vectors."""
-        yield from (self._vectors, self._whole, self._part)
+        yield from (self._vectors, self._whole, self._twice)
 
     def encode(self, batch: Batch) -> ModalityVectors:
         return ModalityVectors(self._vectors, self._vectors, batch.present)
 
     def fuse(self, encoded: ModalityVectors, subset: Tensor | None = None) -> Tensor:
-        return self._whole if subset is None else self._part
+        return self._whole if len(encoded.present) == len(self._whole) else self._twice

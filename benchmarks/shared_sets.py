@@ -97,6 +97,11 @@ def _methods(options: Sequence[str]) -> Iterator[tuple[str, Callable[[sr.ObjectT
 
 
 def read_set(path: Path) -> tuple[sr.ObjectTable, np.ndarray | None]:
+    """The objects of a set, each modality a vector, and which of them its official split trains on, if it has one.
+
+    Args:
+        path: of an .npz file.
+    """
     with np.load(path) as arrays:
         modalities = {key.removeprefix("modality_"): arrays[key] for key in arrays if key.startswith("modality_")}
         columns = {**modalities, "label": arrays["label"]}

@@ -150,6 +150,11 @@ def paired(recordings: Recordings, seed: int) -> tuple[sr.ObjectTable, sr.Object
 
 
 def find_archive(folder: Path | None) -> Recordings:
+    """The recordings of a folder's archive.
+
+    Args:
+        folder: where it lies; None takes the variable STERADIAN_DATA.
+    """
     path = (folder or Path(os.environ.get("STERADIAN_DATA", "."))) / ARCHIVE
     if not path.is_file():
         sys.exit(f"{path} is not there: point --data or STERADIAN_DATA at the folder of the data sets")

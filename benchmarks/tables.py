@@ -25,7 +25,7 @@ maxima of all objects, test ones too, and draws its splits without a seed: near,
 
 
 def run(names: Sequence[str], folder: Path | None, *, splits: int, out: Path) -> None:
-    """Print the table of `shared_sets.run`, and write it with the published figures as Markdown and, split by split, JSON.
+    """Print the table of `shared_sets.run`; write it beside published figures as Markdown, and every split as JSON.
 
     Args:
         names: of `PUBLISHED`; all by default.
