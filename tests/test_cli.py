@@ -64,8 +64,11 @@ def test_evaluate_prints_a_table_and_writes_scores(folder: Path, capsys) -> None
     assert run("evaluate", folder / "model", test, "--gallery", folder / "table.csv", "--out", scores) == 0
     printed = capsys.readouterr().out
     assert "whole object" in printed and "title" in printed
+    assert "Certified (no missing modality changes the class): " in printed
     assert max(len(line) for line in printed.splitlines()) <= 80
-    assert json.loads(scores.read_text())["modalities"] == ["title", "size"]
+    written = json.loads(scores.read_text())
+    assert written["modalities"] == ["title", "size"]
+    assert 0 <= written["certified_right"] <= written["certified"] <= 1
 
 
 def test_evaluate_draws_the_robustness_curve(folder: Path, capsys) -> None:
@@ -107,6 +110,21 @@ def test_search_by_cells(folder: Path, capsys) -> None:
     assert "cup" in capsys.readouterr().out
 
 
+def test_explain_shows_one_object_or_several(folder: Path, capsys) -> None:
+    words = ("explain", folder / "model", folder / "table.csv")
+    assert run(*words) == 0
+    several = capsys.readouterr().out.splitlines()
+    assert several[0] == "Ledger: 40 objects, each to a class"
+    assert run(*words, "--rows", 3) == 0
+    one = capsys.readouterr().out.splitlines()
+    assert one[0] == "Ledger: object s3 to the class lamp"
+    assert [line.split()[0] for line in one[1:5]] == ["modality", "title", "size", "whole"]
+    assert run(*words, "--rows", 3, 0, "--target", "cup") == 0
+    chosen = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in chosen[2:4]] == [["s3", "cup"], ["s0", "cup"]]
+    assert max(map(len, several + one + chosen)) <= 80
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -115,6 +133,8 @@ def test_search_by_cells(folder: Path, capsys) -> None:
         (["search", "{model}", "--query", "colour=red"], "want COLUMN=VALUE with a column of title, height, width"),
         (["search", "nowhere", "--text", "x"], "want a model folder"),
         (["evaluate", "{model}", "nowhere.csv"], "nowhere.csv"),
+        (["explain", "{model}", "{model}/../table.csv", "--rows", "40"], "--rows: want rows from 0 to 39, got 40"),
+        (["explain", "{model}", "{model}/../table.csv", "--target", "jar"], "want a class of the model: cup, lamp"),
         (["fit", "{model}/../table.csv", "--schema", "nowhere.yaml", "--out", "{model}2"], "want a schema file"),
         (["fit", "x.csv", "--schema", "s.yaml"], "out"),
         (["fit", "x.csv", "--schema", "s.yaml", "--out", "o", "--wdth", "3"], "--wdth"),
@@ -235,5 +255,5 @@ def test_on_a_terminal_tables_are_drawn(folder: Path, monkeypatch, capsys) -> No
 def test_help_needs_no_torch_and_lists_every_command(capsys) -> None:
     blocked = "import sys; sys.modules['torch'] = None; from steradian.cli import main; main(['--help'])"
     done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=True, env=os.environ)
-    for command in ("demo", "fit", "evaluate", "embed", "search"):
+    for command in ("demo", "fit", "evaluate", "embed", "search", "explain"):
         assert command in done.stdout

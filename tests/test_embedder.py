@@ -160,6 +160,18 @@ def test_probabilities_and_cosines(model, objects) -> None:
     np.testing.assert_array_equal(model.predict_vectors(model.transform(objects)), model.predict(objects))
 
 
+def test_certificates_and_ledgers_of_all_kinds_of_modality(model, objects) -> None:
+    certificates, ledger = model.certify(objects), model.explain(objects)
+    np.testing.assert_array_equal(certificates.predicted, model.predict(objects))
+    np.testing.assert_allclose(
+        ledger.contributions.sum(axis=1), model._cosines(model.transform(objects)).max(axis=1), atol=1e-6
+    )
+    # A table that was not read is read, as by `transform`.
+    table = {name: cells for name, cells in columns().items() if name != "label"}
+    assert model.certify(table).to_dict() == certificates.to_dict()
+    assert model.explain(table, "red").targets.tolist() == ["red"] * 48
+
+
 # -- Training
 
 

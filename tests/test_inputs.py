@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from steradian.data import Schema
+from steradian.data import Schema, read_objects
 from steradian.errors import InputError
-from steradian.inputs import PLAIN_SCHEMA, query_table, training_table
+from steradian.inputs import PLAIN_SCHEMA, query_table, refuse_objects_without, training_table
 from steradian.modalities import Text, Vector
 
 
@@ -57,3 +57,12 @@ def test_raw_columns_may_hold_what_cannot_be_read_but_every_row_needs_something(
     assert objects.present.tolist() == [[True, True], [False, True], [True, False]]
     with pytest.raises(InputError, match=r"something to read in every row.* got 1 object left out.*: row 1"):
         query_table(estimator, {**table, "x": [[1.0], [np.inf], [2.0]]}, on_error="missing")
+
+
+def test_objects_without_any_of_some_modalities_are_refused_by_row() -> None:
+    schema = Schema({"x": Vector("x"), "title": Text("title")})
+    cells = {"x": [[1.0], [2.0], None], "title": ["a", None, "c"]}
+    objects = read_objects(cells, schema, labelled=False)[1:]
+    refuse_objects_without(objects, np.arange(2), names=("x", "title"))
+    with pytest.raises(InputError, match=r"row 2 .*want objects that have one of x, got 1 objects without"):
+        refuse_objects_without(objects, np.array([0]), names=("x",))

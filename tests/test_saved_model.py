@@ -16,13 +16,14 @@ import torch
 from safetensors.torch import load_file
 
 from steradian.data.batch import Preprocessor
+from steradian.embedder import SphereEmbedder
 from steradian.errors import SavedModelError
 from steradian.modalities.image import FittedImage
 from steradian.modalities.series import FittedSeries
 from steradian.modalities.tabular import FittedTabular
 from steradian.modalities.text import FittedText
 from steradian.modalities.vector import FittedVector
-from steradian.saved_model import SavedModel, read_folder, write_folder
+from steradian.saved_model import SavedModel, load_model, read_folder, save_model, write_folder
 
 
 def make(number: int = 0) -> SavedModel:
@@ -349,3 +350,21 @@ def test_a_modality_that_nobody_defines_is_refused_by_its_name(folder: Path) -> 
     change(folder, preprocessing={"smell": {"type": "FittedSmell", "fields": {}, "arrays": {}}})
     with pytest.raises(SavedModelError, match=r"modality 'smell': want .*FittedVector.*got FittedSmell\. Import the"):
         read_folder(folder)
+
+
+def test_an_estimator_is_saved_and_made_again(tmp_path: Path, rng: np.random.Generator) -> None:
+    class Own(SphereEmbedder):
+        """Someone's own."""
+
+    points, labels = rng.normal(size=(12, 3)), np.arange(12) % 3
+    options = {"embedding_dim": 4, "width": 8, "heads": 2, "epochs": 1, "subcenters": 2, "verbose": False}
+    model = Own(**options).fit(points, labels)
+    save_model(model, tmp_path)
+    state = torch.random.get_rng_state()
+    loaded = load_model(Own, tmp_path, device="cpu")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert type(loaded) is Own
+    np.testing.assert_array_equal(loaded.predict_proba(points), model.predict_proba(points))
+    change(tmp_path, classes={"type": "<i8", "names": [0, 1]})
+    with pytest.raises(SavedModelError, match="weights that it describes, got RuntimeError"):
+        load_model(Own, tmp_path, device="cpu")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from steradian.evaluation import Evaluation, Geometry, Robustness, evaluate, measure_geometry, robustness
+    from steradian.explanation import Certificates, Ledger
     from steradian.modalities import Audio, Image, Series, Tabular, Text, Vector
     from steradian.model import AngularMarginLoss
     from steradian.search import Index, Neighbors
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 __all__ = [
     "AngularMarginLoss",
     "Audio",
+    "Certificates",
     "ConfigError",
     "Evaluation",
     "Geometry",
     "Image",
     "Index",
     "InputError",
+    "Ledger",
     "MissingExtraError",
     "Neighbors",
     "ObjectTable",
@@ -47,7 +50,7 @@ __all__ = [
     "robustness",
 ]
 
-_ROOMS = ("errors", "data", "modalities", "model", "embedder", "search", "evaluation")
+_ROOMS = ("errors", "data", "modalities", "model", "explanation", "embedder", "search", "evaluation")
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 
 if TYPE_CHECKING:
-    from steradian import Evaluation, Geometry, Neighbors, ObjectTable, Robustness, Schema, SphereEmbedder
+    from steradian import Evaluation, Geometry, Ledger, Neighbors, ObjectTable, Robustness, Schema, SphereEmbedder
 
 __all__ = ["main"]
 
@@ -120,16 +120,33 @@ def _search(options: Namespace) -> int:
     return 0
 
 
+def _explain(options: Namespace) -> int:
+    model = _load(options.model)
+    objects = _read(options.table, model.schema_, options, labelled=False)
+    rows = options.rows
+    if rows is not None:
+        outside = [row for row in rows if not 0 <= row < len(objects)]
+        if outside:
+            want = f"rows from 0 to {len(objects) - 1}"
+            raise InputError(want, str(outside[0]), "--rows", "Count the rows of TABLE that were read from 0.")
+        objects = objects[rows]
+    # Class names may be numbers, which a command line has only as text.
+    names = {str(name): name for name in model.classes_.tolist()}
+    _show(model.explain(objects, names.get(options.target, options.target)))
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": _demo,
     "fit": _fit,
     "evaluate": _evaluate,
     "embed": _embed,
     "search": _search,
+    "explain": _explain,
 }
 
 
-def _show(result: "Evaluation | Geometry | Neighbors | Robustness") -> None:
+def _show(result: "Evaluation | Geometry | Ledger | Neighbors | Robustness") -> None:
     """On a terminal a table as wide as that needs; in a file or a pipe plain lines."""
     from rich.console import Console
 
@@ -293,10 +310,21 @@ def _search_parser(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
+def _explain_parser(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument("model", metavar="MODEL", help="a model folder")
+    parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
+    line = "which rows of TABLE, counted from 0; one is shown in full; all without it"
+    parser.add_argument("--rows", type=int, nargs="+", metavar="N", help=line)
+    parser.add_argument("--target", metavar="CLASS", help="compare with this class, instead of the one predicted")
+    _add_on_error(parser)
+    return parser
+
+
 _PARSERS: dict[str, tuple[Callable[[ArgumentParser], ArgumentParser], str, str]] = {
     "demo": (_demo_parser, "", "Train on emoji, compare with a plain baseline, and write a page to look at."),
     "fit": (_fit_parser, "TABLE --schema FILE --out DIR", "Learn a model from a table of labelled objects."),
     "evaluate": (_evaluate_parser, "MODEL TABLE", "Score a model on a table, for every subset of modalities."),
     "embed": (_embed_parser, "MODEL TABLE --out DIR", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
+    "explain": (_explain_parser, "MODEL TABLE", "Show what each modality adds to the cosine of an object to a class."),
 }

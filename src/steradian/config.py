@@ -45,7 +45,10 @@ _CHOICES = {
     "objective": ObjectiveKind,
     "positives": Positives,
 }
-_ANGULAR_OPTIONS = ("margin_kind", "margin_gradient", "label_smoothing", "class_share", "center_optimizer")
+_ANGULAR_OPTIONS = (
+    *("margin_kind", "margin_gradient", "label_smoothing", "class_share", "center_optimizer"),
+    "alignment_weight",
+)
 _TERM_OPTIONS = ("modality_weight", "subset_weight", "subset_policy")
 _TAKERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_ANGULAR_OPTIONS, ("angular",)),
@@ -195,6 +198,9 @@ class TrainingConfig(_Config):
     """Who is seen through a random subset. "both": every object, beside its whole. "half": half of each batch, the
     others whole; the same loss on average for half the fusion. "observed": as "both", but what is missing is what
     another object of the batch lacks, so that subsets come as often as the training table has them."""
+    alignment_weight: float | None = None
+    """Weight of pulling modalities' vectors and whole objects of one class together, and others apart, within the batch
+    (GMC's term with class numbers); 0: none. None: 1 where classes are more than the objects of a batch, else 0.3."""
     validation_share: float | None = None
     """Share of the objects held out for early stopping; None: 0.1 of 5,000 or more in large classes, else 0."""
     patience: int = 10
@@ -217,6 +223,8 @@ class TrainingConfig(_Config):
         mistakes += [(n, "above 0") for n in positive if not getattr(self, n) > 0]
         weights = ("weight_decay", "modality_weight", "subset_weight")
         mistakes += [(n, "0 or more") for n in weights if not getattr(self, n) >= 0]
+        if self.alignment_weight is not None and not self.alignment_weight >= 0:
+            mistakes.append(("alignment_weight", "0 or more, or None"))
         if self.seed < 0:
             mistakes.append(("seed", "0 or more"))
         if self.scale is not None and not self.scale > 0:

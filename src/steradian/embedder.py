@@ -14,16 +14,22 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d
-from torch import nn
 
 from steradian import config as options
 from steradian.config import ModelConfig, TrainingConfig
-from steradian.data import ObjectTable, Schema
+from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.errors import InputError, SavedModelError
-from steradian.inputs import check_validation, query_table, refuse_other_labels, training_table
-from steradian.model import SphericalClassifier, build_encoder, embed_table
-from steradian.saved_model import SavedModel, read_folder, write_folder
+from steradian.errors import InputError
+from steradian.explanation import Certificates, Ledger, certify, explain
+from steradian.inputs import (
+    check_validation,
+    query_table,
+    refuse_objects_without,
+    refuse_other_labels,
+    training_table,
+)
+from steradian.model import build_model, embed_table
+from steradian.saved_model import load_model, save_model
 from steradian.training import Progress, check_objective, derive_within_memory, train, with_dropout
 from steradian.training.device import choose_device
 from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
@@ -72,6 +78,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         center_optimizer: "adamw", or "rowwise" for very many classes.
         modality_weight: weight of the single modalities' loss.
         subset_weight: weight of the random subsets' loss.
+        alignment_weight: of pulling a class's modalities and whole objects together in the batch; None derives it.
         subset_policy: "both", "half" or "observed": which objects are seen through a random subset, and of what.
         validation_share: share of the objects held out for early stopping; None derives it from the number of objects.
         patience: validations without a better score before training stops.
@@ -130,6 +137,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         center_optimizer: options.CenterOptimizer = TrainingConfig.center_optimizer,
         modality_weight: float = TrainingConfig.modality_weight,
         subset_weight: float = TrainingConfig.subset_weight,
+        alignment_weight: float | None = TrainingConfig.alignment_weight,
         subset_policy: options.SubsetPolicy = TrainingConfig.subset_policy,
         validation_share: float | None = TrainingConfig.validation_share,
         patience: int = TrainingConfig.patience,
@@ -202,7 +210,9 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         cuda = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), Progress(Console() if self.verbose else None) as progress:
             torch.manual_seed(config.seed)
-            self._build(model_config, device)
+            self.encoder_, self.classifier_ = build_model(
+                self.preprocessor_.modalities, model_config, num_classes=len(classes), device=device
+            )
             self.training_ = train(
                 self.encoder_,
                 self.classifier_,
@@ -223,11 +233,6 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
 
     def _config(self, kind: type[C]) -> C:
         return kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
-
-    def _build(self, config: ModelConfig, device: torch.device) -> None:
-        self.encoder_ = build_encoder(self.preprocessor_.modalities, config).to(device).eval()
-        centers = SphericalClassifier(len(self.classes_), config.embedding_dim, subcenters=config.subcenters)
-        self.classifier_ = centers.to(device)
 
     def _validation(self, validation: ObjectTable | None, training: PreparedObjects) -> RetrievalValidation | None:
         if validation is None:
@@ -252,14 +257,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         names = self.schema_.modalities if modalities is None else modalities
         subset = (names,) if isinstance(names, str) else tuple(names)
         ((_, rows, vectors),) = self.transform_subsets(objects, [subset], batch_size=batch_size)
-        if len(rows) < len(objects):
-            without = np.setdiff1d(np.arange(len(objects)), rows)
-            raise InputError(
-                want=f"objects that have one of {', '.join(subset)}",
-                got=f"{len(without)} objects without",
-                where=f"row {objects.rows[without[0]]} (counted from 0) first",
-                fix="Leave these objects out, or name more modalities.",
-            )
+        refuse_objects_without(objects, rows, names=subset)
         return vectors
 
     def transform_subsets(
@@ -318,6 +316,37 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         refuse_other_labels(labels, self.classes_, where="the labels", unseen=False)
         return float(accuracy_score(labels, self.predict(objects), sample_weight=sample_weight))
 
+    def certify(self, X: Any, *, all_classes: bool = False, batch_size: int = BATCH) -> Certificates:
+        """What every subset of an object's modalities is bound to rank below the class of the whole object.
+
+        Args:
+            X: as for `transform`.
+            all_classes: keep the lead over every class, objects x classes numbers, and not over the runner-up alone.
+            batch_size: objects at a time.
+
+        Raises:
+            ConfigError: fusion="free", which promises nothing.
+            InputError: values that do not fit the model, or an object without any modality.
+        """
+        check_is_fitted(self)
+        return certify(self, query_table(self, X), all_classes=all_classes, batch_size=batch_size)
+
+    def explain(self, X: Any, target: Any = None, *, batch_size: int = BATCH) -> Ledger:
+        """The cosine of each object to a target as an exact sum over its modalities, and what each of them is worth.
+
+        Args:
+            X: as for `transform`.
+            target: None for the class predicted for each object, the name of a class, or one object or vector for each
+                object of X: a table as for `transform`, or floats [objects, embedding_dim].
+            batch_size: objects at a time.
+
+        Raises:
+            ConfigError: fusion="free", whose vectors are no sums.
+            InputError: values that do not fit the model, an object without any modality, or targets that do not fit.
+        """
+        check_is_fitted(self)
+        return explain(self, query_table(self, X), target, batch_size=batch_size)
+
     @torch.inference_mode()
     def _cosines(self, vectors: np.ndarray) -> np.ndarray:
         if vectors.ndim != 2 or vectors.shape[1] != self.encoder_.embedding_dim:
@@ -343,18 +372,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             folder: is made if it does not exist; a model already there is replaced only when the new one is whole.
         """
         check_is_fitted(self)
-        entries = {
-            "model": self.configs_[0].to_dict(),
-            "training": self.configs_[1].to_dict(),
-            "schema": self.schema_.to_dict(),
-            "classes": {"type": self.classes_.dtype.str, "names": self.classes_.tolist()},
-            "scale": self.scale_,
-            "margin": self.margin_,
-            "features": getattr(self, "n_features_in_", None),
-            "feature_names": getattr(self, "feature_names_in_", np.zeros(0)).tolist(),
-        }
-        weights = nn.ModuleDict({"encoder": self.encoder_, "classifier": self.classifier_}).state_dict()
-        write_folder(folder, SavedModel(entries, self.preprocessor_, weights))
+        save_model(self, folder)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> Self:
@@ -367,32 +385,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         Raises:
             SavedModelError: no model there, cut short, or of another version.
         """
-        saved = read_folder(folder)
-        entries = saved.entries
-        try:
-            model_config, config = ModelConfig(**entries["model"]), TrainingConfig(**entries["training"])
-            model = cls(**(model_config.to_dict() | config.to_dict() | {"device": device}))
-            model.configs_ = model_config, config
-            model.schema_ = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
-            model.classes_ = np.array(entries["classes"]["names"], dtype=entries["classes"]["type"])
-            model.scale_, model.margin_ = entries["scale"], entries["margin"]
-            if entries["features"] is not None:
-                model.n_features_in_ = entries["features"]
-            if entries["feature_names"]:
-                model.feature_names_in_ = np.array(entries["feature_names"], dtype=object)
-            model.preprocessor_ = saved.preprocessor
-            with torch.random.fork_rng(devices=[]):
-                model._build(model_config, choose_device(device))
-            parts = nn.ModuleDict({"encoder": model.encoder_, "classifier": model.classifier_})
-            parts.load_state_dict(dict(saved.weights))
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise SavedModelError(
-                want="a configuration and the weights that it describes",
-                got=f"{type(error).__name__}: {str(error).splitlines()[-1].strip()}",
-                where=str(folder),
-                fix="Copy the whole folder again, or fit and save the model again.",
-            ) from error
-        return model
+        return load_model(cls, folder, device=device)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,6 +1,6 @@
 """What a user may pass to `fit` and `transform`, as a table: an `ObjectTable`, raw columns, or a plain float array."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ __all__ = [
     "PLAIN_SCHEMA",
     "check_validation",
     "query_table",
+    "refuse_objects_without",
     "refuse_other_labels",
     "refuse_other_schema",
     "training_table",
@@ -107,6 +108,27 @@ def check_validation(objects: Any, schema: Schema, classes: np.ndarray) -> None:
     refuse_other_schema(objects, schema, where="the validation table")
     refuse_other_labels(objects.labels, classes, where="the labels of the validation table")
     refuse_bare_objects(objects.present, schema, rows=objects.rows, ids=None)
+
+
+def refuse_objects_without(objects: ObjectTable, rows: np.ndarray, *, names: Sequence[str]) -> None:
+    """See to it that every object has one of some modalities.
+
+    Args:
+        objects: a table.
+        rows: int64 [rows], the objects that have one.
+        names: of the modalities.
+
+    Raises:
+        InputError: an object has none of them.
+    """
+    without = np.setdiff1d(np.arange(len(objects)), rows)
+    if len(without):
+        raise InputError(
+            want=f"objects that have one of {', '.join(names)}",
+            got=f"{len(without)} objects without",
+            where=f"row {objects.rows[without[0]]} (counted from 0) first",
+            fix="Leave these objects out, or name more modalities.",
+        )
 
 
 def refuse_other_schema(objects: ObjectTable, schema: Schema, *, where: str) -> None:

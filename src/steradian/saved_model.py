@@ -10,21 +10,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
+from steradian.config import ModelConfig, TrainingConfig
+from steradian.data import Schema
 from steradian.data.batch import Preprocessor
 from steradian.data.modality import FittedModality
 from steradian.errors import SavedModelError
+from steradian.model import build_model
+from steradian.training.device import choose_device
 
-__all__ = ["SavedModel", "read_files", "read_folder", "replace_files", "write_folder"]
+__all__ = ["SavedModel", "load_model", "read_files", "read_folder", "replace_files", "save_model", "write_folder"]
 
 Content = TypeVar("Content")
+Model = TypeVar("Model")
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -44,6 +49,72 @@ class SavedModel:
     entries: Mapping[str, Any]
     preprocessor: Preprocessor
     weights: Mapping[str, Tensor]
+
+
+def save_model(model: Any, folder: str | Path) -> None:
+    """Write all that a fitted `SphereEmbedder` is made of.
+
+    Args:
+        model: is fitted.
+        folder: as of `write_folder`.
+    """
+    model_config, config = model.configs_
+    entries = {
+        "model": model_config.to_dict(),
+        "training": config.to_dict(),
+        "schema": model.schema_.to_dict(),
+        "classes": {"type": model.classes_.dtype.str, "names": model.classes_.tolist()},
+        "scale": model.scale_,
+        "margin": model.margin_,
+        "features": getattr(model, "n_features_in_", None),
+        "feature_names": getattr(model, "feature_names_in_", np.zeros(0)).tolist(),
+    }
+    weights = nn.ModuleDict({"encoder": model.encoder_, "classifier": model.classifier_}).state_dict()
+    write_folder(folder, SavedModel(entries, model.preprocessor_, weights))
+
+
+def load_model(kind: type[Model], folder: str | Path, *, device: str) -> Model:
+    """Make a `SphereEmbedder` of what `save_model` wrote.
+
+    Args:
+        kind: the estimator's class.
+        folder: where it was written.
+        device: "auto" or a torch device.
+
+    Raises:
+        SavedModelError: from `read_folder`, or weights that the configuration does not describe.
+    """
+    saved = read_folder(folder)
+    entries = saved.entries
+    try:
+        model_config, config = ModelConfig(**entries["model"]), TrainingConfig(**entries["training"])
+        model: Any = kind(**(model_config.to_dict() | config.to_dict() | {"device": device}))
+        model.configs_ = model_config, config
+        model.schema_ = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
+        model.classes_ = np.array(entries["classes"]["names"], dtype=entries["classes"]["type"])
+        model.scale_, model.margin_ = entries["scale"], entries["margin"]
+        if entries["features"] is not None:
+            model.n_features_in_ = entries["features"]
+        if entries["feature_names"]:
+            model.feature_names_in_ = np.array(entries["feature_names"], dtype=object)
+        model.preprocessor_ = saved.preprocessor
+        with torch.random.fork_rng(devices=[]):
+            parts = build_model(
+                saved.preprocessor.modalities,
+                model_config,
+                num_classes=len(model.classes_),
+                device=choose_device(device),
+            )
+        model.encoder_, model.classifier_ = parts
+        nn.ModuleDict(dict(zip(("encoder", "classifier"), parts, strict=True))).load_state_dict(dict(saved.weights))
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise SavedModelError(
+            want="a configuration and the weights that it describes",
+            got=f"{type(error).__name__}: {str(error).splitlines()[-1].strip()}",
+            where=str(folder),
+            fix="Copy the whole folder again, or fit and save the model again.",
+        ) from error
+    return cast(Model, model)
 
 
 def write_folder(folder: str | Path, saved: SavedModel) -> None:

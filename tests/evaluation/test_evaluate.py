@@ -118,6 +118,19 @@ def test_a_model_that_learnt(model, make_table) -> None:
     assert isinstance(evaluation, Evaluation)
     assert evaluation.whole.accuracy == pytest.approx(model.score(objects))
     assert [row.objects for row in evaluation][-3:] == objects.present.sum(axis=0).tolist()
+    certificates = model.certify(objects)
+    assert evaluation.certified == certificates.share
+    right = certificates.certified & (certificates.predicted == objects.labels)
+    assert evaluation.certified_right == right.mean() <= evaluation.whole.accuracy
+
+
+def test_a_fusion_that_promises_nothing_is_evaluated_without_certificates(model, make_table) -> None:
+    objects = make_table(["cat", "dog"] * 5)
+    options = {"embedding_dim": 4, "width": 8, "heads": 2, "epochs": 1, "verbose": False}
+    free = sr.SphereEmbedder(fusion="free", **options).fit(objects)
+    evaluation = sr.evaluate(free, objects)
+    assert evaluation.certified is evaluation.certified_right is None
+    assert "Certified" not in str(evaluation)
 
 
 # -- Patterns of present modalities

@@ -69,6 +69,15 @@ def test_nothing_left_out_needs_no_note() -> None:
     ]
 
 
+def test_the_share_of_certified_objects_is_a_line() -> None:
+    certified = replace(SMALL, certified=0.8125, certified_right=0.75)
+    lines = repr(certified).splitlines()
+    assert lines[:-1] == repr(SMALL).splitlines()
+    assert lines[-1] == "Certified (no missing modality changes the class): 0.812; and right: 0.750."
+    assert (certified.to_dict()["certified"], certified.to_dict()["certified_right"]) == (0.8125, 0.75)
+    assert SMALL.to_dict()["certified"] is None
+
+
 PATTERNS = (row("photo", "title", objects=900), row("title", objects=200), row(objects=100, ami=None))
 
 

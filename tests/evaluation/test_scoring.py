@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 import steradian as sr
-from steradian.errors import InputError
-from steradian.evaluation.scoring import Gallery, check_tables, classification_scores, present_modalities
+from steradian.errors import ConfigError, InputError
+from steradian.evaluation.scoring import (
+    Gallery,
+    certified_shares,
+    check_tables,
+    classification_scores,
+    present_modalities,
+)
+from steradian.explanation import Certificates
 
 RIGHT = np.array([[1.0, 0.0, 0, 0], [0.9, 0.1, 0, 0], [0.0, 1.0, 0, 0], [0.1, 0.9, 0, 0]], dtype=np.float32)
 
@@ -52,3 +59,27 @@ def test_the_complaint_names_the_function(model, make_table) -> None:
         check_tables(model, objects, objects[:0], where="evaluate")
     with pytest.raises(InputError, match="labels that are text"):
         check_tables(model, objects.with_labels([1, 2]), None, where="evaluate")
+
+
+def test_the_share_of_certified_objects_is_among_known_classes(model, make_table) -> None:
+    objects = make_table(["cat", "dog", "owl", "yak", "cat"], missing=0.0)
+    asked = []
+
+    def certify(table: sr.ObjectTable) -> Certificates:
+        asked.append(table.labels.tolist())
+        predicted, leads = np.array(["cat", "cat", "owl", "cat"]), np.array([0.1, 0.2, -0.1, 0.3])
+        return Certificates(table.ids, predicted, leads, predicted, np.ones(4), model.classes_)
+
+    assert certified_shares(model, objects) == {}
+    model.certify = certify
+    assert certified_shares(model, objects) == {"certified": 0.75, "certified_right": 0.5}
+    assert asked == [["cat", "dog", "owl", "cat"]]
+    assert certified_shares(model, make_table(["yak"] * 3)) == {}
+
+
+def test_a_model_that_promises_nothing_has_no_share(model, make_table) -> None:
+    def certify(table: sr.ObjectTable) -> Certificates:
+        raise ConfigError("gates", "none", "certify", "Fit again.")
+
+    model.certify = certify
+    assert certified_shares(model, make_table(["cat", "dog"])) == {}

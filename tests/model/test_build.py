@@ -1,5 +1,7 @@
 """Every option of the configuration reaches the encoder."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +9,8 @@ from torch import nn
 from steradian.config import ModelConfig
 from steradian.data.batch import Preprocessor
 from steradian.modalities.tabular import TabularTokenizer
-from steradian.model import Block, SphereEncoder, build_encoder
+from steradian.modalities.vector import VectorTokenizer
+from steradian.model import Block, SphereEncoder, build_encoder, build_model
 
 SIZES = ModelConfig(
     embedding_dim=10,
@@ -50,6 +53,7 @@ def test_dropout_of_blocks_and_of_inputs(built: SphereEncoder) -> None:
         for name, modality in zip(built.names, built.modalities, strict=True)
         if name != "picture"
         for m in [modality.tokenizer]
+        if not isinstance(m, VectorTokenizer)  # of few features it drops fewer
     }
     assert (of_blocks, of_inputs) == ({0.15}, {0.35})
 
@@ -62,3 +66,10 @@ def test_the_seed_decides_the_weights(preprocessor: Preprocessor) -> None:
     first, again, other = weights(1), weights(1), weights(2)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_model_is_an_encoder_at_rest_and_class_centers(preprocessor: Preprocessor) -> None:
+    config = replace(SIZES, subcenters=3)
+    encoder, classifier = build_model(preprocessor.modalities, config, num_classes=7, device=torch.device("cpu"))
+    assert not encoder.training
+    assert classifier.class_centers.shape == (7, 3, 10)

@@ -107,6 +107,21 @@ def test_untrained_gates_weigh_all_present_modalities_the_same() -> None:
     torch.testing.assert_close(fusion(vectors, summaries, present), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["certified", "context"])
+def test_a_fused_vector_is_the_unit_of_what_it_is_made_of(kind: FusionKind) -> None:
+    fusion = make(kind)
+    vectors, summaries, present = inputs()
+    gates, context = fusion.weigh(vectors, summaries, present)
+    assert ((gates > 0) == present).all()
+    torch.testing.assert_close(gates.sum(dim=1).double(), torch.ones(40).double(), rtol=0, atol=1e-6)
+    summed = (gates[..., None] * vectors).sum(dim=1)
+    assert (context is None) == (kind == "certified")
+    if context is not None:
+        assert (context.norm(dim=1) <= 0.2 * summed.norm(dim=1) + 1e-6).all()
+        summed = summed + context
+    torch.testing.assert_close(fusion(vectors, summaries, present), F.normalize(summed, dim=-1), rtol=0, atol=1e-6)
+
+
 def test_certified_a_single_modality_is_its_own_vector() -> None:
     fusion = make()
     vectors, summaries, _ = inputs()

@@ -9,7 +9,7 @@ import torch
 
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.model import SphereEncoder, embed, embed_subsets, embed_table, inference
+from steradian.model import SphereEncoder, embed, embed_subsets, embed_table, encode_table, fuse_subset, inference
 
 SUBSETS = [np.array(subset) for subset in product([False, True], repeat=5) if any(subset)]
 
@@ -142,3 +142,17 @@ def test_the_next_objects_are_prepared_while_these_are_encoded(
     monkeypatch.setattr(inference, "prefetched", lambda make, inputs, ahead: map(make, inputs))
     ((_, _, again),) = embed_table(encoder, preprocessor, objects, subsets=SUBSETS[-1:], batch_size=4)
     np.testing.assert_array_equal(vectors, again)
+
+
+def test_a_table_is_encoded_once_and_fused_as_often_as_wanted(
+    encoder: SphereEncoder, preprocessor: Preprocessor, objects: ObjectTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "PREPARED_AT_ONCE", 9)
+    parts = list(encode_table(encoder, preprocessor, objects, batch_size=4))
+    assert np.concatenate([rows for rows, _ in parts]).tolist() == list(range(23))
+    for subset in SUBSETS[::5]:
+        found = [fuse_subset(encoder, encoded, torch.from_numpy(subset)) for _, encoded in parts]
+        expected = embed_table(encoder, preprocessor, objects, subsets=[subset], batch_size=100)
+        ((_, rows, vectors),) = expected
+        assert np.flatnonzero(np.concatenate([has for has, _ in found])).tolist() == rows.tolist()
+        np.testing.assert_allclose(np.concatenate([v for _, v in found]), vectors, rtol=0, atol=1e-5)

@@ -5,12 +5,9 @@ from io import StringIO
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from steradian.search import Neighbors
-from steradian.search.neighbors import fit_text
 
 
 def terminal_columns(text: str) -> int:
@@ -94,11 +91,3 @@ def test_on_a_narrow_terminal_words_are_cut_and_numbers_are_not(width: int) -> N
     assert [line.split()[-2:] for line in lines if "漢" in line] == [
         line.split()[-2:] for line in repr(some(1, 12)).splitlines()[2:]
     ]
-
-
-@given(st.text(), st.integers(1, 40))
-def test_text_takes_exactly_its_width(text: str, width: int) -> None:
-    fitted = fit_text(text, width)
-    assert terminal_columns(fitted) == width
-    assert fitted.isprintable()
-    assert fitted.startswith(text) or "…" in fitted or not text.isprintable()

@@ -1,6 +1,7 @@
 """From a configuration to the objective, and which ones are refused before anything is prepared."""
 
 import math
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -49,6 +50,11 @@ def test_terms_and_their_weights_are_those_of_the_configuration() -> None:
     options = {"modality_weight": 0.3, "subset_weight": 0.7, "subset_policy": "half", "positives": "object"}
     objective = build(objective="supcon", **options)
     assert {name: getattr(objective, name) for name in options} == options
+
+
+def test_the_margin_softmax_is_aligned_as_derived() -> None:
+    derived = replace(DERIVED, alignment_weight=0.3)
+    assert build_objective(SphericalClassifier(3, 4), TrainingConfig(), derived).alignment_weight == 0.3
 
 
 def test_row_losses_have_the_derived_numbers() -> None:

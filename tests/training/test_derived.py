@@ -30,16 +30,27 @@ def test_what_is_given_stays() -> None:
 
 @pytest.mark.parametrize("given", [False, True])
 def test_each_number_is_told_with_its_reason(given: bool) -> None:
-    config = TrainingConfig(scale=30.0, margin=0.25, epochs=3) if given else TrainingConfig()
+    options = {"scale": 30.0, "margin": 0.25, "epochs": 3, "alignment_weight": 0.7} if given else {}
+    config = TrainingConfig(**options)
     derived = derive(config, LABELS, num_classes=10, model=ModelConfig(embedding_dim=64))
-    scale, margin, epochs, dropout = derived.reasons
+    scale, margin, alignment, epochs, dropout = derived.reasons
+    assert alignment.startswith(f"alignment {derived.alignment_weight:g}: ")
     assert scale.startswith(f"scale {derived.scale:.1f}: ")
     assert margin.startswith(f"margin {derived.margin:.3f} rad: ")
     assert epochs.startswith(f"{derived.epochs} epochs of 500 objects: {derived.epochs * 8} steps")
     assert "20% to 40%" in epochs
     assert dropout.startswith("dropout None in the blocks")
-    assert [line.endswith("given") for line in (scale, margin)] == [given, given]
+    assert [line.endswith("given") for line in (scale, margin, alignment)] == [given] * 3
     assert given or ("10 classes" in scale and "1.68 rad apart" in margin)
+
+
+@pytest.mark.parametrize(("classes", "weight"), [(2, 0.3), (64, 0.3), (65, 1.0), (1000, 1.0)])
+def test_modalities_are_aligned_more_where_classes_outnumber_a_batch(classes: int, weight: float) -> None:
+    model = ModelConfig()
+    assert derive(TrainingConfig(), LABELS, num_classes=classes, model=model).alignment_weight == weight
+    assert derive(TrainingConfig(alignment_weight=0), LABELS, num_classes=classes, model=model).alignment_weight == 0
+    rival = TrainingConfig(objective="normalised_cross_entropy")
+    assert derive(rival, LABELS, num_classes=classes, model=model).alignment_weight == 0
 
 
 # -- The rivals
@@ -60,7 +71,7 @@ def test_a_rival_has_the_scale_and_the_margin_of_its_paper(kind: Any) -> None:
         assert derived.margin == default_margin(10, 128)
     else:
         assert math.sin(derived.margin) == pytest.approx(0.1 if kind in ("proxy_anchor", "triplet") else 0.0)
-    scale, margin, epochs, _ = derived.reasons
+    scale, margin, *_, epochs, _ = derived.reasons
     assert (f"as in the paper of {kind}" in scale) == (kind in PAPERS)
     assert scale.endswith("to start from") == (kind in MODALITY_OBJECTIVES and "gmc" not in kind)
     assert (f"{kind} has none" in margin) == (derived.margin == 0)

@@ -15,6 +15,7 @@ from steradian.evaluation.result import Evaluation, SubsetScores
 from steradian.evaluation.scoring import (
     Gallery,
     SubsetEmbedder,
+    certified_shares,
     check_tables,
     classification_scores,
     present_modalities,
@@ -42,7 +43,8 @@ def evaluate(
     An object seen through a subset is searched among the whole objects of the gallery. Without a gallery, it is
     searched among the other objects of the table, also whole (leave-one-out). Accuracy and F1 are over the objects
     whose class the model was trained on. An object that has nothing of a subset is left out of it and counted.
-    Beside the subsets, the objects that have exactly the same modalities are scored together, with all they have.
+    Beside the subsets, the objects that have exactly the same modalities are scored together, with all they have. For
+    models that can promise it, the share of objects is given that keep their class in every subset (`certify`).
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
@@ -81,6 +83,7 @@ def evaluate(
         # The whole objects come first: they are the gallery where none is given.
         _, rows, vectors = whole = next(parts)
         search_in = search_in or Gallery(vectors, objects.labels[rows], rows)
+        certified = certified_shares(model, objects[rows])
         score = _Scorer(model, search_in, objects.labels, ks, seed, steps)
         scores = tuple(score(*part) for part in chain([whole], parts))
         pattern_scores = tuple(score(has, rows[places], vectors[places]) for has, places in patterns)
@@ -90,6 +93,7 @@ def evaluate(
         gallery=None if gallery is None else len(gallery),
         ami_sampled=len(objects) * len(np.unique(objects.labels)) > MAX_DISTANCES,
         patterns=pattern_scores,
+        **certified,
     )
 
 

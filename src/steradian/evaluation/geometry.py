@@ -36,7 +36,7 @@ from steradian.metrics import (
     within_class_variability,
 )
 from steradian.model import SphericalClassifier
-from steradian.search.neighbors import rich_table
+from steradian.text_table import rich_table
 
 if TYPE_CHECKING:
     from rich.table import Table

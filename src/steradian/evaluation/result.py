@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from steradian.errors import InputError
-from steradian.search.neighbors import fit_text, rich_table
+from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -80,6 +80,9 @@ class Evaluation:
         gallery: how many objects were searched in; None where each object was searched among the others.
         ami_sampled: whether clusters were formed of a sample of classes, because there are many.
         patterns: one entry for all objects that have exactly the same modalities, the most frequent first.
+        certified: the share of objects that are promised to keep their class in every subset of what they have; among
+            the objects of known classes, as accuracy is. None where the model promises nothing.
+        certified_right: the share of those whose class is also right.
 
     Example:
         >>> row = SubsetScores(("photo", "title"), 9, 0, recall={1: 0.75}, map_at_r=0.5, r_precision=0.6, ami=0.8)
@@ -97,6 +100,8 @@ class Evaluation:
     gallery: int | None = None
     ami_sampled: bool = False
     patterns: tuple[SubsetScores, ...] = ()
+    certified: float | None = None
+    certified_right: float | None = None
 
     @property
     def whole(self) -> SubsetScores:
@@ -128,6 +133,8 @@ class Evaluation:
             "objects": self.whole.objects,
             "gallery": self.gallery,
             "ami_sampled": self.ami_sampled,
+            "certified": self.certified,
+            "certified_right": self.certified_right,
             "subsets": [row.to_dict() for row in self.scores],
             "patterns": [row.to_dict() for row in self.patterns],
         }
@@ -183,7 +190,11 @@ class Evaluation:
         ]
         parts = [f"{count} {what}" for count, what in left_out if count]
         notes = [f"Objects left out: {'; '.join(parts)}."] if parts else []
-        return notes + (["AMI is of a random sample of whole classes."] if self.ami_sampled else [])
+        notes += ["AMI is of a random sample of whole classes."] if self.ami_sampled else []
+        if self.certified is not None:
+            shares = f"{self.certified:.3f}; and right: {self.certified_right:.3f}"
+            notes.append(f"Certified (no missing modality changes the class): {shares}.")
+        return notes
 
 
 def write_json(path: Path, entries: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from steradian.evaluation.scoring import (
     present_modalities,
 )
 from steradian.evaluation.steps import Steps
-from steradian.search.neighbors import rich_table
+from steradian.text_table import rich_table
 
 if TYPE_CHECKING:
     from rich.table import Table

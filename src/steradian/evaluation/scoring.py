@@ -7,11 +7,18 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from steradian.data import ObjectTable, Schema
-from steradian.errors import InputError
+from steradian.errors import ConfigError, InputError
 from steradian.inputs import refuse_other_labels
 from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
 
-__all__ = ["Gallery", "SubsetEmbedder", "check_tables", "classification_scores", "present_modalities"]
+__all__ = [
+    "Gallery",
+    "SubsetEmbedder",
+    "certified_shares",
+    "check_tables",
+    "classification_scores",
+    "present_modalities",
+]
 
 S = TypeVar("S", bound=Sequence[str] | np.ndarray)
 
@@ -78,6 +85,29 @@ def classification_scores(model: SubsetEmbedder, vectors: np.ndarray, labels: np
         "balanced_accuracy": balanced_accuracy(labels, predicted),
         "macro_f1": macro_f1(labels, predicted),
     }
+
+
+def certified_shares(model: SubsetEmbedder, objects: ObjectTable) -> dict[str, float]:
+    """The share of objects that keep their class in every subset of what they have, and of those where it is right.
+
+    Args:
+        model: with a method `certify` as `SphereEmbedder` has it; any other has no shares.
+        objects: labelled, each with a modality. Those whose class the model was not trained on do not count.
+
+    Returns:
+        Values for `Evaluation`; none where the model promises nothing, or knows no object's class.
+    """
+    certify = getattr(model, "certify", None)
+    known = np.isin(objects.labels, model.classes_)
+    if certify is None or not known.any():
+        return {}
+    try:
+        found = certify(objects[known])
+    except ConfigError:
+        # fusion="free" promises nothing that could be counted.
+        return {}
+    right = found.certified & (found.predicted == objects.labels[known])
+    return {"certified": found.share, "certified_right": float(right.mean())}
 
 
 def present_modalities(model: SubsetEmbedder, objects: ObjectTable) -> np.ndarray:

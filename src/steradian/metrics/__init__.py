@@ -1,9 +1,10 @@
-"""Pure functions on arrays that score retrieval, classification and clustering, and measure geometry."""
+"""Pure functions on arrays that score retrieval, classification and clusters, measure geometry and explain cosines."""
 
 from steradian.metrics.class_angles import ClassAngles, class_angles
 from steradian.metrics.class_means import ClassMeans, class_means, concentration
 from steradian.metrics.classification import accuracy, balanced_accuracy, macro_f1
 from steradian.metrics.clustering import MAX_DISTANCES, clustering_ami
+from steradian.metrics.contributions import Contributions, contributions
 from steradian.metrics.modality_gap import ModalityGap, modality_gap
 from steradian.metrics.nearest import nearest, unit_vectors
 from steradian.metrics.neural_collapse import (
@@ -15,13 +16,17 @@ from steradian.metrics.neural_collapse import (
 )
 from steradian.metrics.pairs import MAX_PAIRS, pair_angles
 from steradian.metrics.retrieval import RetrievalScores, map_at_r, r_precision, recall_at_k, retrieval_scores
+from steradian.metrics.shapley import shapley_values
 from steradian.metrics.spread import alignment, effective_rank, hyperspherical_energy, least_center_angle, uniformity
+from steradian.metrics.unanimity import GuaranteedLeads, guaranteed_leads, rounding_slack
 
 __all__ = [
     "MAX_DISTANCES",
     "MAX_PAIRS",
     "ClassAngles",
     "ClassMeans",
+    "Contributions",
+    "GuaranteedLeads",
     "ModalityGap",
     "RetrievalScores",
     "accuracy",
@@ -32,8 +37,10 @@ __all__ = [
     "class_means",
     "clustering_ami",
     "concentration",
+    "contributions",
     "effective_rank",
     "equiangularity",
+    "guaranteed_leads",
     "hyperspherical_energy",
     "least_center_angle",
     "macro_f1",
@@ -44,7 +51,9 @@ __all__ = [
     "r_precision",
     "recall_at_k",
     "retrieval_scores",
+    "rounding_slack",
     "self_duality",
+    "shapley_values",
     "single_centers",
     "uniformity",
     "unit_vectors",

@@ -143,8 +143,8 @@ class VectorTokenizer(nn.Module):
     def __init__(self, features: int, width: int, dropout: float) -> None:
         super().__init__()
         self.width = width
-        # What is dropped of few features is missed more: the odds fall with them, so that a sum is as noisy whatever its
-        # length.
+        # What is dropped of few features is missed more: the odds fall with their number, so that a sum is as noisy
+        # whatever its length.
         odds = dropout / (1 - dropout) * min(1.0, features / MANY)
         self.dropout = nn.Dropout(odds / (1 + odds))
         # Parts differ by one feature at most; each is a layer of its own.

@@ -1,11 +1,11 @@
 """The two-level transformer and the spherical classifier."""
 
 from steradian.model.angular_margin_loss import AngularMarginLoss, MarginKind
-from steradian.model.build import build_encoder
+from steradian.model.build import build_encoder, build_model
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEncoder
 from steradian.model.fusion import Fusion
-from steradian.model.inference import embed, embed_subsets, embed_table
+from steradian.model.inference import embed, embed_subsets, embed_table, encode_table, fuse_subset
 from steradian.model.transformer import Block
 
 __all__ = [
@@ -18,7 +18,10 @@ __all__ = [
     "SphereEncoder",
     "SphericalClassifier",
     "build_encoder",
+    "build_model",
     "embed",
     "embed_subsets",
     "embed_table",
+    "encode_table",
+    "fuse_subset",
 ]

@@ -2,12 +2,31 @@
 
 from collections.abc import Mapping
 
+import torch
+
 from steradian.config import ModelConfig
 from steradian.data.modality import FittedModality
+from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityEncoder, SphereEncoder
 from steradian.model.fusion import Fusion
 
-__all__ = ["build_encoder"]
+__all__ = ["build_encoder", "build_model"]
+
+
+def build_model(
+    modalities: Mapping[str, FittedModality], config: ModelConfig, *, num_classes: int, device: torch.device
+) -> tuple[SphereEncoder, SphericalClassifier]:
+    """An encoder in evaluation mode and class centers, with fresh weights from torch's global generator.
+
+    Args:
+        modalities: the fitted modalities by name.
+        config: sizes and options.
+        num_classes: at least 2.
+        device: where they are to stand.
+    """
+    encoder = build_encoder(modalities, config).to(device).eval()
+    centers = SphericalClassifier(num_classes, config.embedding_dim, subcenters=config.subcenters)
+    return encoder, centers.to(device)
 
 
 def build_encoder(modalities: Mapping[str, FittedModality], config: ModelConfig) -> SphereEncoder:

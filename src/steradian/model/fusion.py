@@ -67,18 +67,32 @@ class Fusion(nn.Module):
             summaries: the modalities' summaries [objects, modalities, width].
             present: bool [objects, modalities], at least one True a row.
         """
-        tokens = summaries + self.kinds_of_modality
         if self.kind == "free":
+            tokens = summaries + self.kinds_of_modality
             token = self.object_token.to(tokens.dtype).expand(len(tokens), 1, -1)
             tokens, mask = torch.cat([token, tokens], dim=1), F.pad(present, (1, 0), value=True)
             return F.normalize(self.vector(self._transform(tokens, mask)[:, 0]).float(), dim=-1)
-        tokens = self._transform(tokens, present)
+        gates, context = self.weigh(vectors, summaries, present)
+        fused = _weighted_sum(gates, vectors)
+        return F.normalize(fused if context is None else fused + context, dim=-1)
+
+    def weigh(self, vectors: Tensor, summaries: Tensor, present: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the fused vector is made of, unless the kind is "free", which has no gates.
+
+        Args:
+            vectors: as of `forward`.
+            summaries: as of `forward`.
+            present: as of `forward`.
+
+        Returns:
+            The gates [objects, modalities], 0 or more with sum 1, and 0 where absent; the context
+            [objects, embedding_dim] that is added to the weighted sum, or None.
+        """
+        tokens = self._transform(summaries + self.kinds_of_modality, present)
         gates = self.gates(tokens).squeeze(-1).float().masked_fill(~present, float("-inf")).softmax(dim=1)
-        # Written out, because under autocast a matrix product would round the sum of unit vectors to bfloat16.
-        fused = (gates[..., None] * vectors).sum(dim=1)
-        if self.kind == "context":
-            fused = fused + self._bounded_context(tokens, present, fused)
-        return F.normalize(fused, dim=-1)
+        if self.kind != "context":
+            return gates, None
+        return gates, self._bounded_context(tokens, present, _weighted_sum(gates, vectors))
 
     def _transform(self, tokens: Tensor, mask: Tensor) -> Tensor:
         for block in self.blocks:
@@ -92,3 +106,8 @@ class Fusion(nn.Module):
         context: Tensor = self.context(mean).float()
         length: Tensor = self.context_limit * fused.norm(dim=-1, keepdim=True)
         return length * context / (1.0 + context.square().sum(dim=-1, keepdim=True)).sqrt()
+
+
+def _weighted_sum(gates: Tensor, vectors: Tensor) -> Tensor:
+    # Written out, because under autocast a matrix product would round the sum of unit vectors to bfloat16.
+    return (gates[..., None] * vectors).sum(dim=1)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
@@ -11,7 +12,7 @@ from steradian.data.prefetch import prefetched
 from steradian.data.samplers import batches
 from steradian.model.encoder import ModalityVectors, SphereEncoder
 
-__all__ = ["embed", "embed_subsets", "embed_table"]
+__all__ = ["embed", "embed_subsets", "embed_table", "encode_table", "fuse_subset"]
 
 PREPARED_AT_ONCE = 2048
 """Objects prepared at a time, so that pixels and n-grams of a large table never stand in memory together: only those
@@ -63,9 +64,7 @@ def embed_table(
         masks = [np.broadcast_to(mask, (len(objects), mask.shape[-1])) for mask in subsets[first : first + group]]
         rows = [[np.zeros(0, dtype=np.int64)] for _ in masks]
         vectors = [[np.zeros((0, dim), dtype=np.float32)] for _ in masks]
-        starts = range(0, len(objects), PREPARED_AT_ONCE)
-        parts = prefetched(lambda at: preprocessor.prepare(objects[at : at + PREPARED_AT_ONCE]), starts, ahead=1)
-        for start, prepared in zip(starts, parts, strict=True):
+        for start, prepared in _prepared_parts(preprocessor, objects):
             every, here = np.arange(len(prepared)), [mask[start : start + PREPARED_AT_ONCE] for mask in masks]
             for number, part, fused in embed_subsets(encoder, prepared, every, subsets=here, batch_size=batch_size):
                 rows[number].append(start + part)
@@ -99,7 +98,52 @@ def embed_subsets(
     for part in batches(rows, batch_size):
         encoded = encoder.encode(objects.batch(part).to(device))
         for number, subset in enumerate(subsets):
-            present = encoded.present & torch.from_numpy(subset[part]).to(device)
-            has = present.any(dim=1)
-            kept = ModalityVectors(encoded.vectors[has], encoded.summaries[has], present[has])
-            yield number, part[has.cpu().numpy()], encoder.fuse(kept).cpu().numpy()
+            has, vectors = fuse_subset(encoder, encoded, torch.from_numpy(subset[part]).to(device))
+            yield number, part[has], vectors
+
+
+@torch.inference_mode()
+def encode_table(
+    encoder: SphereEncoder, preprocessor: Preprocessor, objects: ObjectTable, *, batch_size: int
+) -> Iterator[tuple[np.ndarray, ModalityVectors]]:
+    """What level 1 says of a whole table, batch by batch.
+
+    Args:
+        encoder: in evaluation mode.
+        preprocessor: fitted with it.
+        objects: any number of objects.
+        batch_size: objects at a time.
+
+    Yields:
+        Rows int64 [rows], and the vectors of their modalities on the encoder's device.
+    """
+    device = next(encoder.parameters()).device
+    for start, prepared in _prepared_parts(preprocessor, objects):
+        for part in batches(np.arange(len(prepared)), batch_size):
+            yield start + part, encoder.encode(prepared.batch(part).to(device))
+
+
+@torch.inference_mode()
+def fuse_subset(encoder: SphereEncoder, encoded: ModalityVectors, subset: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Level 2 for a subset of the modalities that are present.
+
+    Args:
+        encoder: in evaluation mode.
+        encoded: level 1's output.
+        subset: bool [objects, modalities].
+
+    Returns:
+        Which objects have any of the subset, bool [objects]; their unit vectors float32 [objects with it,
+        embedding_dim].
+    """
+    present = encoded.present & subset
+    has = present.any(dim=1)
+    kept = ModalityVectors(encoded.vectors[has], encoded.summaries[has], present[has])
+    return has.cpu().numpy(), encoder.fuse(kept).cpu().numpy()
+
+
+def _prepared_parts(preprocessor: Preprocessor, objects: ObjectTable) -> Iterator[tuple[int, PreparedObjects]]:
+    """The first row of each part of a table and the part prepared, the next one meanwhile."""
+    starts = range(0, len(objects), PREPARED_AT_ONCE)
+    parts = prefetched(lambda at: preprocessor.prepare(objects[at : at + PREPARED_AT_ONCE]), starts, ahead=1)
+    return zip(starts, parts, strict=True)

@@ -44,6 +44,7 @@ def build_objective(
         row_loss,
         subset_policy=config.subset_policy,
         positives=config.positives,
+        alignment_weight=derived.alignment_weight,
     )
 
 

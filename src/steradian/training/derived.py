@@ -26,6 +26,10 @@ RIVAL_SCALES: dict[ObjectiveKind, float] = {
 RIVAL_MARGIN = math.asin(0.1)
 """Radians whose sine is the 0.1 of cosines that Proxy-Anchor and FaceNet's triplets take."""
 
+ALIGNMENT_OF_MANY, ALIGNMENT_OF_FEW = 1.0, 0.3
+"""Where classes outnumber a batch, few objects meet one of their class, and aligning modalities helps most; with few
+classes it saves steps, and a larger weight costs accuracy (docs/lab-log.md)."""
+
 USUAL_GROUP = 4
 """Objects of a class together for losses over pairs; pytorch-metric-learning's examples take 4 as well."""
 
@@ -39,12 +43,14 @@ class Derived:
         margin: in radians.
         epochs: passes over the training objects.
         reasons: a line each, to be printed.
+        alignment_weight: of the objective's term between modalities and whole objects.
     """
 
     scale: float
     margin: float
     epochs: int
     reasons: tuple[str, ...]
+    alignment_weight: float = 0.0
 
 
 def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, model: ModelConfig) -> Derived:
@@ -62,16 +68,18 @@ def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, mode
     """
     scale, scale_reason = _scale(config, num_classes)
     margin, margin_reason = _margin(config, num_classes, model.embedding_dim)
+    alignment, alignment_reason = _alignment(config, num_classes)
     epochs = default_epochs(len(labels), config.batch_size) if config.epochs is None else config.epochs
     steps = epochs * -(-len(labels) // config.batch_size)
     ramp = f", margin rising from {RAMP[0]:.0%} to {RAMP[1]:.0%}" if config.objective == "angular" else ""
     reasons = (
         f"scale {scale:.1f}: {scale_reason}",
         f"margin {margin:.3f} rad: {margin_reason}",
+        *([f"alignment {alignment:g}: {alignment_reason}"] if config.objective == "angular" else []),
         f"{epochs} epochs of {len(labels)} objects: {steps} steps{ramp}",
         f"dropout {model.dropout} in the blocks and {model.input_dropout} of the inputs",
     )
-    return Derived(scale, margin, epochs, reasons)
+    return Derived(scale, margin, epochs, reasons, alignment)
 
 
 def _scale(config: TrainingConfig, num_classes: int) -> tuple[float, str]:
@@ -95,6 +103,17 @@ def _margin(config: TrainingConfig, num_classes: int, embedding_dim: int) -> tup
         return 0.0, f"{config.objective} has none"
     spacing = center_spacing(num_classes, embedding_dim)
     return default_margin(num_classes, embedding_dim), f"{num_classes} centers can stand {spacing:.2f} rad apart"
+
+
+def _alignment(config: TrainingConfig, num_classes: int) -> tuple[float, str]:
+    """The weight of the objective's term between modalities and whole objects, and why."""
+    if config.objective != "angular":
+        return 0.0, f"{config.objective} has none"
+    if config.alignment_weight is not None:
+        return config.alignment_weight, "given"
+    few = num_classes <= config.batch_size
+    reason = f"{num_classes} classes are {'no ' if few else ''}more than the {config.batch_size} objects of a batch"
+    return (ALIGNMENT_OF_FEW if few else ALIGNMENT_OF_MANY), reason
 
 
 def class_group(config: TrainingConfig) -> int:

@@ -9,10 +9,14 @@ from torch import Tensor, nn
 
 from steradian.config import Positives, SubsetPolicy
 from steradian.data.batch import Batch
+from steradian.losses import gmc_loss
 from steradian.losses.sweep import GradientTaker
 from steradian.model import ModalityVectors, SphereEncoder
 
 __all__ = ["BatchObjective", "Objective", "RowLoss", "observed_subsets", "random_subsets"]
+
+LARGEST_GROUP, ALIGNMENT_SCALE = 128, 10.0
+"""Objects whose modalities are aligned with each other at once, and 1 / temperature, GMC's for MHD."""
 
 
 class BatchObjective(Protocol):
@@ -45,10 +49,12 @@ class RowLoss(Protocol):
 
 @dataclass(frozen=True)
 class Objective:
-    """L(z) + modality_weight * mean over modalities L(u_m) + subset_weight * L(z of a random subset).
+    """L(z) + modality_weight * mean of L(u_m) + subset_weight * L(z of a random subset) + alignment_weight * A(u, z).
 
     One row loss, and with it one set of class centers, serves all of them, so the cost grows with modalities + 2, with
-    no pairs. The policy says which objects are seen through a subset, and how it is drawn:
+    no pairs of modalities. A pulls the vectors of a modality and of whole objects together where they are of one class,
+    and apart where they are not: see `gmc_loss`. The policy says which objects are seen through a subset, and how it is
+    drawn:
 
     - "both": every object is fused twice, from all it has and from one of `random_subsets`.
     - "half": every object is fused once. A random half of the batch is whole, the other half gives the subsets; each
@@ -61,6 +67,8 @@ class Objective:
         row_loss: gives a loss a row, `AngularMarginLoss` or a rival of it.
         subset_policy: one of the above.
         positives: "class", or "object": to a row loss that needs no class centers, each object is a class of its own.
+        alignment_weight: 0 or more; of the GMC term with class numbers, in groups of at most 128 objects, so that its
+            cost too is linear in objects and modalities.
     """
 
     modality_weight: float
@@ -68,6 +76,7 @@ class Objective:
     row_loss: RowLoss
     subset_policy: SubsetPolicy = "both"
     positives: Positives = "class"
+    alignment_weight: float = 0.0
 
     def __call__(
         self, encoder: SphereEncoder, batch: Batch, *, strength: float, take_gradient: GradientTaker | None = None
@@ -80,6 +89,7 @@ class Objective:
             labels = torch.arange(len(labels), device=labels.device)
         encoded = encoder.encode(batch)
         fused, weights = self._fuse(encoder, encoded)
+        alignment = self._align(encoded, fused[: len(labels)], labels)
         owners = labels.repeat(len(fused) // len(labels))
         if present.shape[1] > 1 and self.modality_weight > 0:
             shares = self.modality_weight / present.sum(dim=1, keepdim=True)
@@ -87,7 +97,21 @@ class Objective:
             owners = torch.cat([owners, labels[:, None].expand_as(present)[present]])
             weights = torch.cat([weights, shares.expand(present.shape)[present]])
         losses = self.row_loss(fused, owners, strength=strength, take_gradient=take_gradient)
-        return (losses * weights).sum() / len(labels)
+        return (losses * weights).sum() / len(labels) + alignment
+
+    def _align(self, encoded: ModalityVectors, fused: Tensor, labels: Tensor) -> Tensor | float:
+        """The weighed alignment of modalities' vectors and fused ones [objects, embedding_dim]."""
+        if self.alignment_weight == 0 or encoded.present.shape[1] == 1:
+            return 0.0
+        # Groups as equal as can be: batches come in random order, and a group of one would have no negatives.
+        count = -(-len(labels) // LARGEST_GROUP)
+        groups = zip(*(t.tensor_split(count) for t in (encoded.vectors, fused, labels, encoded.present)), strict=True)
+        with torch.autocast(labels.device.type, enabled=False):
+            losses = [
+                gmc_loss(vectors, whole, owners, present=present, scale=ALIGNMENT_SCALE)
+                for vectors, whole, owners, present in groups
+            ]
+        return self.alignment_weight * torch.stack(losses).mean()
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Those of the row loss."""
@@ -108,7 +132,8 @@ class Objective:
             return encoder.fuse(encoded, seen), torch.where(whole, objects / whole.sum(), subset_weight)
         subsets = observed_subsets(present) if self.subset_policy == "observed" else random_subsets(present)
         # Both at once: on batches of this size a call of level 2 costs as much as its work.
-        twice = ModalityVectors(encoded.vectors.repeat(2, 1, 1), encoded.summaries.repeat(2, 1, 1), present.repeat(2, 1))
+        vectors, summaries = encoded.vectors.repeat(2, 1, 1), encoded.summaries.repeat(2, 1, 1)
+        twice = ModalityVectors(vectors, summaries, present.repeat(2, 1))
         return encoder.fuse(twice, torch.cat([present, subsets])), torch.cat([ones, self.subset_weight * ones])
 
 

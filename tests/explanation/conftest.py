@@ -1,0 +1,77 @@
+"""Small trained models of up to six modalities with gates that differ, and tables for them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import steradian as sr
+
+FAST: dict[str, Any] = {"embedding_dim": 8, "width": 16, "heads": 2, "epochs": 12, "verbose": False}
+NAMES = tuple("abcdef")
+
+
+def make_table(seed: int, objects: int = 90, names: tuple[str, ...] = NAMES) -> sr.ObjectTable:
+    """Three classes that the modalities tell apart more or less; each is missing in a third of the objects."""
+    rng = np.random.default_rng(seed)
+    kinds = np.arange(objects) % 3
+    present = rng.random((objects, len(names))) < 0.67
+    present[np.arange(objects), rng.integers(len(names), size=objects)] = True
+    cells: dict[str, Any] = {"label": [f"kind {kind}" for kind in kinds], "id": [f"s{row}" for row in range(objects)]}
+    for m, name in enumerate(names):
+        values = np.eye(4)[kinds] + (0.1 + 0.12 * m) * rng.normal(size=(objects, 4))
+        cells[name] = [value if has else None for value, has in zip(values, present[:, m], strict=True)]
+    return sr.read_objects(cells, sr.Schema({name: sr.Vector(name) for name in names}, id="id"))
+
+
+def fit(fusion: str, names: tuple[str, ...] = NAMES, **options: Any) -> sr.SphereEmbedder:
+    """A trained model whose gates and context then get weights that make them differ as much as they can."""
+    model = sr.SphereEmbedder(**(FAST | options), fusion=fusion).fit(make_table(0, names=names))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        if fusion != "free":
+            nn.init.normal_(model.encoder_.fusion.gates.weight, std=0.7)
+        if fusion == "context":
+            nn.init.normal_(model.encoder_.fusion.context.weight, std=3.0)
+    return model
+
+
+@pytest.fixture(scope="session")
+def make_objects() -> Callable[..., sr.ObjectTable]:
+    return make_table
+
+
+@pytest.fixture(scope="session")
+def certified() -> sr.SphereEmbedder:
+    return fit("certified")
+
+
+@pytest.fixture(scope="session")
+def context() -> sr.SphereEmbedder:
+    return fit("context", context_limit=0.15)
+
+
+@pytest.fixture(scope="session")
+def several_centers() -> sr.SphereEmbedder:
+    return fit("certified", subcenters=2)
+
+
+@pytest.fixture(scope="session")
+def free() -> sr.SphereEmbedder:
+    return fit("free", epochs=1)
+
+
+@pytest.fixture(params=["certified", "context", "several_centers"])
+def model(request: pytest.FixtureRequest) -> sr.SphereEmbedder:
+    """Each kind of model that can be explained."""
+    found: sr.SphereEmbedder = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def wide() -> sr.SphereEmbedder:
+    """A model of ten modalities."""
+    return fit("certified", names=tuple("abcdefghij"), epochs=1)
