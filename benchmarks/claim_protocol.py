@@ -39,6 +39,15 @@ OBJECTIVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "margin": 0.4,
         },
     ),
+    "margin alone": (
+        {"alignment_weight": 0.0},
+        {
+            "learning_rate": LEARNING_RATES,
+            "center_learning_rate": (1e-2, 0.3),
+            "scale_factor": (0.5, 2.0),
+            "margin": 0.4,
+        },
+    ),
     "normalised_cross_entropy": (
         {"objective": "normalised_cross_entropy"},
         {"learning_rate": LEARNING_RATES, "center_learning_rate": (1e-2, 0.3), "scale_factor": (0.5, 2.0)},

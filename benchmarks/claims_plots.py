@@ -45,6 +45,7 @@ GREY = "0.55"
 METHODS: dict[str, Look] = {name: Look(*look) for name, look in LOOKS.items()} | {
     DEFAULTS: Look("ours, defaults", ORANGE, "-", "o", 3.5, 5),
     "angular": Look("ours, tuned", "#8C3D00", "--", "s", 2.5, 6),
+    "margin alone": Look("ours without alignment", ORANGE, ":", "d", 2.0, 4),
     "clip, no labels": Look("CLIP, no labels", GREY, "--", "X", level=2),
     "gmc, no labels": Look("GMC, no labels", GREY, ":", ">", level=2),
 }

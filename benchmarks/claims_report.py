@@ -227,30 +227,35 @@ def bars(found: Mapping[str, tuple[tuple[float, ...], Sequence[Method]]]) -> str
     lines = [
         "### Against the best contrastive rival",
         "",
-        "| set | ours | rival's s to 95 % / ours | 99 % | accuracy, ours - rival's | MAP@R | gap, ours / rival's |",
-        "|---|---|---|---|---|---|---|",
+        "Seconds to 95 and 99 % are the fastest rival's over ours: of those that learn from pairs alone, then with GMC +",
+        "CE, which has a softmax classifier in it.",
+        "",
+        "| set | ours | 95 % | 99 % | 95 %, with GMC + CE | 99 % | accuracy, ours - best rival's | MAP@R | gap |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, (_, methods) in found.items():
         rivals = [method for method in methods if method.name in CONTRASTIVE]
         for ours in (method for method in methods if method.name in (DEFAULTS, "angular")):
             if not rivals:
                 continue
-            times = [min(rival.seconds[t] for rival in rivals) / ours.seconds[t] for t in (1, 2)]
+            pure = [rival for rival in rivals if rival.name != "gmc_cross_entropy"]
+            pairs = [(theirs, t) for theirs in (pure or rivals, rivals) for t in (1, 2)]
+            times = [_ratio(min(rival.seconds[t] for rival in theirs), ours.seconds[t]) for theirs, t in pairs]
             best = max(rivals, key=lambda rival: rival.accuracy[0])
             accuracy = f"{100 * (ours.accuracy[0] - best.accuracy[0]):+.1f} ({best.name})"
             map_at_r = f"{100 * (ours.map_at_r[0] - max(rival.map_at_r[0] for rival in rivals)):+.1f}"
             gaps = [rival.geometry.get("gap.within_class") for rival in (ours, best)]
             gap = "" if None in gaps else f"{gaps[0] / gaps[1]:.2f}"  # type: ignore[operator]
-            lines.append(
-                f"| {name} | {ours.name} | {_ratio(times[0])} | {_ratio(times[1])} | {accuracy} | {map_at_r} | {gap} |"
-            )
+            lines.append(f"| {name} | {ours.name} | {' | '.join(times)} | {accuracy} | {map_at_r} | {gap} |")
     return "\n".join(lines)
 
 
-def _ratio(value: float) -> str:
-    if np.isnan(value):
+def _ratio(theirs: float, ours: float) -> str:
+    if not np.isfinite([theirs, ours]).any():
         return "neither"
-    return "only ours" if value == np.inf else "only theirs" if value == 0 else f"{value:.1f}"
+    if not np.isfinite([theirs, ours]).all():
+        return "only ours" if np.isfinite(ours) else "only theirs"
+    return f"{theirs / max(ours, 1e-9):.1f}"
 
 
 def _finite(value: float, digits: int) -> str:
