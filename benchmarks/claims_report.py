@@ -227,8 +227,8 @@ def bars(found: Mapping[str, tuple[tuple[float, ...], Sequence[Method]]]) -> str
     lines = [
         "### Against the best contrastive rival",
         "",
-        "Seconds to 95 and 99 % are the fastest rival's over ours: of those that learn from pairs alone, then with GMC +",
-        "CE, which has a softmax classifier in it.",
+        "Seconds to 95 and 99 % are the fastest rival's over ours: of those that learn from pairs alone, then with",
+        "GMC + CE, which has a softmax classifier in it.",
         "",
         "| set | ours | 95 % | 99 % | 95 %, with GMC + CE | 99 % | accuracy, ours - best rival's | MAP@R | gap |",
         "|---|---|---|---|---|---|---|---|---|",
