@@ -1,6 +1,5 @@
 """Whole models over pretrained encoders: what training changes, what is missing, and what a saved folder holds."""
 
-import importlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from transformers import AutoModel
 
 import steradian as sr
 from steradian.modalities.pretrained_encoder import EncoderFiles
+from steradian.training import learner
 
-training = importlib.import_module("steradian.training.train")
 KINDS = {"title": (sr.Text, "bert"), "photo": (sr.Image, "vit"), "clip": (sr.Audio, "ast")}
 COUNT = 24
 
@@ -100,12 +99,12 @@ def test_training_changes_fine_tuned_weights_slowly_and_frozen_ones_never(
 ) -> None:
     start: list[dict[str, torch.Tensor]] = []
 
-    def keep(encoder: torch.nn.Module, *others: Any) -> Any:
+    def keep(encoder: torch.nn.Module, *others: Any, **options: Any) -> Any:
         start.append({name: tensor.clone() for name, tensor in encoder.state_dict().items()})
-        return plain(encoder, *others)
+        return plain(encoder, *others, **options)
 
-    plain = training.make_optimizer
-    monkeypatch.setattr(training, "make_optimizer", keep)
+    plain = learner.make_optimizer
+    monkeypatch.setattr(learner, "make_optimizer", keep)
     model = embedder(epochs=1).fit(sr.read_objects(columns, schema(encoders, trainable=True)))
     moved = {
         name: float((tensor - start[0][name]).abs().max())
