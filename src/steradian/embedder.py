@@ -96,6 +96,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         training_: how training went, a `TrainingResult`.
 
     Example:
+        >>> import numpy as np
         >>> labels = np.repeat(["left", "right"], 20)
         >>> points = np.random.default_rng(0).normal(size=(40, 3)) + np.where(labels == "left", -2, 2)[:, None]
         >>> model = SphereEmbedder(embedding_dim=8, epochs=20, verbose=False).fit(points, labels)
