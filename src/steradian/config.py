@@ -212,8 +212,8 @@ class TrainingConfig(_Config):
     precision: Precision = "auto"
     """Of the encoders; cosines are always float32. "auto": bfloat16 on CUDA, float32 elsewhere."""
     seed: int = 0
-    """Of everything random, 0 or more; the same seed gives the same model, bit for bit, on one machine's CPU with as many
-    threads: another number of them adds in another order."""
+    """Of everything random, 0 or more; the same seed gives the same model, bit for bit, on one machine's CPU with as
+    many threads: another number of them adds in another order."""
 
     def __post_init__(self) -> None:
         self._refuse_what_is_no_number()
