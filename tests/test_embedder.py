@@ -1,7 +1,6 @@
 """The front door: what a user calls, on one small table of all kinds of modality."""
 
 import inspect
-import json
 import subprocess
 import sys
 from dataclasses import fields
@@ -11,7 +10,6 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,7 +17,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import steradian as sr
 from steradian.config import ModelConfig, TrainingConfig
-from steradian.training import Progress
 
 SMALL = {"embedding_dim": 8, "width": 16, "heads": 2, "verbose": False}
 SCHEMA = sr.Schema(
@@ -194,40 +191,6 @@ def test_other_fusions_learn_too(objects, fusion: str) -> None:
     assert sr.SphereEmbedder(epochs=20, fusion=fusion, **SMALL).fit(objects).score(objects) > 0.8
 
 
-def test_validation_on_classes_never_seen(objects) -> None:
-    train, validation = objects.split(test=None, unseen_classes=1, seed=0)
-    model = sr.SphereEmbedder(epochs=5, **SMALL).fit(train, validation=validation)
-    assert len(model.classes_) == 2
-    assert 0 <= model.training_.best_score <= 1
-
-
-def test_ctrl_c_leaves_the_best_model_so_far_fitted_and_saved(objects, tmp_path, monkeypatch) -> None:
-    shown = []
-
-    def interrupt(self, step, *, loss):
-        shown.append(step)
-        if step == 8:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Progress, "advance", interrupt)
-    log = tmp_path / "log.jsonl"
-    model = sr.SphereEmbedder(epochs=50, validation_share=0.2, **SMALL)
-    model.fit(objects, save_to=tmp_path / "model", log_file=log)
-    assert model.training_.interrupted and shown[-1] == 8
-    loaded = sr.SphereEmbedder.load(tmp_path / "model")
-    np.testing.assert_allclose(loaded.transform(objects), model.transform(objects), atol=1e-6)
-    records = [json.loads(line) for line in log.read_text().splitlines()]
-    assert records == model.training_.history and records
-
-
-def test_what_is_derived_is_printed_with_its_reason(objects, capsys) -> None:
-    sr.SphereEmbedder(epochs=1, **(SMALL | {"verbose": True})).fit(objects)
-    printed = capsys.readouterr().out
-    for line in ("48 objects to train on", "scale 8.0: for 3 classes", "margin 0.200 rad", "bytes"):
-        assert line in printed
-    assert max(len(line) for line in printed.splitlines()) <= 80
-
-
 # -- Keeping
 
 
@@ -270,14 +233,6 @@ def test_options_changed_after_fit_do_not_reach_the_fitted_model(objects, tmp_pa
     np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path).transform(objects), vectors)
 
 
-def test_a_fit_that_fails_leaves_no_half_of_a_model(objects) -> None:
-    model = sr.SphereEmbedder(epochs=1, **SMALL).fit(objects)
-    with pytest.raises(sr.InputError):
-        model.fit(objects[objects.labels == "red"])
-    with pytest.raises(NotFittedError):
-        model.predict(objects)
-
-
 def test_column_names_of_a_data_frame_are_kept(rng, tmp_path) -> None:
     frame = pd.DataFrame(rng.normal(size=(20, 3)), columns=["a", "b", "c"])
     model = sr.SphereEmbedder(epochs=1, **SMALL).fit(frame, np.arange(20) % 2)
@@ -298,17 +253,6 @@ def test_a_model_of_plain_arrays_is_saved_too(rng, tmp_path) -> None:
 # -- What a user may get wrong
 
 
-def test_one_class_only(objects) -> None:
-    with pytest.raises(sr.InputError, match="at least 2 classes"):
-        sr.SphereEmbedder(**SMALL).fit(objects[objects.labels == "red"])
-
-
-def test_fitting_without_labels() -> None:
-    unlabelled = sr.read_objects({"title": ["a", "b"]}, sr.Schema({"title": sr.Text("title")}), labelled=False)
-    with pytest.raises(sr.InputError, match="label"):
-        sr.SphereEmbedder(**SMALL).fit(unlabelled)
-
-
 def test_unknown_modality_and_objects_without_any(model, objects) -> None:
     with pytest.raises(sr.InputError, match="photo, title"):
         model.transform(objects, modalities=["smell"])
@@ -326,13 +270,6 @@ def test_a_label_never_seen(model, objects) -> None:
         model.score(objects, np.arange(len(objects)))
 
 
-def test_validation_objects_must_have_something(objects) -> None:
-    with pytest.raises(sr.InputError, match="none in"):
-        sr.SphereEmbedder(**SMALL).fit(objects, validation=objects.only("photo"))
-    with pytest.raises(sr.InputError, match="want an ObjectTable"):
-        sr.SphereEmbedder(**SMALL).fit(objects, validation="valid.csv")
-
-
 def test_nothing_to_transform_and_nothing_to_do(model, objects) -> None:
     assert model.transform(objects[[]]).shape == (0, 8)
     with pytest.raises(sr.InputError, match="at least one object"):
@@ -343,20 +280,7 @@ def test_nothing_to_transform_and_nothing_to_do(model, objects) -> None:
         model.transform_subsets(objects, [])
 
 
-def test_fitting_what_was_not_read() -> None:
-    for source in ("table.csv", {"title": ["a"]}):
-        with pytest.raises(sr.InputError, match="Read the table first"):
-            sr.SphereEmbedder(**SMALL).fit(source)
-
-
 def test_a_table_of_another_schema(model) -> None:
     other = sr.read_objects({"name": ["x"]}, sr.Schema({"name": sr.Text("name")}), labelled=False)
     with pytest.raises(sr.InputError, match=r"model\.schema_"):
         model.transform(other)
-
-
-def test_options_that_cannot_be_are_told_together(objects) -> None:
-    with pytest.raises(sr.ConfigError, match=r"width at least 1; heads at least 1"):
-        sr.SphereEmbedder(width=0, heads=0).fit(objects)
-    with pytest.raises(sr.ConfigError, match="device"):
-        sr.SphereEmbedder(device="abacus").fit(objects)

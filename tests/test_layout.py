@@ -24,7 +24,8 @@ SOURCE = ROOT / "src" / "steradian"
 # users of the public names, so these come before them.
 ORDER = (
     *("errors", "config", "text_table", "data", "losses", "metrics", "modalities", "model", "training", "saved_model"),
-    *("inputs", "explanation", "embedder", "search", "evaluation", "report", "__init__", "demo", "cli", "__main__"),
+    *("inputs", "fitting", "explanation", "calibration", "new_classes", "audit", "embedder", "search", "evaluation"),
+    *("report", "__init__", "demo", "cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
 EXTRAS = {"emoji", "faiss", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "soundfile", "transformers"}

@@ -1,14 +1,12 @@
 """The front door: `SphereEmbedder`, a scikit-learn estimator over tables of multimodal objects."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
-from rich.console import Console
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
@@ -17,26 +15,18 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from steradian import config as options
 from steradian.config import ModelConfig, TrainingConfig
-from steradian.data import ObjectTable
-from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.data import ObjectTable, Schema
+from steradian.data.batch import Preprocessor
 from steradian.errors import InputError
 from steradian.explanation import Certificates, Ledger, certify, explain
-from steradian.inputs import (
-    check_validation,
-    query_table,
-    refuse_objects_without,
-    refuse_other_labels,
-    training_table,
-)
-from steradian.model import build_model, embed_table
+from steradian.fitting import fit_model
+from steradian.inputs import query_table, refuse_objects_without, refuse_other_labels
+from steradian.model import SphereEncoder, SphericalClassifier, embed_table
 from steradian.saved_model import load_model, save_model
-from steradian.training import Progress, check_objective, derive_within_memory, train, with_dropout
-from steradian.training.device import choose_device
-from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
+from steradian.training import TrainingResult
 
 __all__ = ["SphereEmbedder"]
 
-C = TypeVar("C", ModelConfig, TrainingConfig)
 S = TypeVar("S", bound=Sequence[str] | np.ndarray)
 
 BATCH = 512
@@ -104,8 +94,16 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         ((40, 8), array(['left'], dtype='<U5'))
     """
 
-    seed: int
     verbose: bool
+    configs_: tuple[ModelConfig, TrainingConfig]
+    schema_: Schema
+    classes_: np.ndarray
+    preprocessor_: Preprocessor
+    encoder_: SphereEncoder
+    classifier_: SphericalClassifier
+    scale_: float
+    margin_: float
+    training_: TrainingResult
 
     def __init__(
         self,
@@ -174,73 +172,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
             ConfigError: options that cannot be.
             TrainingError: the loss is not finite.
         """
-        self._forget()
-        try:
-            self._learn(X, y, validation, None if log_file is None else Path(log_file), save_to)
-        except BaseException:
-            # Half of a new model beside half of an older one would answer, and wrongly.
-            self._forget()
-            raise
+        fit_model(self, X, y, validation=validation, log_file=log_file, save_to=save_to)
         return self
-
-    def _learn(
-        self, X: Any, y: Any, validation: ObjectTable | None, log_file: Path | None, save_to: str | Path | None
-    ) -> None:
-        model_config, config = self._config(ModelConfig), self._config(TrainingConfig)
-        device, objects = choose_device(config.device), training_table(self, X, y)
-        if validation is None:
-            objects, validation = hold_out(objects, config.validation_share, seed=config.seed)
-        classes, labels = np.unique(objects.labels, return_inverse=True)
-        if len(classes) < 2:
-            got, where = f"1 class, {classes[0]}", f"the labels of {len(objects)} training objects"
-            raise InputError("at least 2 classes", got, where, "Add objects of another class.")
-        check_objective(config, model_config, objects.present)
-        model_config = with_dropout(model_config, len(objects))
-        self.schema_, self.classes_, self.configs_ = objects.schema, classes, (model_config, config)
-        derived = derive_within_memory(
-            config,
-            labels,
-            model=model_config,
-            modalities=len(objects.schema.modalities),
-            device=device,
-            validated=validation is not None,
-        )
-        self.preprocessor_ = Preprocessor.fit(objects)
-        prepared = self.preprocessor_.prepare(objects, labels)
-        self.scale_, self.margin_ = derived.scale, derived.margin
-        cuda = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cuda), Progress(Console() if self.verbose else None) as progress:
-            torch.manual_seed(config.seed)
-            self.encoder_, self.classifier_ = build_model(
-                self.preprocessor_.modalities, model_config, num_classes=len(classes), device=device
-            )
-            self.training_ = train(
-                self.encoder_,
-                self.classifier_,
-                objects=prepared,
-                config=config,
-                derived=derived,
-                validation=self._validation(validation, prepared),
-                progress=progress,
-                log_file=log_file,
-                on_improvement=None if save_to is None else lambda: self.save(save_to),
-            )
-        if save_to is not None:
-            self.save(save_to)
-
-    def _forget(self) -> None:
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-
-    def _config(self, kind: type[C]) -> C:
-        return kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
-
-    def _validation(self, validation: ObjectTable | None, training: PreparedObjects) -> RetrievalValidation | None:
-        if validation is None:
-            return None
-        check_validation(validation, self.schema_, self.classes_)
-        prepared = self.preprocessor_.prepare(validation, class_numbers(validation.labels, self.classes_))
-        return RetrievalValidation(prepared, training, seed=self.seed)
 
     def transform(self, X: Any, *, modalities: Sequence[str] | None = None, batch_size: int = BATCH) -> np.ndarray:
         """Unit vectors float32 [objects, embedding_dim].
@@ -362,8 +295,10 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of the class centers: the same after saving and loading, another for another fit."""
+        """16 hexadecimal digits: the same after saving, loading and other classes, another for another fit."""
         check_is_fitted(self)
+        if hasattr(self, "fingerprint_"):
+            return str(self.fingerprint_)
         return sha256(self.classifier_.directions.detach().cpu().numpy().tobytes()).hexdigest()[:16]
 
     def save(self, folder: str | Path) -> None:

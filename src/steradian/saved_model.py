@@ -66,6 +66,7 @@ def save_model(model: Any, folder: str | Path) -> None:
         "classes": {"type": model.classes_.dtype.str, "names": model.classes_.tolist()},
         "scale": model.scale_,
         "margin": model.margin_,
+        "fingerprint": model.fingerprint,
         "features": getattr(model, "n_features_in_", None),
         "feature_names": getattr(model, "feature_names_in_", np.zeros(0)).tolist(),
     }
@@ -92,7 +93,7 @@ def load_model(kind: type[Model], folder: str | Path, *, device: str) -> Model:
         model.configs_ = model_config, config
         model.schema_ = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
         model.classes_ = np.array(entries["classes"]["names"], dtype=entries["classes"]["type"])
-        model.scale_, model.margin_ = entries["scale"], entries["margin"]
+        model.scale_, model.margin_, model.fingerprint_ = entries["scale"], entries["margin"], entries["fingerprint"]
         if entries["features"] is not None:
             model.n_features_in_ = entries["features"]
         if entries["feature_names"]:

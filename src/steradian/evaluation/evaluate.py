@@ -11,7 +11,7 @@ from rich.console import Console
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.evaluation.patterns import frequent_patterns
-from steradian.evaluation.result import Evaluation, SubsetScores
+from steradian.evaluation.result import Evaluated, Evaluation, SubsetScores
 from steradian.evaluation.scoring import (
     Gallery,
     SubsetEmbedder,
@@ -93,6 +93,7 @@ def evaluate(
         gallery=None if gallery is None else len(gallery),
         ami_sampled=len(objects) * len(np.unique(objects.labels)) > MAX_DISTANCES,
         patterns=pattern_scores,
+        evaluated=Evaluated(model, objects, gallery),
         **certified,
     )
 

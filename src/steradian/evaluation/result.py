@@ -3,18 +3,19 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Evaluation", "SubsetScores"]
+__all__ = ["Evaluated", "Evaluation", "SubsetScores"]
 
 _WIDTH = 80
 _SUBSET_WIDTH = 26
@@ -68,6 +69,21 @@ class SubsetScores:
         return entries | {f"recall_at_{k}": value for k, value in recall.items()}
 
 
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What was evaluated, so that a report can show the objects themselves.
+
+    Args:
+        model: that embedded them.
+        objects: the labelled objects.
+        gallery: what was searched in; None where each object was searched among the others.
+    """
+
+    model: Any
+    objects: ObjectTable
+    gallery: ObjectTable | None
+
+
 @dataclass(frozen=True, repr=False)
 class Evaluation:
     """Scores of every subset of modalities, the whole object first, and of what lacks the same; prints as a table.
@@ -83,6 +99,7 @@ class Evaluation:
         certified: the share of objects that are promised to keep their class in every subset of what they have; among
             the objects of known classes, as accuracy is. None where the model promises nothing.
         certified_right: the share of those whose class is also right.
+        evaluated: the model and the tables, for `write_report`; they are not saved with the scores.
 
     Example:
         >>> row = SubsetScores(("photo", "title"), 9, 0, recall={1: 0.75}, map_at_r=0.5, r_precision=0.6, ami=0.8)
@@ -102,6 +119,7 @@ class Evaluation:
     patterns: tuple[SubsetScores, ...] = ()
     certified: float | None = None
     certified_right: float | None = None
+    evaluated: Evaluated | None = field(default=None, compare=False)
 
     @property
     def whole(self) -> SubsetScores:

@@ -1,0 +1,98 @@
+"""What `fit` does beyond training: what it tells, keeps and refuses."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+import steradian as sr
+from steradian.training import Progress
+
+SMALL = {"embedding_dim": 8, "width": 16, "heads": 2, "verbose": False}
+
+
+@pytest.fixture(scope="module")
+def objects() -> sr.ObjectTable:
+    """48 objects of three classes, told apart by a title and a vector; each is missing for some."""
+    rng, names = np.random.default_rng(0), ["red", "green", "blue"]
+    labels = np.arange(48) % 3
+    columns = {
+        "title": [None if row % 6 == 0 else f"a {names[c]} thing" for row, c in enumerate(labels)],
+        "photo": [None if row % 6 == 1 else rng.normal(size=4) + 3 * np.eye(4)[c] for row, c in enumerate(labels)],
+        "label": [names[c] for c in labels],
+    }
+    return sr.read_objects(columns, sr.Schema({"title": sr.Text("title"), "photo": sr.Vector("photo")}))
+
+
+def test_validation_on_classes_never_seen(objects) -> None:
+    train, validation = objects.split(test=None, unseen_classes=1, seed=0)
+    model = sr.SphereEmbedder(epochs=5, **SMALL).fit(train, validation=validation)
+    assert len(model.classes_) == 2
+    assert 0 <= model.training_.best_score <= 1
+
+
+def test_ctrl_c_leaves_the_best_model_so_far_fitted_and_saved(objects, tmp_path, monkeypatch) -> None:
+    shown = []
+
+    def interrupt(self, step, *, loss):
+        shown.append(step)
+        if step == 8:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "advance", interrupt)
+    log = tmp_path / "log.jsonl"
+    model = sr.SphereEmbedder(epochs=50, validation_share=0.2, **SMALL)
+    model.fit(objects, save_to=tmp_path / "model", log_file=log)
+    assert model.training_.interrupted and shown[-1] == 8
+    loaded = sr.SphereEmbedder.load(tmp_path / "model")
+    np.testing.assert_allclose(loaded.transform(objects), model.transform(objects), atol=1e-6)
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert records == model.training_.history and records
+
+
+def test_what_is_derived_is_printed_with_its_reason(objects, capsys) -> None:
+    sr.SphereEmbedder(epochs=1, **(SMALL | {"verbose": True})).fit(objects)
+    printed = capsys.readouterr().out
+    for line in ("48 objects to train on", "scale 8.0: for 3 classes", "margin 0.200 rad", "bytes"):
+        assert line in printed
+    assert max(len(line) for line in printed.splitlines()) <= 80
+
+
+def test_a_fit_that_fails_leaves_no_half_of_a_model(objects) -> None:
+    model = sr.SphereEmbedder(epochs=1, **SMALL).fit(objects)
+    with pytest.raises(sr.InputError):
+        model.fit(objects[objects.labels == "red"])
+    with pytest.raises(NotFittedError):
+        model.predict(objects)
+
+
+def test_one_class_only(objects) -> None:
+    with pytest.raises(sr.InputError, match="at least 2 classes"):
+        sr.SphereEmbedder(**SMALL).fit(objects[objects.labels == "red"])
+
+
+def test_fitting_without_labels() -> None:
+    unlabelled = sr.read_objects({"title": ["a", "b"]}, sr.Schema({"title": sr.Text("title")}), labelled=False)
+    with pytest.raises(sr.InputError, match="label"):
+        sr.SphereEmbedder(**SMALL).fit(unlabelled)
+
+
+def test_validation_objects_must_have_something(objects) -> None:
+    with pytest.raises(sr.InputError, match="none in"):
+        sr.SphereEmbedder(**SMALL).fit(objects, validation=objects.only("photo"))
+    with pytest.raises(sr.InputError, match="want an ObjectTable"):
+        sr.SphereEmbedder(**SMALL).fit(objects, validation="valid.csv")
+
+
+def test_fitting_what_was_not_read() -> None:
+    for source in ("table.csv", {"title": ["a"]}):
+        with pytest.raises(sr.InputError, match="Read the table first"):
+            sr.SphereEmbedder(**SMALL).fit(source)
+
+
+def test_options_that_cannot_be_are_told_together(objects) -> None:
+    with pytest.raises(sr.ConfigError, match=r"width at least 1; heads at least 1"):
+        sr.SphereEmbedder(width=0, heads=0).fit(objects)
+    with pytest.raises(sr.ConfigError, match="device"):
+        sr.SphereEmbedder(device="abacus").fit(objects)
