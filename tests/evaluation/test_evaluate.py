@@ -11,7 +11,6 @@ import pytest
 import steradian as sr
 from steradian.errors import InputError
 from steradian.evaluation import Evaluation, SubsetScores, evaluate
-from steradian.evaluation.evaluate import choose_subsets
 from steradian.metrics import accuracy, balanced_accuracy, clustering_ami, macro_f1, retrieval_scores
 
 NAMES = ("left", "right", "top")
@@ -204,31 +203,7 @@ def test_a_long_one_names_its_steps(model, make_table, capsys, monkeypatch: pyte
     assert capsys.readouterr() == ("", "")
 
 
-# -- Which subsets
-
-
-def test_up_to_six_modalities_all_subsets_are_chosen() -> None:
-    for number in range(1, 7):
-        chosen = choose_subsets("abcdef"[:number], max_subsets=63, seed=0)
-        assert len(set(chosen)) == len(chosen) == 2**number - 1
-        assert chosen[0] == tuple("abcdef"[:number])
-        assert [len(subset) for subset in chosen] == sorted((len(subset) for subset in chosen), reverse=True)
-
-
-@pytest.mark.parametrize(
-    ("number", "max_subsets", "count"), [(7, 63, 63), (12, 63, 63), (40, 63, 81), (4, 14, 14), (4, 1, 9)]
-)
-def test_more_are_sampled(number: int, max_subsets: int, count: int) -> None:
-    names = [f"m{place:02}" for place in range(number)]
-    chosen = choose_subsets(names, max_subsets=max_subsets, seed=1)
-    assert len(set(chosen)) == len(chosen) == count
-    must = {tuple(names), *((name,) for name in names), *(tuple(n for n in names if n != name) for name in names)}
-    assert must <= set(chosen)
-    assert all(list(subset) == sorted(subset) for subset in chosen)
-    assert chosen == choose_subsets(names, max_subsets=max_subsets, seed=1)
-    if count > len(must) and count < 2**number - 2:
-        assert chosen != choose_subsets(names, max_subsets=max_subsets, seed=2)
-        assert {len(subset) for subset in chosen} == set(range(1, number + 1))
+# -- What a user may get wrong
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 from steradian.data import ObjectTable
-from steradian.errors import InputError
+from steradian.data.subsets import choose_subsets, named_subsets
 from steradian.evaluation.patterns import frequent_patterns
 from steradian.evaluation.result import Evaluated, Evaluation, SubsetScores
 from steradian.evaluation.scoring import (
@@ -23,7 +23,7 @@ from steradian.evaluation.scoring import (
 from steradian.evaluation.steps import Steps
 from steradian.metrics import MAX_DISTANCES, clustering_ami
 
-__all__ = ["choose_subsets", "evaluate"]
+__all__ = ["evaluate"]
 
 
 def evaluate(
@@ -72,7 +72,9 @@ def evaluate(
     """
     check_tables(model, objects, gallery, where="evaluate")
     names = tuple(model.schema_.modalities)
-    chosen = choose_subsets(names, max_subsets=max_subsets, seed=seed) if subsets is None else _named(subsets, names)
+    chosen = (
+        choose_subsets(names, max_subsets=max_subsets, seed=seed) if subsets is None else named_subsets(subsets, names)
+    )
     present = present_modalities(model, objects)
     patterns = frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
     with Steps(2 + len(chosen) + len(patterns), console=Console(stderr=True) if verbose else None) as steps:
@@ -96,59 +98,6 @@ def evaluate(
         evaluated=Evaluated(model, objects, gallery),
         **certified,
     )
-
-
-def choose_subsets(names: Sequence[str], *, max_subsets: int, seed: int) -> list[tuple[str, ...]]:
-    """Subsets of modalities to score: the whole, then smaller ones; all of them, or a seeded sample of sizes.
-
-    Args:
-        names: all modalities.
-        max_subsets: a bound, which the whole, the single modalities and the whole without one are exempt from.
-        seed: of the sample.
-
-    Returns:
-        Subsets in the order of `names`, by size from large to small.
-
-    Raises:
-        InputError: `max_subsets` below 1.
-
-    Example:
-        >>> choose_subsets(["photo", "title"], max_subsets=63, seed=0)
-        [('photo', 'title'), ('photo',), ('title',)]
-    """
-    if not isinstance(max_subsets, (int, np.integer)) or max_subsets < 1:
-        raise InputError(
-            want="a whole number from 1", got=repr(max_subsets), where="max_subsets", fix="Leave it out for 63."
-        )
-    number = len(names)
-    sizes = range(1, number + 1)
-    if 2**number - 1 <= max_subsets:
-        chosen = {subset for size in sizes for subset in combinations(range(number), size)}
-    else:
-        chosen = {subset for size in {1, number - 1, number} for subset in combinations(range(number), size)}
-        rng = np.random.default_rng(seed)
-        while len(chosen) < max_subsets:
-            # A uniform size first: uniform subsets would nearly all have half of the modalities.
-            size = int(rng.integers(2, number - 1))
-            chosen.add(tuple(sorted(rng.choice(number, size, replace=False).tolist())))
-    ordered = sorted(chosen, key=lambda subset: (-len(subset), subset))
-    return [tuple(names[place] for place in subset) for subset in ordered]
-
-
-def _named(subsets: Iterable[str | Sequence[str]], names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The user's subsets, each once and in the order of the schema, behind the whole."""
-    chosen = {names: None}
-    for subset in subsets:
-        wanted = {subset} if isinstance(subset, str) else set(subset)
-        if not wanted or not wanted <= set(names):
-            raise InputError(
-                want=f"modalities of {', '.join(names)}",
-                got=", ".join(map(repr, sorted(wanted - set(names)))) or "none",
-                where=f"subsets, {subset!r}",
-                fix=f"Write for example subsets=[{names[0]!r}].",
-            )
-        chosen[tuple(name for name in names if name in wanted)] = None
-    return list(chosen)
 
 
 @dataclass(frozen=True)
