@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import steradian as sr
 from steradian.config import ModelConfig, TrainingConfig
+from steradian.model import class_cosines
 
 SMALL = {"embedding_dim": 8, "width": 16, "heads": 2, "verbose": False}
 SCHEMA = sr.Schema(
@@ -161,7 +162,9 @@ def test_certificates_and_ledgers_of_all_kinds_of_modality(model, objects) -> No
     certificates, ledger = model.certify(objects), model.explain(objects)
     np.testing.assert_array_equal(certificates.predicted, model.predict(objects))
     np.testing.assert_allclose(
-        ledger.contributions.sum(axis=1), model._cosines(model.transform(objects)).max(axis=1), atol=1e-6
+        ledger.contributions.sum(axis=1),
+        class_cosines(model.classifier_, model.transform(objects)).max(axis=1),
+        atol=1e-6,
     )
     # A table that was not read is read, as by `transform`.
     table = {name: cells for name, cells in columns().items() if name != "label"}

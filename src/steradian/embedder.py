@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
-import torch
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
@@ -14,14 +13,15 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from steradian import config as options
+from steradian.answers import Answers, calibration_of
+from steradian.calibration import nearest_angles, with_unknown
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable, Schema
 from steradian.data.batch import Preprocessor
 from steradian.errors import InputError
-from steradian.explanation import Certificates, Ledger, certify, explain
 from steradian.fitting import fit_model
-from steradian.inputs import query_table, refuse_objects_without, refuse_other_labels
-from steradian.model import SphereEncoder, SphericalClassifier, embed_table
+from steradian.inputs import present_modalities, query_table, refuse_objects_without, refuse_other_labels
+from steradian.model import SphereEncoder, SphericalClassifier, class_cosines, embed_table
 from steradian.saved_model import load_model, save_model
 from steradian.training import TrainingResult
 
@@ -33,7 +33,7 @@ BATCH = 512
 """Objects encoded at a time by `transform`: 256 to 1024 are equally fast on CPU."""
 
 
-class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Learns one unit vector an object from labelled objects of several modalities, some of them missing.
 
     A scikit-learn estimator for pipelines, cross-validation and grid search. It takes an `ObjectTable`, or a plain
@@ -221,20 +221,44 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
 
         As scikit-learn asks, two classes give one number an object: the second cosine less the first [objects].
         """
-        cosines = self._cosines(self.transform(X))
+        cosines = class_cosines(self.classifier_, self.transform(X))
         return cosines[:, 1] - cosines[:, 0] if len(self.classes_) == 2 else cosines
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The class of the nearest center [objects]."""
-        return self.predict_vectors(self.transform(X))
+    def predict(self, X: Any, *, reject: bool = False) -> np.ndarray:
+        """The class of the nearest center [objects].
+
+        Args:
+            X: as for `transform`.
+            reject: answer "unknown" where the nearest center is farther than the accept angle that `calibrate` found
+                for what the object has; of classes that are numbers, the answers are then Python objects.
+
+        Raises:
+            InputError: reject without a calibration, or a class of that very name.
+        """
+        if not reject:
+            return self.predict_vectors(self.transform(X))
+        calibration, objects = calibration_of(self), query_table(self, X)
+        vectors = self.transform(objects)
+        predicted = self.predict_vectors(vectors)
+        present = present_modalities(self, objects)
+        accepted = nearest_angles(class_cosines(self.classifier_, vectors)) <= calibration.accept_angles(present)
+        return with_unknown(predicted, accepted, self.classes_)
 
     def predict_vectors(self, vectors: np.ndarray) -> np.ndarray:
         """The class of the center nearest to each vector [objects, embedding_dim]."""
-        return np.asarray(self.classes_[self._cosines(vectors).argmax(axis=1)])
+        return np.asarray(self.classes_[class_cosines(self.classifier_, vectors).argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Softmax of scale_ * cosines, float64 [objects, num_classes]; not calibrated."""
-        return np.asarray(softmax(self._cosines(self.transform(X)).astype(np.float64) * self.scale_, axis=1))
+        """Softmax of scaled cosines, float64 [objects, num_classes].
+
+        The scale is what `calibrate` fitted for what the object has; without it `scale_`, which training used.
+        """
+        check_is_fitted(self)
+        objects = query_table(self, X)
+        cosines = class_cosines(self.classifier_, self.transform(objects)).astype(np.float64)
+        calibration = getattr(self, "calibration_", None)
+        scales = self.scale_ if calibration is None else calibration.scales(present_modalities(self, objects))[:, None]
+        return np.asarray(softmax(cosines * scales, axis=1))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy of `predict`.
@@ -249,49 +273,6 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type:
         labels = objects.labels if y is None else column_or_1d(y)
         refuse_other_labels(labels, self.classes_, where="the labels", unseen=False)
         return float(accuracy_score(labels, self.predict(objects), sample_weight=sample_weight))
-
-    def certify(self, X: Any, *, all_classes: bool = False, batch_size: int = BATCH) -> Certificates:
-        """What every subset of an object's modalities is bound to rank below the class of the whole object.
-
-        Args:
-            X: as for `transform`.
-            all_classes: keep the lead over every class, objects x classes numbers, and not over the runner-up alone.
-            batch_size: objects at a time.
-
-        Raises:
-            ConfigError: fusion="free", which promises nothing.
-            InputError: values that do not fit the model, or an object without any modality.
-        """
-        check_is_fitted(self)
-        return certify(self, query_table(self, X), all_classes=all_classes, batch_size=batch_size)
-
-    def explain(self, X: Any, target: Any = None, *, batch_size: int = BATCH) -> Ledger:
-        """The cosine of each object to a target as an exact sum over its modalities, and what each of them is worth.
-
-        Args:
-            X: as for `transform`.
-            target: None for the class predicted for each object, the name of a class, or one object or vector for each
-                object of X: a table as for `transform`, or floats [objects, embedding_dim].
-            batch_size: objects at a time.
-
-        Raises:
-            ConfigError: fusion="free", whose vectors are no sums.
-            InputError: values that do not fit the model, an object without any modality, or targets that do not fit.
-        """
-        check_is_fitted(self)
-        return explain(self, query_table(self, X), target, batch_size=batch_size)
-
-    @torch.inference_mode()
-    def _cosines(self, vectors: np.ndarray) -> np.ndarray:
-        if vectors.ndim != 2 or vectors.shape[1] != self.encoder_.embedding_dim:
-            raise InputError(
-                want=f"vectors [objects, {self.encoder_.embedding_dim}]",
-                got=f"shape {vectors.shape}",
-                where="the vectors",
-                fix="Take them from model.transform(objects).",
-            )
-        device = self.classifier_.directions.device
-        return np.asarray(self.classifier_(torch.from_numpy(vectors).to(device)).cpu())
 
     @property
     def fingerprint(self) -> str:

@@ -17,6 +17,7 @@ from steradian.modalities import Vector
 __all__ = [
     "PLAIN_SCHEMA",
     "check_validation",
+    "present_modalities",
     "query_table",
     "refuse_objects_without",
     "refuse_other_labels",
@@ -108,6 +109,17 @@ def check_validation(objects: Any, schema: Schema, classes: np.ndarray) -> None:
     refuse_other_schema(objects, schema, where="the validation table")
     refuse_other_labels(objects.labels, classes, where="the labels of the validation table")
     refuse_bare_objects(objects.present, schema, rows=objects.rows, ids=None)
+
+
+def present_modalities(model: Any, objects: ObjectTable) -> np.ndarray:
+    """Which of the model's modalities each object has: bool [objects, modalities], in the order of its schema.
+
+    Args:
+        model: has a `schema_`.
+        objects: a table of its modalities, in any order.
+    """
+    names = list(objects.schema.modalities)
+    return np.asarray(objects.present[:, [names.index(name) for name in model.schema_.modalities]])
 
 
 def refuse_objects_without(objects: ObjectTable, rows: np.ndarray, *, names: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import Schema
 from steradian.data.batch import Preprocessor
@@ -67,6 +68,7 @@ def save_model(model: Any, folder: str | Path) -> None:
         "scale": model.scale_,
         "margin": model.margin_,
         "fingerprint": model.fingerprint,
+        "calibration": model.calibration_.to_dict() if hasattr(model, "calibration_") else None,
         "features": getattr(model, "n_features_in_", None),
         "feature_names": getattr(model, "feature_names_in_", np.zeros(0)).tolist(),
     }
@@ -93,7 +95,12 @@ def load_model(kind: type[Model], folder: str | Path, *, device: str) -> Model:
         model.configs_ = model_config, config
         model.schema_ = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
         model.classes_ = np.array(entries["classes"]["names"], dtype=entries["classes"]["type"])
-        model.scale_, model.margin_, model.fingerprint_ = entries["scale"], entries["margin"], entries["fingerprint"]
+        model.scale_, model.margin_ = entries["scale"], entries["margin"]
+        if entries.get("fingerprint") is not None:
+            model.fingerprint_ = entries["fingerprint"]
+        if entries.get("calibration") is not None:
+            names = list(model.schema_.modalities)
+            model.calibration_ = Calibration.from_dict(entries["calibration"], modalities=names, classes=model.classes_)
         if entries["features"] is not None:
             model.n_features_in_ = entries["features"]
         if entries["feature_names"]:

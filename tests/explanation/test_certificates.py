@@ -12,6 +12,7 @@ from rich.console import Console
 
 import steradian as sr
 from steradian.explanation import Certificates, certify
+from steradian.model import class_cosines
 
 
 def subset_cosines(model: sr.SphereEmbedder, objects: sr.ObjectTable) -> np.ndarray:
@@ -20,7 +21,7 @@ def subset_cosines(model: sr.SphereEmbedder, objects: sr.ObjectTable) -> np.ndar
     subsets = [chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size)]
     cosines = np.full((len(subsets), len(objects), len(model.classes_)), np.nan)
     for number, (_, rows, vectors) in enumerate(model.transform_subsets(objects, subsets)):
-        cosines[number, rows] = model._cosines(vectors)
+        cosines[number, rows] = class_cosines(model.classifier_, vectors)
     return cosines
 
 

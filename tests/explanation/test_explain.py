@@ -7,6 +7,7 @@ import pytest
 
 import steradian as sr
 from steradian.explanation import Ledger
+from steradian.model import class_cosines
 
 
 def targets_of(model: sr.SphereEmbedder, objects: sr.ObjectTable) -> np.ndarray:
@@ -36,7 +37,7 @@ def test_the_shares_sum_to_the_cosine_of_the_models_own_vector(model, make_objec
 
 def test_the_largest_cosine_is_the_explained_one(model, make_objects) -> None:
     objects = make_objects(2)
-    best = model._cosines(model.transform(objects)).max(axis=1)
+    best = class_cosines(model.classifier_, model.transform(objects)).max(axis=1)
     np.testing.assert_allclose(model.explain(objects).cosines, best, atol=1e-6)
 
 
@@ -147,7 +148,9 @@ def test_a_class_for_all_objects(model, make_objects) -> None:
     objects = make_objects(11)
     found = model.explain(objects, "kind 1")
     assert set(found.targets) == {"kind 1"}
-    np.testing.assert_allclose(found.cosines, model._cosines(model.transform(objects))[:, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        found.cosines, class_cosines(model.classifier_, model.transform(objects))[:, 1], atol=1e-6
+    )
 
 
 def test_other_objects_or_vectors(model, make_objects) -> None:

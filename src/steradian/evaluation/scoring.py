@@ -8,7 +8,7 @@ import numpy as np
 
 from steradian.data import ObjectTable, Schema
 from steradian.errors import ConfigError, InputError
-from steradian.inputs import refuse_other_labels
+from steradian.inputs import present_modalities, refuse_other_labels
 from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
 
 __all__ = [
@@ -108,17 +108,6 @@ def certified_shares(model: SubsetEmbedder, objects: ObjectTable) -> dict[str, f
         return {}
     right = found.certified & (found.predicted == objects.labels[known])
     return {"certified": found.share, "certified_right": float(right.mean())}
-
-
-def present_modalities(model: SubsetEmbedder, objects: ObjectTable) -> np.ndarray:
-    """Which of the model's modalities each object has: bool [objects, modalities], in the order of its schema.
-
-    Args:
-        model: has a schema.
-        objects: a table of its modalities, in any order.
-    """
-    names = list(objects.schema.modalities)
-    return np.asarray(objects.present[:, [names.index(name) for name in model.schema_.modalities]])
 
 
 def check_tables(model: SubsetEmbedder, objects: ObjectTable, gallery: ObjectTable | None, *, where: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from steradian.data import ObjectTable, Schema
 from steradian.data.batch import Preprocessor
 from steradian.errors import ConfigError, InputError
-from steradian.inputs import refuse_objects_without
+from steradian.inputs import present_modalities, refuse_objects_without
 from steradian.model import ModalityVectors, SphereEncoder, SphericalClassifier, encode_table
 
 __all__ = ["GatedEmbedder", "class_numbers", "encode_objects"]
@@ -57,9 +57,8 @@ def encode_objects(
     if batch_size < 1 or not len(objects):
         got = f"batch_size={batch_size} and {len(objects)} objects"
         raise InputError("at least 1 of each", got, where, "Leave batch_size out, or pass objects.")
-    names = list(objects.schema.modalities)
-    present = objects.present[:, [names.index(name) for name in model.schema_.modalities]]
-    refuse_objects_without(objects, np.flatnonzero(present.any(axis=1)), names=tuple(model.schema_.modalities))
+    rows = np.flatnonzero(present_modalities(model, objects).any(axis=1))
+    refuse_objects_without(objects, rows, names=tuple(model.schema_.modalities))
     return encode_table(model.encoder_, model.preprocessor_, objects, batch_size=batch_size)
 
 

@@ -5,7 +5,7 @@ from steradian.model.build import build_encoder, build_model
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEncoder
 from steradian.model.fusion import Fusion
-from steradian.model.inference import embed, embed_subsets, embed_table, encode_table, fuse_subset
+from steradian.model.inference import class_cosines, embed, embed_subsets, embed_table, encode_table, fuse_subset
 from steradian.model.transformer import Block
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "SphericalClassifier",
     "build_encoder",
     "build_model",
+    "class_cosines",
     "embed",
     "embed_subsets",
     "embed_table",

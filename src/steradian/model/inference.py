@@ -10,9 +10,11 @@ from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.data.prefetch import prefetched
 from steradian.data.samplers import batches
+from steradian.errors import InputError
+from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityVectors, SphereEncoder
 
-__all__ = ["embed", "embed_subsets", "embed_table", "encode_table", "fuse_subset"]
+__all__ = ["class_cosines", "embed", "embed_subsets", "embed_table", "encode_table", "fuse_subset"]
 
 PREPARED_AT_ONCE = 2048
 """Objects prepared at a time, so that pixels and n-grams of a large table never stand in memory together: only those
@@ -140,6 +142,29 @@ def fuse_subset(encoder: SphereEncoder, encoded: ModalityVectors, subset: Tensor
     has = present.any(dim=1)
     kept = ModalityVectors(encoded.vectors[has], encoded.summaries[has], present[has])
     return has.cpu().numpy(), encoder.fuse(kept).cpu().numpy()
+
+
+@torch.inference_mode()
+def class_cosines(classifier: SphericalClassifier, vectors: np.ndarray) -> np.ndarray:
+    """Cosines to the nearest center of each class float32 [objects, num_classes].
+
+    Args:
+        classifier: has the centers.
+        vectors: unit rows [objects, embedding_dim].
+
+    Raises:
+        InputError: vectors of another width.
+    """
+    dim = classifier.directions.shape[-1]
+    if vectors.ndim != 2 or vectors.shape[1] != dim:
+        raise InputError(
+            want=f"vectors [objects, {dim}]",
+            got=f"shape {vectors.shape}",
+            where="the vectors",
+            fix="Take them from model.transform(objects).",
+        )
+    rows = torch.from_numpy(np.asarray(vectors, dtype=np.float32)).to(classifier.directions.device)
+    return np.asarray(classifier(rows).cpu())
 
 
 def _prepared_parts(preprocessor: Preprocessor, objects: ObjectTable) -> Iterator[tuple[int, PreparedObjects]]:

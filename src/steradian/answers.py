@@ -1,0 +1,131 @@
+"""What the angles of a fitted model answer beyond vectors and classes: the second half of `SphereEmbedder`."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from steradian.calibration import Calibration, Verification, calibrate, verify
+from steradian.data import ObjectTable
+from steradian.errors import InputError
+from steradian.explanation import Certificates, Ledger, certify, explain
+from steradian.inputs import query_table
+
+__all__ = ["Answers", "calibration_of"]
+
+BATCH = 512
+
+
+class Answers:
+    """Certificates, ledgers, thresholds, new classes and label trouble; `SphereEmbedder` has these methods.
+
+    Each hands the model to the one function that does the work, in the folder that bears its subject's name.
+    """
+
+    calibration_: Calibration
+
+    def certify(self, X: Any, *, all_classes: bool = False, batch_size: int = BATCH) -> Certificates:
+        """What every subset of an object's modalities is bound to rank below the class of the whole object.
+
+        Args:
+            X: as for `transform`.
+            all_classes: keep the lead over every class, objects x classes numbers, and not over the runner-up alone.
+            batch_size: objects at a time.
+
+        Raises:
+            ConfigError: fusion="free", which promises nothing.
+            InputError: values that do not fit the model, or an object without any modality.
+        """
+        check_is_fitted(self)
+        model: Any = self
+        return certify(model, query_table(self, X), all_classes=all_classes, batch_size=batch_size)
+
+    def explain(self, X: Any, target: Any = None, *, batch_size: int = BATCH) -> Ledger:
+        """The cosine of each object to a target as an exact sum over its modalities, and what each of them is worth.
+
+        Args:
+            X: as for `transform`.
+            target: None for the class predicted for each object, the name of a class, or one object or vector for each
+                object of X: a table as for `transform`, or floats [objects, embedding_dim].
+            batch_size: objects at a time.
+
+        Raises:
+            ConfigError: fusion="free", whose vectors are no sums.
+            InputError: values that do not fit the model, an object without any modality, or targets that do not fit.
+        """
+        check_is_fitted(self)
+        model: Any = self
+        return explain(model, query_table(self, X), target, batch_size=batch_size)
+
+    def calibrate(
+        self,
+        objects: ObjectTable,
+        *,
+        coverage: float | None = None,
+        false_accept: float | None = None,
+        precision: float | None = None,
+        pair_false_accept: float = 0.01,
+        subsets: Iterable[str | Sequence[str]] | None = None,
+        seed: int = 0,
+    ) -> Calibration:
+        """Fit the scale of probabilities and how far an object may lie from its center; kept and saved with the model.
+
+        Args:
+            objects: labelled, held out of training; those of classes that the model does not know count as unknown.
+            coverage: the share of objects of known classes to accept at least; 0.95 where no promise is named.
+            false_accept: the share of objects of unknown classes to accept at most, instead.
+            precision: the share of what is accepted to be right at least, instead; with 90% confidence.
+            pair_false_accept: the share of pairs of different classes that `verify` takes for the same.
+            subsets: the subsets of modalities to fit beside the whole; None takes all, or 63 of them.
+            seed: of what is drawn where there is much.
+
+        Raises:
+            ConfigError: two promises.
+            InputError: one class, or too few objects for the promise.
+        """
+        check_is_fitted(self)
+        self.calibration_ = calibrate(
+            self,
+            objects,
+            coverage=coverage,
+            false_accept=false_accept,
+            precision=precision,
+            pair_false_accept=pair_false_accept,
+            subsets=subsets,
+            seed=seed,
+        )
+        return self.calibration_
+
+    def verify(self, first: Any, second: Any) -> Verification:
+        """Whether the objects of each row of two tables are the same, at the false accept rate of `calibrate`.
+
+        Args:
+            first: as for `transform`, one object a pair.
+            second: as many.
+
+        Raises:
+            InputError: tables of different lengths, or a model that was not calibrated.
+        """
+        calibration = calibration_of(self)
+        return verify(self, query_table(self, first), query_table(self, second), calibration)
+
+
+def calibration_of(model: Any) -> Calibration:
+    """The calibration of a fitted model.
+
+    Args:
+        model: a `SphereEmbedder`.
+
+    Raises:
+        InputError: it was not calibrated.
+    """
+    check_is_fitted(model)
+    found: Calibration | None = getattr(model, "calibration_", None)
+    if found is None:
+        raise InputError(
+            want="a model with accept angles",
+            got="one that was not calibrated",
+            where="predict(..., reject=True) and verify(...)",
+            fix="Call model.calibrate(held_out_objects) first.",
+        )
+    return found

@@ -1,0 +1,17 @@
+"""Thresholds that keep a promise: what is accepted, what is unknown, which two are the same."""
+
+from steradian.calibration.calibrate import calibrate
+from steradian.calibration.rejection import nearest_angles, with_unknown
+from steradian.calibration.result import Calibration, OperatingPoint, PairPoint
+from steradian.calibration.verify import Verification, verify
+
+__all__ = [
+    "Calibration",
+    "OperatingPoint",
+    "PairPoint",
+    "Verification",
+    "calibrate",
+    "nearest_angles",
+    "verify",
+    "with_unknown",
+]

@@ -1,0 +1,207 @@
+"""Fit scales and accept angles on labelled objects that the model was not trained on."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from steradian.calibration.accept_angles import (
+    check_rate,
+    coverage_angle,
+    false_accept_angle,
+    least_for_precision,
+    precision_angle,
+)
+from steradian.calibration.pair_points import PairFitter
+from steradian.calibration.rejection import nearest_angles
+from steradian.calibration.result import Calibration, Goal, OperatingPoint
+from steradian.data import ObjectTable
+from steradian.data.subsets import choose_subsets, named_subsets
+from steradian.errors import ConfigError, InputError
+from steradian.inputs import present_modalities, refuse_other_labels, refuse_other_schema
+from steradian.metrics import concentration, fit_scale
+from steradian.model import class_cosines
+
+__all__ = ["calibrate"]
+
+DEFAULT = ("coverage", 0.95)
+LEAST_OBJECTS = 5
+"""Of known classes that have a subset: with fewer, objects that have just it are judged by less of what they have."""
+
+MOST_SUBSETS = 63
+MOST_COSINES = 1 << 24
+"""For the scale of a subset: of more objects x classes, some objects are drawn; 128 MB."""
+
+
+def calibrate(
+    model: Any,
+    objects: ObjectTable,
+    *,
+    coverage: float | None = None,
+    false_accept: float | None = None,
+    precision: float | None = None,
+    pair_false_accept: float = 0.01,
+    subsets: Iterable[str | Sequence[str]] | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """A scale and an accept angle for each subset of modalities, and accept angles for pairs.
+
+    Args:
+        model: a fitted `SphereEmbedder`.
+        objects: labelled, not trained on; those of classes the model does not know count as unknown.
+        coverage: the share of objects of known classes to accept at least; 0.95 where nothing else is asked for.
+        false_accept: the share of objects of unknown classes to accept at most, instead.
+        precision: the share of what is accepted to be right at least, instead; with 90% confidence.
+        pair_false_accept: the share of pairs of different classes to take for the same.
+        subsets: the subsets to fit beside the whole; None takes all up to 6 modalities, else a sample of 63.
+        seed: of what is drawn.
+
+    Raises:
+        ConfigError: more than one of coverage, false_accept and precision.
+        InputError: no table, no labels, one class, too few objects, or none of unknown classes for false_accept.
+    """
+    goal, rate = _goal(coverage=coverage, false_accept=false_accept, precision=precision)
+    check_rate(pair_false_accept, name="pair_false_accept")
+    known = _check(model, objects, goal, rate)
+    names = tuple(model.schema_.modalities)
+    if subsets is None:
+        chosen = choose_subsets(names, max_subsets=MOST_SUBSETS, seed=seed)
+    else:
+        chosen = named_subsets(subsets, names)
+    present = present_modalities(model, objects)
+    # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
+    masks = [present, *(_seen_through(present, model.schema_.mask(subset)) for subset in chosen)]
+    parts = model.transform_subsets(objects, masks)
+    _, rows, vectors = next(parts)
+    kappas, counts = _concentrations(model.classes_, objects.labels[rows], vectors)
+    pairs = PairFitter(objects.labels, subsets=len(chosen), false_accept=pair_false_accept, seed=seed)
+    points = []
+    for subset, (_, rows, vectors) in zip(chosen, parts, strict=True):
+        if len(np.unique(objects.labels[rows[known[rows]]])) < 2 or known[rows].sum() < LEAST_OBJECTS:
+            continue
+        cosines = class_cosines(model.classifier_, vectors)
+        numbers = np.searchsorted(model.classes_, np.where(known[rows], objects.labels[rows], model.classes_[0]))
+        points.append(_point(subset, cosines, numbers, known[rows], goal=goal, rate=rate, seed=seed))
+        pairs.add(subset, rows, vectors)
+    if not points:
+        raise InputError(
+            want=f"a subset of modalities that {LEAST_OBJECTS} objects of 2 known classes have",
+            got=f"fewer in each of {len(chosen)} subsets",
+            where="calibrate(objects)",
+            fix="Hold out more objects.",
+        )
+    return Calibration(
+        modalities=names,
+        goal=goal,
+        rate=rate,
+        points=tuple(points),
+        pair_false_accept=float(pair_false_accept),
+        pairs=pairs.points(),
+        classes=model.classes_,
+        kappas=kappas,
+        kappa_objects=counts,
+    )
+
+
+def _point(
+    subset: tuple[str, ...],
+    cosines: np.ndarray,
+    numbers: np.ndarray,
+    known: np.ndarray,
+    *,
+    goal: Goal,
+    rate: float,
+    seed: int,
+) -> OperatingPoint:
+    angles = nearest_angles(cosines)
+    if goal == "coverage":
+        angle = coverage_angle(angles[known], coverage=rate)
+    elif goal == "false_accept":
+        angle = false_accept_angle(angles[~known], false_accept=rate)
+    else:
+        right = known & (cosines.argmax(axis=1) == numbers)
+        angle = precision_angle(angles, right, precision=rate)
+    rows = np.flatnonzero(known)
+    most = max(1, MOST_COSINES // cosines.shape[1])
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    scale = fit_scale(cosines[rows], numbers[rows])
+    return OperatingPoint(subset, int(known.sum()), scale, angle, float(np.mean(angles[known] <= angle)))
+
+
+def _seen_through(present: np.ndarray, subset: np.ndarray) -> np.ndarray:
+    """The subset for objects that have all of it, nothing for the others: bool [objects, modalities]."""
+    has_all = np.asarray((present >= subset).all(axis=1))
+    return subset & has_all[:, None]
+
+
+def _concentrations(classes: np.ndarray, labels: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Kappa and number of objects of each class; no kappa where there are fewer than two, or vectors of one number."""
+    known = np.asarray(np.isin(labels, classes))
+    counts = np.bincount(np.searchsorted(classes, labels[known]), minlength=len(classes))
+    kappas = np.full(len(classes), np.nan)
+    several = np.asarray(np.isin(labels, classes[counts >= 2]))
+    if several.any() and vectors.shape[1] > 1:
+        found = labels[several]
+        appearing = found[np.sort(np.unique(found, return_index=True)[1])]
+        kappas[np.searchsorted(classes, appearing)] = concentration(vectors[several], found)
+    return kappas, counts
+
+
+def _goal(**rates: float | None) -> tuple[Goal, float]:
+    given = [(name, rate) for name, rate in rates.items() if rate is not None]
+    if len(given) > 1:
+        raise ConfigError(
+            want="one of coverage, false_accept and precision",
+            got=" and ".join(name for name, _ in given),
+            where="calibrate(...)",
+            fix="Each gives another accept angle: choose the promise that matters, and calibrate a copy for another.",
+        )
+    ((name, rate),) = given or [DEFAULT]
+    check_rate(rate, name=name)
+    return cast(Goal, name), float(rate)
+
+
+def _check(model: Any, objects: ObjectTable, goal: Goal, rate: float) -> np.ndarray:
+    """Which objects are of known classes, bool [objects], once they are fit to calibrate on."""
+    where = "calibrate(objects)"
+    if not isinstance(objects, ObjectTable):
+        raise InputError(
+            want="an ObjectTable of labelled objects",
+            got=type(objects).__name__,
+            where=where,
+            fix="Read the table first: steradian.read_objects(table, model.schema_).",
+        )
+    refuse_other_schema(objects, model.schema_, where="the table")
+    refuse_other_labels(objects.labels, model.classes_, where="the labels of the objects")
+    known = np.asarray(np.isin(objects.labels, model.classes_))
+    classes, count, unknown = len(np.unique(objects.labels[known])), int(known.sum()), int((~known).sum())
+    if classes < 2:
+        raise InputError(
+            want="objects of at least 2 of the model's classes",
+            got=f"{classes} among {len(objects)} objects",
+            where=where,
+            fix="Calibrate on held-out objects of the classes the model was trained on.",
+        )
+    least = {
+        "coverage": math.ceil(rate / (1.0 - rate) - 1e-9),
+        "false_accept": LEAST_OBJECTS,
+        "precision": least_for_precision(rate),
+    }[goal]
+    if count < max(least, LEAST_OBJECTS):
+        raise InputError(
+            want=f"at least {max(least, LEAST_OBJECTS)} objects of known classes, as {goal}={rate:g} needs",
+            got=str(count),
+            where=where,
+            fix="Hold out more objects, or ask for less.",
+        )
+    if goal == "false_accept" and unknown < math.ceil(1.0 / rate - 1.0 - 1e-9):
+        raise InputError(
+            want=f"at least {math.ceil(1.0 / rate - 1.0 - 1e-9)} objects of classes the model does not know, as "
+            f"false_accept={rate:g} needs",
+            got=str(unknown),
+            where=where,
+            fix="Leave classes out of training, as table.split(unseen_classes=...) does, or ask for coverage.",
+        )
+    return known

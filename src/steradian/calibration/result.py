@@ -1,0 +1,225 @@
+"""What a calibration found: a scale and an accept angle for each subset of modalities, and angles for pairs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from steradian.calibration.accept_angles import ACCEPT_ALL, ACCEPT_NONE
+from steradian.text_table import fit_text, rich_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["Calibration", "Goal", "OperatingPoint", "PairPoint"]
+
+Goal = Literal["coverage", "false_accept", "precision"]
+
+_WIDTH = 80
+_SUBSET_WIDTH = 34
+_PAIRS_SHOWN = 10
+_LINE = "{} {:>8} {:>8} {:>13} {:>9}"
+
+GOALS: dict[Goal, str] = {
+    "coverage": "at least {:.1%} of the objects of known classes are accepted",
+    "false_accept": "at most {:.1%} of the objects of unknown classes are accepted",
+    "precision": "at least {:.1%} of what is accepted is right, with 90% confidence",
+}
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What holds for objects that have exactly a subset of the modalities.
+
+    Args:
+        subset: names of modalities.
+        objects: how many of known classes it was fitted on.
+        scale: of the cosines in `predict_proba`.
+        accept_angle: in radians; an object whose nearest center is farther is unknown. Pi accepts all, -1 none.
+        accepted: the share of those objects that it accepts.
+    """
+
+    subset: tuple[str, ...]
+    objects: int
+    scale: float
+    accept_angle: float
+    accepted: float
+
+
+@dataclass(frozen=True)
+class PairPoint:
+    """What holds for two objects, one seen through a first subset and one through a second.
+
+    Args:
+        first: names of modalities.
+        second: names of modalities.
+        pairs: of different classes that it was fitted on.
+        accept_angle: in radians; two that are farther apart are not the same. -1 accepts none.
+        false_accept: the share of those pairs that it takes for the same.
+        true_accept: the share of pairs of one class that it takes for the same; None where there was none.
+    """
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    pairs: int
+    accept_angle: float
+    false_accept: float
+    true_accept: float | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration:
+    """Scales and accept angles by subset of modalities; prints as a table.
+
+    Args:
+        modalities: of the model, in the order of its schema.
+        goal: what the accept angles promise: "coverage", "false_accept" or "precision".
+        rate: the share that is promised.
+        points: one entry a subset, the whole first where any object had everything.
+        pair_false_accept: the wanted share of pairs of different classes that are taken for the same.
+        pairs: one entry for each two subsets.
+        classes: names [num_classes].
+        kappas: concentration of each class as a von Mises-Fisher distribution, float64 [num_classes]; NaN where there
+            were fewer than 2 objects.
+        kappa_objects: how many there were, int64 [num_classes].
+        other_classes: whether classes were added or removed since.
+
+    Example:
+        >>> both = ("photo", "title")
+        >>> points = OperatingPoint(both, 200, 14.0, 0.62, 0.955), OperatingPoint(("title",), 90, 9.0, 1.0, 1.0)
+        >>> pairs = (PairPoint(both, both, 5000, 0.8, 0.01, 0.93),)
+        >>> kappas = {"classes": np.array(["cup", "jar"]), "kappas": np.array([30.0, 20.0])}
+        >>> Calibration(both, "coverage", 0.95, points, 0.01, pairs, **kappas, kappa_objects=np.ones(2))
+        Calibration: at least 95.0% of the objects of known classes are accepted
+        objects that have exactly           objects    scale  accept angle  accepted
+        everything                              200     14.0         0.620     0.955
+        title                                    90      9.0         1.000     1.000
+        Angles in radians, to the nearest class center. Two whole objects are taken for
+        the same up to 0.800: 1.0% of pairs of different classes are, 93.0% of pairs of
+        one class.
+    """
+
+    modalities: tuple[str, ...]
+    goal: Goal
+    rate: float
+    points: tuple[OperatingPoint, ...]
+    pair_false_accept: float
+    pairs: tuple[PairPoint, ...]
+    classes: np.ndarray
+    kappas: np.ndarray
+    kappa_objects: np.ndarray
+    other_classes: bool = False
+
+    def accept_angles(self, present: np.ndarray) -> np.ndarray:
+        """How far each object may be from its nearest center, in radians float64 [objects].
+
+        An object that has a subset without a point of its own is judged by the largest one within it that has one.
+
+        Args:
+            present: bool [objects, modalities].
+        """
+        return np.asarray(np.array([point.accept_angle for point in self.points])[self._places(present)])
+
+    def scales(self, present: np.ndarray) -> np.ndarray:
+        """The scale of each object's cosines float64 [objects]; subsets without a point as for `accept_angles`.
+
+        Args:
+            present: bool [objects, modalities].
+        """
+        return np.asarray(np.array([point.scale for point in self.points])[self._places(present)])
+
+    def pair_points(self, first: np.ndarray, second: np.ndarray) -> list[PairPoint]:
+        """What holds for each pair; subsets without a point as for `accept_angles`.
+
+        Args:
+            first: what the first objects have, bool [pairs, modalities].
+            second: what the second ones have, bool [pairs, modalities].
+        """
+        known = {frozenset((point.first, point.second)): point for point in self.pairs}
+        subsets = [point.subset for point in self.points]
+        places = zip(self._places(first), self._places(second), strict=True)
+        return [known[frozenset((subsets[one], subsets[other]))] for one, other in places]
+
+    def for_classes(self, classes: np.ndarray) -> "Calibration":
+        """The same for a model with other classes; those that are new have no concentration.
+
+        Args:
+            classes: names [num_classes].
+        """
+        places = {name: place for place, name in enumerate(self.classes.tolist())}
+        old = np.array([places.get(name, -1) for name in classes.tolist()], dtype=np.int64)
+        kappas = np.where(old < 0, np.nan, self.kappas[old])
+        counts = np.where(old < 0, 0, self.kappa_objects[old])
+        return replace(self, classes=classes, kappas=kappas, kappa_objects=counts, other_classes=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, without the class names; a concentration that is not known is None."""
+        kappas = [None if np.isnan(kappa) else kappa for kappa in self.kappas.tolist()]
+        own = {"goal": self.goal, "rate": self.rate, "pair_false_accept": self.pair_false_accept}
+        points = {"points": [asdict(point) for point in self.points], "pairs": [asdict(pair) for pair in self.pairs]}
+        counts = {"kappas": kappas, "kappa_objects": self.kappa_objects.tolist(), "other_classes": self.other_classes}
+        return own | points | counts
+
+    @classmethod
+    def from_dict(cls, entries: dict[str, Any], *, modalities: Sequence[str], classes: np.ndarray) -> "Calibration":
+        """A calibration of what `to_dict` gave.
+
+        Args:
+            entries: its values.
+            modalities: of the model.
+            classes: of the model [num_classes].
+        """
+        points = (point | {"subset": tuple(point["subset"])} for point in entries["points"])
+        pairs = (pair | {"first": tuple(pair["first"]), "second": tuple(pair["second"])} for pair in entries["pairs"])
+        kappas = np.array([np.nan if kappa is None else kappa for kappa in entries["kappas"]])
+        arrays = {"kappas": kappas, "kappa_objects": np.array(entries["kappa_objects"], dtype=np.int64)}
+        found = {
+            "points": tuple(OperatingPoint(**point) for point in points),
+            "pairs": tuple(PairPoint(**pair) for pair in pairs),
+        }
+        return cls(**(entries | found | arrays), modalities=tuple(modalities), classes=classes)
+
+    def __repr__(self) -> str:
+        notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
+        return "\n".join([self._title(), *(_LINE.format(*cells) for cells in self._table()), *notes])
+
+    def __rich__(self) -> "Table":
+        return rich_table(self._title(), self._table(), text={"objects that have exactly"}, notes=self._notes())
+
+    def _places(self, present: np.ndarray) -> np.ndarray:
+        """The point of each object: of just what it has, or of the largest subset within it, or else the first."""
+        masks = np.array([[name in point.subset for name in self.modalities] for point in self.points])
+        patterns, numbers = np.unique(present, axis=0, return_inverse=True)
+        within = (masks[None] <= patterns[:, None]).all(axis=2)
+        return np.asarray((within * masks.sum(axis=1)).argmax(axis=1)[numbers.ravel()])
+
+    def _title(self) -> str:
+        return f"Calibration: {GOALS[self.goal].format(self.rate)}"
+
+    def _table(self) -> Iterator[list[str]]:
+        """The heads of the columns, then the cells of each row."""
+        yield [fit_text("objects that have exactly", _SUBSET_WIDTH), "objects", "scale", "accept angle", "accepted"]
+        for point in self.points:
+            name = "everything" if len(point.subset) == len(self.modalities) else " + ".join(point.subset)
+            angle = {ACCEPT_ALL: "any", ACCEPT_NONE: "none"}.get(point.accept_angle, f"{point.accept_angle:.3f}")
+            numbers = f"{point.objects:,}", f"{point.scale:.1f}", angle, f"{point.accepted:.3f}"
+            yield [fit_text(name, _SUBSET_WIDTH), *numbers]
+
+    def _notes(self) -> list[str]:
+        notes = ["Angles in radians, to the nearest class center."]
+        if self.pairs and self.pairs[0].accept_angle != ACCEPT_NONE:
+            pair = self.pairs[0]
+            whole = "whole objects" if len(pair.first) == len(self.modalities) else "objects of the first row"
+            same = "" if pair.true_accept is None else f", {pair.true_accept:.1%} of pairs of one class"
+            notes[0] += (
+                f" Two {whole} are taken for the same up to {pair.accept_angle:.3f}: {pair.false_accept:.1%} of pairs "
+                f"of different classes are{same}."
+            )
+        few = sum(point.accept_angle in {ACCEPT_ALL, ACCEPT_NONE} for point in self.points)
+        if few:
+            notes.append(f"In {few} rows no angle promises as much, on as many objects: all are accepted, or none.")
+        if self.other_classes:
+            notes.append("Classes were added or removed since: calibrate again.")
+        return notes
