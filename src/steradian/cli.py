@@ -2,26 +2,26 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from difflib import get_close_matches
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+from jsonargparse import Namespace
 
+from steradian.command_words import USER_MISTAKE, make_parser
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 
 if TYPE_CHECKING:
-    from steradian import Evaluation, Geometry, Ledger, Neighbors, ObjectTable, Robustness, Schema, SphereEmbedder
+    from rich.console import RenderableType
+
+    from steradian import ObjectTable, Schema, SphereEmbedder
 
 __all__ = ["main"]
 
-USER_MISTAKE, INTERRUPTED = 2, 130
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: the words after `steradian`; None takes the command line's.
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
         code = COMMANDS[parsed.command](parsed[parsed.command])
         sys.stdout.flush()
@@ -78,7 +78,7 @@ def _fit(options: Namespace) -> int:
 
 
 def _evaluate(options: Namespace) -> int:
-    from steradian import evaluate, measure_geometry, robustness
+    from steradian import evaluate, measure_decisions, measure_geometry, robustness
 
     model = _load(options.model)
     schema = replace(model.schema_, id=None)
@@ -94,8 +94,43 @@ def _evaluate(options: Namespace) -> int:
         _show(curve)
         curve.save(options.robustness)
         print(f"wrote {options.robustness}")
+    if options.decisions:
+        _show(measure_decisions(model, objects))
     if options.geometry:
         _show(measure_geometry(model, objects))
+    return 0
+
+
+def _report(options: Namespace) -> int:
+    from steradian import evaluate, write_report
+
+    model = _load(options.model)
+    objects = _read(options.table, model.schema_, options)
+    gallery = None if options.gallery is None else _read(options.gallery, model.schema_, options)
+    evaluation = evaluate(model, objects, gallery=gallery)
+    print(f"wrote {write_report(evaluation, options.out, title=options.title)}")
+    return 0
+
+
+def _calibrate(options: Namespace) -> int:
+    model = _load(options.model)
+    objects = _read(options.table, replace(model.schema_, id=None), options)
+    promises = {name: options[name] for name in ("coverage", "false_accept", "precision", "pair_false_accept")}
+    _show(model.calibrate(objects, **promises))
+    model.save(options.model)
+    print(f"kept in {options.model}: predict(..., reject=True) and verify(...) use it")
+    return 0
+
+
+def _audit(options: Namespace) -> int:
+    model = _load(options.model)
+    objects = _read(options.table, model.schema_, options)
+    against = None if options.against is None else _read(options.against, model.schema_, options)
+    found = model.audit(objects, against=against)
+    _show(found)
+    if options.out is not None:
+        found.save(options.out)
+        print(f"wrote {options.out}")
     return 0
 
 
@@ -140,13 +175,16 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": _demo,
     "fit": _fit,
     "evaluate": _evaluate,
+    "report": _report,
+    "calibrate": _calibrate,
+    "audit": _audit,
     "embed": _embed,
     "search": _search,
     "explain": _explain,
 }
 
 
-def _show(result: "Evaluation | Geometry | Ledger | Neighbors | Robustness") -> None:
+def _show(result: "RenderableType") -> None:
     """On a terminal a table as wide as that needs; in a file or a pipe plain lines."""
     from rich.console import Console
 
@@ -212,119 +250,3 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-# -- The words they understand -----------------------------------------------------------------------------------------
-
-
-class _Parser(ArgumentParser):
-    """A parser whose complaints are one line."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print the line, with the nearest known option if one was misspelt, and exit."""
-        line = _plain(" ".join(message.split()).rstrip("."))
-        program = self.prog.replace(" [options]", "")
-        known = [option for action in self._actions for option in action.option_strings]
-        unknown = [word for word in re.findall(r"--[\w-]+", line) if word not in known]
-        # Options are written with underscores, as in Python.
-        near = [match for word in unknown for match in get_close_matches("--" + word[2:].replace("-", "_"), known, n=1)]
-        hint = f" Did you mean {near[0]}?" if near else ""
-        print(f"steradian: {line}.{hint} See: {program} --help", file=sys.stderr)
-        sys.exit(USER_MISTAKE)
-
-
-def _plain(complaint: str) -> str:
-    """Jsonargparse's words about a value's type, in a person's words."""
-    found = re.match(r'Parser key "(?P<key>\S+)":.*?(?:Got value|Given value): (?P<got>.*)$', complaint)
-    if not found:
-        return complaint
-    wanted = re.findall(r"<class '(\w+)'>|Literal\[(.*?)\]", complaint.split("Given value type")[0])
-    kinds = [kind or f"one of {choices}" for kind, choices in dict.fromkeys(wanted) if kind != "NoneType"]
-    return f"--{found['key']}: want {' or '.join(kinds)}, got {found['got']!r}"
-
-
-def _parser() -> ArgumentParser:
-    set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    parser = _Parser(
-        prog="steradian",
-        description="One unit vector for each labelled object of several modalities, some of them missing.",
-    )
-    parser.add_argument("--version", action="version", version=f"steradian {version('steradian')}")
-    commands = parser.add_subcommands(dest="command", metavar="COMMAND")
-    for name, (make, usage, line) in _PARSERS.items():
-        commands.add_subcommand(
-            name, make(_Parser(usage=f"steradian {name} {usage} [options]", description=line)), help=line
-        )
-    return parser
-
-
-def _demo_parser(parser: ArgumentParser) -> ArgumentParser:
-    parser.add_argument("--out", default="demo-output", metavar="DIR", help="where to write model, metrics and page")
-    parser.add_argument("--seed", type=int, default=0, help="of the split and the training")
-    return parser
-
-
-def _fit_parser(parser: ArgumentParser) -> ArgumentParser:
-    parser.add_argument("table", metavar="TABLE", help="the training objects: .parquet, .csv or .jsonl")
-    parser.add_argument("--schema", required=True, metavar="FILE", help="YAML: which columns form which modality")
-    parser.add_argument("--out", required=True, metavar="DIR", help="the model folder to write")
-    parser.add_argument("--validation", metavar="TABLE", help="objects for early stopping, instead of held-out ones")
-    _add_on_error(parser)
-    parser.add_argument("--config", action="config", metavar="FILE", help="YAML with any of these options")
-    parser.add_class_arguments(ModelConfig)
-    parser.add_class_arguments(TrainingConfig)
-    return parser
-
-
-def _evaluate_parser(parser: ArgumentParser) -> ArgumentParser:
-    parser.add_argument("model", metavar="MODEL", help="a model folder")
-    parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
-    parser.add_argument("--gallery", metavar="TABLE", help="objects to search in; without it, the others of TABLE")
-    _add_on_error(parser)
-    parser.add_argument("--out", metavar="FILE", help="write the scores as JSON")
-    parser.add_argument("--robustness", metavar="FILE", help="also drop 0 to 90 percent of what is there; write it")
-    parser.add_argument("--geometry", action="store_true", help="also show how classes and modalities lie")
-    return parser
-
-
-def _embed_parser(parser: ArgumentParser) -> ArgumentParser:
-    parser.add_argument("model", metavar="MODEL", help="a model folder")
-    parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
-    _add_on_error(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", help="the index folder to write: vectors, labels, ids")
-    return parser
-
-
-def _add_on_error(parser: ArgumentParser) -> None:
-    line = "an item that cannot be read: stop, or go on as if it were not there and count it"
-    parser.add_argument("--on_error", choices=["raise", "missing"], default="raise", help=line)
-
-
-def _search_parser(parser: ArgumentParser) -> ArgumentParser:
-    parser.add_argument("model", metavar="MODEL", help="a model folder")
-    parser.add_argument("--text", metavar="WORDS", help="what to look for, in the model's one text modality")
-    parser.add_argument("--image", metavar="FILE", help="a picture to look for")
-    parser.add_argument("--query", action="append", metavar="COLUMN=VALUE", help="a cell of the query; may be repeated")
-    parser.add_argument("--index", metavar="DIR", help="an index folder; MODEL/index by default")
-    parser.add_argument("--k", type=int, default=10, help="how many neighbors")
-    return parser
-
-
-def _explain_parser(parser: ArgumentParser) -> ArgumentParser:
-    parser.add_argument("model", metavar="MODEL", help="a model folder")
-    parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
-    line = "which rows of TABLE, counted from 0; one is shown in full; all without it"
-    parser.add_argument("--rows", type=int, nargs="+", metavar="N", help=line)
-    parser.add_argument("--target", metavar="CLASS", help="compare with this class, instead of the one predicted")
-    _add_on_error(parser)
-    return parser
-
-
-_PARSERS: dict[str, tuple[Callable[[ArgumentParser], ArgumentParser], str, str]] = {
-    "demo": (_demo_parser, "", "Train on emoji, compare with a plain baseline, and write a page to look at."),
-    "fit": (_fit_parser, "TABLE --schema FILE --out DIR", "Learn a model from a table of labelled objects."),
-    "evaluate": (_evaluate_parser, "MODEL TABLE", "Score a model on a table, for every subset of modalities."),
-    "embed": (_embed_parser, "MODEL TABLE --out DIR", "Write the unit vectors of a table's objects."),
-    "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
-    "explain": (_explain_parser, "MODEL TABLE", "Show what each modality adds to the cosine of an object to a class."),
-}

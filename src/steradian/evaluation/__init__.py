@@ -1,17 +1,25 @@
 """Score a model for every subset and pattern of modalities, while more and more are dropped, and by its geometry."""
 
+from steradian.evaluation.decision_table import Decisions, SubsetDecisions
+from steradian.evaluation.decisions import measure_decisions
 from steradian.evaluation.evaluate import evaluate
 from steradian.evaluation.geometry import Geometry, measure_geometry, measure_vectors
+from steradian.evaluation.plain_baseline import PlainBaseline, measure_plain_baseline
 from steradian.evaluation.result import Evaluation, SubsetScores
 from steradian.evaluation.robustness import Robustness, robustness
 
 __all__ = [
+    "Decisions",
     "Evaluation",
     "Geometry",
+    "PlainBaseline",
     "Robustness",
+    "SubsetDecisions",
     "SubsetScores",
     "evaluate",
+    "measure_decisions",
     "measure_geometry",
+    "measure_plain_baseline",
     "measure_vectors",
     "robustness",
 ]
