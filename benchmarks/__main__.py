@@ -47,6 +47,29 @@ growth.add_argument("--rounds", type=int, help="that count; 7, or 3 with --quick
 growth.add_argument("--quick", action="store_true", help="at fewer sizes; all of them take ten minutes and 6 GB")
 growth.add_argument("--json", type=Path, help="a file for everything measured")
 growth.add_argument("--out", type=Path, help="a folder for the tables and for plots, which need matplotlib")
+coverage = commands.add_parser("coverage", help="accepted shares beside the promised one, for every subset")
+coverage.add_argument("names", nargs="*", help="sets; all by default")
+coverage.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+coverage.add_argument("--splits", type=int, default=20, help="of the held-out half into calibration and test")
+coverage.add_argument("--coverage", type=float, default=0.9, help="the promise")
+unknown = commands.add_parser("unknown", help="objects of unknown classes by angle, beside a plain cross entropy")
+unknown.add_argument("names", nargs="*", help="sets; all by default")
+unknown.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+unknown.add_argument("--seeds", type=int, default=2, help="splits and trainings of each set")
+new_classes = commands.add_parser("new_classes", help="classes added from a few examples, beside training again")
+new_classes.add_argument("names", nargs="*", default=["pie_faces"], help="sets, by file name without .npz")
+new_classes.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+new_classes.add_argument("--splits", type=int, default=3, help="random splits")
+new_classes.add_argument("--held-back", type=int, default=8, help="classes that are added later")
+new_classes.add_argument("--examples", type=int, nargs="+", default=[1, 5, 10], help="of each added class")
+new_classes.add_argument("--json", type=Path, help="a file for every split's numbers")
+label_trouble = commands.add_parser("label_trouble", help="wrong labels found, beside a plain model's probabilities")
+label_trouble.add_argument("names", nargs="*", default=["pie_faces", "handwritten", "leaves100"], help="sets")
+label_trouble.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+label_trouble.add_argument("--seeds", type=int, default=2, help="splits and trainings of each set")
+report_page = commands.add_parser("report_page", help="seconds and bytes of a report, and how soon a browser answers")
+report_page.add_argument("--objects", type=int, default=10_000, help="in the report")
+report_page.add_argument("--json", type=Path, help="a file for everything measured")
 arguments = parser.parse_args()
 # What a command needs is imported for that command alone: the rest would add its threads and its memory.
 if arguments.command == "sets":
@@ -93,6 +116,33 @@ elif arguments.command == "growth":
         json_file=arguments.json,
         folder=arguments.out,
     )
+elif arguments.command == "coverage":
+    from benchmarks import coverage as coverage_benchmark
+
+    coverage_benchmark.run(arguments.names, arguments.data, splits=arguments.splits, coverage=arguments.coverage)
+elif arguments.command == "unknown":
+    from benchmarks import unknown as unknown_benchmark
+
+    unknown_benchmark.run(arguments.names, arguments.data, seeds=arguments.seeds)
+elif arguments.command == "new_classes":
+    from benchmarks import new_classes as new_classes_benchmark
+
+    new_classes_benchmark.run(
+        arguments.names,
+        arguments.data,
+        splits=arguments.splits,
+        held_back=arguments.held_back,
+        examples=arguments.examples,
+        json_file=arguments.json,
+    )
+elif arguments.command == "label_trouble":
+    from benchmarks import label_trouble as label_trouble_benchmark
+
+    label_trouble_benchmark.run(arguments.names, arguments.data, seeds=arguments.seeds)
+elif arguments.command == "report_page":
+    from benchmarks import report_page as report_page_benchmark
+
+    report_page_benchmark.run(objects=arguments.objects, json_file=arguments.json)
 else:
     from benchmarks import classifier as classifier_benchmark
 

@@ -8,7 +8,9 @@ from sklearn.exceptions import NotFittedError
 import steradian as sr
 from steradian.answers import Answers, calibration_of
 
-METHODS = {name: method for name, method in vars(Answers).items() if inspect.isfunction(method)}
+METHODS = {
+    name: method for name, method in vars(Answers).items() if inspect.isfunction(method) and not name.startswith("_")
+}
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -126,12 +126,11 @@ def test_calibrate_keeps_its_thresholds_with_the_model(folder: Path, capsys) -> 
 
 
 def test_audit_lists_and_writes_what_it_finds(folder: Path, capsys) -> None:
-    lines = write_table(folder / "test.csv", seed=1).read_text().splitlines()
-    copied = folder / "copied.csv"
-    copied.write_text("\n".join([*lines, lines[2].replace("s1,", "s99,")]) + "\n")
+    test = write_table(folder / "copied.csv", seed=1)
+    of_training = (folder / "table.csv").read_text().splitlines()[2]
+    test.write_text(test.read_text() + of_training.replace("s1,", "s99,") + "\n")
     findings = folder / "findings.json"
-    against = ("--against", folder / "test.csv")
-    assert run("audit", folder / "model", copied, *against, "--out", findings) == 0
+    assert run("audit", folder / "model", test, "--against", folder / "table.csv", "--out", findings) == 0
     captured = capsys.readouterr()
     assert captured.err == "" and "s99" in captured.out
     assert max(map(len, captured.out.splitlines())) <= 80

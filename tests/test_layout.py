@@ -25,7 +25,7 @@ SOURCE = ROOT / "src" / "steradian"
 ORDER = (
     *("errors", "config", "text_table", "data", "losses", "metrics", "modalities", "model", "training", "inputs"),
     *("fitting", "explanation", "calibration", "saved_model", "new_classes", "audit", "answers", "embedder", "search"),
-    *("evaluation", "report", "__init__", "demo", "cli", "__main__"),
+    *("evaluation", "report", "__init__", "demo", "command_words", "cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
 EXTRAS = {"emoji", "faiss", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "soundfile", "transformers"}

@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from steradian.audit import Audit
+    from steradian.calibration import Calibration, Verification
     from steradian.data import ObjectTable, Schema, read_objects
     from steradian.embedder import SphereEmbedder
     from steradian.errors import (
@@ -14,17 +16,34 @@ if TYPE_CHECKING:
         SteradianError,
         TrainingError,
     )
-    from steradian.evaluation import Evaluation, Geometry, Robustness, evaluate, measure_geometry, robustness
+    from steradian.evaluation import (
+        Decisions,
+        Evaluation,
+        Geometry,
+        PlainBaseline,
+        Robustness,
+        evaluate,
+        measure_decisions,
+        measure_geometry,
+        measure_plain_baseline,
+        robustness,
+    )
     from steradian.explanation import Certificates, Ledger
     from steradian.modalities import Audio, Image, Series, Tabular, Text, Vector
     from steradian.model import AngularMarginLoss
+    from steradian.new_classes import AddedClasses
+    from steradian.report import write_report
     from steradian.search import Index, Neighbors
 
 __all__ = [
+    "AddedClasses",
     "AngularMarginLoss",
     "Audio",
+    "Audit",
+    "Calibration",
     "Certificates",
     "ConfigError",
+    "Decisions",
     "Evaluation",
     "Geometry",
     "Image",
@@ -34,6 +53,7 @@ __all__ = [
     "MissingExtraError",
     "Neighbors",
     "ObjectTable",
+    "PlainBaseline",
     "Robustness",
     "SavedModelError",
     "Schema",
@@ -44,13 +64,20 @@ __all__ = [
     "Text",
     "TrainingError",
     "Vector",
+    "Verification",
     "evaluate",
+    "measure_decisions",
     "measure_geometry",
+    "measure_plain_baseline",
     "read_objects",
     "robustness",
+    "write_report",
 ]
 
-_ROOMS = ("errors", "data", "modalities", "model", "explanation", "embedder", "search", "evaluation")
+_ROOMS = (
+    *("errors", "data", "modalities", "model", "explanation", "calibration", "new_classes", "audit", "embedder"),
+    *("search", "evaluation", "report"),
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -5,11 +5,13 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from steradian.audit import Audit, audit
 from steradian.calibration import Calibration, Verification, calibrate, verify
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.explanation import Certificates, Ledger, certify, explain
 from steradian.inputs import query_table
+from steradian.new_classes import AddedClasses, add_classes, remove_classes
 
 __all__ = ["Answers", "calibration_of"]
 
@@ -37,8 +39,7 @@ class Answers:
             InputError: values that do not fit the model, or an object without any modality.
         """
         check_is_fitted(self)
-        model: Any = self
-        return certify(model, query_table(self, X), all_classes=all_classes, batch_size=batch_size)
+        return certify(self._model(), query_table(self, X), all_classes=all_classes, batch_size=batch_size)
 
     def explain(self, X: Any, target: Any = None, *, batch_size: int = BATCH) -> Ledger:
         """The cosine of each object to a target as an exact sum over its modalities, and what each of them is worth.
@@ -54,8 +55,7 @@ class Answers:
             InputError: values that do not fit the model, an object without any modality, or targets that do not fit.
         """
         check_is_fitted(self)
-        model: Any = self
-        return explain(model, query_table(self, X), target, batch_size=batch_size)
+        return explain(self._model(), query_table(self, X), target, batch_size=batch_size)
 
     def calibrate(
         self,
@@ -108,6 +108,72 @@ class Answers:
         """
         calibration = calibration_of(self)
         return verify(self, query_table(self, first), query_table(self, second), calibration)
+
+    def add_classes(self, X: Any, y: Any = None) -> AddedClasses:
+        """Learn new classes from a few examples each, without training; vectors stay as they are, and so do indexes.
+
+        Args:
+            X: labelled objects of new classes only, as for `fit`; each may lack any of the modalities, not all.
+            y: labels [objects]; None takes the table's own.
+
+        Returns:
+            How near the new classes are to each other and to the old ones.
+
+        Raises:
+            InputError: a class that exists, labels of another kind, or examples that do not fit the model.
+        """
+        check_is_fitted(self)
+        return add_classes(self._model(), X, y)
+
+    def remove_classes(self, names: Any) -> None:
+        """Never predict these classes again; nothing else changes.
+
+        Args:
+            names: of one class, or of several.
+
+        Raises:
+            InputError: a name that is no class, or fewer than two classes would be left.
+        """
+        check_is_fitted(self)
+        remove_classes(self._model(), names)
+
+    def audit(
+        self,
+        objects: ObjectTable,
+        *,
+        against: ObjectTable | None = None,
+        false_alarms: float = 0.05,
+        confusion: float = 0.1,
+        duplicates: bool = True,
+        batch_size: int = BATCH,
+    ) -> Audit:
+        """Wrong labels, outliers, near-duplicates and classes too close to tell apart, each ranked by gravity.
+
+        Args:
+            objects: labelled; best held out of training, which may have learnt wrong labels by heart.
+            against: another table, such as the training objects, in which nothing of `objects` should be.
+            false_alarms: the share of right labels to expect among those that are listed as wrong.
+            confusion: from which share of probability that a class gives to another the two are listed.
+            duplicates: whether to look for them.
+            batch_size: objects at a time.
+
+        Raises:
+            InputError: tables that do not fit the model, no labels, or one class.
+        """
+        check_is_fitted(self)
+        return audit(
+            self._model(),
+            objects,
+            against=against,
+            false_alarms=false_alarms,
+            confusion=confusion,
+            duplicates=duplicates,
+            batch_size=batch_size,
+        )
+
+    def _model(self) -> Any:
+        """The estimator that these methods are part of."""
+        return self
 
 
 def calibration_of(model: Any) -> Calibration:

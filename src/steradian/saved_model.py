@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -25,6 +25,7 @@ from steradian.data.batch import Preprocessor
 from steradian.data.modality import FittedModality
 from steradian.errors import SavedModelError
 from steradian.model import build_model
+from steradian.training import TrainingResult
 from steradian.training.device import choose_device
 
 __all__ = ["SavedModel", "load_model", "read_files", "read_folder", "replace_files", "save_model", "write_folder"]
@@ -68,6 +69,7 @@ def save_model(model: Any, folder: str | Path) -> None:
         "scale": model.scale_,
         "margin": model.margin_,
         "fingerprint": model.fingerprint,
+        "history": asdict(model.training_) if hasattr(model, "training_") else None,
         "calibration": model.calibration_.to_dict() if hasattr(model, "calibration_") else None,
         "features": getattr(model, "n_features_in_", None),
         "feature_names": getattr(model, "feature_names_in_", np.zeros(0)).tolist(),
@@ -98,6 +100,8 @@ def load_model(kind: type[Model], folder: str | Path, *, device: str) -> Model:
         model.scale_, model.margin_ = entries["scale"], entries["margin"]
         if entries.get("fingerprint") is not None:
             model.fingerprint_ = entries["fingerprint"]
+        if entries.get("history") is not None:
+            model.training_ = TrainingResult(**entries["history"])
         if entries.get("calibration") is not None:
             names = list(model.schema_.modalities)
             model.calibration_ = Calibration.from_dict(entries["calibration"], modalities=names, classes=model.classes_)

@@ -1,13 +1,14 @@
 """A page that shows queries and their nearest neighbors as pictures and names."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from PIL import Image as Pillow
+
+from steradian.report.assets import asset
+from steradian.report.markup import linked
+from steradian.report.pictures import picture_address
 
 __all__ = ["PageNeighbor", "PageObject", "PageRow", "PageSection", "neighbors_page"]
 
@@ -88,7 +89,7 @@ def neighbors_page(title: str, lead: str, *, sections: Sequence[PageSection], cr
         (True, 1)
     """
     body = "\n".join(map(_section, sections))
-    foot = "\n".join(f"<p>{_linked(line)}</p>" for line in credits)
+    foot = "\n".join(f"<p>{linked(line)}</p>" for line in credits)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -96,7 +97,7 @@ def neighbors_page(title: str, lead: str, *, sections: Sequence[PageSection], cr
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{asset("page.css")}{STYLE}</style>
 </head>
 <body>
 <header><h1>{escape(title)}</h1>
@@ -131,38 +132,13 @@ def _neighbor(neighbor: PageNeighbor) -> str:
 def _card(shown: PageObject) -> str:
     picture = '<div class="none">no picture</div>'
     if shown.picture is not None:
-        picture = f'<img alt="{escape(shown.label)}" src="{_data_address(shown.picture)}">'
+        picture = f'<img alt="{escape(shown.label)}" src="{picture_address(shown.picture)}">'
     # Browsers find out by themselves whether a name runs from right to left.
     text = "<i>no name</i>" if shown.text is None else f"<bdi>{escape(shown.text)}</bdi>"
     return f'{picture}<p class="text">{text}</p><p class="label">{escape(shown.label)}</p>'
 
 
-def _data_address(picture: np.ndarray) -> str:
-    encoded = io.BytesIO()
-    Pillow.fromarray(picture).save(encoded, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
-
-
-def _linked(line: str) -> str:
-    return " ".join(_link(word) if word.startswith("https://") else escape(word) for word in line.split(" "))
-
-
-def _link(word: str) -> str:
-    address = word.rstrip(".,;")
-    return f'<a href="{escape(address)}">{escape(address)}</a>{escape(word[len(address) :])}'
-
-
 STYLE = """
-:root { color-scheme: light dark; --ink: #1c1e21; --soft: #5b626b; --page: #f6f6f4; --card: #fff; --line: #d9dbde;
-  --right: #14733b; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e9eb; --soft: #a3a9b1; --page: #16181b; --card: #212429;
-  --line: #3a3f46; --right: #6fd496; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 66rem; background: var(--page); color: var(--ink);
-  font: 1rem/1.45 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .5rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .25rem; }
-header p, section > p { max-width: 44rem; margin: 0 0 1rem; color: var(--soft); }
 article { display: grid; grid-template-columns: 8rem 1fr; gap: .75rem; padding: .75rem 0;
   border-top: 1px solid var(--line); }
 ol { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(6, 1fr); gap: .5rem; }
@@ -182,9 +158,6 @@ p.text, p.label, p.angle { margin: .2rem 0 0; font-size: .8rem; line-height: 1.2
 .angle > * { white-space: nowrap; }
 .right b { color: var(--right); }
 .wrong b { font-weight: 400; }
-footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); font-size: .8rem;
-  color: var(--soft); }
-footer a { color: inherit; overflow-wrap: anywhere; }
 @media (max-width: 44rem) {
   article { grid-template-columns: 1fr; }
   .query { display: grid; grid-template-columns: 4.5rem 1fr; column-gap: .75rem; padding: 0; }

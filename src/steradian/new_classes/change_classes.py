@@ -1,0 +1,188 @@
+"""Classes put into a fitted model and taken out of it, without training."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from difflib import get_close_matches
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+from torch import Tensor, nn
+
+from steradian.data import ObjectTable, Schema
+from steradian.data.checks import to_names
+from steradian.data.columns import to_column
+from steradian.errors import InputError
+from steradian.inputs import query_table, refuse_other_labels
+from steradian.model import SphericalClassifier
+from steradian.new_classes.added_classes import AddedClasses
+from steradian.new_classes.crowding import measure_crowding
+from steradian.new_classes.imprint import imprint
+
+__all__ = ["ClassEmbedder", "add_classes", "remove_classes"]
+
+
+class ClassEmbedder(Protocol):
+    """A fitted `SphereEmbedder`."""
+
+    schema_: Schema
+    classes_: np.ndarray
+    classifier_: SphericalClassifier
+    scale_: float
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what makes the vectors."""
+        ...
+
+    def transform(self, objects: Any, /) -> np.ndarray:
+        """Unit vectors [objects, embedding_dim]."""
+        ...
+
+
+def add_classes(model: ClassEmbedder, X: Any, y: Any = None) -> AddedClasses:
+    """Give a fitted model new classes, each with a center made from its examples; nothing is trained.
+
+    A center is the mean direction of the examples' vectors. Where classes have sub-centers, these are the means of
+    k-means clusters of the examples. Vectors, the centers of other classes and what was built on vectors, such as an
+    index, stay as they are. After an error or Ctrl-C the model is as it was.
+
+    Args:
+        model: a fitted `SphereEmbedder`, changed in place.
+        X: a labelled `ObjectTable` of new classes only, what `read_objects` takes, or floats [objects, features] if the
+            model was fitted on such. An example may lack any of the modalities, not all.
+        y: labels [objects]; None takes the table's own.
+
+    Returns:
+        How near the new classes are to each other and to the old ones.
+
+    Raises:
+        InputError: a label that is a class already or of another kind than the classes; examples that do not fit the
+            model, or whose vectors cancel out.
+
+    Example:
+        >>> import steradian as sr
+        >>> table = {"size": [[2.0, 0.0], [1.9, 0.1], [0.0, 2.0], [0.1, 1.9]], "label": ["a", "a", "b", "b"]}
+        >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))
+        >>> model = sr.SphereEmbedder(embedding_dim=8, epochs=2, verbose=False).fit(objects)
+        >>> added = add_classes(model, {"size": [[-2.0, -2.0], [-1.9, -2.0]], "label": ["c", "c"]})
+        >>> added.classes[0].name, added.classes[0].examples, model.classes_.tolist()
+        ('c', 2, ['a', 'b', 'c'])
+    """
+    check_is_fitted(model)
+    objects = query_table(model, X)
+    objects = objects if y is None else objects.with_labels(column_or_1d(y))
+    _check_labels(objects, model.classes_)
+    names, owners = np.unique(objects.labels, return_inverse=True)
+    vectors, directions = model.transform(objects), model.classifier_.directions.detach()
+    subcenters = directions.shape[1] if directions.ndim == 3 else 1
+    made = [imprint(vectors[owners == number], subcenters, name=name) for number, name in enumerate(names.tolist())]
+    # Where a class has fewer parts than sub-centers, they come again.
+    centers = np.stack([one.centers[np.arange(subcenters) % len(one.centers)] for one in made])
+    added = torch.from_numpy(centers).to(directions).reshape(-1, *directions.shape[1:])
+    classes = np.concatenate([model.classes_, names])
+    order = np.argsort(classes)
+    classes, rows = classes[order], torch.from_numpy(order).to(directions.device)
+    classifier = _with_directions(model.classifier_, torch.cat([directions, added])[rows])
+    calibration = getattr(model, "calibration_", None)
+    scale = float(model.scale_ if calibration is None else calibration.points[0].scale)
+    found = [measure_crowding(classifier, classes, one, scale=scale) for one in made]
+    found.sort(key=lambda entry: -1.0 if entry.confusion is None else entry.confusion, reverse=True)
+    _change(model, classes, classifier)
+    return AddedClasses(tuple(found), len(classes), scale, calibrated=calibration is not None)
+
+
+def remove_classes(model: ClassEmbedder, names: Any) -> None:
+    """Take classes out of a fitted model, so that it never predicts them; nothing else changes.
+
+    Args:
+        model: a fitted `SphereEmbedder`, changed in place.
+        names: of one class, or of several in a list or an array.
+
+    Raises:
+        InputError: a name that is no class, or fewer than two classes would be left.
+
+    Example:
+        >>> import steradian as sr
+        >>> model = sr.SphereEmbedder(embedding_dim=8, epochs=2, verbose=False)
+        >>> model = model.fit(np.eye(3)[[0, 0, 1, 1, 2, 2]], ["cup", "cup", "jar", "jar", "pan", "pan"])
+        >>> remove_classes(model, "jar")
+        >>> model.classes_.tolist()
+        ['cup', 'pan']
+    """
+    check_is_fitted(model)
+    column = to_column([names] if np.ndim(names) == 0 else names, "names")
+    removed = to_names(column, np.arange(len(column)), name="names").tolist()
+    classes = model.classes_.tolist()
+    _refuse_unknown(removed, classes)
+    kept = np.flatnonzero(~np.isin(model.classes_, removed)) if removed else np.arange(len(classes))
+    if len(kept) < 2:
+        raise InputError(
+            want="at least 2 classes that stay",
+            got=f"{len(kept)} of {len(classes)}",
+            where="remove_classes(names)",
+            fix="Name fewer classes, or add others first: model.add_classes(objects).",
+        )
+    names_kept = model.classes_[kept]
+    if names_kept.dtype.kind == "U":
+        # As wide as the longest: a name that was added and removed leaves no trace.
+        names_kept = np.array(names_kept.tolist())
+    directions = model.classifier_.directions.detach()
+    rows = torch.from_numpy(kept).to(directions.device)
+    _change(model, names_kept, _with_directions(model.classifier_, directions[rows]))
+
+
+def _check_labels(objects: ObjectTable, classes: np.ndarray) -> None:
+    where = "add_classes, the examples"
+    if not len(objects):
+        raise InputError("at least one", "an empty table", where, "Check how its rows were chosen.")
+    refuse_other_labels(objects.labels, classes, where=f"{where}' labels")
+    if (objects.labels.dtype.kind == "b") != (classes.dtype.kind == "b"):
+        # To numpy True is 1; to a user it is another class.
+        kinds = ["truth values" if array.dtype.kind == "b" else "numbers" for array in (classes, objects.labels)]
+        fix = "Convert the label column to the type it had in training."
+        raise InputError(f"labels that are {kinds[0]}, as the model's classes", kinds[1], f"{where}' labels", fix)
+    known = np.isin(objects.labels, classes)
+    if known.any():
+        names = np.unique(objects.labels[known]).tolist()
+        listed = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        raise InputError(
+            want="labels of new classes only",
+            got=f"{listed}, which the model has already",
+            where=f"{where}, {known.sum()} of {len(known)}, row {objects.rows[known.argmax()]} (counted from 0) first",
+            fix="Leave these rows out, or take the class out first: model.remove_classes(names).",
+        )
+
+
+def _refuse_unknown(names: Sequence[Any], classes: Sequence[Any]) -> None:
+    # With their types, since to Python True is 1.
+    known = {(type(name), name) for name in classes}
+    for name in names:
+        if (type(name), name) not in known:
+            near = get_close_matches(str(name), map(str, classes), n=1)
+            meant = [known_name for known_name in classes if str(known_name) in near]
+            listed = ", ".join(map(repr, classes[:10])) + (" and others" if len(classes) > 10 else "")
+            raise InputError(
+                want=f"names of the model's {len(classes)} classes",
+                got=repr(name),
+                where="remove_classes(names)",
+                fix=f"Did you mean {meant[0]!r}?" if meant else f"There are {listed}.",
+            )
+
+
+def _with_directions(classifier: SphericalClassifier, directions: Tensor) -> SphericalClassifier:
+    """The same classifier with other centers; the old one stays as it is."""
+    old = classifier.directions
+    # What the memo holds is taken for the copy, so the old centers are not copied.
+    return deepcopy(classifier, {id(old): nn.Parameter(directions, requires_grad=old.requires_grad)})
+
+
+def _change(model: ClassEmbedder, classes: np.ndarray, classifier: SphericalClassifier) -> None:
+    # The fingerprint is kept from before the first change, since vectors and what was built on them stay.
+    changed: dict[str, Any] = {"fingerprint_": model.fingerprint, "classes_": classes, "classifier_": classifier}
+    calibration = getattr(model, "calibration_", None)
+    if calibration is not None:
+        changed["calibration_"] = calibration.for_classes(classes)
+    # At once: Ctrl-C finds the old model or the new one.
+    vars(model).update(changed)

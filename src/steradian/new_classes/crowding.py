@@ -1,0 +1,58 @@
+"""How near a new class is to the others: angles, and what its own examples would be taken for."""
+
+import numpy as np
+from scipy.special import softmax
+
+from steradian.model import SphericalClassifier, class_cosines
+from steradian.new_classes.added_classes import AddedClass
+from steradian.new_classes.imprint import Imprint
+
+__all__ = ["measure_crowding"]
+
+_COSINES = 1 << 22
+"""Of examples and classes held at a time."""
+
+
+def measure_crowding(
+    classifier: SphericalClassifier, classes: np.ndarray, made: Imprint, *, scale: float
+) -> AddedClass:
+    """The nearest other class, and the probability that examples give to others, each left out of its own center.
+
+    Left out, an example stands for an object that the model has not seen; a center that it helped to make would
+    flatter it.
+
+    Args:
+        classifier: with the new centers.
+        classes: its class names, sorted [num_classes].
+        made: the new class.
+        scale: the factor of the cosines in the softmax.
+
+    Example:
+        >>> import torch
+        >>> classifier = SphericalClassifier(2, 2)
+        >>> _ = classifier.directions.data.copy_(torch.tensor([[0.6, 0.8], [0.0, 1.0]]))
+        >>> made = Imprint("jar", np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([0, 0]), np.array([[0.0, 1.0]]))
+        >>> found = measure_crowding(classifier, np.array(["cup", "jar"]), made, scale=10.0)
+        >>> found.nearest, round(found.angle, 3), found.spread, round(found.confusion, 3), found.confused_with
+        ('cup', 0.644, 0.0, 0.119, 'cup')
+    """
+    number = int(np.searchsorted(classes, made.name))
+    between = class_cosines(classifier, made.centers).max(axis=0)
+    between[number] = -np.inf
+    nearest, examples = int(between.argmax()), len(made.vectors)
+    distance = classes[nearest].item(), float(_angles(between[nearest]))
+    if examples == 1:
+        return AddedClass(made.name, examples, *distance)
+    own, shares = made.cosines_without_itself(), np.zeros(len(classes))
+    step = max(1, _COSINES // len(classes))
+    for start in range(0, examples, step):
+        cosines = class_cosines(classifier, made.vectors[start : start + step]).astype(np.float64)
+        cosines[:, number] = own[start : start + step]
+        shares += softmax(cosines * scale, axis=1).sum(axis=0) / examples
+    shares[number] = 0.0
+    taker = classes[shares.argmax()].item()
+    return AddedClass(made.name, examples, *distance, float(_angles(own).mean()), float(shares.sum()), taker)
+
+
+def _angles(cosines: np.ndarray) -> np.ndarray:
+    return np.asarray(np.arccos(np.clip(cosines, -1.0, 1.0)))

@@ -1,0 +1,231 @@
+"""All that a report shows, computed once; the sections only write it down."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from steradian.audit import Audit
+from steradian.audit import audit as make_audit
+from steradian.data import ObjectTable
+from steradian.errors import ConfigError, InputError
+from steradian.evaluation import Evaluation, PlainBaseline, Robustness, measure_plain_baseline
+from steradian.evaluation import robustness as measure_robustness
+from steradian.explanation import Ledger
+from steradian.inputs import present_modalities
+from steradian.metrics import ClassAngles, class_angles, single_centers
+from steradian.model import class_cosines
+from steradian.report.searching import Searched, search
+from steradian.report.sphere import SphereMap, map_sphere
+
+__all__ = ["Findings", "Predictions", "measure"]
+
+PAIRS = 200_000
+"""Pairs of objects that the histograms of angles draw of each kind."""
+MEASURED, COMPARED = 20_000, 5_000
+"""Objects up to which an audit and a plain baseline are made where none is given, and copies are searched for."""
+SMALL = 2_000
+"""Objects up to which the drop-out table is measured where none is given."""
+_CHUNK = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What the model says of each object, all [objects].
+
+    Args:
+        classes: the class of the nearest center.
+        angles: to that center, in radians.
+        confidence: the largest of the probabilities.
+        known: whether the object's own class is one of the model's.
+        right: whether the prediction is the label.
+    """
+
+    classes: np.ndarray
+    angles: np.ndarray
+    confidence: np.ndarray
+    known: np.ndarray
+    right: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """The numbers and objects of a report.
+
+    Args:
+        evaluation: with what was evaluated.
+        model: the fitted model.
+        objects: those of the evaluated objects that have any modality.
+        gallery: what was searched in; None: the objects themselves.
+        vectors: of the objects, unit rows [objects, dim].
+        predictions: what the model says of them.
+        searched: neighbors of the objects, or of a sample of them.
+        centers: one unit row a class [num_classes, dim].
+        angles: of pairs of objects; None with fewer than two.
+        sphere: the objects and centers on a sphere of three dimensions; None with too few.
+        ledger: of the objects that are looked at one by one (`searched.chosen`); None where there is none.
+        no_ledger: why not.
+        robustness: scores by the share of modalities dropped; None where not measured.
+        baseline: a plain model's scores; None where there is none.
+        no_baseline: why not.
+        audit: objects and classes that look wrong; None where there is none.
+        no_audit: why not, or what it left out.
+    """
+
+    evaluation: Evaluation
+    model: Any
+    objects: ObjectTable
+    gallery: ObjectTable | None
+    vectors: np.ndarray
+    predictions: Predictions
+    searched: Searched
+    centers: np.ndarray
+    angles: ClassAngles | None
+    sphere: SphereMap | None
+    ledger: Ledger | None
+    no_ledger: str
+    robustness: Robustness | None
+    baseline: PlainBaseline | None
+    no_baseline: str
+    audit: Audit | None
+    no_audit: str
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The objects' own classes [objects]."""
+        return self.objects.labels
+
+
+def measure(
+    evaluation: Evaluation,
+    *,
+    baseline: PlainBaseline | None,
+    robustness: Robustness | None,
+    audit: Audit | None,
+    seed: int,
+) -> Findings:
+    """Embed the evaluated objects again and measure all that the sections show.
+
+    Args:
+        evaluation: of `evaluate`.
+        baseline: a plain model's scores; None measures them where there is a gallery to fit it on.
+        robustness: of `robustness`; None measures it where the table is small.
+        audit: of `audit`; None makes one.
+        seed: of all that is drawn.
+
+    Raises:
+        InputError: an evaluation without its model and objects, or one without any object that has a modality.
+    """
+    evaluated = evaluation.evaluated if isinstance(evaluation, Evaluation) else None
+    if evaluated is None or not hasattr(evaluated.model, "classifier_"):
+        raise InputError(
+            want="an evaluation that knows its SphereEmbedder and its objects",
+            got=f"a {type(evaluation).__name__} of scores alone"
+            if evaluated is None
+            else f"one of a {type(evaluated.model).__name__}",
+            where="write_report(evaluation, ...)",
+            fix="Pass what evaluate(model, objects) returned in this process: files of scores hold no objects.",
+        )
+    model, gallery = evaluated.model, evaluated.gallery
+    names = tuple(model.schema_.modalities)
+    ((_, rows, vectors),) = model.transform_subsets(evaluated.objects, [names])
+    if not len(rows):
+        fix = "Check which modalities the table was reduced to."
+        raise InputError("an object that has any modality", "none", "write_report(evaluation, ...)", fix)
+    objects = evaluated.objects[rows]
+    labels = objects.labels
+    inside = None if gallery is None else (model.transform(gallery), gallery.labels)
+    predictions = _predictions(model, objects, vectors)
+    searched = search(vectors, labels, inside, seed=seed)
+    centers = single_centers(model.classifier_.class_centers.detach().cpu().numpy())
+    ledger, no_ledger = _ledger(model, objects, searched.chosen)
+    baseline, no_baseline = (baseline, "") if baseline is not None else _baseline(objects, gallery, seed)
+    audit, no_audit = (audit, "") if audit is not None else _audit(model, objects, gallery)
+    return Findings(
+        evaluation=evaluation,
+        model=model,
+        objects=objects,
+        gallery=gallery,
+        vectors=vectors,
+        predictions=predictions,
+        searched=searched,
+        centers=centers,
+        angles=_angles(vectors, labels, inside, seed),
+        sphere=map_sphere(vectors, labels, predictions.classes, centers, model.classes_, seed=seed),
+        ledger=ledger,
+        no_ledger=no_ledger,
+        robustness=robustness or _small_robustness(model, objects, gallery, seed),
+        baseline=baseline,
+        no_baseline=no_baseline,
+        audit=audit,
+        no_audit=no_audit,
+    )
+
+
+def _angles(
+    vectors: np.ndarray, labels: np.ndarray, inside: tuple[np.ndarray, np.ndarray] | None, seed: int
+) -> ClassAngles | None:
+    """Of pairs of the objects; where no class has two of them, of pairs of objects and gallery together."""
+    if inside is not None and len(np.unique(labels)) == len(labels):
+        vectors, labels = np.concatenate([vectors, inside[0]]), np.concatenate([labels, inside[1]])
+    return class_angles(vectors, labels, max_pairs=PAIRS, seed=seed) if len(vectors) > 1 else None
+
+
+def _predictions(model: Any, objects: ObjectTable, vectors: np.ndarray) -> Predictions:
+    calibration = getattr(model, "calibration_", None)
+    scales = np.full(len(vectors), model.scale_)
+    if calibration is not None:
+        scales = calibration.scales(present_modalities(model, objects))
+    numbers, nearest, confidence = np.empty(len(vectors), dtype=np.int64), *np.empty((2, len(vectors)))
+    for start in range(0, len(vectors), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        cosines = class_cosines(model.classifier_, vectors[part]).astype(np.float64)
+        numbers[part], nearest[part] = cosines.argmax(axis=1), cosines.max(axis=1)
+        confidence[part] = softmax(cosines * scales[part, None], axis=1).max(axis=1)
+    classes = model.classes_[numbers]
+    known = np.isin(objects.labels, model.classes_)
+    angles = np.arccos(np.clip(nearest, -1.0, 1.0))
+    return Predictions(classes, angles, confidence, known, known & (classes == objects.labels))
+
+
+def _ledger(model: Any, objects: ObjectTable, rows: np.ndarray) -> tuple[Ledger | None, str]:
+    try:
+        return model.explain(objects[rows]), ""
+    except ConfigError:
+        return None, (
+            'This model was fitted with fusion="free": its vectors come out of a transformer whole and are no sums, so '
+            'nothing divides them among the modalities. Fit with fusion="certified" for ledgers.'
+        )
+
+
+def _baseline(objects: ObjectTable, gallery: ObjectTable | None, seed: int) -> tuple[PlainBaseline | None, str]:
+    if gallery is None:
+        return None, "without a gallery there are no other objects to fit it on"
+    if len(objects) + len(gallery) > MEASURED:
+        return None, "the tables are large: measure it by measure_plain_baseline(train, test) and pass it as baseline="
+    try:
+        return measure_plain_baseline(gallery, objects, seed=seed), ""
+    except InputError as error:
+        return None, f"want {error.want}, got {error.got}"
+
+
+def _audit(model: Any, objects: ObjectTable, gallery: ObjectTable | None) -> tuple[Audit | None, str]:
+    if len(objects) > MEASURED:
+        return None, "No audit was made, since the table is large: model.audit(objects) makes one; pass it as audit=."
+    # The search for copies takes time with the square of the objects.
+    few = len(objects) + (0 if gallery is None else len(gallery)) <= COMPARED
+    left_out = "" if few else "Near-duplicates were not searched for, since the tables are large: model.audit does."
+    try:
+        return make_audit(model, objects, against=gallery if few else None, duplicates=few), left_out
+    except InputError as error:
+        return None, f"No audit can be made: want {error.want}, got {error.got}."
+
+
+def _small_robustness(model: Any, objects: ObjectTable, gallery: ObjectTable | None, seed: int) -> Robustness | None:
+    if len(objects) > SMALL or (gallery is not None and len(gallery) > 5 * SMALL):
+        return None
+    if len(model.schema_.modalities) < 2 or (gallery is None and len(objects) < 2):
+        return None
+    shares = (0.2, 0.4, 0.6, 0.8)
+    return measure_robustness(model, objects, gallery=gallery, shares=shares, draws=2, seed=seed, verbose=False)

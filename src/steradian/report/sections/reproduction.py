@@ -1,0 +1,88 @@
+"""Versions, options, seeds and commands: what it takes to come to the same page again."""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import torch
+
+from steradian.report.findings import Findings
+from steradian.report.markup import Html, Section, facts, html, plain
+
+__all__ = ["reproduction_section"]
+
+
+def reproduction_section(findings: Findings) -> Section:
+    """How to make this page again.
+
+    Args:
+        findings: what was measured.
+    """
+    model = findings.model
+    entries = {
+        "steradian": version("steradian"),
+        "torch, numpy, Python": f"{torch.__version__}, {np.__version__}, {platform.python_version()}",
+        "device": str(next(model.encoder_.parameters()).device),
+        "seed": str(model.seed),
+        "fingerprint": f"{model.fingerprint}, the same for as long as the model was not fitted again",
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    lead = "The same table, options, seed and machine give the same model; the fingerprint tells whether it is."
+    body = html(facts(entries), Html("<pre><code>"), _commands(findings), Html("</code></pre>"))
+    return Section("reproduce", "How to reproduce it", lead, body)
+
+
+def _commands(findings: Findings) -> Html:
+    """Python that trains, evaluates and reports likewise. Each line is plain text: what breaks lines in it is gone."""
+    schema = findings.model.schema_
+    modalities = [f"        {key!r}: sr.{_call(modality)}," for key, modality in schema.modalities.items()]
+    identity = "" if schema.id is None else f", id={schema.id!r}"
+    lines = [
+        "import steradian as sr",
+        "",
+        "schema = sr.Schema(",
+        "    {",
+        *modalities,
+        "    },",
+        f"    label={schema.label!r}{identity},",
+        ")",
+        "train, test = (sr.read_objects(path, schema) for path in (TRAIN, TEST))",
+        f"model = sr.SphereEmbedder({_options(findings.model)}).fit(train)",
+        "evaluation = sr.evaluate(model, test" + (")" if findings.gallery is None else ", gallery=train)"),
+        'sr.write_report(evaluation, "report.html")',
+    ]
+    return Html("\n".join(html(plain(line)) for line in lines))
+
+
+def _call(modality: Any) -> str:
+    """The modality as it would be written."""
+    text = repr(modality)
+    if hasattr(modality, "numeric"):
+        return text
+    columns = ", ".join(map(repr, modality.columns))
+    kind = type(modality).__name__
+    defaults = signature(type(modality)).parameters
+    given = {
+        key: getattr(modality, key)
+        for key, parameter in defaults.items()
+        if key not in {"columns", "column", "time"}
+        and hasattr(modality, key)
+        and getattr(modality, key) != parameter.default
+    }
+    if getattr(modality, "time", None) is not None:
+        columns = f"{modality.columns[0]!r}, time={modality.time!r}"
+    return f"{kind}({', '.join([columns, *(f'{key}={value!r}' for key, value in given.items())])})"
+
+
+def _options(model: Any) -> str:
+    """The arguments that differ from their defaults, and the seed."""
+    defaults = signature(type(model)).parameters
+    options = {
+        key: value
+        for key, value in model.get_params(deep=False).items()
+        if key == "seed" or (key not in {"verbose", "device"} and value != defaults[key].default)
+    }
+    return ", ".join(f"{key}={value!r}" for key, value in options.items())

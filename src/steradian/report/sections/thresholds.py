@@ -1,0 +1,110 @@
+"""When to answer "unknown", and whether confidence can be believed."""
+
+import math
+
+import numpy as np
+
+from steradian.inputs import present_modalities
+from steradian.report.figures import reliability
+from steradian.report.findings import Findings
+from steradian.report.markup import Html, Section, html, name, nothing, plot, table
+
+__all__ = ["threshold_section"]
+
+BINS, POINTS = 10, 40
+
+
+def threshold_section(findings: Findings) -> Section:
+    """Operating points of a calibration, and the reliability diagram.
+
+    Args:
+        findings: what was measured.
+    """
+    lead = (
+        "An object farther from every class center than the accept angle is unknown; on the diagonal, a confidence"
+        " of 0.8 is right in 8 of 10 cases."
+    )
+    body = html(_operating_points(findings), Html("<h3>Can confidence be believed?</h3>"), _reliability(findings))
+    return Section("thresholds", "Thresholds and confidence", lead, body)
+
+
+def _operating_points(findings: Findings) -> Html:
+    calibration, predictions = getattr(findings.model, "calibration_", None), findings.predictions
+    if calibration is None:
+        return nothing(
+            "The model has no thresholds yet: model.calibrate(validation) fits them on labelled objects held out of "
+            "training, and the report then shows how many of the evaluated objects are accepted."
+        )
+    present = present_modalities(findings.model, findings.objects)
+    accepted = predictions.angles <= calibration.accept_angles(present)
+    names = list(findings.model.schema_.modalities)
+    rows = []
+    for point in calibration.points[:POINTS]:
+        exactly = (present == [key in point.subset for key in names]).all(axis=1)
+        subset = "everything" if len(point.subset) == len(names) else " + ".join(point.subset)
+        angle = (
+            "any"
+            if point.accept_angle >= math.pi
+            else "none"
+            if point.accept_angle < 0
+            else f"{point.accept_angle:.3f}"
+        )
+        here, known = exactly & accepted, predictions.known
+        rows.append(
+            [
+                name(subset),
+                f"{point.objects:,}",
+                f"{point.scale:.1f}",
+                angle,
+                f"{exactly.sum():,}",
+                _share(here & known, exactly & known),
+                _share(here & ~known, exactly & ~known),
+                _share(here & predictions.right, here),
+            ]
+        )
+    heads = ["objects that have exactly", "fitted on", "scale", "accept angle", "evaluated"]
+    heads += ["accepted, known class", "accepted, unknown class", "right, of the accepted"]
+    title = repr(calibration).splitlines()[0].removeprefix("Calibration: ")
+    return html(
+        Html("<p>"),
+        f"Promised on objects like those it was fitted on: {title}.",
+        Html("</p>"),
+        table("Operating points, and what they do to the evaluated objects; angles in radians", heads, rows),
+    )
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> str:
+    return f"{part.sum() / whole.sum():.1%}" if whole.any() else "-"
+
+
+def _reliability(findings: Findings) -> Html:
+    known, right = findings.predictions.known, findings.predictions.right
+    if not known.any():
+        return nothing("The model knows no class of the evaluated objects, so no prediction can be right.")
+    confidence, right = findings.predictions.confidence[known], right[known]
+    places = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    counts = np.bincount(places, minlength=BINS)
+    filled = counts > 0
+    mean = np.bincount(places, weights=confidence, minlength=BINS)[filled] / counts[filled]
+    accuracy = np.bincount(places, weights=right, minlength=BINS)[filled] / counts[filled]
+    error = float(np.abs(mean - accuracy) @ counts[filled] / counts.sum())
+    which = (
+        "the calibrated scale"
+        if hasattr(findings.model, "calibration_")
+        else "the scale of training, which is not calibrated"
+    )
+    rows = [
+        [f"{place / BINS:.1f} to {(place + 1) / BINS:.1f}", f"{counts[place]:,}", f"{m:.3f}", f"{a:.3f}"]
+        for place, m, a in zip(np.flatnonzero(filled), mean, accuracy, strict=True)
+    ]
+    return html(
+        plot(
+            "plot-reliability",
+            reliability(mean, accuracy, counts[filled]),
+            caption=f"Accuracy by confidence, with {which}; the larger the dot, the more objects. Above the line the "
+            f"model is too modest, below it too sure. Expected calibration error {error:.3f}.",
+            height=340,
+            narrow=True,
+        ),
+        table("The same in numbers", ["confidence", "objects", "mean confidence", "accuracy"], rows),
+    )

@@ -1,0 +1,50 @@
+"""What the page says to run is the model's own schema and options, and runs."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
+from importlib.metadata import version
+
+import steradian as sr
+from steradian.report.findings import Findings
+from steradian.report.sections.reproduction import reproduction_section
+
+
+def code(findings: Findings) -> str:
+    (found,) = re.findall(r"<pre><code>(.*?)</code></pre>", reproduction_section(findings).body, re.DOTALL)
+    return unescape(found)
+
+
+def test_schema_and_options_come_back(findings: Findings) -> None:
+    text = code(findings)
+    namespace: dict[str, object] = {"sr": sr}
+    exec(text[text.index("schema =") : text.index("train,")], namespace)
+    assert namespace["schema"] == findings.model.schema_
+    made = eval(re.findall(r"model = (.*)\.fit", text)[0], {"sr": sr})
+    assert made.get_params() | {"verbose": False} == findings.model.get_params()
+    assert "gallery=train" in text
+
+
+def test_every_kind_of_modality_is_written_as_it_was(findings: Findings) -> None:
+    modalities = {
+        "a": sr.Image("p", size=64),
+        "b": sr.Text("t", "u"),
+        "c": sr.Tabular(numeric=["n"], categorical=["k"]),
+        "d": sr.Series("s", time="when"),
+        "e": sr.Audio("sound"),
+    }
+    model = sr.SphereEmbedder()
+    model.__dict__ |= vars(findings.model) | {"schema_": sr.Schema(modalities, label="kind", id=None)}
+    text = code(replace(findings, model=model))
+    namespace: dict[str, object] = {"sr": sr}
+    exec(text[text.index("schema =") : text.index("train,")], namespace)
+    assert namespace["schema"] == model.schema_
+
+
+def test_versions_seed_and_fingerprint_are_told(plain_findings: Callable[..., Findings]) -> None:
+    found = plain_findings(["a", "b"] * 10, ["a", "b"] * 2, seed=7)
+    body = reproduction_section(found).body
+    assert version("steradian") in body and version("torch").split("+")[0] in body
+    assert found.model.fingerprint in body and "seed=7" in body
+    assert "sr.evaluate(model, test)" in unescape(body)
