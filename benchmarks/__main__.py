@@ -62,6 +62,7 @@ new_classes.add_argument("--data", type=Path, help="their folder; the variable S
 new_classes.add_argument("--splits", type=int, default=3, help="random splits")
 new_classes.add_argument("--held-back", type=int, default=8, help="classes that are added later")
 new_classes.add_argument("--examples", type=int, nargs="+", default=[1, 5, 10], help="of each added class")
+new_classes.add_argument("--subcenters", type=int, help="centers a class, of all models")
 new_classes.add_argument("--json", type=Path, help="a file for every split's numbers")
 label_trouble = commands.add_parser("label_trouble", help="wrong labels found, beside a plain model's probabilities")
 label_trouble.add_argument("names", nargs="*", default=["pie_faces", "handwritten", "leaves100"], help="sets")
@@ -133,6 +134,7 @@ elif arguments.command == "new_classes":
         splits=arguments.splits,
         held_back=arguments.held_back,
         examples=arguments.examples,
+        options={} if arguments.subcenters is None else {"subcenters": arguments.subcenters},
         json_file=arguments.json,
     )
 elif arguments.command == "label_trouble":

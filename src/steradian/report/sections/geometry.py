@@ -16,7 +16,7 @@ __all__ = ["angle_section", "center_section", "sphere_section"]
 CHIPS = 24
 """Classes up to which each has a button; of more, a list is chosen from."""
 HEAT = 100
-CLOSEST, CLOSEST_WITHOUT_MAP = 12, 50
+CLOSEST, CLOSEST_WITHOUT_MAP = 12, 20
 
 
 def angle_section(findings: Findings) -> Section:

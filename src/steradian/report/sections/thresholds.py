@@ -62,8 +62,8 @@ def _operating_points(findings: Findings) -> Html:
                 _share(here & predictions.right, here),
             ]
         )
-    heads = ["objects that have exactly", "fitted on", "scale", "accept angle", "evaluated"]
-    heads += ["accepted, known class", "accepted, unknown class", "right, of the accepted"]
+    heads = ["has exactly", "fitted on", "scale", "accept angle", "evaluated"]
+    heads += ["known accepted", "unknown accepted", "right of these"]
     title = repr(calibration).splitlines()[0].removeprefix("Calibration: ")
     return html(
         Html("<p>"),
