@@ -221,7 +221,8 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
 
         As scikit-learn asks, two classes give one number an object: the second cosine less the first [objects].
         """
-        cosines = class_cosines(self.classifier_, self.transform(X))
+        vectors = self.transform(X)
+        cosines = class_cosines(self.classifier_, vectors)
         return cosines[:, 1] - cosines[:, 0] if len(self.classes_) == 2 else cosines
 
     def predict(self, X: Any, *, reject: bool = False) -> np.ndarray:
@@ -246,6 +247,7 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def predict_vectors(self, vectors: np.ndarray) -> np.ndarray:
         """The class of the center nearest to each vector [objects, embedding_dim]."""
+        check_is_fitted(self)
         return np.asarray(self.classes_[class_cosines(self.classifier_, vectors).argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> np.ndarray:
