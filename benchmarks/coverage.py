@@ -9,9 +9,9 @@ import numpy as np
 import steradian as sr
 from benchmarks.shared_sets import read_set
 from benchmarks.unknown import QUICK_SET, open_digits
-from steradian.calibration import nearest_angles
 from steradian.data.subsets import choose_subsets
-from steradian.model import class_cosines
+from steradian.metrics import to_angles
+from steradian.model import nearest_centers
 
 __all__ = ["SETS", "run"]
 
@@ -66,7 +66,7 @@ def measure(objects: sr.ObjectTable, *, splits: int, coverage: float) -> tuple[n
     subsets = choose_subsets(names, max_subsets=63, seed=0)
     angles = np.full((len(subsets), len(held_out)), np.nan)
     for place, (_, rows, vectors) in enumerate(model.transform_subsets(held_out, subsets)):
-        angles[place, rows] = nearest_angles(class_cosines(model.classifier_, vectors))
+        angles[place, rows] = to_angles(nearest_centers(model.classifier_, vectors)[1])
     shares = np.full((splits, len(subsets)), np.nan)
     for split in range(splits):
         order = np.random.default_rng(split).permutation(len(held_out))

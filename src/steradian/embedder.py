@@ -14,14 +14,15 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from steradian import config as options
 from steradian.answers import Answers, calibration_of
-from steradian.calibration import nearest_angles, with_unknown
+from steradian.calibration import with_unknown
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable, Schema
 from steradian.data.batch import Preprocessor
 from steradian.errors import InputError
 from steradian.fitting import fit_model
 from steradian.inputs import present_modalities, query_table, refuse_objects_without, refuse_other_labels
-from steradian.model import SphereEncoder, SphericalClassifier, class_cosines, embed_table
+from steradian.metrics import to_angles
+from steradian.model import SphereEncoder, SphericalClassifier, class_cosines, embed_table, nearest_centers
 from steradian.saved_model import load_model, save_model
 from steradian.training import TrainingResult
 
@@ -239,16 +240,14 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         if not reject:
             return self.predict_vectors(self.transform(X))
         calibration, objects = calibration_of(self), query_table(self, X)
-        vectors = self.transform(objects)
-        predicted = self.predict_vectors(vectors)
-        present = present_modalities(self, objects)
-        accepted = nearest_angles(class_cosines(self.classifier_, vectors)) <= calibration.accept_angles(present)
-        return with_unknown(predicted, accepted, self.classes_)
+        numbers, cosines = nearest_centers(self.classifier_, self.transform(objects))
+        accepted = to_angles(cosines) <= calibration.accept_angles(present_modalities(self, objects))
+        return with_unknown(self.classes_[numbers], accepted, self.classes_)
 
     def predict_vectors(self, vectors: np.ndarray) -> np.ndarray:
         """The class of the center nearest to each vector [objects, embedding_dim]."""
         check_is_fitted(self)
-        return np.asarray(self.classes_[class_cosines(self.classifier_, vectors).argmax(axis=1)])
+        return np.asarray(self.classes_[nearest_centers(self.classifier_, vectors)[0]])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Softmax of scaled cosines, float64 [objects, num_classes].

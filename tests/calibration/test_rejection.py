@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from steradian.calibration.rejection import nearest_angles, with_unknown
+from steradian.calibration.rejection import with_unknown
 from steradian.errors import InputError
-
-
-def test_the_angle_is_that_of_the_largest_cosine_also_where_rounding_lifts_it_above_one() -> None:
-    cosines = np.array([[0.5, 0.1], [-1.0, -0.5], [1.0 + 1e-7, 0.0]], dtype=np.float32)
-    np.testing.assert_allclose(nearest_angles(cosines), [np.pi / 3, 2 * np.pi / 3, 0.0], atol=1e-6)
 
 
 def test_text_stays_text_and_is_never_cut() -> None:

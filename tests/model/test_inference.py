@@ -9,7 +9,20 @@ import torch
 
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.model import SphereEncoder, embed, embed_subsets, embed_table, encode_table, fuse_subset, inference
+from steradian.errors import InputError
+from steradian.metrics import unit_vectors
+from steradian.model import (
+    SphereEncoder,
+    SphericalClassifier,
+    class_cosines,
+    embed,
+    embed_subsets,
+    embed_table,
+    encode_table,
+    fuse_subset,
+    inference,
+    nearest_centers,
+)
 
 SUBSETS = [np.array(subset) for subset in product([False, True], repeat=5) if any(subset)]
 
@@ -156,3 +169,21 @@ def test_a_table_is_encoded_once_and_fused_as_often_as_wanted(
         ((_, rows, vectors),) = expected
         assert np.flatnonzero(np.concatenate([has for has, _ in found])).tolist() == rows.tolist()
         np.testing.assert_allclose(np.concatenate([v for _, v in found]), vectors, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("subcenters", [1, 3])
+def test_nearest_centers_are_those_of_all_cosines_however_many_are_held(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, subcenters: int
+) -> None:
+    classifier = SphericalClassifier(5, 4, subcenters=subcenters)
+    vectors = unit_vectors(rng.normal(size=(23, 4)))
+    cosines = class_cosines(classifier, vectors)
+    for held in (1, 12, 1 << 24):
+        monkeypatch.setattr(inference, "MAX_COSINES", held)
+        numbers, nearest = nearest_centers(classifier, vectors)
+        np.testing.assert_array_equal(numbers, cosines.argmax(axis=1))
+        np.testing.assert_allclose(nearest, cosines.max(axis=1), atol=1e-6)
+    numbers, nearest = nearest_centers(classifier, vectors[:0])
+    assert len(numbers) == len(nearest) == 0
+    with pytest.raises(InputError, match=r"want vectors \[objects, 4\], got shape \(0, 3\)"):
+        nearest_centers(classifier, vectors[:0, :3])

@@ -16,6 +16,7 @@ from steradian.data import ObjectTable
 from steradian.errors import ConfigError, InputError
 from steradian.explanation.gated import GatedEmbedder
 from steradian.inputs import present_modalities, refuse_objects_without, refuse_other_labels, refuse_other_schema
+from steradian.metrics import to_angles
 from steradian.model import encode_table, fuse_subset
 
 __all__ = ["AuditedEmbedder", "audit"]
@@ -152,7 +153,7 @@ def _angles_out(seen: ClassView, vectors: np.ndarray, centers: np.ndarray) -> np
     angles = seen.angles.copy()
     if centers.shape[1] > 1:
         nearest_main = np.where(main[seen.numbers[right]], cosines, -np.inf).max(axis=1)
-        angles[right] = np.arccos(np.clip(nearest_main, -1.0, 1.0))
+        angles[right] = to_angles(nearest_main)
     return angles
 
 

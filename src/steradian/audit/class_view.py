@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 from scipy.special import softmax
 
 from steradian.audit.label_noise import LabelNoise, fit_label_noise
+from steradian.metrics import to_angles
 from steradian.model import SphericalClassifier, class_cosines
 
 __all__ = ["ClassView", "view_classes"]
@@ -88,13 +89,9 @@ def view_classes(
         places[part] = np.argpartition(probabilities, classes - kept, axis=1)[:, classes - kept :]
         values[part] = np.take_along_axis(probabilities, places[part], axis=1)
         label_cosines = np.take_along_axis(cosines, mine, axis=1)
-        ranks[part], angles[part] = (cosines > label_cosines).sum(axis=1), _angle(label_cosines[:, 0])
+        ranks[part], angles[part] = (cosines > label_cosines).sum(axis=1), to_angles(label_cosines[:, 0])
         np.put_along_axis(cosines, mine, -np.inf, axis=1)
-        others[part], other_angles[part] = cosines.argmax(axis=1), _angle(cosines.max(axis=1))
+        others[part], other_angles[part] = cosines.argmax(axis=1), to_angles(cosines.max(axis=1))
     rows = np.arange(0, objects * kept + 1, kept)
     sparse = csr_array((values.ravel(), places.ravel(), rows), shape=(objects, classes))
     return ClassView(noise, numbers, nearest, others, angles, other_angles, own, noise.right(own, ranks), sparse)
-
-
-def _angle(cosines: np.ndarray) -> np.ndarray:
-    return np.asarray(np.arccos(np.clip(cosines, -1.0, 1.0)))

@@ -1,7 +1,7 @@
 """Thresholds that keep a promise: what is accepted, what is unknown, which two are the same."""
 
 from steradian.calibration.calibrate import calibrate
-from steradian.calibration.rejection import nearest_angles, with_unknown
+from steradian.calibration.rejection import with_unknown
 from steradian.calibration.result import Calibration, OperatingPoint, PairPoint
 from steradian.calibration.verify import Verification, verify
 
@@ -11,7 +11,6 @@ __all__ = [
     "PairPoint",
     "Verification",
     "calibrate",
-    "nearest_angles",
     "verify",
     "with_unknown",
 ]

@@ -14,14 +14,13 @@ from steradian.calibration.accept_angles import (
     precision_angle,
 )
 from steradian.calibration.pair_points import PairFitter
-from steradian.calibration.rejection import nearest_angles
 from steradian.calibration.result import Calibration, Goal, OperatingPoint
 from steradian.data import ObjectTable
 from steradian.data.subsets import choose_subsets, named_subsets
 from steradian.errors import ConfigError, InputError
 from steradian.inputs import present_modalities, refuse_other_labels, refuse_other_schema
-from steradian.metrics import concentration, fit_scale
-from steradian.model import class_cosines
+from steradian.metrics import concentration, fit_scale, to_angles
+from steradian.model import class_cosines, nearest_centers
 
 __all__ = ["calibrate"]
 
@@ -80,9 +79,12 @@ def calibrate(
     for subset, (_, rows, vectors) in zip(chosen, parts, strict=True):
         if len(np.unique(objects.labels[rows[known[rows]]])) < 2 or known[rows].sum() < LEAST_OBJECTS:
             continue
-        cosines = class_cosines(model.classifier_, vectors)
-        numbers = np.searchsorted(model.classes_, np.where(known[rows], objects.labels[rows], model.classes_[0]))
-        points.append(_point(subset, cosines, numbers, known[rows], goal=goal, rate=rate, seed=seed))
+        nearest, cosines = nearest_centers(model.classifier_, vectors)
+        right = known[rows] & (model.classes_[nearest] == objects.labels[rows])
+        angle = _accept_angle(to_angles(cosines), known[rows], right, goal=goal, rate=rate)
+        accepted = float(np.mean(to_angles(cosines[known[rows]]) <= angle))
+        scale = _scale(model, vectors[known[rows]], objects.labels[rows[known[rows]]], seed=seed)
+        points.append(OperatingPoint(subset, int(known[rows].sum()), scale, angle, accepted))
         pairs.add(subset, rows, vectors)
     if not points:
         raise InputError(
@@ -104,30 +106,21 @@ def calibrate(
     )
 
 
-def _point(
-    subset: tuple[str, ...],
-    cosines: np.ndarray,
-    numbers: np.ndarray,
-    known: np.ndarray,
-    *,
-    goal: Goal,
-    rate: float,
-    seed: int,
-) -> OperatingPoint:
-    angles = nearest_angles(cosines)
+def _accept_angle(angles: np.ndarray, known: np.ndarray, right: np.ndarray, *, goal: Goal, rate: float) -> float:
     if goal == "coverage":
-        angle = coverage_angle(angles[known], coverage=rate)
-    elif goal == "false_accept":
-        angle = false_accept_angle(angles[~known], false_accept=rate)
-    else:
-        right = known & (cosines.argmax(axis=1) == numbers)
-        angle = precision_angle(angles, right, precision=rate)
-    rows = np.flatnonzero(known)
-    most = max(1, MOST_COSINES // cosines.shape[1])
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-    scale = fit_scale(cosines[rows], numbers[rows])
-    return OperatingPoint(subset, int(known.sum()), scale, angle, float(np.mean(angles[known] <= angle)))
+        return coverage_angle(angles[known], coverage=rate)
+    if goal == "false_accept":
+        return false_accept_angle(angles[~known], false_accept=rate)
+    return precision_angle(angles, right, precision=rate)
+
+
+def _scale(model: Any, vectors: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
+    """The scale fitted to objects of known classes, drawn where there are many."""
+    most = max(1, MOST_COSINES // len(model.classes_))
+    if len(labels) > most:
+        drawn = np.random.default_rng(seed).choice(len(labels), most, replace=False)
+        vectors, labels = vectors[drawn], labels[drawn]
+    return fit_scale(class_cosines(model.classifier_, vectors), np.searchsorted(model.classes_, labels))
 
 
 def _seen_through(present: np.ndarray, subset: np.ndarray) -> np.ndarray:

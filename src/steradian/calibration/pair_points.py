@@ -6,6 +6,7 @@ import numpy as np
 
 from steradian.calibration.accept_angles import false_accept_angle
 from steradian.calibration.result import PairPoint
+from steradian.metrics import to_angles
 from steradian.metrics.pairs import other_class_pairs, same_class_pairs
 
 __all__ = ["PairFitter"]
@@ -83,4 +84,4 @@ class PairFitter:
         cosines = np.concatenate(
             [np.einsum("pd,pd->p", self._vectors[first][one], self._vectors[second][other]) for one, other in ways]
         )
-        return np.asarray(np.arccos(np.clip(cosines[~np.isnan(cosines)].astype(np.float64), -1.0, 1.0)))
+        return to_angles(cosines[~np.isnan(cosines)])

@@ -4,22 +4,9 @@ import numpy as np
 
 from steradian.errors import InputError
 
-__all__ = ["UNKNOWN", "nearest_angles", "with_unknown"]
+__all__ = ["UNKNOWN", "with_unknown"]
 
 UNKNOWN = "unknown"
-
-
-def nearest_angles(cosines: np.ndarray) -> np.ndarray:
-    """The angle to the nearest center in radians float64 [objects].
-
-    Args:
-        cosines: to the class centers [objects, num_classes].
-
-    Example:
-        >>> nearest_angles(np.array([[0.0, 1.0], [0.5, 0.0]])).round(3)
-        array([0.   , 1.047])
-    """
-    return np.asarray(np.arccos(np.clip(cosines.max(axis=1).astype(np.float64), -1.0, 1.0)))
 
 
 def with_unknown(predicted: np.ndarray, accepted: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from steradian.calibration.result import Calibration
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.inputs import present_modalities
+from steradian.metrics import to_angles
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -127,12 +128,12 @@ def verify(model: Any, first: ObjectTable, second: ObjectTable, calibration: Cal
         )
     vectors = [model.transform(table).astype(np.float64) for table in (first, second)]
     points = calibration.pair_points(*(present_modalities(model, table) for table in (first, second)))
-    cosines = np.clip((vectors[0] * vectors[1]).sum(axis=1), -1.0, 1.0)
+    cosines = (vectors[0] * vectors[1]).sum(axis=1)
     true = [np.nan if point.true_accept is None else point.true_accept for point in points]
     return Verification(
         first=first.ids,
         second=second.ids,
-        angles=np.arccos(cosines),
+        angles=to_angles(cosines),
         accept_angles=np.array([point.accept_angle for point in points], dtype=np.float64),
         false_accepts=np.array([point.false_accept for point in points], dtype=np.float64),
         true_accepts=np.array(true, dtype=np.float64),

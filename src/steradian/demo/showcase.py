@@ -6,6 +6,7 @@ import numpy as np
 
 from steradian.data.demo import CREDITS, EmojiObject
 from steradian.demo.comparison import BOTH, Question, Vectors
+from steradian.metrics import to_angles
 from steradian.report import PageNeighbor, PageObject, PageRow, PageSection, neighbors_page
 
 __all__ = ["showcase_page"]
@@ -49,7 +50,7 @@ def showcase_page(
                 [
                     PageNeighbor(
                         _shown(gallery[other], question.gallery),
-                        angle=float(np.arccos(np.clip(cosines[number, other], -1, 1))),
+                        angle=float(to_angles(cosines[number, other])),
                         right=bool(other == row),
                     )
                     for other in nearest[number]

@@ -10,14 +10,13 @@ from rich.console import Console
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from steradian.calibration import nearest_angles
 from steradian.data import ObjectTable
 from steradian.data.subsets import choose_subsets, named_subsets
 from steradian.evaluation.decision_table import Decisions, SubsetDecisions
 from steradian.evaluation.scoring import SubsetEmbedder, check_tables
 from steradian.evaluation.steps import Steps
 from steradian.inputs import present_modalities
-from steradian.metrics import SortedScores, class_interval, expected_calibration_error
+from steradian.metrics import SortedScores, class_interval, expected_calibration_error, to_angles
 from steradian.metrics.pairs import other_class_pairs, same_class_pairs
 from steradian.model import SphericalClassifier, class_cosines
 
@@ -165,15 +164,15 @@ def _see(model: DecisionModel, vectors: np.ndarray, labels: np.ndarray, used: np
     scales = np.full(len(vectors), model.scale_) if calibration is None else calibration.scales(used)
     limits = np.full(len(vectors), np.pi) if calibration is None else calibration.accept_angles(used)
     predicted = np.zeros(len(vectors), dtype=np.int64)
-    cosines, confidences, angles = np.empty((3, len(vectors)))
+    cosines, confidences = np.empty((2, len(vectors)))
     # A block at a time: objects x classes may be too many to keep.
     step = max(1, _NUMBERS_A_CHUNK // len(model.classes_))
     for start in range(0, len(vectors), step):
         rows = slice(start, start + step)
         found = class_cosines(model.classifier_, vectors[rows])
-        predicted[rows], cosines[rows], angles[rows] = found.argmax(axis=1), found.max(axis=1), nearest_angles(found)
+        predicted[rows], cosines[rows] = found.argmax(axis=1), found.max(axis=1)
         confidences[rows] = softmax(found.astype(np.float64) * scales[rows, None], axis=1).max(axis=1)
-    return _Seen(labels, cosines, confidences, model.classes_[predicted] == labels, angles <= limits)
+    return _Seen(labels, cosines, confidences, model.classes_[predicted] == labels, to_angles(cosines) <= limits)
 
 
 def _parts(known: _Seen, unknown: _Seen, *, calibrated: bool) -> Iterator[_Part]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from steradian.explanation.ledger_bars import ledger_bars
+from steradian.metrics import to_angles
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -77,17 +78,17 @@ class Ledger:
     @property
     def angles(self) -> np.ndarray:
         """Of the whole object to its target, in radians [objects]."""
-        return _angles(self.cosines)
+        return to_angles(self.cosines)
 
     @property
     def modality_angles(self) -> np.ndarray:
         """Of each modality's own vector, in radians [objects, modalities]; NaN where absent."""
-        return _angles(self.modality_cosines)
+        return to_angles(self.modality_cosines)
 
     @property
     def angles_without(self) -> np.ndarray:
         """Of the object without the modality, in radians [objects, modalities]; NaN where nothing is left."""
-        return _angles(self.cosines_without)
+        return to_angles(self.cosines_without)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -194,10 +195,6 @@ class Ledger:
             return [f"Angles in radians; without: the angle without the modality. {agreement}"]
         more = f"... {_SHOWN} of {len(self):,} objects shown; " if len(self) > _SHOWN else ""
         return [f"{more}ledger[row] shows one in full."]
-
-
-def _angles(cosines: np.ndarray) -> np.ndarray:
-    return np.asarray(np.arccos(np.clip(cosines, -1.0, 1.0)))
 
 
 def _number(value: float) -> float | None:

@@ -1,5 +1,6 @@
 """Pure functions on arrays that score retrieval, classification and clusters, measure geometry and explain cosines."""
 
+from steradian.metrics.angles import to_angles
 from steradian.metrics.class_angles import ClassAngles, class_angles
 from steradian.metrics.class_bootstrap import class_interval
 from steradian.metrics.class_means import ClassMeans, class_means, concentration
@@ -79,6 +80,7 @@ __all__ = [
     "shapley_values",
     "single_centers",
     "sphere_projection",
+    "to_angles",
     "true_accept_rate",
     "uniformity",
     "unit_vectors",

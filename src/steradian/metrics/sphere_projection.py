@@ -19,6 +19,7 @@ from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
 from steradian.errors import InputError
+from steradian.metrics.angles import to_angles
 from steradian.metrics.nearest import check_vectors
 from steradian.metrics.pairs import all_pairs, pair_angles
 
@@ -196,7 +197,7 @@ def _stress(points: np.ndarray, landmarks: np.ndarray, angles: np.ndarray) -> tu
 
 def _angles(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Radians float64 [left, right]; 1e-8 near 0 and pi is near enough to fit to."""
-    return np.asarray(np.arccos(np.clip(left @ right.T, -1.0, 1.0)))
+    return to_angles(left @ right.T)
 
 
 def _distortion(unit: np.ndarray, points: np.ndarray, seed: int) -> Iterator[float]:

@@ -5,7 +5,15 @@ from steradian.model.build import build_encoder, build_model
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEncoder
 from steradian.model.fusion import Fusion
-from steradian.model.inference import class_cosines, embed, embed_subsets, embed_table, encode_table, fuse_subset
+from steradian.model.inference import (
+    class_cosines,
+    embed,
+    embed_subsets,
+    embed_table,
+    encode_table,
+    fuse_subset,
+    nearest_centers,
+)
 from steradian.model.transformer import Block
 
 __all__ = [
@@ -25,4 +33,5 @@ __all__ = [
     "embed_table",
     "encode_table",
     "fuse_subset",
+    "nearest_centers",
 ]

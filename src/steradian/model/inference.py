@@ -14,11 +14,14 @@ from steradian.errors import InputError
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityVectors, SphereEncoder
 
-__all__ = ["class_cosines", "embed", "embed_subsets", "embed_table", "encode_table", "fuse_subset"]
+__all__ = ["class_cosines", "embed", "embed_subsets", "embed_table", "encode_table", "fuse_subset", "nearest_centers"]
 
 PREPARED_AT_ONCE = 2048
 """Objects prepared at a time, so that pixels and n-grams of a large table never stand in memory together: only those
 that are being encoded and, meanwhile, the next."""
+
+MAX_COSINES = 1 << 24
+"""Of objects x classes held at a time where only the nearest center is asked for: 64 MB."""
 
 MAX_BYTES = 1 << 29
 """Of the vectors held at a time: subsets that do not fit together are embedded one group after the other."""
@@ -165,6 +168,25 @@ def class_cosines(classifier: SphericalClassifier, vectors: np.ndarray) -> np.nd
         )
     rows = torch.from_numpy(np.asarray(vectors, dtype=np.float32)).to(classifier.directions.device)
     return np.asarray(classifier(rows).cpu())
+
+
+def nearest_centers(classifier: SphericalClassifier, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The class of the nearest center of each vector int64 [objects], and the cosine to it float32 [objects].
+
+    Args:
+        classifier: has the centers.
+        vectors: unit rows [objects, embedding_dim].
+
+    Raises:
+        InputError: vectors of another width.
+    """
+    numbers, cosines = np.empty(len(vectors), dtype=np.int64), np.empty(len(vectors), dtype=np.float32)
+    rows = max(1, MAX_COSINES // len(classifier.directions))
+    for start in range(0, max(1, len(vectors)), rows):
+        part = slice(start, start + rows)
+        found = class_cosines(classifier, vectors[part])
+        numbers[part], cosines[part] = found.argmax(axis=1), found.max(axis=1)
+    return numbers, cosines
 
 
 def _prepared_parts(preprocessor: Preprocessor, objects: ObjectTable) -> Iterator[tuple[int, PreparedObjects]]:

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import softmax
 
+from steradian.metrics import to_angles
 from steradian.model import SphericalClassifier, class_cosines
 from steradian.new_classes.added_classes import AddedClass
 from steradian.new_classes.imprint import Imprint
@@ -40,7 +41,7 @@ def measure_crowding(
     between = class_cosines(classifier, made.centers).max(axis=0)
     between[number] = -np.inf
     nearest, examples = int(between.argmax()), len(made.vectors)
-    distance = classes[nearest].item(), float(_angles(between[nearest]))
+    distance = classes[nearest].item(), float(to_angles(between[nearest]))
     if examples == 1:
         return AddedClass(made.name, examples, *distance)
     own, shares = made.cosines_without_itself(), np.zeros(len(classes))
@@ -51,8 +52,4 @@ def measure_crowding(
         shares += softmax(cosines * scale, axis=1).sum(axis=0) / examples
     shares[number] = 0.0
     taker = classes[shares.argmax()].item()
-    return AddedClass(made.name, examples, *distance, float(_angles(own).mean()), float(shares.sum()), taker)
-
-
-def _angles(cosines: np.ndarray) -> np.ndarray:
-    return np.asarray(np.arccos(np.clip(cosines, -1.0, 1.0)))
+    return AddedClass(made.name, examples, *distance, float(to_angles(own).mean()), float(shares.sum()), taker)

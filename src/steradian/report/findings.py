@@ -14,7 +14,7 @@ from steradian.evaluation import Evaluation, PlainBaseline, Robustness, measure_
 from steradian.evaluation import robustness as measure_robustness
 from steradian.explanation import Ledger
 from steradian.inputs import present_modalities
-from steradian.metrics import ClassAngles, class_angles, single_centers
+from steradian.metrics import ClassAngles, class_angles, single_centers, to_angles
 from steradian.model import class_cosines
 from steradian.report.searching import Searched, search
 from steradian.report.sphere import SphereMap, map_sphere
@@ -185,7 +185,7 @@ def _predictions(model: Any, objects: ObjectTable, vectors: np.ndarray) -> Predi
         confidence[part] = softmax(cosines * scales[part, None], axis=1).max(axis=1)
     classes = model.classes_[numbers]
     known = np.isin(objects.labels, model.classes_)
-    angles = np.arccos(np.clip(nearest, -1.0, 1.0))
+    angles = to_angles(nearest)
     return Predictions(classes, angles, confidence, known, known & (classes == objects.labels))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steradian.metrics import map_at_r, nearest
+from steradian.metrics import map_at_r, nearest, to_angles
 
 __all__ = ["NEIGHBORS", "Searched", "search"]
 
@@ -85,5 +85,5 @@ def search(
     chosen = rows[np.concatenate([wrong, right])]
     if not len(chosen):
         chosen = rows[rng.permutation(len(rows))[: 2 * CHOSEN]]
-    angles = np.arccos(np.clip(cosines[:, :NEIGHBORS].astype(np.float64), -1, 1))
+    angles = to_angles(cosines[:, :NEIGHBORS])
     return Searched(rows, found[:, :NEIGHBORS], angles, relevant, hits[:, 0], precision, chosen)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from steradian.metrics import to_angles
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ class Neighbors:
     @property
     def angles(self) -> np.ndarray:
         """The angle to each neighbor in radians, float64 [queries, k] in [0, pi]."""
-        angles: np.ndarray = np.arccos(np.clip(self.cosines.astype(np.float64), -1.0, 1.0))
-        return angles
+        return to_angles(self.cosines)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -6,6 +6,7 @@ import math
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
 
+from steradian.metrics import to_angles
 from steradian.report.figures import heat_map, histograms
 from steradian.report.findings import Findings
 from steradian.report.markup import Html, Section, html, name, nothing, plain, plot, plot_name, table
@@ -167,7 +168,7 @@ def center_section(findings: Findings) -> Section:
     picture = Html("")
     if len(names) <= HEAT:
         order = _kin_order(centers)
-        angles = np.arccos(np.clip(centers[order] @ centers[order].T, -1.0, 1.0))
+        angles = to_angles(centers[order] @ centers[order].T)
         caption = (
             "Angles of class centers in radians: bright yellow is close, dark blue is far. The classes are in such an "
             "order that close ones stand together."
