@@ -1,7 +1,7 @@
 """What the angles of a fitted model answer beyond vectors and classes: the second half of `SphereEmbedder`."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -39,7 +39,7 @@ class Answers:
             InputError: values that do not fit the model, or an object without any modality.
         """
         check_is_fitted(self)
-        return certify(self._model(), query_table(self, X), all_classes=all_classes, batch_size=batch_size)
+        return certify(cast(Any, self), query_table(self, X), all_classes=all_classes, batch_size=batch_size)
 
     def explain(self, X: Any, target: Any = None, *, batch_size: int = BATCH) -> Ledger:
         """The cosine of each object to a target as an exact sum over its modalities, and what each of them is worth.
@@ -55,7 +55,7 @@ class Answers:
             InputError: values that do not fit the model, an object without any modality, or targets that do not fit.
         """
         check_is_fitted(self)
-        return explain(self._model(), query_table(self, X), target, batch_size=batch_size)
+        return explain(cast(Any, self), query_table(self, X), target, batch_size=batch_size)
 
     def calibrate(
         self,
@@ -76,7 +76,7 @@ class Answers:
             false_accept: the share of objects of unknown classes to accept at most, instead.
             precision: the share of what is accepted to be right at least, instead; with 90% confidence.
             pair_false_accept: the share of pairs of different classes that `verify` takes for the same.
-            subsets: the subsets of modalities to fit beside the whole; None takes all, or 63 of them.
+            subsets: the subsets of modalities to fit beside the whole and each modality alone; None takes all, or 63.
             seed: of what is drawn where there is much.
 
         Raises:
@@ -123,7 +123,7 @@ class Answers:
             InputError: a class that exists, labels of another kind, or examples that do not fit the model.
         """
         check_is_fitted(self)
-        return add_classes(self._model(), X, y)
+        return add_classes(cast(Any, self), X, y)
 
     def remove_classes(self, names: Any) -> None:
         """Never predict these classes again; nothing else changes.
@@ -135,7 +135,7 @@ class Answers:
             InputError: a name that is no class, or fewer than two classes would be left.
         """
         check_is_fitted(self)
-        remove_classes(self._model(), names)
+        remove_classes(cast(Any, self), names)
 
     def audit(
         self,
@@ -162,7 +162,7 @@ class Answers:
         """
         check_is_fitted(self)
         return audit(
-            self._model(),
+            cast(Any, self),
             objects,
             against=against,
             false_alarms=false_alarms,
@@ -170,10 +170,6 @@ class Answers:
             duplicates=duplicates,
             batch_size=batch_size,
         )
-
-    def _model(self) -> Any:
-        """The estimator that these methods are part of."""
-        return self
 
 
 def calibration_of(model: Any) -> Calibration:

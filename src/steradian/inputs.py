@@ -166,7 +166,7 @@ def refuse_other_schema(objects: ObjectTable, schema: Schema, *, where: str) -> 
 
 
 def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str, unseen: bool = True) -> None:
-    """See to it that labels are of the classes' kind: text, or numbers.
+    """See to it that labels are of the classes' kind: text, numbers, or truth values.
 
     Args:
         labels: of a table [objects].
@@ -175,9 +175,10 @@ def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str, 
         unseen: whether labels that are none of the classes are welcome.
 
     Raises:
-        InputError: text where the classes are numbers, or the other way round; an unseen label that is not welcome.
+        InputError: text where the classes are numbers, or the like; an unseen label that is not welcome.
     """
-    kinds = ["text" if array.dtype.kind in "UO" else "numbers" for array in (classes, labels)]
+    words = {"U": "text", "O": "text", "b": "truth values"}
+    kinds = [words.get(array.dtype.kind, "numbers") for array in (classes, labels)]
     if kinds[0] != kinds[1]:
         raise InputError(
             want=f"labels that are {kinds[0]}, as the model's classes ({classes[0]!s}, ...)",

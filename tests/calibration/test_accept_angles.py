@@ -14,7 +14,9 @@ from steradian.calibration.accept_angles import (
     coverage_angle,
     false_accept_angle,
     least_for_precision,
+    narrowed,
     precision_angle,
+    widened,
 )
 from steradian.errors import InputError
 
@@ -95,3 +97,16 @@ def test_equal_angles_are_judged_together() -> None:
 def test_a_rate_is_a_share(rate: object) -> None:
     with pytest.raises(InputError, match=r"coverage: want a share between 0 and 1.*coverage=0\.95"):
         check_rate(rate, name="coverage")
+
+
+@given(st.floats(0.0, math.pi))
+def test_room_for_rounding_is_on_the_side_of_the_promise(angle: float) -> None:
+    rounded = [math.acos(max(-1.0, min(1.0, math.cos(angle) + error))) for error in (-5e-7, 5e-7)]
+    assert all(each <= widened(angle) for each in rounded)
+    assert all(each > narrowed(angle) for each in rounded)
+    assert widened(angle) - angle < 2e-3 and (narrowed(angle) == ACCEPT_NONE or angle - narrowed(angle) < 2e-3)
+
+
+def test_all_and_none_stay_and_no_angle_is_below_zero() -> None:
+    assert widened(ACCEPT_ALL) == ACCEPT_ALL and widened(ACCEPT_NONE) == narrowed(ACCEPT_NONE) == ACCEPT_NONE
+    assert false_accept_angle(np.zeros(9), false_accept=0.5) == ACCEPT_NONE

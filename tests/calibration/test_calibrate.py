@@ -86,15 +86,37 @@ def test_it_is_saved_with_the_model_and_forgotten_by_another_fit(model, held_out
         loaded.predict(held_out, reject=True)
 
 
-def test_named_subsets_alone_are_fitted_and_stand_in_for_the_others(model, held_out) -> None:
-    found = model.calibrate(held_out, subsets=["title"])
-    assert [point.subset for point in found.points] == [("photo", "title"), ("title",)]
-    assert [(pair.first, pair.second) for pair in found.pairs] == [
-        (("photo", "title"), ("photo", "title")),
-        (("photo", "title"), ("title",)),
-        (("title",), ("title",)),
-    ]
-    assert len(model.predict(held_out, reject=True)) == len(held_out)
+def test_named_subsets_are_fitted_beside_the_whole_and_each_modality_alone() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 2
+    columns = {name: list(rng.normal(size=(120, 3)) + 2 * labels[:, None]) for name in ("photo", "title", "price")}
+    schema = sr.Schema({name: sr.Vector(name) for name in columns})
+    objects = sr.read_objects(columns | {"label": labels.tolist()}, schema)
+    small = sr.SphereEmbedder(embedding_dim=8, width=16, heads=2, epochs=5, verbose=False).fit(objects[:60])
+    found = small.calibrate(objects[60:], subsets=[("title", "photo")])
+    every = ("photo", "title", "price")
+    assert [point.subset for point in found.points] == [every, ("photo", "title"), ("photo",), ("title",), ("price",)]
+    assert len(found.pairs) == 15
+    # Photo and price have no point of their own: the first of the largest within them is photo's.
+    present = np.array([[True, False, True]])
+    assert found.accept_angles(present).tolist() == [found.points[2].accept_angle]
+
+
+@pytest.mark.parametrize("options", [{"coverage": 0.5}, {"precision": 0.55}, {"false_accept": 0.5}])
+def test_an_object_is_judged_alike_in_a_table_of_any_size(options: dict[str, float]) -> None:
+    """Half of the objects have one and the same photo, so that the accept angle is the very angle of all of them."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    photo = rng.normal(size=(200, 24)) + labels[:, None]
+    photo[50:150] = photo[0]
+    objects = sr.read_objects({"photo": list(photo), "label": labels}, sr.Schema({"photo": sr.Vector("photo")}))
+    strange = objects.with_labels(np.where(np.arange(200) % 4 < 2, labels, 5 + labels))
+    small = sr.SphereEmbedder(embedding_dim=24, width=16, heads=2, epochs=3, verbose=False).fit(objects)
+    small.calibrate(strange, **options)
+    together = small.predict(objects, reject=True)
+    for size in (1, 2, 3, 7, 64):
+        parts = [small.predict(objects[start : start + size], reject=True) for start in range(0, 200, size)]
+        assert np.concatenate(parts).tolist() == together.tolist()
 
 
 def test_too_few_objects_of_a_subset_accept_all_or_leave_it_out(model) -> None:

@@ -39,7 +39,7 @@ def test_rates_are_those_of_all_pairs(rng: np.random.Generator) -> None:
         assert point.true_accept == pytest.approx(np.mean(np.array(angles[True]) <= point.accept_angle))
         # The next larger angle would accept more than is wanted.
         rank = int(0.2 * (len(angles[False]) + 1))
-        assert point.accept_angle == pytest.approx(sorted(angles[False])[rank - 1], abs=1e-6)
+        assert point.accept_angle == pytest.approx(sorted(angles[False])[rank - 1], abs=1e-4)
         assert point.false_accept <= 0.2
 
 

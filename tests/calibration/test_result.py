@@ -37,9 +37,10 @@ def make(**changes: object) -> Calibration:
 def test_objects_get_the_point_of_what_they_have_or_of_the_largest_subset_within_it() -> None:
     present = np.array([[1, 1, 1], [1, 1, 0], [0, 1, 0], [0, 1, 1], [1, 0, 0]], dtype=bool)
     calibration = make()
-    # Photo alone has no point, nor has any subset of it: the first one stands in.
-    assert calibration.accept_angles(present).tolist() == [0.6, 0.7, ACCEPT_ALL, ACCEPT_ALL, 0.6]
-    assert calibration.scales(present).tolist() == [14.0, 12.0, 8.0, 8.0, 14.0]
+    # Photo alone has no point, nor has any subset of it: no promise can be kept but by accepting all, or none.
+    assert calibration.accept_angles(present).tolist() == [0.6, 0.7, ACCEPT_ALL, ACCEPT_ALL, ACCEPT_ALL]
+    assert make(goal="precision").accept_angles(present).tolist()[3:] == [ACCEPT_ALL, ACCEPT_NONE]
+    assert calibration.scales(present).tolist() == [14.0, 12.0, 8.0, 8.0, 8.0]
     assert calibration.accept_angles(present[:0]).shape == (0,)
 
 
@@ -49,6 +50,8 @@ def test_pairs_are_the_same_either_way_round() -> None:
     (point,) = calibration.pair_points(one, other)
     assert (point.first, point.second) == (NAMES, ("title",))
     assert calibration.pair_points(other, one) == [point]
+    (nothing,) = calibration.pair_points(one, np.array([[0, 0, 1]], dtype=bool))
+    assert (nothing.pairs, nothing.accept_angle, nothing.shown_angle) == (0, ACCEPT_NONE, "none")
 
 
 def test_it_prints_within_80_columns_and_says_what_no_angle_promises() -> None:

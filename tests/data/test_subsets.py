@@ -2,7 +2,7 @@
 
 import pytest
 
-from steradian.data.subsets import choose_subsets, named_subsets
+from steradian.data.subsets import choose_subsets, named_subsets, subsets_to_measure
 from steradian.errors import InputError
 
 
@@ -36,3 +36,8 @@ def test_named_subsets_come_once_in_the_order_of_the_schema_behind_the_whole() -
     assert chosen == [names, ("title",), ("photo", "price")]
     with pytest.raises(InputError, match="subsets, 'smell': want modalities of photo, title, price, got 'smell'"):
         named_subsets(["smell"], names)
+
+
+def test_what_is_measured_is_what_is_named_or_else_all() -> None:
+    assert subsets_to_measure(["b"], "abc") == named_subsets(["b"], "abc")
+    assert subsets_to_measure(None, "abc") == choose_subsets("abc", max_subsets=63, seed=0)

@@ -188,7 +188,7 @@ def test_with_unknown_classes_alone_only_pairs_are_measured(calibrated, objects)
     assert unknown.whole.ece is unknown.whole.auroc is None
     assert unknown.whole.precision == 0.0
     assert unknown.whole.pair_auroc > 0.5
-    assert "The model knows no class of the objects: only pairs are measured." in unknown.notes
+    assert "The model knows no class of the objects: all that it accepts is wrong." in unknown.notes
 
 
 def test_one_unknown_class_has_no_interval(calibrated, objects) -> None:

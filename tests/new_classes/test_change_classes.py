@@ -265,3 +265,23 @@ def test_no_names_remove_nothing_and_numbers_are_not_truth_values(model: sr.Sphe
         remove_classes(plain, True)
     remove_classes(plain, np.int64(1))
     assert plain.classes_.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("new", [12345, 2**63 + 99])
+def test_whole_numbers_of_64_bits_stay_exact(new: int) -> None:
+    points = np.eye(3)[[0, 0, 1, 1]]
+    huge = np.array([2**63 + 7000, 2**63 + 14000], dtype=np.uint64)
+    model = sr.SphereEmbedder(embedding_dim=8, width=16, heads=2, epochs=2, verbose=False).fit(
+        points, huge[[0, 0, 1, 1]]
+    )
+    add_classes(model, np.eye(3)[[2, 2]], [new, new])
+    assert model.classes_.tolist() == sorted([*huge.tolist(), new])
+    assert model.predict(np.eye(3)[[2]]).tolist() == [new]
+
+
+def test_numbers_that_no_type_holds_together_are_refused() -> None:
+    model = sr.SphereEmbedder(embedding_dim=8, width=16, heads=2, epochs=2, verbose=False)
+    model.fit(np.eye(3)[[0, 0, 1, 1]], [-1, -1, 1, 1])
+    with pytest.raises(sr.InputError, match=f"64 bits .* got -1 and {2**63 + 7}"):
+        add_classes(model, np.eye(3)[[2, 2]], np.array([2**63 + 7] * 2, dtype=np.uint64))
+    assert model.classes_.tolist() == [-1, 1]

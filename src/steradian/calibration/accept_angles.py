@@ -17,7 +17,9 @@ __all__ = [
     "coverage_angle",
     "false_accept_angle",
     "least_for_precision",
+    "narrowed",
     "precision_angle",
+    "widened",
 ]
 
 ACCEPT_ALL = math.pi
@@ -25,6 +27,11 @@ ACCEPT_ALL = math.pi
 
 ACCEPT_NONE = -1.0
 """No angle is as small."""
+
+ROUNDING = 1e-6
+"""Of a cosine. A float32 product of as many numbers as an embedding has differs by a tenth of it with the size of the
+table, and an accept angle is the very angle of some object: without slack such an object, and all that lie at its
+angle, would be accepted in one table and refused in another."""
 
 _STARTS, _STEPS = 5, 50
 
@@ -79,7 +86,8 @@ def false_accept_angle(angles: np.ndarray, *, false_accept: float) -> float:
     if rank < 1:
         return ACCEPT_NONE
     # More than all of them would be accepted only at a rate of 1.
-    return float(np.nextafter(np.sort(angles)[min(rank, len(angles)) - 1], -np.inf))
+    angle = float(np.nextafter(np.sort(angles)[min(rank, len(angles)) - 1], -np.inf))
+    return angle if angle >= 0.0 else ACCEPT_NONE
 
 
 def precision_angle(angles: np.ndarray, right: np.ndarray, *, precision: float, confidence: float = 0.9) -> float:
@@ -133,6 +141,34 @@ def least_for_precision(precision: float, *, confidence: float = 0.9) -> int:
         38
     """
     return math.ceil(math.log((1.0 - confidence) / _STARTS) / math.log(precision))
+
+
+def widened(angle: float) -> float:
+    """The angle with room for rounding: what lies at it is accepted, whatever table it stands in.
+
+    Args:
+        angle: in radians, or `ACCEPT_NONE`, which stays.
+
+    Example:
+        >>> widened(1.0) > 1.0, widened(ACCEPT_NONE) == ACCEPT_NONE
+        (True, True)
+    """
+    return angle if angle == ACCEPT_NONE else math.acos(max(math.cos(angle) - ROUNDING, -1.0))
+
+
+def narrowed(angle: float) -> float:
+    """The angle less room for rounding: what lies beyond it is refused, whatever table it stands in.
+
+    Args:
+        angle: in radians, or `ACCEPT_NONE`, which stays; `ACCEPT_NONE` too where nothing is left.
+
+    Example:
+        >>> narrowed(1.0) < 1.0, narrowed(0.0) == ACCEPT_NONE
+        (True, True)
+    """
+    if angle == ACCEPT_NONE or math.cos(angle) + ROUNDING >= 1.0:
+        return ACCEPT_NONE
+    return math.acos(math.cos(angle) + ROUNDING)
 
 
 def check_rate(rate: float, *, name: str) -> None:

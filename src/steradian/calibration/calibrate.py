@@ -11,12 +11,14 @@ from steradian.calibration.accept_angles import (
     coverage_angle,
     false_accept_angle,
     least_for_precision,
+    narrowed,
     precision_angle,
+    widened,
 )
 from steradian.calibration.pair_points import PairFitter
 from steradian.calibration.result import Calibration, Goal, OperatingPoint
 from steradian.data import ObjectTable
-from steradian.data.subsets import choose_subsets, named_subsets
+from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import ConfigError, InputError
 from steradian.inputs import present_modalities, refuse_other_labels, refuse_other_schema
 from steradian.metrics import concentration, fit_scale, to_angles
@@ -28,7 +30,6 @@ DEFAULT = ("coverage", 0.95)
 LEAST_OBJECTS = 5
 """Of known classes that have a subset: with fewer, objects that have just it are judged by less of what they have."""
 
-MOST_SUBSETS = 63
 MOST_COSINES = 1 << 24
 """For the scale of a subset: of more objects x classes, some objects are drawn; 128 MB."""
 
@@ -53,7 +54,8 @@ def calibrate(
         false_accept: the share of objects of unknown classes to accept at most, instead.
         precision: the share of what is accepted to be right at least, instead; with 90% confidence.
         pair_false_accept: the share of pairs of different classes to take for the same.
-        subsets: the subsets to fit beside the whole; None takes all up to 6 modalities, else a sample of 63.
+        subsets: the subsets to fit beside the whole and each modality alone; None takes all up to 6 modalities, else a
+            sample of 63.
         seed: of what is drawn.
 
     Raises:
@@ -64,10 +66,9 @@ def calibrate(
     check_rate(pair_false_accept, name="pair_false_accept")
     known = _check(model, objects, goal, rate)
     names = tuple(model.schema_.modalities)
-    if subsets is None:
-        chosen = choose_subsets(names, max_subsets=MOST_SUBSETS, seed=seed)
-    else:
-        chosen = named_subsets(subsets, names)
+    # Each modality alone is fitted too, so that an object always has a fitted subset within what it has.
+    given = None if subsets is None else [*subsets, *names]
+    chosen = subsets_to_measure(given, names, max_subsets=MOST_SUBSETS, seed=seed)
     present = present_modalities(model, objects)
     # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
     masks = [present, *(_seen_through(present, model.schema_.mask(subset)) for subset in chosen)]
@@ -107,11 +108,12 @@ def calibrate(
 
 
 def _accept_angle(angles: np.ndarray, known: np.ndarray, right: np.ndarray, *, goal: Goal, rate: float) -> float:
+    """With room for rounding on the side of the promise."""
     if goal == "coverage":
-        return coverage_angle(angles[known], coverage=rate)
+        return widened(coverage_angle(angles[known], coverage=rate))
     if goal == "false_accept":
-        return false_accept_angle(angles[~known], false_accept=rate)
-    return precision_angle(angles, right, precision=rate)
+        return narrowed(false_accept_angle(angles[~known], false_accept=rate))
+    return widened(precision_angle(angles, right, precision=rate))
 
 
 def _scale(model: Any, vectors: np.ndarray, labels: np.ndarray, *, seed: int) -> float:

@@ -4,7 +4,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from steradian.calibration.accept_angles import false_accept_angle
+from steradian.calibration.accept_angles import false_accept_angle, narrowed
 from steradian.calibration.result import PairPoint
 from steradian.metrics import to_angles
 from steradian.metrics.pairs import other_class_pairs, same_class_pairs
@@ -67,7 +67,7 @@ class PairFitter:
 
     def _point(self, first: int, second: int) -> PairPoint:
         different, same = (self._angles(first, second, pairs) for pairs in (self._different, self._same))
-        angle = false_accept_angle(different, false_accept=self._false_accept)
+        angle = narrowed(false_accept_angle(different, false_accept=self._false_accept))
         return PairPoint(
             first=self._subsets[first],
             second=self._subsets[second],

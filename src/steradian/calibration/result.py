@@ -19,7 +19,6 @@ Goal = Literal["coverage", "false_accept", "precision"]
 
 _WIDTH = 80
 _SUBSET_WIDTH = 34
-_PAIRS_SHOWN = 10
 _LINE = "{} {:>8} {:>8} {:>13} {:>9}"
 
 GOALS: dict[Goal, str] = {
@@ -47,6 +46,11 @@ class OperatingPoint:
     accept_angle: float
     accepted: float
 
+    @property
+    def shown_angle(self) -> str:
+        """The accept angle in three decimals, "any" or "none"."""
+        return shown_angle(self.accept_angle)
+
 
 @dataclass(frozen=True)
 class PairPoint:
@@ -67,6 +71,11 @@ class PairPoint:
     accept_angle: float
     false_accept: float
     true_accept: float | None
+
+    @property
+    def shown_angle(self) -> str:
+        """The accept angle in three decimals, "any" or "none"."""
+        return shown_angle(self.accept_angle)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,15 +121,22 @@ class Calibration:
     kappa_objects: np.ndarray
     other_classes: bool = False
 
+    @property
+    def promise(self) -> str:
+        """What the accept angles promise, as a clause."""
+        return GOALS[self.goal].format(self.rate)
+
     def accept_angles(self, present: np.ndarray) -> np.ndarray:
         """How far each object may be from its nearest center, in radians float64 [objects].
 
         An object that has a subset without a point of its own is judged by the largest one within it that has one.
+        Where there is none, because hardly any object had these modalities, coverage accepts it whatever its angle,
+        and the other promises refuse it.
 
         Args:
             present: bool [objects, modalities].
         """
-        return np.asarray(np.array([point.accept_angle for point in self.points])[self._places(present)])
+        return np.array([self._points[place].accept_angle for place in self._places(present)], dtype=np.float64)
 
     def scales(self, present: np.ndarray) -> np.ndarray:
         """The scale of each object's cosines float64 [objects]; subsets without a point as for `accept_angles`.
@@ -128,7 +144,7 @@ class Calibration:
         Args:
             present: bool [objects, modalities].
         """
-        return np.asarray(np.array([point.scale for point in self.points])[self._places(present)])
+        return np.array([self._points[place].scale for place in self._places(present)], dtype=np.float64)
 
     def pair_points(self, first: np.ndarray, second: np.ndarray) -> list[PairPoint]:
         """What holds for each pair; subsets without a point as for `accept_angles`.
@@ -138,9 +154,9 @@ class Calibration:
             second: what the second ones have, bool [pairs, modalities].
         """
         known = {frozenset((point.first, point.second)): point for point in self.pairs}
-        subsets = [point.subset for point in self.points]
-        places = zip(self._places(first), self._places(second), strict=True)
-        return [known[frozenset((subsets[one], subsets[other]))] for one, other in places]
+        subsets = [point.subset for point in self._points]
+        twos = [(subsets[i], subsets[j]) for i, j in zip(self._places(first), self._places(second), strict=True)]
+        return [known.get(frozenset(two)) or PairPoint(*two, 0, ACCEPT_NONE, 0.0, None) for two in twos]
 
     def for_classes(self, classes: np.ndarray) -> "Calibration":
         """The same for a model with other classes; those that are new have no concentration.
@@ -188,23 +204,30 @@ class Calibration:
     def __rich__(self) -> "Table":
         return rich_table(self._title(), self._table(), text={"objects that have exactly"}, notes=self._notes())
 
+    @property
+    def _points(self) -> tuple[OperatingPoint, ...]:
+        """The points, and last that of objects which have no fitted subset: the least sure scale, and no promise."""
+        none_fits = ACCEPT_ALL if self.goal == "coverage" else ACCEPT_NONE
+        scale = min(point.scale for point in self.points)
+        return *self.points, OperatingPoint((), 0, scale, none_fits, float(self.goal == "coverage"))
+
     def _places(self, present: np.ndarray) -> np.ndarray:
-        """The point of each object: of just what it has, or of the largest subset within it, or else the first."""
+        """The point of each object: of just what it has, or of the largest subset within it, or else the last."""
         masks = np.array([[name in point.subset for name in self.modalities] for point in self.points])
         patterns, numbers = np.unique(present, axis=0, return_inverse=True)
-        within = (masks[None] <= patterns[:, None]).all(axis=2)
-        return np.asarray((within * masks.sum(axis=1)).argmax(axis=1)[numbers.ravel()])
+        within: np.ndarray = np.asarray((masks[None] <= patterns[:, None]).all(axis=2))
+        best = np.where(within.any(axis=1), (within * masks.sum(axis=1)).argmax(axis=1), len(self.points))
+        return np.asarray(best[numbers.ravel()])
 
     def _title(self) -> str:
-        return f"Calibration: {GOALS[self.goal].format(self.rate)}"
+        return f"Calibration: {self.promise}"
 
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row."""
         yield [fit_text("objects that have exactly", _SUBSET_WIDTH), "objects", "scale", "accept angle", "accepted"]
         for point in self.points:
             name = "everything" if len(point.subset) == len(self.modalities) else " + ".join(point.subset)
-            angle = {ACCEPT_ALL: "any", ACCEPT_NONE: "none"}.get(point.accept_angle, f"{point.accept_angle:.3f}")
-            numbers = f"{point.objects:,}", f"{point.scale:.1f}", angle, f"{point.accepted:.3f}"
+            numbers = f"{point.objects:,}", f"{point.scale:.1f}", point.shown_angle, f"{point.accepted:.3f}"
             yield [fit_text(name, _SUBSET_WIDTH), *numbers]
 
     def _notes(self) -> list[str]:
@@ -223,3 +246,8 @@ class Calibration:
         if self.other_classes:
             notes.append("Classes were added or removed since: calibrate again.")
         return notes
+
+
+def shown_angle(angle: float) -> str:
+    """An accept angle in three decimals, "any" or "none"."""
+    return {ACCEPT_ALL: "any", ACCEPT_NONE: "none"}.get(angle, f"{angle:.3f}")

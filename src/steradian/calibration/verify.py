@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steradian.calibration.result import Calibration
+from steradian.calibration.result import Calibration, shown_angle
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.inputs import present_modalities
@@ -86,13 +86,12 @@ class Verification:
         heads = "angle", "same up to", "same", "false accept", "true accept"
         yield [fit_text("first", 14), fit_text("second", 14), *heads]
         for row in range(min(len(self), _SHOWN)):
-            accept = self.accept_angles[row]
             true = _known(float(self.true_accepts[row]))
             yield [
                 fit_text(str(self.first[row]), 14),
                 fit_text(str(self.second[row]), 14),
                 f"{self.angles[row]:.3f}",
-                f"{accept:.3f}" if accept >= 0 else "none",
+                shown_angle(self.accept_angles[row]),
                 "yes" if self.same[row] else "no",
                 f"{self.false_accepts[row]:.3f}",
                 "-" if true is None else f"{true:.3f}",

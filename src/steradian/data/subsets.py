@@ -7,7 +7,37 @@ import numpy as np
 
 from steradian.errors import InputError
 
-__all__ = ["choose_subsets", "named_subsets"]
+__all__ = ["MOST_SUBSETS", "choose_subsets", "named_subsets", "subsets_to_measure"]
+
+MOST_SUBSETS = 63
+"""All subsets of 6 modalities."""
+
+
+def subsets_to_measure(
+    subsets: Iterable[str | Sequence[str]] | None,
+    names: Sequence[str],
+    *,
+    max_subsets: int = MOST_SUBSETS,
+    seed: int = 0,
+) -> list[tuple[str, ...]]:
+    """The user's subsets behind the whole, or else all of them, or a sample.
+
+    Args:
+        subsets: each one name or several; None for `choose_subsets`.
+        names: all modalities.
+        max_subsets: as of `choose_subsets`.
+        seed: of the sample.
+
+    Raises:
+        InputError: no name, or one that is no modality; `max_subsets` below 1.
+
+    Example:
+        >>> subsets_to_measure(None, ["photo", "title"])
+        [('photo', 'title'), ('photo',), ('title',)]
+    """
+    if subsets is None:
+        return choose_subsets(names, max_subsets=max_subsets, seed=seed)
+    return named_subsets(subsets, names)
 
 
 def choose_subsets(names: Sequence[str], *, max_subsets: int, seed: int) -> list[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from steradian.data import ObjectTable
-from steradian.data.subsets import choose_subsets, named_subsets
+from steradian.data.subsets import subsets_to_measure
 from steradian.evaluation.decision_table import Decisions, SubsetDecisions
 from steradian.evaluation.scoring import SubsetEmbedder, check_tables
 from steradian.evaluation.steps import Steps
@@ -31,7 +31,6 @@ FEW_CLASSES = 20
 FALSE_ACCEPT = 0.01
 TRUE_POSITIVE_RATE = 0.95
 
-_MOST_SUBSETS = 63
 _NUMBERS_A_CHUNK = 2**22
 _PAIRS_A_CHUNK = 8192
 
@@ -85,10 +84,7 @@ def measure_decisions(
     check_is_fitted(model)
     check_tables(model, objects, None, where="measure_decisions")
     names = tuple(model.schema_.modalities)
-    if subsets is None:
-        chosen = choose_subsets(names, max_subsets=_MOST_SUBSETS, seed=seed)
-    else:
-        chosen = named_subsets(subsets, names)
+    chosen = subsets_to_measure(subsets, names, seed=seed)
     scores = []
     with Steps(1 + len(chosen), console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the objects")
@@ -246,7 +242,7 @@ def _notes(decisions: Decisions, labels: np.ndarray) -> Iterator[str]:
     if not decisions.unknown_classes:
         yield "The model knows all classes of the objects: of unknown classes nothing is measured."
     elif not decisions.known_classes:
-        yield "The model knows no class of the objects: only pairs are measured."
+        yield "The model knows no class of the objects: all that it accepts is wrong."
     left_out = max(row.without_subset for row in decisions)
     if left_out:
         yield f"Objects without the subset are left out: up to {left_out:,}."

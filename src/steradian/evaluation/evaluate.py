@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from steradian.data import ObjectTable
-from steradian.data.subsets import choose_subsets, named_subsets
+from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.evaluation.patterns import frequent_patterns
 from steradian.evaluation.result import Evaluated, Evaluation, SubsetScores
 from steradian.evaluation.scoring import (
@@ -33,7 +33,7 @@ def evaluate(
     gallery: ObjectTable | None = None,
     subsets: Iterable[str | Sequence[str]] | None = None,
     ks: Sequence[int] = (1, 5, 10),
-    max_subsets: int = 63,
+    max_subsets: int = MOST_SUBSETS,
     max_patterns: int = 15,
     seed: int = 0,
     verbose: bool = True,
@@ -72,9 +72,7 @@ def evaluate(
     """
     check_tables(model, objects, gallery, where="evaluate")
     names = tuple(model.schema_.modalities)
-    chosen = (
-        choose_subsets(names, max_subsets=max_subsets, seed=seed) if subsets is None else named_subsets(subsets, names)
-    )
+    chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, seed=seed)
     present = present_modalities(model, objects)
     patterns = frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
     with Steps(2 + len(chosen) + len(patterns), console=Console(stderr=True) if verbose else None) as steps:

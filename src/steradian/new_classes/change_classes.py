@@ -81,16 +81,37 @@ def add_classes(model: ClassEmbedder, X: Any, y: Any = None) -> AddedClasses:
     # Where a class has fewer parts than sub-centers, they come again.
     centers = np.stack([one.centers[np.arange(subcenters) % len(one.centers)] for one in made])
     added = torch.from_numpy(centers).to(directions).reshape(-1, *directions.shape[1:])
-    classes = np.concatenate([model.classes_, names])
+    classes = _joined(model.classes_, names)
     order = np.argsort(classes)
     classes, rows = classes[order], torch.from_numpy(order).to(directions.device)
     classifier = _with_directions(model.classifier_, torch.cat([directions, added])[rows])
     calibration = getattr(model, "calibration_", None)
-    scale = float(model.scale_ if calibration is None else calibration.points[0].scale)
+    scale = float(
+        model.scale_
+        if calibration is None
+        else calibration.scales(np.ones((1, len(model.schema_.modalities)), dtype=bool))[0]
+    )
     found = [measure_crowding(classifier, classes, one, scale=scale) for one in made]
     found.sort(key=lambda entry: -1.0 if entry.confusion is None else entry.confusion, reverse=True)
     _change(model, classes, classifier)
     return AddedClasses(tuple(found), len(classes), scale, calibrated=calibration is not None)
+
+
+def _joined(classes: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Old and new class names in one array that holds each of them exactly."""
+    if {classes.dtype.kind, names.dtype.kind} != {"i", "u"}:
+        return np.concatenate([classes, names])
+    # Whole numbers with and without a sign become floats when numpy joins them, which hold 53 bits.
+    numbers = [*classes.tolist(), *names.tolist()]
+    kind = np.int64 if max(numbers) < 2**63 else np.uint64
+    if kind is np.uint64 and min(numbers) < 0:
+        raise InputError(
+            want="labels that fit into 64 bits together with the model's classes",
+            got=f"{min(numbers)} and {max(numbers)}",
+            where="add_classes, the examples' labels",
+            fix="Give the new classes other numbers.",
+        )
+    return np.array(numbers, dtype=kind)
 
 
 def remove_classes(model: ClassEmbedder, names: Any) -> None:
@@ -138,11 +159,6 @@ def _check_labels(objects: ObjectTable, classes: np.ndarray) -> None:
     if not len(objects):
         raise InputError("at least one", "an empty table", where, "Check how its rows were chosen.")
     refuse_other_labels(objects.labels, classes, where=f"{where}' labels")
-    if (objects.labels.dtype.kind == "b") != (classes.dtype.kind == "b"):
-        # To numpy True is 1; to a user it is another class.
-        kinds = ["truth values" if array.dtype.kind == "b" else "numbers" for array in (classes, objects.labels)]
-        fix = "Convert the label column to the type it had in training."
-        raise InputError(f"labels that are {kinds[0]}, as the model's classes", kinds[1], f"{where}' labels", fix)
     known = np.isin(objects.labels, classes)
     if known.any():
         names = np.unique(objects.labels[known]).tolist()
