@@ -125,6 +125,30 @@ def test_calibrate_keeps_its_thresholds_with_the_model(folder: Path, capsys) -> 
     assert sr.SphereEmbedder.load(copy).calibration_.rate == 0.9
 
 
+def test_calibrating_on_training_objects_is_told(folder: Path, capsys) -> None:
+    copy = folder / "overfitted"
+    shutil.copytree(folder / "model", copy)
+    assert run("calibrate", copy, folder / "table.csv", "--coverage", 0.9) == 0
+    assert "of the 40 objects seem to be training objects" in capsys.readouterr().err
+
+
+def test_predict_writes_classes_and_angles(folder: Path, capsys) -> None:
+    test = write_table(folder / "test.csv", seed=1)
+    assert run("predict", folder / "model", test) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "id,class,angle" and len(lines) == 41
+    assert all(line.split(",")[:2] == [f"s{row}", ("cup", "lamp")[row % 2]] for row, line in enumerate(lines[1:]))
+    answers = folder / "answers.csv"
+    assert run("predict", folder / "model", test, "--reject") == 2
+    assert "Call model.calibrate" in capsys.readouterr().err
+    copy = folder / "rejecting"
+    shutil.copytree(folder / "model", copy)
+    assert run("calibrate", copy, write_table(folder / "held_out.csv", objects=60, seed=2), "--coverage", 0.5) == 0
+    assert run("predict", copy, test, "--reject", "--out", answers) == 0
+    assert f"wrote 40 predictions to {answers}" in capsys.readouterr().out
+    assert {line.split(",")[1] for line in answers.read_text().splitlines()[1:]} >= {"lamp", "unknown"}
+
+
 def test_audit_lists_and_writes_what_it_finds(folder: Path, capsys) -> None:
     test = write_table(folder / "copied.csv", seed=1)
     of_training = (folder / "table.csv").read_text().splitlines()[2]
@@ -187,7 +211,9 @@ def test_explain_shows_one_object_or_several(folder: Path, capsys) -> None:
         (["evaluate", "{model}", "nowhere.csv"], "nowhere.csv"),
         (["explain", "{model}", "{model}/../table.csv", "--rows", "40"], "--rows: want rows from 0 to 39, got 40"),
         (["explain", "{model}", "{model}/../table.csv", "--target", "jar"], "want a class of the model: cup, lamp"),
-        (["calibrate", "{model}", "{model}/../table.csv", "--coverage", "2"], "coverage: want a share between 0 and 1"),
+        (["calibrate", "{model}", "{model}/../table.csv", "--coverage", "2"], "Did you mean coverage=0.02?"),
+        (["fit", "x.csv", "--schema", "s.yaml", "--out", "{model}/../table.csv"], "--out: want a folder to write to"),
+        (["report", "{model}", "x.csv", "--out", "{model}"], "--out: want a file to write to"),
         (["calibrate", "{model}", "{model}/../table.csv", "--false_accept", "0.05"], "does not know"),
         (["fit", "{model}/../table.csv", "--schema", "nowhere.yaml", "--out", "{model}2"], "want a schema file"),
     ],

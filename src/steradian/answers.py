@@ -10,7 +10,7 @@ from steradian.calibration import Calibration, Verification, calibrate, verify
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.explanation import Certificates, Ledger, certify, explain
-from steradian.inputs import query_table
+from steradian.inputs import query_table, refuse_unread
 from steradian.new_classes import AddedClasses, add_classes, remove_classes
 
 __all__ = ["Answers", "calibration_of"]
@@ -161,6 +161,9 @@ class Answers:
             InputError: tables that do not fit the model, no labels, or one class.
         """
         check_is_fitted(self)
+        refuse_unread(objects, where="audit(objects)")
+        if against is not None:
+            refuse_unread(against, where="audit(against=...)")
         return audit(
             cast(Any, self),
             objects,

@@ -1,5 +1,7 @@
 """The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
 
+import csv
+import io
 import json
 import os
 import sys
@@ -13,6 +15,7 @@ from jsonargparse import Namespace
 from steradian.command_words import USER_MISTAKE, make_parser
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
+from steradian.whole_file import write_whole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -64,6 +67,7 @@ def _demo(options: Namespace) -> int:
 def _fit(options: Namespace) -> int:
     from steradian import Index, Schema, SphereEmbedder
 
+    _want_folder(options.out)
     schema = Schema.from_yaml(options.schema)
     objects = _read(options.table, schema, options)
     validation = None if options.validation is None else _read(options.validation, schema, options)
@@ -80,6 +84,8 @@ def _fit(options: Namespace) -> int:
 def _evaluate(options: Namespace) -> int:
     from steradian import evaluate, measure_decisions, measure_geometry, robustness
 
+    _want_file(options.out)
+    _want_file(options.robustness, option="--robustness")
     model = _load(options.model)
     schema = replace(model.schema_, id=None)
     objects = _read(options.table, schema, options)
@@ -88,22 +94,23 @@ def _evaluate(options: Namespace) -> int:
     _show(evaluation)
     if options.out is not None:
         evaluation.save(options.out)
-        print(f"wrote {options.out}")
     if options.robustness is not None:
         curve = robustness(model, objects, gallery=gallery)
         _show(curve)
         curve.save(options.robustness)
-        print(f"wrote {options.robustness}")
     if options.decisions:
         _show(measure_decisions(model, objects))
     if options.geometry:
         _show(measure_geometry(model, objects))
+    for written in filter(None, (options.out, options.robustness)):
+        print(f"wrote {written}")
     return 0
 
 
 def _report(options: Namespace) -> int:
     from steradian import evaluate, write_report
 
+    _want_file(options.out)
     model = _load(options.model)
     objects = _read(options.table, model.schema_, options)
     gallery = None if options.gallery is None else _read(options.gallery, model.schema_, options)
@@ -118,11 +125,33 @@ def _calibrate(options: Namespace) -> int:
     promises = {name: options[name] for name in ("coverage", "false_accept", "precision", "pair_false_accept")}
     _show(model.calibrate(objects, **promises))
     model.save(options.model)
-    print(f"kept in {options.model}: predict(..., reject=True) and verify(...) use it")
+    _tell_of_training_objects(model, Path(options.model, "index"), objects)
+    print(f"kept in {options.model}: steradian predict {options.model} TABLE --reject uses it")
+    return 0
+
+
+def _predict(options: Namespace) -> int:
+    from steradian.metrics import to_angles
+    from steradian.model import nearest_centers
+
+    _want_file(options.out)
+    model = _load(options.model)
+    objects = _read(options.table, model.schema_, options, labelled=False)
+    classes = model.predict(objects, reject=options.reject)
+    _, cosines = nearest_centers(model.classifier_, model.transform(objects))
+    lines = io.StringIO()
+    rows = zip(objects.ids.tolist(), classes.tolist(), to_angles(cosines).round(4).tolist(), strict=True)
+    csv.writer(lines, lineterminator="\n").writerows([("id", "class", "angle"), *rows])
+    if options.out is None:
+        print(lines.getvalue(), end="")
+    else:
+        write_whole(Path(options.out), lines.getvalue())
+        print(f"wrote {len(objects)} predictions to {options.out}")
     return 0
 
 
 def _audit(options: Namespace) -> int:
+    _want_file(options.out)
     model = _load(options.model)
     objects = _read(options.table, model.schema_, options)
     against = None if options.against is None else _read(options.against, model.schema_, options)
@@ -137,6 +166,7 @@ def _audit(options: Namespace) -> int:
 def _embed(options: Namespace) -> int:
     from steradian import Index
 
+    _want_folder(options.out)
     model = _load(options.model)
     index = Index.build(model, _read(options.table, model.schema_, options, labelled=False))
     index.save(options.out)
@@ -177,6 +207,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "evaluate": _evaluate,
     "report": _report,
     "calibrate": _calibrate,
+    "predict": _predict,
     "audit": _audit,
     "embed": _embed,
     "search": _search,
@@ -193,6 +224,33 @@ def _show(result: "RenderableType") -> None:
         console.print(result)
     else:
         print(result)
+
+
+def _want_folder(path: str, *, option: str = "--out") -> None:
+    """Refuse, before any work is done, a folder that cannot be written."""
+    if Path(path).exists() and not Path(path).is_dir():
+        raise InputError("a folder to write to", f"{path}, which is a file", option, "Choose another name.")
+
+
+def _want_file(path: str | None, *, option: str = "--out") -> None:
+    """Refuse, before any work is done, a file that cannot be written."""
+    if path is not None and Path(path).is_dir():
+        raise InputError("a file to write to", f"{path}, which is a folder", option, "Add the name of a file.")
+
+
+def _tell_of_training_objects(model: "SphereEmbedder", folder: Path, objects: "ObjectTable") -> None:
+    """Warn where most objects have the very vectors of the index of the training objects, if there is one."""
+    from steradian import Index, SavedModelError
+
+    try:
+        index = Index.load(folder, model=model)
+    except SavedModelError:
+        return
+    trained = {row.tobytes() for row in index.vectors.round(3) + 0.0}
+    known = sum(row.tobytes() in trained for row in model.transform(objects).round(3) + 0.0)
+    if known > len(objects) / 2:
+        line = f"{known} of the {len(objects)} objects seem to be training objects, nearer to their centers than others"
+        print(f"steradian: warning: {line}: what is promised needs objects held out of training.", file=sys.stderr)
 
 
 def _load(folder: str) -> "SphereEmbedder":

@@ -111,6 +111,15 @@ def _calibrate_parser(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
+def _predict_parser(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument("model", metavar="MODEL", help="a model folder")
+    parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
+    parser.add_argument("--reject", action="store_true", help='answer "unknown" beyond the angles of calibrate')
+    parser.add_argument("--out", metavar="FILE", help="the CSV file to write; without it, it is printed")
+    _add_on_error(parser)
+    return parser
+
+
 def _audit_parser(parser: ArgumentParser) -> ArgumentParser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="labelled objects, best such as it was not trained on")
@@ -159,6 +168,7 @@ _PARSERS: dict[str, tuple[Callable[[ArgumentParser], ArgumentParser], str, str]]
     "evaluate": (_evaluate_parser, "MODEL TABLE", "Score a model on a table, for every subset of modalities."),
     "report": (_report_parser, "MODEL TABLE --out FILE", "Write one page on how good a model is, and where it errs."),
     "calibrate": (_calibrate_parser, "MODEL TABLE", "Find up to which angle objects are accepted, and keep it."),
+    "predict": (_predict_parser, "MODEL TABLE", "Write the class of each object and its angle, or unknown, as CSV."),
     "audit": (_audit_parser, "MODEL TABLE", "List wrong labels, outliers, duplicates and classes too close."),
     "embed": (_embed_parser, "MODEL TABLE --out DIR", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),

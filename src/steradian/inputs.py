@@ -22,6 +22,7 @@ __all__ = [
     "refuse_objects_without",
     "refuse_other_labels",
     "refuse_other_schema",
+    "refuse_unread",
     "training_table",
 ]
 
@@ -140,6 +141,25 @@ def refuse_objects_without(objects: ObjectTable, rows: np.ndarray, *, names: Seq
             got=f"{len(without)} objects without",
             where=f"row {objects.rows[without[0]]} (counted from 0) first",
             fix="Leave these objects out, or name more modalities.",
+        )
+
+
+def refuse_unread(objects: Any, *, where: str) -> None:
+    """See to it that labelled objects were read into a table.
+
+    Args:
+        objects: what the user passed.
+        where: what to call it.
+
+    Raises:
+        InputError: it is no `ObjectTable`.
+    """
+    if not isinstance(objects, ObjectTable):
+        raise InputError(
+            want="an ObjectTable of labelled objects",
+            got=type(objects).__name__,
+            where=where,
+            fix="Read the table first: steradian.read_objects(table, model.schema_).",
         )
 
 

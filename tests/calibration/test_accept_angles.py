@@ -93,9 +93,13 @@ def test_equal_angles_are_judged_together() -> None:
     assert precision_angle(np.full(70, 0.1), right, precision=0.9) == ACCEPT_NONE
 
 
-@pytest.mark.parametrize("rate", [0, 1, 1.5, -0.1, "0.9", True, None, math.nan])
+@pytest.mark.parametrize("rate", [0, 1, -0.1, "0.9", True, None, math.nan])
 def test_a_rate_is_a_share(rate: object) -> None:
-    with pytest.raises(InputError, match=r"coverage: want a share between 0 and 1.*coverage=0\.95"):
+    with pytest.raises(InputError, match=r"Did you mean coverage=0\.95\?"):
+        check_rate(95, name="coverage")
+    with pytest.raises(InputError, match=r"Write for example pair_false_accept=0\.01\."):
+        check_rate(0, name="pair_false_accept")
+    with pytest.raises(InputError, match=r"coverage: want a share, more than 0 and less than 1.*coverage=0\.95"):
         check_rate(rate, name="coverage")
 
 

@@ -59,9 +59,15 @@ def test_it_prints_within_80_columns_and_says_what_no_angle_promises() -> None:
     assert max(map(len, printed.splitlines())) <= 80
     assert "title                                     6      8.0           any     1.000" in printed
     assert "up to 0.500: 1.0% of pairs of different" in printed
-    assert "In 1 rows no angle promises as much" in printed
-    nothing = make(goal="precision", points=(OperatingPoint(NAMES, 9, 9.0, ACCEPT_NONE, 0.0),), pairs=())
+    note = "No angle promises as much for title (6): it takes at least 19 objects. Of these all are accepted."
+    assert note in printed.replace("\n", " ")
+    nothing = make(goal="precision", points=(OperatingPoint(NAMES, 99, 9.0, ACCEPT_NONE, 0.0),), pairs=())
     assert "none     0.000" in repr(nothing) and "is right, with 90% confidence" in repr(nothing)
+    assert "for everything (99): their objects do not show it. Of these all are" in repr(nothing).replace("\n", " ")
+    strangers = make(goal="false_accept", rate=0.05, points=(OperatingPoint(NAMES, 99, 9.0, ACCEPT_NONE, 0.0, 16),))
+    assert "everything (16): it takes at least 19 unknown objects." in repr(strangers).replace("\n", " ")
+    apart = repr(make(pairs=(PairPoint(NAMES, NAMES, 40, ACCEPT_NONE, 0.0, 0.0),))).replace("\n", " ")
+    assert "No two are taken for the same: 40 pairs of different classes are too few" in apart
 
 
 def test_the_same_stands_on_a_terminal() -> None:

@@ -1,6 +1,7 @@
 """Every number of a model's decisions against the model's own answers on tables cut to the subset."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -228,7 +229,7 @@ def test_a_calibration_that_accepts_nothing_has_no_precision(calibrated, objects
 
 
 def test_what_cannot_be_measured_is_refused(learnt, objects) -> None:
-    with pytest.raises(InputError, match=r"measure_decisions\(\.\.\.\), objects: want an ObjectTable, got dict"):
+    with pytest.raises(InputError, match=r"measure_decisions\(\.\.\.\), objects: want an ObjectTable"):
         measure_decisions(learnt, dict(objects.columns), verbose=False)
     with pytest.raises(InputError, match=r"measure_decisions\(\.\.\.\), objects: want at least 2 objects, got 1"):
         measure_decisions(learnt, objects[:1], verbose=False)
@@ -243,3 +244,11 @@ def test_what_cannot_be_measured_is_refused(learnt, objects) -> None:
         measure_decisions(learnt, other, verbose=False)
     with pytest.raises(NotFittedError):
         measure_decisions(sr.SphereEmbedder(), objects)
+
+
+def test_thresholds_of_other_classes_are_told(calibrated, objects) -> None:
+    changed = deepcopy(calibrated)
+    stale = "Classes were added or removed since the calibration: calibrate again."
+    assert stale not in measure_decisions(changed, objects, subsets=["x"], verbose=False).notes
+    changed.remove_classes(KNOWN[0])
+    assert stale in measure_decisions(changed, objects, subsets=["x"], verbose=False).notes

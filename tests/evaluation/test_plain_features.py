@@ -128,6 +128,13 @@ def test_texts_keep_the_cosines_of_their_ngrams() -> None:
     assert np.corrcoef(gram, expected)[0, 1] > 0.97
 
 
+def test_halves_of_surrogate_pairs_are_no_characters() -> None:
+    texts = ["red \ud800 cup", "blue lamp", "\udfff"]
+    features = PlainFeatures(table({"title": texts}, title=sr.Text("title")))
+    plain = PlainFeatures(table({"title": ["red ? cup", "blue lamp", "?"]}, title=sr.Text("title")))
+    np.testing.assert_array_equal(features.trained, plain.trained)
+
+
 def test_pictures_are_their_main_components(rng: np.random.Generator) -> None:
     pictures = rng.integers(256, size=(12, SIDE, SIDE, 3), dtype=np.uint8)
     features = PlainFeatures(table({"photo": list(pictures)}, photo=sr.Image("photo"))).trained

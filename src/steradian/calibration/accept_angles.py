@@ -5,6 +5,7 @@ Then its rank among them is uniform, whatever the distribution of their angles.
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 from scipy.stats import binom
@@ -17,10 +18,13 @@ __all__ = [
     "coverage_angle",
     "false_accept_angle",
     "least_for_precision",
+    "least_objects",
     "narrowed",
     "precision_angle",
     "widened",
 ]
+
+Goal = Literal["coverage", "false_accept", "precision"]
 
 ACCEPT_ALL = math.pi
 """No two directions are farther apart."""
@@ -171,6 +175,23 @@ def narrowed(angle: float) -> float:
     return math.acos(math.cos(angle) + ROUNDING)
 
 
+def least_objects(goal: Goal, rate: float) -> int:
+    """How many objects it takes to keep a promise by any angle, of unknown classes for "false_accept".
+
+    Args:
+        goal: "coverage", "false_accept" or "precision".
+        rate: the share that is promised.
+
+    Example:
+        >>> least_objects("coverage", 0.95), least_objects("false_accept", 0.05), least_objects("precision", 0.95)
+        (19, 19, 77)
+    """
+    if goal == "precision":
+        return least_for_precision(rate)
+    missed = rate if goal == "false_accept" else 1.0 - rate
+    return math.ceil((1.0 - missed) / missed - 1e-9)
+
+
 def check_rate(rate: float, *, name: str) -> None:
     """See to it that a share lies between 0 and 1.
 
@@ -181,7 +202,13 @@ def check_rate(rate: float, *, name: str) -> None:
     Raises:
         InputError: it does not.
     """
-    if not isinstance(rate, (int, float, np.number)) or isinstance(rate, bool) or not 0.0 < float(rate) < 1.0:
+    number = float(rate) if isinstance(rate, (int, float, np.number)) and not isinstance(rate, bool) else math.nan
+    if not 0.0 < number < 1.0:
+        percent = 1.0 < number < 100.0
+        example = number / 100.0 if percent else 0.01 if name.endswith("false_accept") else 0.95
         raise InputError(
-            want="a share between 0 and 1, both left out", got=repr(rate), where=name, fix=f"Write e.g. {name}=0.95."
+            want="a share, more than 0 and less than 1",
+            got=repr(rate),
+            where=name,
+            fix=f"Did you mean {name}={example:g}?" if percent else f"Write for example {name}={example:g}.",
         )

@@ -1,26 +1,26 @@
 """Fit scales and accept angles on labelled objects that the model was not trained on."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from steradian.calibration.accept_angles import (
+    Goal,
     check_rate,
     coverage_angle,
     false_accept_angle,
-    least_for_precision,
+    least_objects,
     narrowed,
     precision_angle,
     widened,
 )
 from steradian.calibration.pair_points import PairFitter
-from steradian.calibration.result import Calibration, Goal, OperatingPoint
+from steradian.calibration.result import Calibration, OperatingPoint
 from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import ConfigError, InputError
-from steradian.inputs import present_modalities, refuse_other_labels, refuse_other_schema
+from steradian.inputs import present_modalities, refuse_other_labels, refuse_other_schema, refuse_unread
 from steradian.metrics import concentration, fit_scale, to_angles
 from steradian.model import class_cosines, nearest_centers
 
@@ -85,7 +85,8 @@ def calibrate(
         angle = _accept_angle(to_angles(cosines), known[rows], right, goal=goal, rate=rate)
         accepted = float(np.mean(to_angles(cosines[known[rows]]) <= angle))
         scale = _scale(model, vectors[known[rows]], objects.labels[rows[known[rows]]], seed=seed)
-        points.append(OperatingPoint(subset, int(known[rows].sum()), scale, angle, accepted))
+        counted = int(known[rows].sum())
+        points.append(OperatingPoint(subset, counted, scale, angle, accepted, unknown=len(rows) - counted))
         pairs.add(subset, rows, vectors)
     if not points:
         raise InputError(
@@ -161,13 +162,7 @@ def _goal(**rates: float | None) -> tuple[Goal, float]:
 def _check(model: Any, objects: ObjectTable, goal: Goal, rate: float) -> np.ndarray:
     """Which objects are of known classes, bool [objects], once they are fit to calibrate on."""
     where = "calibrate(objects)"
-    if not isinstance(objects, ObjectTable):
-        raise InputError(
-            want="an ObjectTable of labelled objects",
-            got=type(objects).__name__,
-            where=where,
-            fix="Read the table first: steradian.read_objects(table, model.schema_).",
-        )
+    refuse_unread(objects, where=where)
     refuse_other_schema(objects, model.schema_, where="the table")
     refuse_other_labels(objects.labels, model.classes_, where="the labels of the objects")
     known = np.asarray(np.isin(objects.labels, model.classes_))
@@ -179,22 +174,18 @@ def _check(model: Any, objects: ObjectTable, goal: Goal, rate: float) -> np.ndar
             where=where,
             fix="Calibrate on held-out objects of the classes the model was trained on.",
         )
-    least = {
-        "coverage": math.ceil(rate / (1.0 - rate) - 1e-9),
-        "false_accept": LEAST_OBJECTS,
-        "precision": least_for_precision(rate),
-    }[goal]
-    if count < max(least, LEAST_OBJECTS):
+    least = least_objects(goal, rate)
+    enough = LEAST_OBJECTS if goal == "false_accept" else max(least, LEAST_OBJECTS)
+    if count < enough:
         raise InputError(
-            want=f"at least {max(least, LEAST_OBJECTS)} objects of known classes, as {goal}={rate:g} needs",
+            want=f"at least {enough} objects of known classes, as {goal}={rate:g} needs",
             got=str(count),
             where=where,
             fix="Hold out more objects, or ask for less.",
         )
-    if goal == "false_accept" and unknown < math.ceil(1.0 / rate - 1.0 - 1e-9):
+    if goal == "false_accept" and unknown < least:
         raise InputError(
-            want=f"at least {math.ceil(1.0 / rate - 1.0 - 1e-9)} objects of classes the model does not know, as "
-            f"false_accept={rate:g} needs",
+            want=f"at least {least} objects of classes the model does not know, as false_accept={rate:g} needs",
             got=str(unknown),
             where=where,
             fix="Leave classes out of training, as table.split(unseen_classes=...) does, or ask for coverage.",

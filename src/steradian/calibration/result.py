@@ -3,19 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steradian.calibration.accept_angles import ACCEPT_ALL, ACCEPT_NONE
+from steradian.calibration.accept_angles import ACCEPT_ALL, ACCEPT_NONE, Goal, least_objects
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Calibration", "Goal", "OperatingPoint", "PairPoint"]
-
-Goal = Literal["coverage", "false_accept", "precision"]
+__all__ = ["Calibration", "OperatingPoint", "PairPoint"]
 
 _WIDTH = 80
 _SUBSET_WIDTH = 34
@@ -38,6 +36,7 @@ class OperatingPoint:
         scale: of the cosines in `predict_proba`.
         accept_angle: in radians; an object whose nearest center is farther is unknown. Pi accepts all, -1 none.
         accepted: the share of those objects that it accepts.
+        unknown: how many objects of unknown classes had the subset.
     """
 
     subset: tuple[str, ...]
@@ -45,6 +44,7 @@ class OperatingPoint:
     scale: float
     accept_angle: float
     accepted: float
+    unknown: int = 0
 
     @property
     def shown_angle(self) -> str:
@@ -211,6 +211,23 @@ class Calibration:
         scale = min(point.scale for point in self.points)
         return *self.points, OperatingPoint((), 0, scale, none_fits, float(self.goal == "coverage"))
 
+    def _unkept(self) -> Iterator[str]:
+        """Which rows accept all or none, because no angle shows the promise, and what it would take."""
+        rows = [point for point in self.points if point.accept_angle in {ACCEPT_ALL, ACCEPT_NONE}]
+        if not rows:
+            return
+        least = least_objects(self.goal, self.rate)
+        kind = "unknown objects" if self.goal == "false_accept" else "objects"
+        counts = [point.unknown if self.goal == "false_accept" else point.objects for point in rows]
+        named = ", ".join(f"{self._name(point)} ({count:,})" for point, count in zip(rows[:3], counts[:3], strict=True))
+        more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+        answer = "all are accepted" if self.goal == "coverage" else "all are refused"
+        few = f"it takes at least {least:,} {kind}" if min(counts) < least else f"their {kind} do not show it"
+        yield f"No angle promises as much for {named}{more}: {few}. Of these {answer}."
+
+    def _name(self, point: OperatingPoint) -> str:
+        return "everything" if len(point.subset) == len(self.modalities) else " + ".join(point.subset)
+
     def _places(self, present: np.ndarray) -> np.ndarray:
         """The point of each object: of just what it has, or of the largest subset within it, or else the last."""
         masks = np.array([[name in point.subset for name in self.modalities] for point in self.points])
@@ -226,13 +243,17 @@ class Calibration:
         """The heads of the columns, then the cells of each row."""
         yield [fit_text("objects that have exactly", _SUBSET_WIDTH), "objects", "scale", "accept angle", "accepted"]
         for point in self.points:
-            name = "everything" if len(point.subset) == len(self.modalities) else " + ".join(point.subset)
             numbers = f"{point.objects:,}", f"{point.scale:.1f}", point.shown_angle, f"{point.accepted:.3f}"
-            yield [fit_text(name, _SUBSET_WIDTH), *numbers]
+            yield [fit_text(self._name(point), _SUBSET_WIDTH), *numbers]
 
     def _notes(self) -> list[str]:
         notes = ["Angles in radians, to the nearest class center."]
-        if self.pairs and self.pairs[0].accept_angle != ACCEPT_NONE:
+        if self.pairs and self.pairs[0].accept_angle == ACCEPT_NONE:
+            notes[0] += (
+                f" No two are taken for the same: {self.pairs[0].pairs:,} pairs of different classes are too few for a "
+                f"share of {self.pair_false_accept:g}."
+            )
+        elif self.pairs:
             pair = self.pairs[0]
             whole = "whole objects" if len(pair.first) == len(self.modalities) else "objects of the first row"
             same = "" if pair.true_accept is None else f", {pair.true_accept:.1%} of pairs of one class"
@@ -240,9 +261,7 @@ class Calibration:
                 f" Two {whole} are taken for the same up to {pair.accept_angle:.3f}: {pair.false_accept:.1%} of pairs "
                 f"of different classes are{same}."
             )
-        few = sum(point.accept_angle in {ACCEPT_ALL, ACCEPT_NONE} for point in self.points)
-        if few:
-            notes.append(f"In {few} rows no angle promises as much, on as many objects: all are accepted, or none.")
+        notes += self._unkept()
         if self.other_classes:
             notes.append("Classes were added or removed since: calibrate again.")
         return notes

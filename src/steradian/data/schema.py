@@ -114,7 +114,7 @@ class Schema:
         if not isinstance(modalities, Mapping):
             raise ConfigError(
                 want="the key 'modalities' with a name and a type for each",
-                got=repr(modalities),
+                got=_cut(repr(modalities)),
                 where=where,
                 fix="Write for example  modalities: {title: {type: Text, columns: [title]}}.",
             )
@@ -159,7 +159,7 @@ class Schema:
         if not isinstance(entries, Mapping):
             raise ConfigError(
                 want="keys 'modalities' and 'label'",
-                got=repr(entries),
+                got=_cut(repr(entries)),
                 where=str(path),
                 fix="See docs/data.md.",
             )
@@ -238,3 +238,8 @@ def _modality_from_dict(name: str, entries: Any, *, where: str) -> Modality:
             where=where,
             fix="Write the name of a column as text, in quotes if it is a number.",
         ) from error
+
+
+def _cut(text: str) -> str:
+    """What was found instead of a schema, on a line: it may be the whole table."""
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -98,7 +98,8 @@ def measure_decisions(
     classes = np.unique(objects.labels)
     known = int(np.isin(classes, model.classes_).sum())
     result = Decisions(tuple(scores), names, known, len(classes) - known, hasattr(model, "calibration_"))
-    return replace(result, notes=tuple(_notes(result, objects.labels)))
+    other_classes = hasattr(model, "calibration_") and model.calibration_.other_classes
+    return replace(result, notes=tuple(_notes(result, objects.labels, other_classes=other_classes)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,10 +236,12 @@ def _pair_cosines(vectors: np.ndarray, left: np.ndarray, right: np.ndarray) -> n
     return np.concatenate([np.einsum("pd,pd->p", vectors[left[chunk]], vectors[right[chunk]]) for chunk in chunks])
 
 
-def _notes(decisions: Decisions, labels: np.ndarray) -> Iterator[str]:
+def _notes(decisions: Decisions, labels: np.ndarray, *, other_classes: bool) -> Iterator[str]:
     """What was not measured or only in part, in sentences."""
     if not decisions.calibrated:
         yield "Not calibrated: nothing is refused, and the confidences have the scale of training (model.calibrate)."
+    if other_classes:
+        yield "Classes were added or removed since the calibration: calibrate again."
     if not decisions.unknown_classes:
         yield "The model knows all classes of the objects: of unknown classes nothing is measured."
     elif not decisions.known_classes:

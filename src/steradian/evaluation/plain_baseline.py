@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
-from steradian.inputs import refuse_other_labels
+from steradian.inputs import refuse_other_labels, refuse_unread
 from steradian.metrics import accuracy, class_means, macro_f1, map_at_r, nearest
 from steradian.text_table import fit_text, rich_table
 
@@ -167,6 +167,8 @@ def measure_plain_baseline(
         1.0
     """
     begun = time.perf_counter()
+    for name, table in (("train", train), ("test", test), *(() if gallery is None else (("gallery", gallery),))):
+        refuse_unread(table, where=f"measure_plain_baseline(...), {name}")
     _check(train, test, gallery)
     plain = PlainFeatures(train, seed=seed)
     if not plain.modalities:

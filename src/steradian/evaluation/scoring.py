@@ -8,7 +8,7 @@ import numpy as np
 
 from steradian.data import ObjectTable, Schema
 from steradian.errors import ConfigError, InputError
-from steradian.inputs import present_modalities, refuse_other_labels
+from steradian.inputs import present_modalities, refuse_other_labels, refuse_unread
 from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
 
 __all__ = [
@@ -129,13 +129,7 @@ def check_tables(model: SubsetEmbedder, objects: ObjectTable, gallery: ObjectTab
 
 
 def _check_size(objects: ObjectTable, *, least: int, where: str) -> None:
-    if not isinstance(objects, ObjectTable):
-        raise InputError(
-            want="an ObjectTable",
-            got=type(objects).__name__,
-            where=where,
-            fix="Read the table first: steradian.read_objects(table, model.schema_).",
-        )
+    refuse_unread(objects, where=where)
     if len(objects) < least:
         raise InputError(
             want=f"at least {least} objects" if least > 1 else "at least one object",
