@@ -1,7 +1,9 @@
 """Audits of a small trained model: trouble put in by hand is found, and bad input refused."""
 
+import importlib
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import steradian as sr
 from steradian.audit import Audit, audit
 from steradian.metrics import pair_angles
+from steradian.model import fuse_subset
 
 
 def with_wrong_labels(objects: sr.ObjectTable, rows: np.ndarray) -> sr.ObjectTable:
@@ -125,7 +128,7 @@ def test_objects_of_unknown_classes_are_counted_and_not_judged(model, make_objec
     found = audit(model, objects.with_labels(labels), duplicates=False)
     assert found.notes[0].startswith("4 objects of 2 classes that the model does not know")
     assert not {finding.row for finding in found} & {0, 1, 2, 3}
-    assert (found.objects, found.classes) == (200, 7)
+    assert (found.objects, found.classes, found.judged) == (200, 7, 196)
 
 
 @pytest.mark.parametrize("name", ["several_centers", "free"])
@@ -182,6 +185,18 @@ def test_whole_numbers_as_labels_stay_numbers(rng: np.random.Generator) -> None:
         [(1, 1, 20, 10), (0, 0, 20, 10)],
     )
     assert type(found[0].label) is int
+
+
+def test_whole_vectors_of_the_other_table_are_not_made(model, make_objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, fused = importlib.import_module("steradian.audit.audit"), []
+
+    def counted(*arguments: Any) -> Any:
+        fused.append(len(arguments[1].present))
+        return fuse_subset(*arguments)
+
+    monkeypatch.setattr(module, "fuse_subset", counted)
+    audit(model, make_objects(1, 30), against=make_objects(0))
+    assert sum(fused) == 30
 
 
 # -- What is refused

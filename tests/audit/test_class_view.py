@@ -1,5 +1,7 @@
 """One pass in blocks against the whole matrix at once."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from scipy.special import softmax
 
 from steradian.audit import class_view
 from steradian.audit.class_view import view_classes
+from steradian.audit.label_noise import LabelEvidence, weigh_labels
 from steradian.metrics import unit_vectors
 from steradian.model import SphericalClassifier
 
@@ -43,6 +46,31 @@ def test_a_draw_of_objects_is_fitted_where_all_are_too_many(monkeypatch, rng: np
     labels, groups = np.where(wrong, (numbers + 1) % 4, numbers), np.zeros(4000, dtype=int)
     whole = view_classes(classifier, vectors, labels, groups=groups, usual=12.0)
     monkeypatch.setattr(class_view, "FITTED_NUMBERS", 4 * 1000)
+    monkeypatch.setattr(class_view, "FITTED_OBJECTS", 100)
     drawn = view_classes(classifier, vectors, labels, groups=groups, usual=12.0)
     assert drawn.noise.noise == pytest.approx(whole.noise.noise, abs=0.02)
     assert drawn.noise.noise != whole.noise.noise
+
+
+def test_of_many_classes_enough_objects_are_fitted_in_little_memory(monkeypatch, rng: np.random.Generator) -> None:
+    classes, objects = 300, 3000
+    classifier = SphericalClassifier(classes, 32)
+    centers = classifier.class_centers.detach().numpy()
+    numbers = rng.integers(classes, size=objects)
+    vectors = unit_vectors(centers[numbers] + 0.1 * rng.normal(size=(objects, 32)))
+    wrong = rng.random(objects) < 0.04
+    labels = np.where(wrong, (numbers + rng.integers(1, classes, size=objects)) % classes, numbers)
+    # As many numbers as 20 objects have.
+    monkeypatch.setattr(class_view, "FITTED_NUMBERS", classes * 20)
+    monkeypatch.setattr(class_view, "NUMBERS_A_CHUNK", classes * 50)
+    sizes = []
+
+    def counted(chunks: Iterable[tuple[slice, np.ndarray]], of: np.ndarray) -> LabelEvidence:
+        chunks = list(chunks)
+        sizes.extend(len(cosines) for _, cosines in chunks)
+        return weigh_labels(chunks, of)
+
+    monkeypatch.setattr(class_view, "weigh_labels", counted)
+    seen = view_classes(classifier, vectors, labels, groups=np.zeros(objects, dtype=int), usual=12.0)
+    assert seen.noise.noise == pytest.approx(wrong.mean(), abs=0.01)
+    assert sum(sizes) == 2000 and max(sizes) == 50

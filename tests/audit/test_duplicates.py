@@ -97,3 +97,20 @@ def test_what_was_read_from_the_same_values_reads_alike() -> None:
         assert not reads_alike(objects, 0, objects, 2, modality=modality)
     odd = replace(objects, values={"t": {"text": np.array([object(), None, [np.ones(2), 1]], dtype=object)}})
     assert not reads_alike(odd, 0, odd, 2, modality="t")
+
+
+def test_what_several_objects_show_in_part_is_no_copy(rng: np.random.Generator) -> None:
+    """Forty objects of a photo and a colour; six have but the colour, one and the same."""
+    vectors = rng.normal(size=(46, 2, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    present = np.ones((46, 2), dtype=bool)
+    present[40:, 0] = False
+    vectors[40:, 1] = vectors[0, 1]
+    # A true copy in both, and one lone twin in part.
+    vectors[11] = vectors[10]
+    vectors[45, 1] = vectors[20, 1]
+    shown = ModalityView(np.where(present[:, :, None], vectors, 0), present)
+    pairs = find_twins(shown)
+    listed = {(left, right) for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)}
+    assert {(10, 11), (20, 45)} <= listed
+    assert not any(left == 0 for left, _ in listed) and pairs.common >= 5

@@ -1,10 +1,12 @@
 """An audit as a value: how it prints, and what it saves."""
 
 import json
+import os
 import unicodedata
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -18,7 +20,7 @@ FOUND = (
     Finding("duplicate", 1, 8, "s8", "cup", "t1", 0.0, None, 0.0, "The same.", 3, "jar", True),
     Finding("classes", 1, None, None, "cup", "jar", 1.4, None, 0.125, "Close."),
 )
-AUDIT = Audit(FOUND, 90, 3, 0.021, ("A note.",))
+AUDIT = Audit(FOUND, 90, 3, 90, 0.021, ("A note.",))
 
 
 def test_it_prints_on_80_columns() -> None:
@@ -41,6 +43,13 @@ def test_it_prints_on_80_columns() -> None:
     ]
 
 
+def test_wrong_labels_are_counted_among_those_that_were_judged() -> None:
+    some = replace(AUDIT, objects=1000, judged=100, noise=0.1)
+    assert some.wrong_labels == "An estimated 10.0% of the 100 labels of known classes are wrong, those of 10 objects."
+    assert " ".join(str(some).splitlines()[7:9]).startswith(some.wrong_labels)
+    assert some.to_dict()["judged"] == 100
+
+
 def test_ten_of_a_kind_are_shown_and_the_rest_is_named() -> None:
     many = tuple(replace(FOUND[0], rank=rank) for rank in range(1, 25))
     lines = str(replace(AUDIT, findings=many)).splitlines()
@@ -49,7 +58,7 @@ def test_ten_of_a_kind_are_shown_and_the_rest_is_named() -> None:
 
 
 def test_nothing_found_prints_without_a_table() -> None:
-    assert str(Audit((), 5, 2, 0.0)).splitlines() == [
+    assert str(Audit((), 5, 2, 5, 0.0)).splitlines() == [
         "Audit: 5 objects of 2 classes: nothing found",
         "No sign of wrong labels.",
     ]
@@ -57,7 +66,7 @@ def test_nothing_found_prints_without_a_table() -> None:
 
 def test_odd_names_print_harmlessly() -> None:
     odd = replace(FOUND[0], id="\x1b[31m\n[bold]" * 9, label="漢字" * 20, other="[/red]<script>", rank=10)
-    audit = replace(AUDIT, findings=(odd,), objects=10**7, classes=10**6)
+    audit = replace(AUDIT, findings=(odd,), objects=10**7, judged=10**7, classes=10**6)
     lines = str(audit).splitlines()
     assert "\x1b" not in str(audit)
     assert max(len(line) + sum(unicodedata.east_asian_width(at) in "WF" for at in line) for line in lines) <= 80
@@ -93,3 +102,19 @@ def test_it_is_plain_json_and_saved(tmp_path: Path) -> None:
     assert entries["counts"]["classes"] == 1
     assert entries["findings"][2]["across"] is True
     assert entries["findings"][0]["sentence"] == "Labelled 'cup'."
+
+
+def test_it_saves_any_name_whole_in_a_folder_that_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new" / "audit.json"
+    odd = replace(AUDIT, findings=(replace(FOUND[0], label="half \ud800"),))
+    odd.save(path)
+    written = path.read_bytes()
+    assert json.loads(written.decode("utf-8")) == odd.to_dict()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match=r"audit\.json"):
+        AUDIT.save(path)
+    assert path.read_bytes() == written and os.listdir(path.parent) == ["audit.json"]

@@ -62,7 +62,7 @@ def make_table(seed: int, objects: int = 60, *, labels: tuple[Any, ...] = HOSTIL
     vectors = np.eye(len(labels))[kinds] + 0.4 * rng.normal(size=(objects, len(labels)))
     columns = {
         "picture": [None if row % 7 == 3 else picture for row, picture in enumerate(pictures)],
-        "<i>text": [None if row % 5 == 4 else text for row, text in enumerate(texts)],
+        "<i>text": [None if row % 3 == 1 else text for row, text in enumerate(texts)],
         "vector": vectors,
         "price": kinds + rng.normal(size=objects),
         "motion": [rng.normal(size=(4 + row % 3, 2)) + kind for row, kind in enumerate(kinds)],

@@ -24,7 +24,7 @@ def test_each_kind_of_modality_has_its_way(table: Callable[..., sr.ObjectTable],
 
 
 def test_what_is_missing_is_named(table: Callable[..., sr.ObjectTable], elements: Any) -> None:
-    found = elements(object_card(table(0), 24))
+    found = elements(object_card(table(0), 10))
     assert "no picture" in found.text and "no <i>text" in found.text
     assert found.found("img") == []
     # Without picture and text, the numbers themselves are told.

@@ -56,6 +56,14 @@ def test_links_are_those_of_https_alone() -> None:
 
 
 @given(any_text)
+def test_addresses_are_cleaned_like_other_text(elements: Any, text: str) -> None:
+    found = elements(linked(f"see https://{text}"))
+    linked(f"see https://{text}").encode("utf-8")
+    assert found.open == [] and [tag for tag, _ in found.tags] == ["a"]
+    assert found.text == plain(f"see https://{text}")
+
+
+@given(any_text)
 def test_json_within_a_script_element_comes_back(text: str) -> None:
     packed = json_data({"text": [text]})
     assert "<" not in packed

@@ -56,7 +56,10 @@ def test_nothing_is_asked_of_a_network() -> None:
         attributes["src"].startswith("data:image/png;base64,") for tag, attributes in elements.tags if tag == "img"
     )
     assert "url(" not in page and "@import" not in page
-    assert any("default-src 'none'" in (attributes.get("content") or "") for _, attributes in elements.tags)
+    policy = [attributes.get("content") or "" for _, attributes in elements.tags if "http-equiv" in attributes]
+    assert [policy[0].count(words) for words in ("default-src 'none'", "base-uri 'none'", "form-action 'none'")] == [
+        *(1, 1, 1)
+    ]
     assert [attributes["href"] for tag, attributes in elements.tags if tag == "a"] == ["https://example.org/licence"]
 
 

@@ -33,6 +33,7 @@ def test_only_the_two_scripts_of_the_page_may_run() -> None:
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
     assert policy[1].startswith("default-src 'none'; script-src 'sha256-")
+    assert policy[1].endswith("; base-uri 'none'; form-action 'none'")
     assert "unsafe-eval" not in policy[1] and "script-src 'unsafe-inline'" not in policy[1] and "http" not in policy[1]
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     hashes = [base64.b64encode(sha256(text.encode()).digest()).decode() for text in scripts]

@@ -69,6 +69,12 @@ def test_a_report_that_fails_leaves_the_old_one(
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["report.html"]
 
 
+def test_where_a_page_cannot_stand_the_error_names_the_place(evaluation: Evaluation, tmp_path: Path) -> None:
+    with pytest.raises(OSError) as raised:
+        write_report(evaluation, tmp_path)
+    assert raised.value.filename == str(tmp_path) and os.listdir(tmp_path) == []
+
+
 def test_what_is_missing_is_an_error_with_its_fix(
     evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,14 +75,15 @@ def audit(
     ]
     notes = list(_notes(objects, known, seen))
     if duplicates:
-        gallery = None if against is None else _embed(model, against, batch_size)[1]
+        gallery = None if against is None else _embed(model, against, batch_size, whole=False)[1]
         modalities = tuple(model.schema_.modalities)
         found, more = _duplicate_findings(objects, against, view, gallery, modalities)
         findings += found
         notes += more
     believed = np.setdiff1d(np.arange(len(known)), suspects)
     findings += _class_findings(seen, believed, centers, names, confusion)
-    return Audit(tuple(findings), len(objects), len(np.unique(objects.labels)), seen.noise.noise, tuple(notes))
+    classes = len(np.unique(objects.labels))
+    return Audit(tuple(findings), len(objects), classes, len(known), seen.noise.noise, tuple(notes))
 
 
 def _check(
@@ -115,14 +116,17 @@ def _check(
         raise InputError("labels of 2 classes or more, some known to the model", got, "the audited table", fix)
 
 
-def _embed(model: AuditedEmbedder, objects: ObjectTable, batch_size: int) -> tuple[np.ndarray, ModalityView]:
-    """Unit vectors [objects, embedding_dim] of whole objects, and those of their single modalities."""
-    whole, parts, present = [], [], []
+def _embed(
+    model: AuditedEmbedder, objects: ObjectTable, batch_size: int, *, whole: bool = True
+) -> tuple[np.ndarray, ModalityView]:
+    """Unit vectors [objects, embedding_dim] of whole objects, none if not wanted, and those of their modalities."""
+    fused, parts, present = [np.zeros((0, model.encoder_.embedding_dim), dtype=np.float32)], [], []
     for _, encoded in encode_table(model.encoder_, model.preprocessor_, objects, batch_size=batch_size):
-        whole.append(fuse_subset(model.encoder_, encoded, torch.ones_like(encoded.present))[1])
+        if whole:
+            fused.append(fuse_subset(model.encoder_, encoded, torch.ones_like(encoded.present))[1])
         parts.append(encoded.vectors.float().cpu().numpy())
         present.append(encoded.present.cpu().numpy())
-    return np.concatenate(whole), ModalityView(np.concatenate(parts), np.concatenate(present))
+    return np.concatenate(fused), ModalityView(np.concatenate(parts), np.concatenate(present))
 
 
 def _suspects(seen: ClassView, false_alarms: float) -> np.ndarray:
@@ -188,27 +192,31 @@ def _duplicate_findings(
     gallery: ModalityView | None,
     modalities: Sequence[str],
 ) -> tuple[list[Finding], list[str]]:
-    """Twins in the other table, and twins in this one under another label; those of different labels first."""
+    """Twins in the other table, and in this one under another label; those alike in most first, then other labels."""
     within = find_twins(view)
     differ = objects.labels[within.left] != objects.labels[within.right]
     found = [(within, pair, objects) for pair in np.flatnonzero(differ).tolist()]
     count = int(np.sum(~differ))
     words = "pair within the table is a near-duplicate" if count == 1 else "pairs within the table are near-duplicates"
     notes = [f"{count:,} {words} of one label."] if count else []
+    common = within.common
     if against is not None and gallery is not None:
         across = find_twins(view, gallery)
         found += [(across, pair, against) for pair in range(len(across.left))]
+        common += across.common
+    if common:
+        notes.append(f"{common:,} pairs agree in a part of what they have, as several objects do there: not listed.")
     notes += [
         f"Most objects have a copy in {' + '.join(np.compress(subset, modalities))}, so that copies in it alone are "
         "not listed."
         for subset in within.skipped
     ]
 
-    def gravity(entry: tuple[TwinPairs, int, ObjectTable]) -> tuple[bool, float, int]:
+    def gravity(entry: tuple[TwinPairs, int, ObjectTable]) -> tuple[int, bool, float, int]:
         pairs, pair, other = entry
         labels = other.labels_or_none
         same = labels is None or labels[pairs.right[pair]] == objects.labels[pairs.left[pair]]
-        return same, float(pairs.angles[pair]), int(pairs.left[pair])
+        return -int(pairs.shared[pair].sum()), same, float(pairs.angles[pair]), int(pairs.left[pair])
 
     ranked = enumerate(sorted(found, key=gravity), 1)
     return [_duplicate(objects, *entry, modalities=modalities, rank=rank) for rank, entry in ranked], notes

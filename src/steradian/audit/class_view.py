@@ -1,21 +1,23 @@
 """What the class centers say of labelled objects: one pass over the cosines, never objects x classes in memory."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import softmax
 
-from steradian.audit.label_noise import LabelNoise, fit_label_noise
+from steradian.audit.label_noise import LabelNoise, fit_label_noise, weigh_labels
 from steradian.metrics import to_angles
 from steradian.model import SphericalClassifier, class_cosines
 
-__all__ = ["ClassView", "view_classes"]
+__all__ = ["ClassView", "cosine_chunks", "view_classes"]
 
 NUMBERS_A_CHUNK = 2**21
 """Cosines at a time."""
-FITTED_NUMBERS = 2**22
-"""Cosines that the noise is fitted to at most: all of 40,000 objects and 100 classes, some of the objects otherwise."""
+FITTED_NUMBERS, FITTED_OBJECTS = 2**22, 2000
+"""The noise is fitted to so many cosines at most, as 40,000 objects of 100 classes have, but to so many objects at
+least: among 40 objects, which have as many cosines of 100,000 classes, a share of 5% is two wrong labels, or none."""
 KEPT = 20
 """Probabilities kept of an object, the largest: pairs of classes need no others."""
 
@@ -47,6 +49,22 @@ class ClassView:
     probabilities: csr_array
 
 
+def cosine_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some objects at a time, so that memory does not grow with objects times classes.
+
+    Args:
+        classifier: has the class centers.
+        vectors: unit vectors [objects, embedding_dim].
+
+    Yields:
+        Which objects, and their cosines to the nearest center of each class, float64 [objects, num_classes].
+    """
+    step = max(1, NUMBERS_A_CHUNK // len(classifier.directions))
+    for start in range(0, len(vectors), step):
+        part = slice(start, start + step)
+        yield part, class_cosines(classifier, vectors[part]).astype(np.float64)
+
+
 def view_classes(
     classifier: SphericalClassifier,
     vectors: np.ndarray,
@@ -67,21 +85,18 @@ def view_classes(
         seed: of the draw of objects, where all are too many for the fit.
     """
     objects, classes = len(vectors), len(classifier.directions)
-    most = max(1, FITTED_NUMBERS // classes)
+    most = max(FITTED_OBJECTS, FITTED_NUMBERS // classes)
     drawn = np.arange(objects)
     if objects > most:
         drawn = np.sort(np.random.default_rng(seed).choice(objects, size=most, replace=False))
-    noise = fit_label_noise(
-        class_cosines(classifier, vectors[drawn]), numbers[drawn], groups=groups[drawn], usual=usual
-    )
+    evidence = weigh_labels(cosine_chunks(classifier, vectors[drawn]), numbers[drawn])
+    noise = fit_label_noise(evidence, groups=groups[drawn], usual=usual)
     scales = noise.scales(groups)[:, None]
     own, nearest, others = np.empty(objects), np.empty(objects, np.int64), np.empty(objects, np.int64)
     angles, other_angles, ranks = np.empty(objects), np.empty(objects), np.empty(objects, np.int64)
     kept = min(KEPT, classes)
     places, values = np.empty((objects, kept), np.int32), np.empty((objects, kept))
-    for start in range(0, objects, step := max(1, NUMBERS_A_CHUNK // classes)):
-        part = slice(start, start + step)
-        cosines = class_cosines(classifier, vectors[part]).astype(np.float64)
+    for part, cosines in cosine_chunks(classifier, vectors):
         probabilities = softmax(scales[part] * cosines, axis=1)
         mine = numbers[part, None]
         own[part] = np.take_along_axis(probabilities, mine, axis=1)[:, 0]

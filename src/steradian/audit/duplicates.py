@@ -24,6 +24,9 @@ SAMPLE = 200
 """Objects whose nearest neighbors show what is usual."""
 LEAST_OBJECTS = 10
 """Fewer show nothing; then only objects closer than `SAME` count."""
+SEVERAL = 3
+"""Objects that show the same in a part of what they have: then it is common, such as a colour without a price, and says
+nothing of a copy."""
 SAME = 1e-3
 """Radians by which float32 may part the vectors of the same content."""
 
@@ -52,6 +55,8 @@ class TwinPairs:
         usual: the same angle between a usual object and its nearest neighbor; NaN where too few objects show it.
         shared: which modalities both have, bool [pairs, modalities].
         skipped: sets of modalities in which most objects have a copy, so that copies in them alone prove nothing.
+        common: how many pairs were left out because they agree in a part of what one of the two has, and several
+            objects show the same there.
     """
 
     left: np.ndarray
@@ -60,6 +65,7 @@ class TwinPairs:
     usual: np.ndarray
     shared: np.ndarray
     skipped: list[np.ndarray]
+    common: int = 0
 
 
 def find_twins(table: ModalityView, other: ModalityView | None = None) -> TwinPairs:
@@ -97,7 +103,11 @@ def find_twins(table: ModalityView, other: ModalityView | None = None) -> TwinPa
         # Each pair may have been found from both sides.
         left, right = np.minimum(left, right), np.maximum(left, right)
     _, once = np.unique(np.stack([left, right]), axis=1, return_index=True)
-    return TwinPairs(left[once], right[once], angles[once], usual_angles[once], shared[once], skipped)
+    left, right, angles, usual_angles, shared = (part[once] for part in (left, right, angles, usual_angles, shared))
+    kept = ~_common(table, gallery, left, right, shared)
+    return TwinPairs(
+        left[kept], right[kept], angles[kept], usual_angles[kept], shared[kept], skipped, common=int(np.sum(~kept))
+    )
 
 
 def reads_alike(table: ObjectTable, row: int, other: ObjectTable, other_row: int, *, modality: str) -> bool:
@@ -120,6 +130,19 @@ def _equal(one: Any, other: Any) -> bool:
         return bool(np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f"))
     except (TypeError, ValueError):
         return False
+
+
+def _common(
+    table: ModalityView, gallery: ModalityView, left: np.ndarray, right: np.ndarray, shared: np.ndarray
+) -> np.ndarray:
+    """Which pairs agree only in part, one of them as several others do: bool [pairs]."""
+    most = np.maximum(table.present[left].sum(axis=1), gallery.present[right].sum(axis=1))
+    common = np.zeros(len(left), dtype=bool)
+    partly = np.flatnonzero(shared.sum(axis=1) < most)
+    for rows in (left, right):
+        counts = np.bincount(rows[partly], minlength=1)
+        common[partly] |= counts[rows[partly]] >= SEVERAL
+    return common
 
 
 def _neighbors(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from steradian.errors import InputError
 from steradian.text_table import fit_text, rich_table
+from steradian.whole_file import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -76,12 +77,13 @@ class Audit:
         findings: sorted by kind and rank.
         objects: how many were audited.
         classes: how many classes their labels name.
-        noise: the estimated share of labels that are wrong.
+        judged: how many of them are of classes that the model knows; the labels of the others cannot be judged.
+        noise: the estimated share of the labels judged that are wrong.
         notes: what else should be known, in sentences.
 
     Example:
         >>> words = "Labelled 'cup', but nearer to 'jar'."
-        >>> found = Audit((Finding("label", 1, 4, "s4", "cup", "jar", 1.2, 0.31, 0.004, words),), 90, 3, 0.021, ())
+        >>> found = Audit((Finding("label", 1, 4, "s4", "cup", "jar", 1.2, 0.31, 0.004, words),), 90, 3, 90, 0.021, ())
         >>> found
         Audit: 90 objects of 3 classes: 1 label
         kind        # object         label          other           angle  other   score
@@ -96,6 +98,7 @@ class Audit:
     findings: tuple[Finding, ...]
     objects: int
     classes: int
+    judged: int
     noise: float
     notes: tuple[str, ...] = ()
 
@@ -103,6 +106,16 @@ class Audit:
     def counts(self) -> dict[str, int]:
         """How many findings there are of each kind."""
         return {kind: len(self.of_kind(kind)) for kind in get_args(FindingKind)}
+
+    @property
+    def wrong_labels(self) -> str:
+        """How many labels are wrong, in a sentence."""
+        if not self.noise:
+            return "No sign of wrong labels."
+        among = "labels" if self.judged == self.objects else f"{self.judged:,} labels of known classes"
+        return (
+            f"An estimated {self.noise:.1%} of the {among} are wrong, those of {self.noise * self.judged:,.0f} objects."
+        )
 
     def of_kind(self, kind: FindingKind) -> tuple[Finding, ...]:
         """The findings of one kind, the gravest first.
@@ -126,16 +139,16 @@ class Audit:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         findings = [asdict(finding) for finding in self.findings]
-        sizes = {"objects": self.objects, "classes": self.classes, "noise": self.noise}
+        sizes = {"objects": self.objects, "classes": self.classes, "judged": self.judged, "noise": self.noise}
         return {**sizes, "counts": self.counts, "findings": findings, "notes": list(self.notes)}
 
     def save(self, path: str | Path) -> None:
-        """Write `to_dict()` as JSON.
+        """Write `to_dict()` as JSON; at every moment the file is whole.
 
         Args:
-            path: of the file.
+            path: a file; its folder is made if it does not exist.
         """
-        Path(path).write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_whole(Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
 
     def __repr__(self) -> str:
         lines = [_LINE.format(*cells) for cells in self._table()] if self.findings else []
@@ -174,11 +187,7 @@ class Audit:
         more = [
             f"... {count - _SHOWN:,} more: audit.of_kind({kind!r})" for kind, count in counts.items() if count > _SHOWN
         ]
-        wrong = (
-            f"An estimated {self.noise:.1%} of the labels are wrong, those of {self.noise * self.objects:,.0f} objects."
-        )
-        noise = wrong if self.noise else "No sign of wrong labels."
-        return [*more, noise, *(_SAYS[kind] for kind, count in counts.items() if count), *self.notes]
+        return [*more, self.wrong_labels, *(_SAYS[kind] for kind, count in counts.items() if count), *self.notes]
 
 
 def _words(*words: Any) -> list[str]:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
@@ -28,6 +27,7 @@ from steradian.data.demo import (
 from steradian.demo.baseline import PlainBaseline
 from steradian.demo.comparison import comparison_table, score_questions
 from steradian.demo.showcase import showcase_page
+from steradian.whole_file import write_whole
 
 __all__ = ["run_demo"]
 
@@ -89,9 +89,9 @@ def run_demo(
     everything = _table([EmojiObject(one, "OpenMoji", "en") for one in emoji])
     Index.build(model, everything).save(out / "model" / "index")
     page = showcase_page(queries, gallery, query_vectors=answers[0], gallery_vectors=answers[1], seed=seed)
-    _write(out / "neighbors.html", page.encode())
+    write_whole(out / "neighbors.html", page)
     shown = queries[len(queries) // 2]
-    _write(out / "query.png", _png(shown))
+    write_whole(out / "query.png", _png(shown))
     metrics = {
         "seed": seed,
         "emoji": {part: len(members) for part, members in split._asdict().items()},
@@ -100,7 +100,7 @@ def run_demo(
         "interrupted": model.training_.interrupted,
         "results": results,
     }
-    _write(out / "metrics.json", json.dumps(metrics, indent=1).encode())
+    write_whole(out / "metrics.json", json.dumps(metrics, indent=1))
     _say_what_next(out, shown.emoji.names["en"], say)
     return metrics
 
@@ -117,13 +117,6 @@ def _png(shown: EmojiObject) -> bytes:
     encoded = io.BytesIO()
     Pillow.fromarray(shown.emoji.drawings[shown.artist or ARTISTS[0]]).save(encoded, "PNG")
     return encoded.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or none: it is renamed when it is complete."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)
 
 
 def _say_what_next(out: Path, queried: str, say: Callable[[str], None]) -> None:

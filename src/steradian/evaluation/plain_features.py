@@ -222,7 +222,9 @@ def _tabular(modality: Any) -> "_Kind":
 def _text(modality: Any) -> "_Kind":
     def read(values: Values, rows: np.ndarray) -> tuple[list[str], np.ndarray | None]:
         cells = ItemCells.of(values["text"])
-        return [text[:CHARACTERS] for text in cells.items], cells.sizes
+        # Halves of surrogate pairs are no characters, and cannot be hashed.
+        items = [text[:CHARACTERS].encode(errors="replace").decode() for text in cells.items]
+        return items, cells.sizes
 
     def fit(items: list[str], seed: int) -> tuple[str, Encode]:
         ngrams = HashingVectorizer(

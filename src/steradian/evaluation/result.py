@@ -1,7 +1,6 @@
 """The result of an evaluation: one row of scores a subset of modalities, printed as a table."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.text_table import fit_text, rich_table
+from steradian.whole_file import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -217,13 +217,7 @@ class Evaluation:
 
 def write_json(path: Path, entries: dict[str, Any]) -> None:
     """Write a file that is whole at every moment; its folder is made if it does not exist."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    try:
-        unfinished.write_text(json.dumps(entries, ensure_ascii=False, indent=1), encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, json.dumps(entries, ensure_ascii=False, indent=1))
 
 
 def _shortened(name: str, width: int) -> str:

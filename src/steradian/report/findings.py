@@ -8,6 +8,7 @@ from scipy.special import softmax
 
 from steradian.audit import Audit
 from steradian.audit import audit as make_audit
+from steradian.audit.class_view import cosine_chunks
 from steradian.data import ObjectTable
 from steradian.errors import ConfigError, InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness, measure_plain_baseline
@@ -15,7 +16,6 @@ from steradian.evaluation import robustness as measure_robustness
 from steradian.explanation import Ledger
 from steradian.inputs import present_modalities
 from steradian.metrics import ClassAngles, class_angles, single_centers, to_angles
-from steradian.model import class_cosines
 from steradian.report.searching import Searched, search
 from steradian.report.sphere import SphereMap, map_sphere
 
@@ -27,7 +27,6 @@ MEASURED, COMPARED = 20_000, 5_000
 """Objects up to which an audit and a plain baseline are made where none is given, and copies are searched for."""
 SMALL = 2_000
 """Objects up to which the drop-out table is measured where none is given."""
-_CHUNK = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +177,7 @@ def _predictions(model: Any, objects: ObjectTable, vectors: np.ndarray) -> Predi
     if calibration is not None:
         scales = calibration.scales(present_modalities(model, objects))
     numbers, nearest, confidence = np.empty(len(vectors), dtype=np.int64), *np.empty((2, len(vectors)))
-    for start in range(0, len(vectors), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        cosines = class_cosines(model.classifier_, vectors[part]).astype(np.float64)
+    for part, cosines in cosine_chunks(model.classifier_, vectors):
         numbers[part], nearest[part] = cosines.argmax(axis=1), cosines.max(axis=1)
         confidence[part] = softmax(cosines * scales[part, None], axis=1).max(axis=1)
     classes = model.classes_[numbers]

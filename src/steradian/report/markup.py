@@ -170,9 +170,8 @@ def linked(line: str) -> Html:
         >>> linked("see https://example.org.")
         'see <a href="https://example.org">https://example.org</a>.'
     """
-    return Html(
-        " ".join(_link(word) if word.startswith("https://") else escape(plain(word)) for word in line.split(" "))
-    )
+    words = plain(line).split(" ")
+    return Html(" ".join(_link(word) if word.startswith("https://") else escape(word) for word in words))
 
 
 def _link(word: str) -> str:

@@ -95,7 +95,7 @@ def neighbors_page(title: str, lead: str, *, sections: Sequence[PageSection], cr
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <title>{escape(title)}</title>
 <style>{asset("page.css")}{STYLE}</style>
 </head>
@@ -138,6 +138,7 @@ def _card(shown: PageObject) -> str:
     return f'{picture}<p class="text">{text}</p><p class="label">{escape(shown.label)}</p>'
 
 
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STYLE = """
 article { display: grid; grid-template-columns: 8rem 1fr; gap: .75rem; padding: .75rem 0;
   border-top: 1px solid var(--line); }

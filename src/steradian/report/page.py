@@ -25,7 +25,10 @@ def report_page(title: str, lead: str, *, sections: Sequence[Section], credits: 
     """
     scripts = [_plotly(), asset("report.js").replace("\r\n", "\n")]
     hashes = " ".join(f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts)
-    policy = f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:"
+    policy = (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
     contents = (html(Html(f'<li><a href="#{part.name}">'), part.title, Html("</a></li>")) for part in sections)
     foot = [Html(f"<p>{linked(line)}</p>") for line in credits]
     return "".join(

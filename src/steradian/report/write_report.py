@@ -1,6 +1,5 @@
 """`write_report`: from an evaluation to one self-contained page."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from steradian.evaluation import Evaluation, PlainBaseline, Robustness
 from steradian.report.findings import measure
 from steradian.report.page import report_page
 from steradian.report.sections import SECTIONS
+from steradian.whole_file import write_whole
 
 __all__ = ["write_report"]
 
@@ -43,6 +43,7 @@ def write_report(
     Raises:
         InputError: an evaluation without its model and objects.
         MissingExtraError: plotly is not installed: `pip install 'steradian[report]'`.
+        OSError: the file cannot be written.
 
     Example:
         >>> import steradian as sr
@@ -61,15 +62,5 @@ def write_report(
         credits=credits,
     )
     path = Path(path)
-    _write(path, page)
+    write_whole(path, page)
     return path
-
-
-def _write(path: Path, page: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    try:
-        unfinished.write_text(page, encoding="utf-8", newline="\n")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -29,11 +29,13 @@ def subset_section(findings: Findings) -> Section:
     if scores:
         more = "" if len(evaluation.scores) <= BARS else f" The first {BARS} of {len(evaluation.scores)}."
         height = 70 + (16 + 13 * len(scores)) * len(shown)
+        different = len({row.objects for row in evaluation.scores}) > 1
+        more += " Rows of other numbers of objects are of other objects: compare with care." if different else ""
         caption = f"Scores by subset, the whole object first.{more}"
         picture = plot("plot-subsets", bars(names[:BARS], scores), caption=caption, height=height)
     patterns = Html("")
     if len(evaluation.patterns) > 1:
-        rows = _rows(evaluation.patterns, evaluation.modalities)
+        rows = _rows(evaluation.patterns, evaluation.modalities, whole="everything")
         patterns = table("Objects that have exactly these modalities, with all they have", HEADS, rows)
     body = html(
         picture,
@@ -44,9 +46,10 @@ def subset_section(findings: Findings) -> Section:
         Html("<h3>The more is missing</h3>"),
         _dropped(findings.robustness, len(evaluation.modalities)),
     )
+    searched = "gallery" if evaluation.gallery is not None else "table"
     lead = (
         "A subset's row answers: how good is the model if it sees only this of each object? All are compared with the "
-        "whole objects of the gallery."
+        f"whole objects of the {searched}."
     )
     return Section("subsets", "What each modality is worth", lead, body)
 
@@ -54,14 +57,17 @@ def subset_section(findings: Findings) -> Section:
 HEADS = ["subset", "objects", "R@1", "MAP@R", "accuracy", "balanced", "macro-F1"]
 
 
-def _name(row: SubsetScores, modalities: tuple[str, ...]) -> str:
-    return "whole object" if set(row.subset) == set(modalities) else row.name
+def _name(row: SubsetScores, modalities: tuple[str, ...], whole: str = "whole object") -> str:
+    return whole if set(row.subset) == set(modalities) else row.name
 
 
-def _rows(scores: Iterable[SubsetScores], modalities: tuple[str, ...]) -> Iterable[list[str]]:
+def _rows(
+    scores: Iterable[SubsetScores], modalities: tuple[str, ...], *, whole: str = "whole object"
+) -> Iterable[list[str]]:
     for row in scores:
         numbers = ((row.recall or {}).get(1), row.map_at_r, row.accuracy, row.balanced_accuracy, row.macro_f1)
-        yield [name(_name(row, modalities)), f"{row.objects:,}", *("-" if n is None else f"{n:.3f}" for n in numbers)]
+        cells = ("-" if number is None else f"{number:.3f}" for number in numbers)
+        yield [name(_name(row, modalities, whole)), f"{row.objects:,}", *cells]
 
 
 def _dropped(found: Robustness | None, modalities: int) -> Html:

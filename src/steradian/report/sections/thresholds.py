@@ -1,17 +1,17 @@
 """When to answer "unknown", and whether confidence can be believed."""
 
-import math
-
 import numpy as np
 
 from steradian.inputs import present_modalities
+from steradian.metrics import expected_calibration_error
 from steradian.report.figures import reliability
 from steradian.report.findings import Findings
 from steradian.report.markup import Html, Section, html, name, nothing, plot, table
 
 __all__ = ["threshold_section"]
 
-BINS, POINTS = 10, 40
+BINS, POINTS = 15, 40
+"""Bins of confidence, as many as Guo et al. take, and operating points that are shown."""
 
 
 def threshold_section(findings: Findings) -> Section:
@@ -42,20 +42,13 @@ def _operating_points(findings: Findings) -> Html:
     for point in calibration.points[:POINTS]:
         exactly = (present == [key in point.subset for key in names]).all(axis=1)
         subset = "everything" if len(point.subset) == len(names) else " + ".join(point.subset)
-        angle = (
-            "any"
-            if point.accept_angle >= math.pi
-            else "none"
-            if point.accept_angle < 0
-            else f"{point.accept_angle:.3f}"
-        )
         here, known = exactly & accepted, predictions.known
         rows.append(
             [
                 name(subset),
                 f"{point.objects:,}",
                 f"{point.scale:.1f}",
-                angle,
+                point.shown_angle,
                 f"{exactly.sum():,}",
                 _share(here & known, exactly & known),
                 _share(here & ~known, exactly & ~known),
@@ -64,10 +57,9 @@ def _operating_points(findings: Findings) -> Html:
         )
     heads = ["has exactly", "fitted on", "scale", "accept angle", "evaluated"]
     heads += ["known accepted", "unknown accepted", "right of these"]
-    title = repr(calibration).splitlines()[0].removeprefix("Calibration: ")
     return html(
         Html("<p>"),
-        f"Promised on objects like those it was fitted on: {title}.",
+        f"Promised on objects like those it was fitted on: {calibration.promise}.",
         Html("</p>"),
         table("Operating points, and what they do to the evaluated objects; angles in radians", heads, rows),
     )
@@ -82,19 +74,19 @@ def _reliability(findings: Findings) -> Html:
     if not known.any():
         return nothing("The model knows no class of the evaluated objects, so no prediction can be right.")
     confidence, right = findings.predictions.confidence[known], right[known]
-    places = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    places = np.maximum(np.ceil(confidence * BINS).astype(np.int64) - 1, 0)
     counts = np.bincount(places, minlength=BINS)
     filled = counts > 0
     mean = np.bincount(places, weights=confidence, minlength=BINS)[filled] / counts[filled]
     accuracy = np.bincount(places, weights=right, minlength=BINS)[filled] / counts[filled]
-    error = float(np.abs(mean - accuracy) @ counts[filled] / counts.sum())
+    error = expected_calibration_error(confidence, right, bins=BINS)
     which = (
         "the calibrated scale"
         if hasattr(findings.model, "calibration_")
         else "the scale of training, which is not calibrated"
     )
     rows = [
-        [f"{place / BINS:.1f} to {(place + 1) / BINS:.1f}", f"{counts[place]:,}", f"{m:.3f}", f"{a:.3f}"]
+        [f"{place / BINS:.2f} to {(place + 1) / BINS:.2f}", f"{counts[place]:,}", f"{m:.3f}", f"{a:.3f}"]
         for place, m, a in zip(np.flatnonzero(filled), mean, accuracy, strict=True)
     ]
     return html(
@@ -102,7 +94,7 @@ def _reliability(findings: Findings) -> Html:
             "plot-reliability",
             reliability(mean, accuracy, counts[filled]),
             caption=f"Accuracy by confidence, with {which}; the larger the dot, the more objects. Above the line the "
-            f"model is too modest, below it too sure. Expected calibration error {error:.3f}.",
+            f"model is too modest, below it too sure. Expected calibration error {error:.3f}, over {BINS} bins.",
             height=340,
             narrow=True,
         ),

@@ -13,12 +13,15 @@ def training_section(findings: Findings) -> Section:
     Args:
         findings: what was measured.
     """
-    lead = "The loss should fall and level out; the validation score decides which step's weights are kept."
+    lead = (
+        "The loss should fall and level out; while the margin grows, the task grows harder and the loss may rise. The "
+        "validation score decides which step's weights are kept."
+    )
     training = getattr(findings.model, "training_", None)
     if training is None:
         body = nothing(
-            "This model does not hold the history of its training. Write the report in the process that fits the "
-            'model, or fit with log_file="training.jsonl" and look there.'
+            "This model does not hold the history of its training: it was saved while that went on, or by an older "
+            "version."
         )
         return Section("training", "Training", lead, body)
     history = training.history

@@ -1,5 +1,6 @@
 """Labels and objects that look wrong."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ KINDS = {
     "duplicate": ("near-duplicate", "near-duplicates"),
     "classes": ("pair of classes", "pairs of classes"),
 }
+_Entry = tuple[int | None, Any, Any]
+"""A row of a table, an id and a label."""
 
 
 def trouble_section(findings: Findings) -> Section:
@@ -38,7 +41,6 @@ def trouble_section(findings: Findings) -> Section:
         )
     counts = ((count, *KINDS[kind]) for kind, count in audit.counts.items() if count)
     counted = ", ".join(f"{count:,} {one if count == 1 else several}" for count, one, several in counts)
-    noise = "" if audit.noise is None else f" About {audit.noise:.1%} of the labels are estimated to be wrong."
     shown = [each for each in audit if each.rank <= LINES]
     rows = [
         [each.kind, "-" if each.id is None else name(each.id, 24), name(each.label, 30), name(each.sentence, 240)]
@@ -47,7 +49,9 @@ def trouble_section(findings: Findings) -> Section:
     more = f", the first {LINES} of each kind" if len(shown) < len(audit) else ""
     heads = ["kind", "object", "label", "what was found"]
     body = html(
-        html(Html("<p>"), f"Looked at: {audit.objects:,} objects. Found: {counted}.{noise}", Html("</p>")),
+        html(
+            Html("<p>"), f"Looked at: {audit.objects:,} objects. Found: {counted}. {audit.wrong_labels}", Html("</p>")
+        ),
         left_out,
         _cards(findings, audit),
         table(f"Findings by rank{more}", heads, rows, words=len(heads)),
@@ -56,31 +60,46 @@ def trouble_section(findings: Findings) -> Section:
 
 
 def _cards(findings: Findings, audit: Audit) -> Html:
-    """The gravest findings about objects, with the objects."""
-    # By id: an audit that was passed on may be of another table.
-    grave = [each for each in audit if each.id is not None and _place(findings.objects, each.id) is not None]
-    chosen = sorted(grave, key=lambda each: each.rank)[:CARDS]
-    return html(Html('<div class="duel">'), *(_card(findings, each) for each in chosen), Html("</div>"))
+    """The gravest findings about objects, with the objects, if the audit is of these."""
+    objects, gallery = findings.objects, findings.gallery
+    own: list[_Entry] = [(each.row, each.id, each.label) for each in audit if each.row is not None]
+    if not own:
+        return Html("")
+    twins = [each for each in audit if each.kind == "duplicate"]
+    own += [(each.other_row, each.other, each.other_label) for each in twins if not each.across]
+    sizes = (audit.objects, audit.classes) == (len(objects), len(np.unique(objects.labels)))
+    if not sizes or not _holds(objects, own):
+        return nothing("The objects are not shown, since this audit is of other ones than those evaluated.")
+    across = [(each.other_row, each.other, each.other_label) for each in twins if each.across]
+    known = gallery is not None and _holds(gallery, across)
+    chosen = sorted((each for each in audit if each.row is not None), key=lambda each: each.rank)[:CARDS]
+    cards = (_card(each, objects, (gallery if known else None) if each.across else objects) for each in chosen)
+    unknown = nothing("Near-duplicates in another table are not shown: it is not the one that was searched in.")
+    return html(Html('<div class="duel">'), *cards, Html("</div>"), Html("") if known or not across else unknown)
 
 
-def _card(findings: Findings, finding: Finding) -> Html:
-    tables = [(findings.objects, finding.id)]
-    if finding.kind == "duplicate":
-        tables.append(
-            (findings.gallery if finding.across and findings.gallery is not None else findings.objects, finding.other)
-        )
-    places = [(objects, _place(objects, thing)) for objects, thing in tables]
+def _holds(objects: ObjectTable, entries: Iterable[_Entry]) -> bool:
+    """Whether a table has these ids and labels, None for any, in these rows."""
+    labels = objects.labels_or_none
+    return all(
+        row is not None
+        and row < len(objects)
+        and objects.ids[row] == thing
+        and (label is None or (labels is not None and labels[row] == label))
+        for row, thing, label in entries
+    )
+
+
+def _card(finding: Finding, objects: ObjectTable, twins: ObjectTable | None) -> Html:
+    shown = [(objects, finding.row)]
+    if finding.kind == "duplicate" and twins is not None:
+        shown.append((twins, finding.other_row))
     return html(
         Html("<article><h4>"),
         KINDS[finding.kind][0],
         Html("</h4><p>"),
         name(finding.sentence, 300),
         Html('</p><div class="sides">'),
-        *(object_card(objects, place) for objects, place in places if place is not None),
+        *(object_card(of, row) for of, row in shown if row is not None),
         Html("</div></article>"),
     )
-
-
-def _place(objects: ObjectTable, thing: Any) -> int | None:
-    found = np.flatnonzero(objects.ids == thing)
-    return int(found[0]) if len(found) else None
