@@ -153,12 +153,12 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, fl
             yield prefix + key, value
 
 
-def _finite(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """As JSON has it: a target that was never reached, after infinitely many seconds, is null."""
     if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: _as_json(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
+        return [_as_json(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -173,7 +173,7 @@ def report(records: Sequence[Mapping[str, Any]], out: Path) -> str:
     plain = {
         name: {"targets": targets, "methods": [vars(m) for m in methods]} for name, (targets, methods) in found.items()
     }
-    (out / "claims.json").write_text(json.dumps(_finite(plain), indent=1) + "\n", encoding="utf-8")
+    (out / "claims.json").write_text(json.dumps(_as_json(plain), indent=1) + "\n", encoding="utf-8")
     parts = [_times_table(name, *pair) for name, pair in found.items()]
     parts += [_geometry_table(name, pair[1]) for name, pair in found.items()]
     text = "\n\n".join([*parts, bars(found)]) + "\n"

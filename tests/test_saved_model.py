@@ -368,3 +368,12 @@ def test_an_estimator_is_saved_and_made_again(tmp_path: Path, rng: np.random.Gen
     change(tmp_path, classes={"type": "<i8", "names": [0, 1]})
     with pytest.raises(SavedModelError, match="weights that it describes, got RuntimeError"):
         load_model(Own, tmp_path, device="cpu")
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("sku")
+    with pytest.raises(SavedModelError, match="want a model folder, got a file"):
+        SphereEmbedder.load(tmp_path / "table.csv")
+    with pytest.raises(SavedModelError, match="want a folder to write to, got a file"):
+        write_folder(tmp_path / "table.csv", make(0))
+    assert (tmp_path / "table.csv").read_text() == "sku"

@@ -169,7 +169,12 @@ def replace_files(path: Path, entries: Mapping[str, Any], *, key: str, content: 
         entries: its values.
         key: the entry that names the other file, whose name begins with it.
         content: of the other file.
+
+    Raises:
+        SavedModelError: a file stands where the folder should be.
     """
+    if path.parent.exists() and not path.parent.is_dir():
+        raise SavedModelError("a folder to write to", "a file", str(path.parent), "Choose another name.")
     path.parent.mkdir(parents=True, exist_ok=True)
     name = f"{key}-{os.urandom(4).hex()}.safetensors"
     unfinished = path.with_name(f".{name}.unfinished")
@@ -239,7 +244,8 @@ def _read_entries(path: Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise SavedModelError("a model folder", "no such file", str(path), "Check the path.") from error
+        got = "a file" if path.parent.is_file() else "no such file"
+        raise SavedModelError("a model folder", got, str(path), "Check the path.") from error
     except (OSError, ValueError) as error:
         raise _broken(path, "the model's configuration, whole", str(error)) from error
     found = entries.get("format") if isinstance(entries, dict) else None

@@ -99,3 +99,14 @@ def test_a_loaded_model_and_labels_that_are_numbers_have_a_report_too(tmp_path: 
         words in text for words in ("The loss should fall", "There is one modality", "each object among the others")
     ]
     assert told == [True, True, True]
+
+
+@pytest.mark.parametrize("given", [{"baseline": 0.5}, {"audit": "audit.json"}, {"robustness": [0.9, 0.8]}])
+def test_what_is_no_result_is_refused_before_anything_is_measured(
+    evaluation: Evaluation, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    with pytest.raises(
+        sr.InputError, match=r"write_report\(...\): want a result of the kind (PlainBaseline|Audit|Robustness), or None"
+    ):
+        write_report(evaluation, tmp_path / "report.html", **given)
+    assert list(tmp_path.iterdir()) == []

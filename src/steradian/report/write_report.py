@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from steradian.audit import Audit
+from steradian.errors import InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness
 from steradian.report.findings import measure
 from steradian.report.page import report_page
@@ -53,6 +54,13 @@ def write_report(
         >>> write_report(sr.evaluate(model, objects, verbose=False), "report.html").name
         'report.html'
     """
+    given = ((baseline, PlainBaseline), (robustness, Robustness), (audit, Audit))
+    for value, kind in given:
+        if value is not None and not isinstance(value, kind):
+            fix = "Leave it out: what is not given is measured where the tables are small."
+            raise InputError(
+                f"a result of the kind {kind.__name__}, or None", type(value).__name__, "write_report(...)", fix
+            )
     findings = measure(evaluation, baseline=baseline, robustness=robustness, audit=audit, seed=seed)
     modalities = ", ".join(evaluation.modalities)
     page = report_page(

@@ -204,7 +204,8 @@ def _read_entries(path: Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise SavedModelError("the folder of an index", "no such file", str(path), "Check the path.") from error
+        fix = "Check the path, or make one: steradian embed MODEL TABLE --out FOLDER."
+        raise SavedModelError("the folder of an index", "no such file", str(path), fix) from error
     except (OSError, ValueError) as error:
         raise _broken(path, "the entries of an index, whole", str(error)) from error
     if not isinstance(entries, dict) or entries.get("kind") != _KIND:
