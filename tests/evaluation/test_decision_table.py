@@ -65,7 +65,7 @@ def test_no_line_is_wider_than_a_terminal() -> None:
     assert max(map(len, lines)) <= 80
     assert [line.split("  ")[0] for line in lines[4:7]] == [
         "all but 写真と題名と…",
-        "another s…+写真と題…",
+        "another …e+写真と…さ",
         "写真と題名と価格と重さ 9,999,999",
     ]
 

@@ -142,9 +142,7 @@ def test_a_subset_is_found_by_its_names_in_any_order() -> None:
     assert SMALL["title", "photo"] is SMALL["photo + title"] is SMALL[["photo", "title"]] is SMALL.whole
     assert [found.name for found in SMALL] == ["photo + title", "photo", "title"]
     assert len(SMALL) == 3
-    with pytest.raises(
-        InputError, match=r"want a subset that was evaluated: photo \+ title, photo, title, got 'sound'"
-    ):
+    with pytest.raises(InputError, match=r"want a subset that was measured: photo \+ title, photo, title, got 'sound'"):
         SMALL["sound"]
 
 

@@ -1,14 +1,14 @@
 """The result of `measure_decisions`: one row a subset of modalities in each of three blocks, printed as a table."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from steradian.errors import InputError
 from steradian.evaluation.result import write_json
+from steradian.evaluation.subset_rows import SubsetRows
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SubsetDecisions:
 
 
 @dataclass(frozen=True, repr=False)
-class Decisions:
+class Decisions(SubsetRows[SubsetDecisions]):
     """How good a model's decisions are, by subset of modalities; prints as a table of three blocks.
 
     `decisions["photo"]`, `decisions["photo", "title"]` and `decisions["photo + title"]` are the numbers of a subset.
@@ -118,29 +118,6 @@ class Decisions:
     unknown_classes: int
     calibrated: bool
     notes: tuple[str, ...] = ()
-
-    @property
-    def whole(self) -> SubsetDecisions:
-        """The numbers with all modalities that each object has."""
-        return self.scores[0]
-
-    def __getitem__(self, subset: str | Iterable[str]) -> SubsetDecisions:
-        wanted = {subset} if isinstance(subset, str) else set(subset)
-        for row in self.scores:
-            if set(row.subset) == wanted or row.name == subset:
-                return row
-        raise InputError(
-            want="a subset that was measured: " + ", ".join(row.name for row in self.scores),
-            got=repr(subset),
-            where="decisions[subset]",
-            fix="Pass it to measure_decisions(..., subsets=[...]).",
-        )
-
-    def __iter__(self) -> Iterator[SubsetDecisions]:
-        return iter(self.scores)
-
-    def __len__(self) -> int:
-        return len(self.scores)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -190,21 +167,12 @@ class Decisions:
             block = [[fit_text(title, _SUBSET_WIDTH), counted, *columns.values()]]
             for row in self.scores:
                 numbers = (_shown(getattr(row, name)) for name in columns)
-                block.append([self._shown_name(row), f"{getattr(row, counted):,}", *numbers])
+                name = "whole object" if row.subset == self.modalities else self.shown_name(row, _SUBSET_WIDTH)
+                block.append([fit_text(name, _SUBSET_WIDTH), f"{getattr(row, counted):,}", *numbers])
                 if row is self.whole:
                     ends = (_shown_ends(row.intervals.get(name)) for name in columns)
                     block.append([fit_text("  95% interval", _SUBSET_WIDTH), "", *ends])
             yield block
-
-    def _shown_name(self, row: SubsetDecisions) -> str:
-        """The subset on the width of its column; a long one by what it lacks, or by the beginnings of its names."""
-        name = "whole object" if row.subset == self.modalities else row.name
-        if len(name) > _SUBSET_WIDTH:
-            name = "all but " + ", ".join(other for other in self.modalities if other not in row.subset)
-        if len(name) > _SUBSET_WIDTH:
-            width = (_SUBSET_WIDTH + 1) // len(row.subset) - 1
-            name = "+".join(fit_text(name, max(width, 1)).rstrip() for name in row.subset)
-        return fit_text(name, _SUBSET_WIDTH)
 
 
 def _shown(number: float | None) -> str:

@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from steradian.data import ObjectTable
-from steradian.errors import InputError
+from steradian.evaluation.subset_rows import SubsetRows
 from steradian.text_table import fit_text, rich_table
 from steradian.whole_file import write_whole
 
@@ -85,7 +85,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True, repr=False)
-class Evaluation:
+class Evaluation(SubsetRows[SubsetScores]):
     """Scores of every subset of modalities, the whole object first, and of what lacks the same; prints as a table.
 
     `evaluation["photo"]`, `evaluation["photo", "title"]` and `evaluation["photo + title"]` are the scores of a subset.
@@ -120,29 +120,6 @@ class Evaluation:
     certified: float | None = None
     certified_right: float | None = None
     evaluated: Evaluated | None = field(default=None, compare=False)
-
-    @property
-    def whole(self) -> SubsetScores:
-        """The scores with all modalities that each object has."""
-        return self.scores[0]
-
-    def __getitem__(self, subset: str | Iterable[str]) -> SubsetScores:
-        wanted = {subset} if isinstance(subset, str) else set(subset)
-        for row in self.scores:
-            if set(row.subset) == wanted or row.name == subset:
-                return row
-        raise InputError(
-            want="a subset that was evaluated: " + ", ".join(row.name for row in self.scores),
-            got=repr(subset),
-            where="evaluation[subset]",
-            fix="Pass it to evaluate(..., subsets=[...]).",
-        )
-
-    def __iter__(self) -> Iterator[SubsetScores]:
-        return iter(self.scores)
-
-    def __len__(self) -> int:
-        return len(self.scores)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -186,19 +163,9 @@ class Evaluation:
         for head, whole, rows in blocks:
             yield [fit_text(head, _SUBSET_WIDTH), *heads]
             for row in rows:
-                name = whole if len(row.subset) == len(self.modalities) else self._shown_name(row)
+                name = whole if len(row.subset) == len(self.modalities) else self.shown_name(row, _SUBSET_WIDTH)
                 scores = ((row.recall or {}).get(k), row.map_at_r, row.accuracy, row.macro_f1, row.ami)
                 yield [fit_text(name, _SUBSET_WIDTH), f"{row.objects:,}", *map(_shown, scores)]
-
-    def _shown_name(self, row: SubsetScores) -> str:
-        """The subset on the width of its column; a long one by what it lacks, or by the beginnings of its names."""
-        name = row.name
-        if len(name) > _SUBSET_WIDTH:
-            name = "all but " + ", ".join(name for name in self.modalities if name not in row.subset)
-        if len(name) > _SUBSET_WIDTH:
-            width = (_SUBSET_WIDTH + 1) // len(row.subset) - 1
-            name = "+".join(_shortened(name, width) for name in row.subset)
-        return name
 
     def _notes(self) -> list[str]:
         left_out = [
@@ -218,13 +185,6 @@ class Evaluation:
 def write_json(path: Path, entries: dict[str, Any]) -> None:
     """Write a file that is whole at every moment; its folder is made if it does not exist."""
     write_whole(path, json.dumps(entries, ensure_ascii=False, indent=1))
-
-
-def _shortened(name: str, width: int) -> str:
-    """The beginning of a name and its last character, which tells numbered names apart."""
-    if len(name) <= width:
-        return name
-    return f"{name[: width - 2]}…{name[-1]}" if width > 2 else name[: max(width, 1)]
 
 
 def _most(counts: Iterable[int]) -> str:
