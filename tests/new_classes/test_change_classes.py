@@ -4,6 +4,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -195,18 +196,24 @@ def test_the_device_the_type_and_the_gradient_of_the_centers_stay(
 
 
 @pytest.mark.parametrize("change", ["add", "remove"])
+@pytest.mark.parametrize("step", ["_with_directions", "for_classes"])
 def test_an_interruption_leaves_the_model_as_it_was(
-    model: sr.SphereEmbedder, examples: sr.ObjectTable, monkeypatch: pytest.MonkeyPatch, change: str
+    model: sr.SphereEmbedder, examples: sr.ObjectTable, monkeypatch: pytest.MonkeyPatch, change: str, step: str
 ) -> None:
+    """The centers are made, and last of all what the model knows of them: nothing of it is in the model before."""
+
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    before, classes = centers(model), model.classes_
-    # The last step before everything is assigned.
-    monkeypatch.setattr(change_classes, "_change", interrupt)
+    model.calibration_ = SimpleNamespace(for_classes=interrupt, scales=lambda present: np.full(len(present), 10.0))
+    if step == "_with_directions":
+        monkeypatch.setattr(change_classes, step, interrupt)
+    before = {name: id(value) for name, value in vars(model).items()}
+    directions = centers(model).copy()
     with pytest.raises(KeyboardInterrupt):
         add_classes(model, examples) if change == "add" else remove_classes(model, "cup")
-    assert model.classes_ is classes and np.array_equal(centers(model), before)
+    assert {name: id(value) for name, value in vars(model).items()} == before
+    assert np.array_equal(centers(model), directions)
 
 
 def test_a_class_that_exists_is_refused_by_name(model: sr.SphereEmbedder, make_objects: MakeObjects) -> None:

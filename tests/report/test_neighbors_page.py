@@ -2,7 +2,7 @@
 
 import base64
 import io
-from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -12,67 +12,43 @@ from steradian.report import PageNeighbor, PageObject, PageRow, PageSection, nei
 EVIL = "<script>alert('&')</script>\" onload=\"x"
 
 
-class Elements(HTMLParser):
-    """Collects start tags with their attributes, open tags and the visible text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in {"meta", "img"}:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
 def page_of(*rows: PageRow, credits: tuple[str, ...] = ()) -> str:
     return neighbors_page(EVIL, EVIL, sections=[PageSection(EVIL, EVIL, rows)], credits=credits)
 
 
-def test_text_of_users_stays_text() -> None:
+def test_text_of_users_stays_text(elements: Any) -> None:
     thing = PageObject(EVIL, np.zeros((2, 2, 3), np.uint8), EVIL)
     page = page_of(PageRow(thing, [PageNeighbor(thing, angle=0.5, right=True)]), credits=(EVIL,))
-    elements = Elements(page)
-    assert elements.open == []
-    assert {tag for tag, _ in elements.tags}.isdisjoint({"script", "link", "iframe", "object", "base", "form"})
-    assert [name for _, attributes in elements.tags for name in attributes if name.startswith("on")] == []
-    assert elements.text.count(EVIL) == 10
+    found = elements(page)
+    assert found.open == []
+    assert {tag for tag, _ in found.tags}.isdisjoint({"script", "link", "iframe", "object", "base", "form"})
+    assert [name for _, attributes in found.tags for name in attributes if name.startswith("on")] == []
+    assert found.text.count(EVIL) == 10
 
 
-def test_nothing_is_asked_of_a_network() -> None:
+def test_nothing_is_asked_of_a_network(elements: Any) -> None:
     picture = np.zeros((2, 2, 3), np.uint8)
     page = page_of(PageRow(PageObject("a", picture), []), credits=("See https://example.org/licence.",))
-    elements = Elements(page)
-    assert all(
-        attributes["src"].startswith("data:image/png;base64,") for tag, attributes in elements.tags if tag == "img"
-    )
+    found = elements(page)
+    assert all(attributes["src"].startswith("data:image/png;base64,") for tag, attributes in found.tags if tag == "img")
     assert "url(" not in page and "@import" not in page
-    policy = [attributes.get("content") or "" for _, attributes in elements.tags if "http-equiv" in attributes]
+    policy = [attributes.get("content") or "" for _, attributes in found.tags if "http-equiv" in attributes]
     assert [policy[0].count(words) for words in ("default-src 'none'", "base-uri 'none'", "form-action 'none'")] == [
         *(1, 1, 1)
     ]
-    assert [attributes["href"] for tag, attributes in elements.tags if tag == "a"] == ["https://example.org/licence"]
+    assert [attributes["href"] for tag, attributes in found.tags if tag == "a"] == ["https://example.org/licence"]
 
 
-def test_pictures_come_back_bit_for_bit(rng: np.random.Generator) -> None:
+def test_pictures_come_back_bit_for_bit(elements: Any, rng: np.random.Generator) -> None:
     picture = rng.integers(0, 256, (7, 5, 3), dtype=np.uint8)
-    (shown,) = [a for tag, a in Elements(page_of(PageRow(PageObject("a", picture), []))).tags if tag == "img"]
+    (shown,) = [a for tag, a in elements(page_of(PageRow(PageObject("a", picture), []))).tags if tag == "img"]
     data = base64.b64decode(str(shown["src"]).partition(",")[2])
     assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(data))), picture)
 
 
-def test_right_wrong_and_missing_are_told_in_words() -> None:
+def test_right_wrong_and_missing_are_told_in_words(elements: Any) -> None:
     bare = PageObject("only a label")
     row = PageRow(bare, [PageNeighbor(bare, angle=1.0, right=True), PageNeighbor(bare, angle=1.25, right=False)])
-    text = Elements(page_of(row)).text
+    text = elements(page_of(row)).text
     assert text.count("no picture") == text.count("no name") == 3
     assert "1.00 rad ✓ right" in text and "1.25 rad ✗ wrong" in text
