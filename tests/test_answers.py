@@ -6,7 +6,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 import steradian as sr
-from steradian.answers import Answers, calibration_of
+from steradian.answers import Answers
 
 METHODS = {
     name: method for name, method in vars(Answers).items() if inspect.isfunction(method) and not name.startswith("_")
@@ -22,8 +22,3 @@ def test_an_unfitted_model_answers_nothing(name: str) -> None:
     ]
     with pytest.raises(NotFittedError):
         METHODS[name](sr.SphereEmbedder(), *[None] * len(required))
-
-
-def test_a_calibration_is_asked_of_fitted_models_only() -> None:
-    with pytest.raises(NotFittedError):
-        calibration_of(sr.SphereEmbedder())

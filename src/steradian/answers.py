@@ -6,14 +6,13 @@ from typing import Any, cast
 from sklearn.utils.validation import check_is_fitted
 
 from steradian.audit import Audit, audit
-from steradian.calibration import Calibration, Verification, calibrate, verify
+from steradian.calibration import Calibration, Verification, calibrate, calibration_of, verify
 from steradian.data import ObjectTable
-from steradian.errors import InputError
 from steradian.explanation import Certificates, Ledger, certify, explain
 from steradian.inputs import query_table, refuse_unread
 from steradian.new_classes import AddedClasses, add_classes, remove_classes
 
-__all__ = ["Answers", "calibration_of"]
+__all__ = ["Answers"]
 
 BATCH = 512
 
@@ -173,24 +172,3 @@ class Answers:
             duplicates=duplicates,
             batch_size=batch_size,
         )
-
-
-def calibration_of(model: Any) -> Calibration:
-    """The calibration of a fitted model.
-
-    Args:
-        model: a `SphereEmbedder`.
-
-    Raises:
-        InputError: it was not calibrated.
-    """
-    check_is_fitted(model)
-    found: Calibration | None = getattr(model, "calibration_", None)
-    if found is None:
-        raise InputError(
-            want="a model with accept angles",
-            got="one that was not calibrated",
-            where="predict(..., reject=True) and verify(...)",
-            fix="Call model.calibrate(held_out_objects) first.",
-        )
-    return found

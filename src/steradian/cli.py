@@ -87,9 +87,7 @@ def _evaluate(options: Namespace) -> int:
     _want_file(options.out)
     _want_file(options.robustness, option="--robustness")
     model = _load(options.model)
-    schema = replace(model.schema_, id=None)
-    objects = _read(options.table, schema, options)
-    gallery = None if options.gallery is None else _read(options.gallery, schema, options)
+    objects, gallery = _read_both(options.table, options.gallery, replace(model.schema_, id=None), options)
     evaluation = evaluate(model, objects, gallery=gallery)
     _show(evaluation)
     if options.out is not None:
@@ -112,8 +110,7 @@ def _report(options: Namespace) -> int:
 
     _want_file(options.out)
     model = _load(options.model)
-    objects = _read(options.table, model.schema_, options)
-    gallery = None if options.gallery is None else _read(options.gallery, model.schema_, options)
+    objects, gallery = _read_both(options.table, options.gallery, model.schema_, options)
     evaluation = evaluate(model, objects, gallery=gallery)
     print(f"wrote {write_report(evaluation, options.out, title=options.title)}")
     return 0
@@ -131,14 +128,16 @@ def _calibrate(options: Namespace) -> int:
 
 
 def _predict(options: Namespace) -> int:
+    from steradian.inputs import present_modalities
     from steradian.metrics import to_angles
     from steradian.model import nearest_centers
 
     _want_file(options.out)
     model = _load(options.model)
     objects = _read(options.table, model.schema_, options, labelled=False)
-    classes = model.predict(objects, reject=options.reject)
-    _, cosines = nearest_centers(model.classifier_, model.transform(objects))
+    vectors = model.transform(objects)
+    classes = model.predict_vectors(vectors, present=present_modalities(model, objects) if options.reject else None)
+    _, cosines = nearest_centers(model.classifier_, vectors)
     lines = io.StringIO()
     rows = zip(objects.ids.tolist(), classes.tolist(), to_angles(cosines).round(4).tolist(), strict=True)
     csv.writer(lines, lineterminator="\n").writerows([("id", "class", "angle"), *rows])
@@ -153,8 +152,7 @@ def _predict(options: Namespace) -> int:
 def _audit(options: Namespace) -> int:
     _want_file(options.out)
     model = _load(options.model)
-    objects = _read(options.table, model.schema_, options)
-    against = None if options.against is None else _read(options.against, model.schema_, options)
+    objects, against = _read_both(options.table, options.against, model.schema_, options)
     found = model.audit(objects, against=against)
     _show(found)
     if options.out is not None:
@@ -267,6 +265,13 @@ def _read(table: str, schema: "Schema", options: Namespace, *, labelled: bool = 
     if objects.unreadable:
         print(f"{table}: {objects.unreadable}", file=sys.stderr)
     return objects
+
+
+def _read_both(
+    table: str, other: str | None, schema: "Schema", options: Namespace
+) -> tuple["ObjectTable", "ObjectTable | None"]:
+    """A table, and another one if it is named."""
+    return _read(table, schema, options), None if other is None else _read(other, schema, options)
 
 
 def _query_cells(model: "SphereEmbedder", options: Namespace) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The front door: `SphereEmbedder`, a scikit-learn estimator over tables of multimodal objects."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -13,8 +12,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from steradian import config as options
-from steradian.answers import Answers, calibration_of
-from steradian.calibration import with_unknown
+from steradian.answers import Answers
+from steradian.calibration import calibration_of, scales_of, with_unknown
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable, Schema
 from steradian.data.batch import Preprocessor
@@ -85,6 +84,7 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         scale_: the scale used.
         margin_: the margin used, in radians.
         training_: how training went, a `TrainingResult`.
+        calibration_: what `calibrate` found, once it was called.
 
     Example:
         >>> import numpy as np
@@ -239,15 +239,28 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         """
         if not reject:
             return self.predict_vectors(self.transform(X))
-        calibration, objects = calibration_of(self), query_table(self, X)
-        numbers, cosines = nearest_centers(self.classifier_, self.transform(objects))
-        accepted = to_angles(cosines) <= calibration.accept_angles(present_modalities(self, objects))
-        return with_unknown(self.classes_[numbers], accepted, self.classes_)
+        calibration_of(self)
+        objects = query_table(self, X)
+        return self.predict_vectors(self.transform(objects), present=present_modalities(self, objects))
 
-    def predict_vectors(self, vectors: np.ndarray) -> np.ndarray:
-        """The class of the center nearest to each vector [objects, embedding_dim]."""
+    def predict_vectors(self, vectors: np.ndarray, *, present: np.ndarray | None = None) -> np.ndarray:
+        """The class of the center nearest to each vector [objects].
+
+        Args:
+            vectors: unit rows [objects, embedding_dim].
+            present: what each object has, bool [objects, modalities], for the answer "unknown" as `predict` with
+                `reject` gives it; None always names a class.
+
+        Raises:
+            InputError: vectors of another width; with `present`, as for `predict`.
+        """
         check_is_fitted(self)
-        return np.asarray(self.classes_[nearest_centers(self.classifier_, vectors)[0]])
+        numbers, cosines = nearest_centers(self.classifier_, vectors)
+        predicted = np.asarray(self.classes_[numbers])
+        if present is None:
+            return predicted
+        accepted = to_angles(cosines) <= calibration_of(self).accept_angles(present)
+        return with_unknown(predicted, accepted, self.classes_)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Softmax of scaled cosines, float64 [objects, num_classes].
@@ -257,9 +270,8 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         objects = query_table(self, X)
         cosines = class_cosines(self.classifier_, self.transform(objects)).astype(np.float64)
-        calibration = getattr(self, "calibration_", None)
-        scales = self.scale_ if calibration is None else calibration.scales(present_modalities(self, objects))[:, None]
-        return np.asarray(softmax(cosines * scales, axis=1))
+        scales = scales_of(self, present_modalities(self, objects))
+        return np.asarray(softmax(cosines * scales[:, None], axis=1))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy of `predict`.
@@ -279,9 +291,7 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
     def fingerprint(self) -> str:
         """16 hexadecimal digits: the same after saving, loading and other classes, another for another fit."""
         check_is_fitted(self)
-        if hasattr(self, "fingerprint_"):
-            return str(self.fingerprint_)
-        return sha256(self.classifier_.directions.detach().cpu().numpy().tobytes()).hexdigest()[:16]
+        return str(getattr(self, "fingerprint_", self.classifier_.fingerprint))
 
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder of safetensors and JSON, enough alone in a process that never saw the data.

@@ -11,7 +11,7 @@ from steradian.audit import class_view
 from steradian.audit.class_view import view_classes
 from steradian.audit.label_noise import LabelEvidence, weigh_labels
 from steradian.metrics import unit_vectors
-from steradian.model import SphericalClassifier
+from steradian.model import SphericalClassifier, inference
 
 
 @pytest.mark.parametrize("subcenters", [1, 2])
@@ -19,7 +19,7 @@ def test_blocks_see_what_the_whole_matrix_shows(monkeypatch, rng: np.random.Gene
     classifier = SphericalClassifier(30, 6, subcenters=subcenters)
     vectors, numbers = unit_vectors(rng.normal(size=(50, 6))), rng.integers(30, size=50)
     groups = rng.integers(2, size=50)
-    monkeypatch.setattr(class_view, "NUMBERS_A_CHUNK", 30 * 7)
+    monkeypatch.setattr(inference, "MAX_COSINES", 30 * 7)
     seen = view_classes(classifier, vectors, numbers, groups=groups, usual=12.0)
     centers = classifier.class_centers.detach().numpy().astype(np.float64).reshape(30, subcenters, 6)
     cosines = np.einsum("nd,ckd->nck", vectors, centers).max(axis=2)
@@ -62,7 +62,7 @@ def test_of_many_classes_enough_objects_are_fitted_in_little_memory(monkeypatch,
     labels = np.where(wrong, (numbers + rng.integers(1, classes, size=objects)) % classes, numbers)
     # As many numbers as 20 objects have.
     monkeypatch.setattr(class_view, "FITTED_NUMBERS", classes * 20)
-    monkeypatch.setattr(class_view, "NUMBERS_A_CHUNK", classes * 50)
+    monkeypatch.setattr(inference, "MAX_COSINES", classes * 50)
     sizes = []
 
     def counted(chunks: Iterable[tuple[slice, np.ndarray]], of: np.ndarray) -> LabelEvidence:

@@ -14,6 +14,7 @@ import steradian as sr
 from steradian import metrics
 from steradian.errors import InputError
 from steradian.evaluation import Decisions, decisions, measure_decisions
+from steradian.model import inference
 
 KNOWN = ["cup", "jar", "lamp"]
 NUMBERS = ("ece", "auroc", "fpr95", "oscr", "pair_auroc", "pair_eer", "pair_tar")
@@ -124,7 +125,7 @@ def test_more_pairs_than_the_bound_are_drawn(learnt, objects, found, monkeypatch
 
 
 def test_the_blocks_change_nothing(calibrated, objects, found, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decisions, "_NUMBERS_A_CHUNK", 20)
+    monkeypatch.setattr(inference, "MAX_COSINES", 20)
     monkeypatch.setattr(decisions, "_PAIRS_A_CHUNK", 7)
     again = measure_decisions(calibrated, objects, verbose=False)
     for row, former in zip(again, found, strict=True):

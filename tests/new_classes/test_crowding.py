@@ -3,8 +3,7 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from steradian.model import SphericalClassifier
-from steradian.new_classes import crowding
+from steradian.model import SphericalClassifier, inference
 from steradian.new_classes.crowding import measure_crowding
 from steradian.new_classes.imprint import Imprint, imprint
 
@@ -63,5 +62,5 @@ def test_one_example_has_a_nearest_class_and_nothing_else(rng: np.random.Generat
 def test_parts_of_the_examples_give_the_same(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     classifier, made = make(rng, 11, 3)
     whole = measure_crowding(classifier, CLASSES, made, scale=7.0)
-    monkeypatch.setattr(crowding, "_COSINES", 8)
+    monkeypatch.setattr(inference, "MAX_COSINES", 8)
     assert measure_crowding(classifier, CLASSES, made, scale=7.0).confusion == pytest.approx(whole.confusion)

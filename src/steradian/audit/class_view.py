@@ -1,6 +1,5 @@
 """What the class centers say of labelled objects: one pass over the cosines, never objects x classes in memory."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +8,10 @@ from scipy.special import softmax
 
 from steradian.audit.label_noise import LabelNoise, fit_label_noise, weigh_labels
 from steradian.metrics import to_angles
-from steradian.model import SphericalClassifier, class_cosines
+from steradian.model import SphericalClassifier, cosine_chunks
 
-__all__ = ["ClassView", "cosine_chunks", "view_classes"]
+__all__ = ["ClassView", "view_classes"]
 
-NUMBERS_A_CHUNK = 2**21
-"""Cosines at a time."""
 FITTED_NUMBERS, FITTED_OBJECTS = 2**22, 2000
 """The noise is fitted to so many cosines at most, as 40,000 objects of 100 classes have, but to so many objects at
 least: among 40 objects, which have as many cosines of 100,000 classes, a share of 5% is two wrong labels, or none."""
@@ -47,22 +44,6 @@ class ClassView:
     own: np.ndarray
     right: np.ndarray
     probabilities: csr_array
-
-
-def cosine_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Some objects at a time, so that memory does not grow with objects times classes.
-
-    Args:
-        classifier: has the class centers.
-        vectors: unit vectors [objects, embedding_dim].
-
-    Yields:
-        Which objects, and their cosines to the nearest center of each class, float64 [objects, num_classes].
-    """
-    step = max(1, NUMBERS_A_CHUNK // len(classifier.directions))
-    for start in range(0, len(vectors), step):
-        part = slice(start, start + step)
-        yield part, class_cosines(classifier, vectors[part]).astype(np.float64)
 
 
 def view_classes(

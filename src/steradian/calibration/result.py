@@ -136,7 +136,8 @@ class Calibration:
         Args:
             present: bool [objects, modalities].
         """
-        return np.array([self._points[place].accept_angle for place in self._places(present)], dtype=np.float64)
+        angles = np.array([point.accept_angle for point in self._points], dtype=np.float64)
+        return np.asarray(angles[self._places(present)])
 
     def scales(self, present: np.ndarray) -> np.ndarray:
         """The scale of each object's cosines float64 [objects]; subsets without a point as for `accept_angles`.
@@ -144,7 +145,8 @@ class Calibration:
         Args:
             present: bool [objects, modalities].
         """
-        return np.array([self._points[place].scale for place in self._places(present)], dtype=np.float64)
+        scales = np.array([point.scale for point in self._points], dtype=np.float64)
+        return np.asarray(scales[self._places(present)])
 
     def pair_points(self, first: np.ndarray, second: np.ndarray) -> list[PairPoint]:
         """What holds for each pair; subsets without a point as for `accept_angles`.
@@ -211,6 +213,12 @@ class Calibration:
         scale = min(point.scale for point in self.points)
         return *self.points, OperatingPoint((), 0, scale, none_fits, float(self.goal == "coverage"))
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Where the promise is not kept, in sentences; none where it is."""
+        other = "Classes were added or removed since: calibrate again."
+        return *self._unkept(), *([other] if self.other_classes else [])
+
     def _unkept(self) -> Iterator[str]:
         """Which rows accept all or none, because no angle shows the promise, and what it would take."""
         rows = [point for point in self.points if point.accept_angle in {ACCEPT_ALL, ACCEPT_NONE}]
@@ -261,10 +269,7 @@ class Calibration:
                 f" Two {whole} are taken for the same up to {pair.accept_angle:.3f}: {pair.false_accept:.1%} of pairs "
                 f"of different classes are{same}."
             )
-        notes += self._unkept()
-        if self.other_classes:
-            notes.append("Classes were added or removed since: calibrate again.")
-        return notes
+        return [*notes, *self.caveats]
 
 
 def shown_angle(angle: float) -> str:

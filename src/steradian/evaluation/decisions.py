@@ -10,6 +10,7 @@ from rich.console import Console
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
+from steradian.calibration import scales_of
 from steradian.data import ObjectTable
 from steradian.data.subsets import subsets_to_measure
 from steradian.evaluation.decision_table import Decisions, SubsetDecisions
@@ -18,7 +19,7 @@ from steradian.evaluation.steps import Steps
 from steradian.inputs import present_modalities
 from steradian.metrics import SortedScores, class_interval, expected_calibration_error, to_angles
 from steradian.metrics.pairs import other_class_pairs, same_class_pairs
-from steradian.model import SphericalClassifier, class_cosines
+from steradian.model import SphericalClassifier, cosine_chunks
 
 __all__ = ["measure_decisions"]
 
@@ -31,7 +32,6 @@ FEW_CLASSES = 20
 FALSE_ACCEPT = 0.01
 TRUE_POSITIVE_RATE = 0.95
 
-_NUMBERS_A_CHUNK = 2**22
 _PAIRS_A_CHUNK = 8192
 
 
@@ -157,18 +157,13 @@ def _measure(
 
 def _see(model: DecisionModel, vectors: np.ndarray, labels: np.ndarray, used: np.ndarray) -> _Seen:
     """As `predict_proba` and `predict(reject=True)` have it; without a calibration all are accepted."""
-    calibration = getattr(model, "calibration_", None)
-    scales = np.full(len(vectors), model.scale_) if calibration is None else calibration.scales(used)
+    calibration, scales = getattr(model, "calibration_", None), scales_of(model, used)
     limits = np.full(len(vectors), np.pi) if calibration is None else calibration.accept_angles(used)
     predicted = np.zeros(len(vectors), dtype=np.int64)
     cosines, confidences = np.empty((2, len(vectors)))
-    # A block at a time: objects x classes may be too many to keep.
-    step = max(1, _NUMBERS_A_CHUNK // len(model.classes_))
-    for start in range(0, len(vectors), step):
-        rows = slice(start, start + step)
-        found = class_cosines(model.classifier_, vectors[rows])
+    for rows, found in cosine_chunks(model.classifier_, vectors):
         predicted[rows], cosines[rows] = found.argmax(axis=1), found.max(axis=1)
-        confidences[rows] = softmax(found.astype(np.float64) * scales[rows, None], axis=1).max(axis=1)
+        confidences[rows] = softmax(found * scales[rows, None], axis=1).max(axis=1)
     return _Seen(labels, cosines, confidences, model.classes_[predicted] == labels, to_angles(cosines) <= limits)
 
 

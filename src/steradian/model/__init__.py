@@ -7,6 +7,7 @@ from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEnco
 from steradian.model.fusion import Fusion
 from steradian.model.inference import (
     class_cosines,
+    cosine_chunks,
     embed,
     embed_subsets,
     embed_table,
@@ -28,6 +29,7 @@ __all__ = [
     "build_encoder",
     "build_model",
     "class_cosines",
+    "cosine_chunks",
     "embed",
     "embed_subsets",
     "embed_table",

@@ -1,5 +1,7 @@
 """The spherical classifier: unit class centers, one set for all modalities and subsets."""
 
+from hashlib import sha256
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,6 +32,11 @@ class SphericalClassifier(nn.Module):
     def class_centers(self) -> Tensor:
         """Unit rows float32 [num_classes, embedding_dim], or [num_classes, subcenters, embedding_dim]."""
         return F.normalize(self.directions, dim=-1)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of the centers: others for other centers, or for as many more or fewer of them."""
+        return sha256(self.directions.detach().cpu().numpy().tobytes()).hexdigest()[:16]
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Cosines float32 [rows, num_classes] of unit rows [rows, embedding_dim], to the nearest center of a class."""

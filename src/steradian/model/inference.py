@@ -14,14 +14,23 @@ from steradian.errors import InputError
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityVectors, SphereEncoder
 
-__all__ = ["class_cosines", "embed", "embed_subsets", "embed_table", "encode_table", "fuse_subset", "nearest_centers"]
+__all__ = [
+    "class_cosines",
+    "cosine_chunks",
+    "embed",
+    "embed_subsets",
+    "embed_table",
+    "encode_table",
+    "fuse_subset",
+    "nearest_centers",
+]
 
 PREPARED_AT_ONCE = 2048
 """Objects prepared at a time, so that pixels and n-grams of a large table never stand in memory together: only those
 that are being encoded and, meanwhile, the next."""
 
-MAX_COSINES = 1 << 24
-"""Of objects x classes held at a time where only the nearest center is asked for: 64 MB."""
+MAX_COSINES = 1 << 21
+"""Of objects x classes held at a time where objects are seen one by one: 16 MB."""
 
 MAX_BYTES = 1 << 29
 """Of the vectors held at a time: subsets that do not fit together are embedded one group after the other."""
@@ -170,8 +179,28 @@ def class_cosines(classifier: SphericalClassifier, vectors: np.ndarray) -> np.nd
     return np.asarray(classifier(rows).cpu())
 
 
+def cosine_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some objects at a time, so that memory does not grow with objects x classes.
+
+    Args:
+        classifier: has the centers.
+        vectors: unit rows [objects, embedding_dim].
+
+    Yields:
+        Which objects, and their cosines to the nearest center of each class, float64 [objects, num_classes]; of no
+        objects, one empty chunk.
+
+    Raises:
+        InputError: vectors of another width.
+    """
+    step = max(1, MAX_COSINES // len(classifier.directions))
+    for start in range(0, max(1, len(vectors)), step):
+        part = slice(start, start + step)
+        yield part, class_cosines(classifier, vectors[part]).astype(np.float64)
+
+
 def nearest_centers(classifier: SphericalClassifier, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The class of the nearest center of each vector int64 [objects], and the cosine to it float32 [objects].
+    """The class of the nearest center of each vector int64 [objects], and the cosine to it float64 [objects].
 
     Args:
         classifier: has the centers.
@@ -180,11 +209,8 @@ def nearest_centers(classifier: SphericalClassifier, vectors: np.ndarray) -> tup
     Raises:
         InputError: vectors of another width.
     """
-    numbers, cosines = np.empty(len(vectors), dtype=np.int64), np.empty(len(vectors), dtype=np.float32)
-    rows = max(1, MAX_COSINES // len(classifier.directions))
-    for start in range(0, max(1, len(vectors)), rows):
-        part = slice(start, start + rows)
-        found = class_cosines(classifier, vectors[part])
+    numbers, cosines = np.empty(len(vectors), dtype=np.int64), np.empty(len(vectors))
+    for part, found in cosine_chunks(classifier, vectors):
         numbers[part], cosines[part] = found.argmax(axis=1), found.max(axis=1)
     return numbers, cosines
 

@@ -10,6 +10,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
 
+from steradian.calibration import scales_of
 from steradian.data import ObjectTable, Schema
 from steradian.data.checks import to_names
 from steradian.data.columns import to_column
@@ -85,16 +86,11 @@ def add_classes(model: ClassEmbedder, X: Any, y: Any = None) -> AddedClasses:
     order = np.argsort(classes)
     classes, rows = classes[order], torch.from_numpy(order).to(directions.device)
     classifier = _with_directions(model.classifier_, torch.cat([directions, added])[rows])
-    calibration = getattr(model, "calibration_", None)
-    scale = float(
-        model.scale_
-        if calibration is None
-        else calibration.scales(np.ones((1, len(model.schema_.modalities)), dtype=bool))[0]
-    )
+    scale = float(scales_of(model, np.ones((1, len(model.schema_.modalities)), dtype=bool))[0])
     found = [measure_crowding(classifier, classes, one, scale=scale) for one in made]
     found.sort(key=lambda entry: -1.0 if entry.confusion is None else entry.confusion, reverse=True)
     _change(model, classes, classifier)
-    return AddedClasses(tuple(found), len(classes), scale, calibrated=calibration is not None)
+    return AddedClasses(tuple(found), len(classes), scale, calibrated=hasattr(model, "calibration_"))
 
 
 def _joined(classes: np.ndarray, names: np.ndarray) -> np.ndarray:

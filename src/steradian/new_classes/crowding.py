@@ -4,14 +4,11 @@ import numpy as np
 from scipy.special import softmax
 
 from steradian.metrics import to_angles
-from steradian.model import SphericalClassifier, class_cosines
+from steradian.model import SphericalClassifier, class_cosines, cosine_chunks
 from steradian.new_classes.added_classes import AddedClass
 from steradian.new_classes.imprint import Imprint
 
 __all__ = ["measure_crowding"]
-
-_COSINES = 1 << 22
-"""Of examples and classes held at a time."""
 
 
 def measure_crowding(
@@ -45,10 +42,8 @@ def measure_crowding(
     if examples == 1:
         return AddedClass(made.name, examples, *distance)
     own, shares = made.cosines_without_itself(), np.zeros(len(classes))
-    step = max(1, _COSINES // len(classes))
-    for start in range(0, examples, step):
-        cosines = class_cosines(classifier, made.vectors[start : start + step]).astype(np.float64)
-        cosines[:, number] = own[start : start + step]
+    for part, cosines in cosine_chunks(classifier, made.vectors):
+        cosines[:, number] = own[part]
         shares += softmax(cosines * scale, axis=1).sum(axis=0) / examples
     shares[number] = 0.0
     taker = classes[shares.argmax()].item()

@@ -8,7 +8,7 @@ from scipy.special import softmax
 
 from steradian.audit import Audit
 from steradian.audit import audit as make_audit
-from steradian.audit.class_view import cosine_chunks
+from steradian.calibration import scales_of
 from steradian.data import ObjectTable
 from steradian.errors import ConfigError, InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness, measure_plain_baseline
@@ -16,6 +16,7 @@ from steradian.evaluation import robustness as measure_robustness
 from steradian.explanation import Ledger
 from steradian.inputs import present_modalities
 from steradian.metrics import ClassAngles, class_angles, single_centers, to_angles
+from steradian.model import cosine_chunks
 from steradian.report.searching import Searched, search
 from steradian.report.sphere import SphereMap, map_sphere
 
@@ -172,10 +173,7 @@ def _angles(
 
 
 def _predictions(model: Any, objects: ObjectTable, vectors: np.ndarray) -> Predictions:
-    calibration = getattr(model, "calibration_", None)
-    scales = np.full(len(vectors), model.scale_)
-    if calibration is not None:
-        scales = calibration.scales(present_modalities(model, objects))
+    scales = scales_of(model, present_modalities(model, objects))
     numbers, nearest, confidence = np.empty(len(vectors), dtype=np.int64), *np.empty((2, len(vectors)))
     for part, cosines in cosine_chunks(model.classifier_, vectors):
         numbers[part], nearest[part] = cosines.argmax(axis=1), cosines.max(axis=1)
