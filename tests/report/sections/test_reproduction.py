@@ -6,6 +6,8 @@ from dataclasses import replace
 from html import unescape
 from importlib.metadata import version
 
+import numpy as np
+
 import steradian as sr
 from steradian.report.findings import Findings
 from steradian.report.sections.reproduction import reproduction_section
@@ -48,3 +50,14 @@ def test_versions_seed_and_fingerprint_are_told(plain_findings: Callable[..., Fi
     assert version("steradian") in body and version("torch").split("+")[0] in body
     assert found.model.fingerprint in body and "seed=7" in body
     assert "sr.evaluate(model, test)" in unescape(body)
+
+
+def test_thresholds_are_fitted_again_and_other_classes_are_told(plain_findings: Callable[..., Findings]) -> None:
+    found = plain_findings(["a", "b"] * 20, ["a", "b"] * 20, seed=0)
+    body = unescape(reproduction_section(found).body)
+    assert "model.calibrate" not in body and "as trained" in body
+    found.model.calibrate(found.objects, coverage=0.8)
+    found.model.add_classes(found.objects.with_labels(np.full(len(found.objects), "c")))
+    body = unescape(reproduction_section(found).body)
+    assert "model.calibrate(sr.read_objects(HELD_OUT, schema), coverage=0.8)" in body
+    assert "added or removed after training" in body and "as trained" not in body

@@ -44,3 +44,14 @@ def test_the_calibration_error_is_that_of_the_metric(findings: Findings) -> None
 def test_unknown_classes_have_no_accuracy(findings: Findings) -> None:
     unknown = replace(findings.predictions, known=np.zeros(len(findings.labels), dtype=bool))
     assert "knows no class" in threshold_section(replace(findings, predictions=unknown)).body
+
+
+def test_what_the_promise_lacks_is_told(findings: Findings) -> None:
+    model = copy(findings.model)
+    names = tuple(model.schema_.modalities)
+    kappas = {"kappas": np.ones(5), "kappa_objects": np.ones(5, dtype=np.int64)}
+    points = (OperatingPoint(names, 40, 12.0, -1.0, 0.0, unknown=7),)
+    calibration = Calibration(names, "false_accept", 0.05, points, 0.01, (), model.classes_, **kappas)
+    model.calibration_ = calibration.for_classes(model.classes_)
+    body = threshold_section(replace(findings, model=model)).body
+    assert "everything (7): it takes at least 19 unknown objects" in body and "calibrate again" in body

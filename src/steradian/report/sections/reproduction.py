@@ -28,11 +28,15 @@ def reproduction_section(findings: Findings) -> Section:
         "device": str(next(model.encoder_.parameters()).device),
         "seed": str(model.seed),
         "fingerprint": f"{model.fingerprint}, the same for as long as the model was not fitted again",
+        "classes": "as trained" if model.fingerprint == model.classifier_.fingerprint else _OTHER_CLASSES,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
     lead = "The same table, options, seed and machine give the same model; the fingerprint tells whether it is."
     body = html(facts(entries), Html("<pre><code>"), _commands(findings), Html("</code></pre>"))
     return Section("reproduce", "How to reproduce it", lead, body)
+
+
+_OTHER_CLASSES = "added or removed after training, which the lines below do not do: model.add_classes, remove_classes"
 
 
 def _commands(findings: Findings) -> Html:
@@ -51,10 +55,19 @@ def _commands(findings: Findings) -> Html:
         ")",
         "train, test = (sr.read_objects(path, schema) for path in (TRAIN, TEST))",
         f"model = sr.SphereEmbedder({_options(findings.model)}).fit(train)",
+        *_calibration(findings.model),
         "evaluation = sr.evaluate(model, test" + (")" if findings.gallery is None else ", gallery=train)"),
         'sr.write_report(evaluation, "report.html")',
     ]
     return Html("\n".join(html(plain(line)) for line in lines))
+
+
+def _calibration(model: Any) -> list[str]:
+    """The line that calibrates the model, if it was."""
+    found = getattr(model, "calibration_", None)
+    if found is None:
+        return []
+    return [f"model.calibrate(sr.read_objects(HELD_OUT, schema), {found.goal}={found.rate!r})"]
 
 
 def _call(modality: Any) -> str:

@@ -59,7 +59,7 @@ def _operating_points(findings: Findings) -> Html:
     heads += ["known accepted", "unknown accepted", "right of these"]
     return html(
         Html("<p>"),
-        f"Promised on objects like those it was fitted on: {calibration.promise}.",
+        " ".join([f"Promised on objects like those it was fitted on: {calibration.promise}.", *calibration.caveats]),
         Html("</p>"),
         table("Operating points, and what they do to the evaluated objects; angles in radians", heads, rows),
     )
