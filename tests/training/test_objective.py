@@ -162,13 +162,7 @@ def test_it_is_the_weighted_sum_of_its_terms(
 
 
 def test_a_single_modality_has_one_term(toy) -> None:
-    encoder, classifier = toy.build()
-    encoder.eval()
-    whole = toy.prepared().batch(np.arange(20))
-    has = whole.present[:, 0]
-    alone = SphereEncoder({"x": encoder.modalities[0]}, encoder.fusion)
-    alone.fusion.kinds_of_modality.data = alone.fusion.kinds_of_modality.data[:1]
-    batch = Batch({"x": whole.items["x"]}, has[has][:, None], whole.labels[has])
+    alone, classifier, batch = toy.single_modality()
     found = Objective(0.5, 0.5, margin_loss(classifier))(alone, batch, strength=1.0)
     vectors = alone.encode(batch).vectors[:, 0]
     expected = angular_softmax_loss(

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from steradian.data.batch import Batch
 from steradian.losses import gmc_loss
-from steradian.model import AngularMarginLoss, SphereEncoder, SphericalClassifier
+from steradian.model import AngularMarginLoss, SphericalClassifier
 from steradian.training import Objective, objective, random_subsets
 
 
@@ -42,13 +41,7 @@ def test_alignment_adds_the_gmc_loss_of_groups(toy, largest: int, monkeypatch: p
 
 
 def test_a_single_modality_has_nothing_to_align(toy) -> None:
-    encoder, classifier = toy.build()
-    encoder.eval()
-    whole = toy.prepared().batch(np.arange(20))
-    has = whole.present[:, 0]
-    alone = SphereEncoder({"x": encoder.modalities[0]}, encoder.fusion)
-    alone.fusion.kinds_of_modality.data = alone.fusion.kinds_of_modality.data[:1]
-    batch = Batch({"x": whole.items["x"]}, has[has][:, None], whole.labels[has])
+    alone, classifier, batch = toy.single_modality()
     losses = [
         Objective(0.5, 0.5, margin_loss(classifier), alignment_weight=weight)(alone, batch, strength=1.0)
         for weight in (0.0, 1.0)
