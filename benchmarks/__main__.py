@@ -41,6 +41,11 @@ tables.add_argument("names", nargs="*", help="sets; all by default")
 tables.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 tables.add_argument("--splits", type=int, default=5, help="random splits of sets without an official one")
 tables.add_argument("--out", type=Path, default=Path("tables"), help="a folder to write to")
+plain = commands.add_parser("plain", help="plain models on the shared sets, whole objects and each modality alone")
+plain.add_argument("names", nargs="*", help="sets; all by default, which takes 45 minutes")
+plain.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+plain.add_argument("--splits", type=int, default=5, help="random splits of sets without an official one, and seeds")
+plain.add_argument("--json", type=Path, help="a file for every split's numbers; results/plain.json here by default")
 growth = commands.add_parser("growth", help="cost of all objectives by modalities, objects and classes")
 growth.add_argument("--objectives", nargs="+", default=[], help="kinds of objective; all by default")
 growth.add_argument("--rounds", type=int, help="that count; 7, or 3 with --quick; of slow cases 3 at most")
@@ -106,6 +111,12 @@ elif arguments.command == "tables":
     from benchmarks import tables as tables_benchmark
 
     tables_benchmark.run(arguments.names, arguments.data, splits=arguments.splits, out=arguments.out)
+elif arguments.command == "plain":
+    from benchmarks import plain_models
+
+    plain_models.run(
+        arguments.names, arguments.data, splits=arguments.splits, file=arguments.json or plain_models.RESULTS
+    )
 elif arguments.command == "growth":
     from benchmarks import growth as growth_benchmark
     from benchmarks.growth_cases import QUICK, Grid

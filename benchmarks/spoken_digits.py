@@ -168,10 +168,14 @@ def read_archive(path: Path) -> Recordings:
         path: a tar file of wav files named digit_speaker_take.wav.
     """
     with tarfile.open(path) as archive:
-        members = sorted((member for member in archive if member.name.endswith(".wav")), key=lambda member: member.name)
-        sounds = [file.read() for member in members if (file := archive.extractfile(member))]
-    digits, speakers, takes = zip(*(Path(member.name).stem.split("_") for member in members), strict=True)
-    return Recordings(sounds, np.array(digits), np.array(speakers), np.array(takes, dtype=np.int64))
+        # In the archive's own order: each step back would unpack it from its start again.
+        members = (member for member in archive if member.name.endswith(".wav"))
+        sounds = {member.name: file.read() for member in members if (file := archive.extractfile(member))}
+    names = sorted(sounds)
+    digits, speakers, takes = zip(*(Path(name).stem.split("_") for name in names), strict=True)
+    return Recordings(
+        [sounds[name] for name in names], np.array(digits), np.array(speakers), np.array(takes, dtype=np.int64)
+    )
 
 
 def resized_log_mel(sounds: Sequence[bytes]) -> np.ndarray:
