@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steradian.data.closed_form import ClosedForm
 from steradian.data.modality import FittedModality, Items, Values
 from steradian.data.objects import ObjectTable
 from steradian.errors import InputError
@@ -22,16 +23,19 @@ class Batch:
         items: for each modality, the tensors of the objects that have it, in the objects' order.
         present: bool [objects, modalities].
         labels: int64 [objects], or None.
+        closed: the closed form's vectors float32 [objects, modalities, embedding_dim], or None.
     """
 
     items: dict[str, dict[str, Tensor]]
     present: Tensor
     labels: Tensor | None = None
+    closed: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
         items = {name: {key: t.to(device) for key, t in tensors.items()} for name, tensors in self.items.items()}
-        return Batch(items, self.present.to(device), None if self.labels is None else self.labels.to(device))
+        labels, closed = (None if each is None else each.to(device) for each in (self.labels, self.closed))
+        return Batch(items, self.present.to(device), labels, closed)
 
 
 class PreparedObjects:
@@ -41,24 +45,37 @@ class PreparedObjects:
         items: for each modality, the prepared values of the objects that have it.
         present: bool [objects, modalities].
         labels: class numbers int64 [objects], or None.
+        closed: the closed form's vectors float32 [objects, modalities, embedding_dim], or None.
     """
 
-    def __init__(self, items: Mapping[str, Items], present: np.ndarray, labels: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        items: Mapping[str, Items],
+        present: np.ndarray,
+        labels: np.ndarray | None = None,
+        closed: np.ndarray | None = None,
+    ) -> None:
         self.items = items
         self.present = present
         self.labels = labels
+        self.closed = closed
         # The n-th object that has a modality is the n-th of its items.
         self._item_numbers = present.cumsum(axis=0) - 1
 
     def __len__(self) -> int:
         return len(self.present)
 
+    def item_numbers(self, rows: np.ndarray, modality: int) -> np.ndarray:
+        """Where the items of these rows, which have it, stand among a modality's items."""
+        numbers: np.ndarray = self._item_numbers[rows, modality]
+        return numbers
+
     def batch(self, rows: np.ndarray) -> Batch:
         """These rows as tensors."""
         present, numbers = self.present[rows], self._item_numbers[rows]
         items = {name: values(numbers[present[:, m], m]) for m, (name, values) in enumerate(self.items.items())}
-        labels = None if self.labels is None else torch.from_numpy(self.labels[rows])
-        return Batch(items, torch.from_numpy(present), labels)
+        labels, closed = (None if each is None else torch.from_numpy(each[rows]) for each in (self.labels, self.closed))
+        return Batch(items, torch.from_numpy(present), labels, closed)
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,7 @@ class Preprocessor:
 
     Args:
         modalities: the fitted modalities by name, in the order of the schema.
+        closed_form: what the fixed features of the training rows gave; None before or without it.
 
     Example:
         >>> import steradian as sr
@@ -78,6 +96,7 @@ class Preprocessor:
     """
 
     modalities: Mapping[str, FittedModality]
+    closed_form: ClosedForm | None = None
 
     @classmethod
     def fit(cls, objects: ObjectTable) -> "Preprocessor":
@@ -116,7 +135,9 @@ class Preprocessor:
             has = objects.present[:, names.index(name)]
             items[name] = fitted.prepare(_at(has, objects.values[name]), objects.rows[has])
             present.append(has)
-        return PreparedObjects(items, np.stack(present, axis=1), labels)
+        has_any = np.stack(present, axis=1)
+        closed = None if self.closed_form is None else self.closed_form.vectors(self.modalities, items, has_any)
+        return PreparedObjects(items, has_any, labels, closed)
 
 
 def _at(present: np.ndarray, values: Mapping[str, np.ndarray]) -> Values:

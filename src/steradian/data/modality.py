@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from steradian.data.sparse_rows import SparseRows
+
 Columns = Mapping[str, np.ndarray]
 """Raw columns by name, each with one entry a row: numeric arrays (first axis rows) or arrays of Python objects."""
 
@@ -95,6 +97,22 @@ class Items(Protocol):
         ...
 
 
+class FeatureMap(ABC):
+    """A fixed map from a modality's values to numbers whose inner products say how alike two of them are.
+
+    Nothing in it is learnt from labels or by gradients, and numpy alone applies it. Subclasses are dataclasses of
+    numbers, strings, lists and arrays, which is how they are saved.
+    """
+
+    @abstractmethod
+    def __call__(self, inputs: Any) -> "np.ndarray | SparseRows":
+        """Features [items, features] of what `FittedModality.feature_inputs` gives; a row knows no other row."""
+
+    def folded(self, matrix: np.ndarray) -> "tuple[FeatureMap, np.ndarray]":
+        """A map and a matrix with the same product as this map's features and a matrix [features, outputs]."""
+        return self, matrix
+
+
 class FittedModality(ABC):
     """What a modality learnt from training rows; subclasses are dataclasses of numbers, strings, lists and arrays.
 
@@ -116,6 +134,25 @@ class FittedModality(ABC):
     @abstractmethod
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """The module that turns a batch of items into `Tokens`."""
+
+    def feature_inputs(self, items: Items, rows: np.ndarray) -> Any:
+        """What the feature map sees of prepared items.
+
+        Args:
+            items: what `prepare` returned, or the single items of its sets.
+            rows: which of them, int64 [rows].
+        """
+        return items(rows)
+
+    def feature_map(self, inputs: Any, *, most: int, exact: bool) -> FeatureMap | None:
+        """The fixed features of the closed form, fitted on training items; None where a modality has none.
+
+        Args:
+            inputs: `feature_inputs` of training items, at least one.
+            most: training rows to compare others with, for maps that do so.
+            exact: the table is so small that features of any number are welcome.
+        """
+        return None
 
 
 @dataclass(frozen=True)

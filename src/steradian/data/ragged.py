@@ -44,6 +44,10 @@ class Ragged:
         """int64 [rows]."""
         return np.diff(self.offsets)
 
+    def rows(self) -> list[np.ndarray]:
+        """The rows themselves."""
+        return np.split(self.flat, self.offsets[1:-1])
+
     def take(self, rows: np.ndarray) -> "Ragged":
         """These rows, in this order."""
         # Nothing here is of all rows' length: a batch costs the same whatever the table's size.

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from steradian.errors import ConfigError, InputError
 from steradian.modalities.log_mel import BANDS, LogMelTokenizer, log_mel
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
 from steradian.modalities.pretrained_encoder import Pooling
+from steradian.modalities.sound_features import SoundFeatures
 from steradian.modalities.waveform import RATES, Sound, decode_sound
 
 __all__ = ["Audio", "FittedAudio"]
@@ -189,6 +190,15 @@ class FittedAudio(FittedModality):
         sizes = np.bincount(cells.rows(np.arange(len(rows))), taken.lengths, len(rows)).astype(np.int64)
         items = SoundItems(Ragged.from_rows(windows), taken.flat)
         return ItemCells(taken.flat, None if (sizes == 1).all() else sizes).grouped(items)
+
+    def feature_inputs(self, items: Items, rows: np.ndarray) -> list[np.ndarray]:
+        """Frames float32 [frames, bands] of each window."""
+        sounds = cast(SoundItems, items)
+        return [frames.astype(np.float32) for frames in sounds.frames.take(sounds.which[rows]).rows()]
+
+    def feature_map(self, inputs: list[np.ndarray], *, most: int, exact: bool) -> SoundFeatures:
+        """Whitened patches and random convolutions of the frames."""
+        return SoundFeatures.fit(inputs)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A convolutional stem; a token for every 40 ms."""

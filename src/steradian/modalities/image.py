@@ -25,6 +25,7 @@ from steradian.data.modality import (
 from steradian.data.prefetch import prefetched
 from steradian.data.sets import ItemCells
 from steradian.errors import ConfigError, InputError
+from steradian.modalities.image_features import PatchDictionary
 from steradian.modalities.image_tokenizer import STRIDE, ImageTokenizer
 from steradian.modalities.pictures import is_picture_array, open_picture
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
@@ -170,6 +171,14 @@ class FittedImage(FittedModality):
         for number, picture in enumerate(decoded):
             pixels[number] = picture
         return cells.grouped(PictureItems(torch.from_numpy(pixels), which))
+
+    def feature_inputs(self, items: Items, rows: np.ndarray) -> np.ndarray:
+        """Pixels uint8 [rows, size, size, 3]."""
+        return items(rows)["pixels"].numpy()
+
+    def feature_map(self, inputs: np.ndarray, *, most: int, exact: bool) -> PatchDictionary:
+        """Which patches stand where, and small pixels."""
+        return PatchDictionary.fit(inputs)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A convolutional stem; a token a patch."""

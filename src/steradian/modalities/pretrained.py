@@ -16,6 +16,7 @@ from steradian.data.feature_cache import FeatureCache, cache_folder
 from steradian.data.modality import FittedModality, Items, Tokens, Values
 from steradian.data.sets import ItemCells
 from steradian.errors import ConfigError, InputError
+from steradian.modalities.kernel_features import KernelFeatures
 from steradian.modalities.pretrained_encoder import EncoderFiles, Kind, PooledEncoder, Pooling, read_encoder
 from steradian.modalities.pretrained_items import ItemReader, item_digest
 from steradian.modalities.vector import FittedVector, Vector, VectorTokenizer
@@ -163,6 +164,14 @@ class FittedPretrained(FittedModality):
         if len(cells.items):
             features = self._frozen.features(cells.items, item_rows)
         return cells.grouped(self._vector.prepare({"values": features}, item_rows))
+
+    def feature_inputs(self, items: Items, rows: np.ndarray) -> np.ndarray:
+        """As of a vector."""
+        return self._vector.feature_inputs(items, rows)
+
+    def feature_map(self, inputs: np.ndarray, *, most: int, exact: bool) -> KernelFeatures:
+        """As of a vector."""
+        return self._vector.feature_map(inputs, most=most, exact=exact)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """That of a vector."""

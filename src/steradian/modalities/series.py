@@ -1,7 +1,7 @@
 """Ragged series: any number of steps, one or several channels, gaps and timestamps allowed."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from steradian.data.modality import (
 from steradian.data.ragged import Ragged
 from steradian.errors import InputError
 from steradian.modalities.dates import datetimes_to_days, to_days
+from steradian.modalities.series_features import RandomConvolutions
 from steradian.modalities.series_tokenizer import SeriesTokenizer
 from steradian.modalities.vector import FARTHEST
 
@@ -189,6 +190,14 @@ class FittedSeries(FittedModality):
             Ragged.from_rows([_shortened(each[:, None], most)[:, 0] for each in times]),
             ((overview - self.overview_mean) / self.overview_std).clip(-5, 5).astype(np.float32),
         )
+
+    def feature_inputs(self, items: Items, rows: np.ndarray) -> list[np.ndarray]:
+        """Standardised series float32 [steps, channels]."""
+        return cast(SeriesItems, items).series.take(rows).rows()
+
+    def feature_map(self, inputs: list[np.ndarray], *, most: int, exact: bool) -> RandomConvolutions:
+        """Random convolutions."""
+        return RandomConvolutions.fit(inputs)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A token a patch of steps, and a few that see the whole series."""

@@ -25,6 +25,7 @@ from steradian.data.modality import (
 )
 from steradian.errors import ConfigError, InputError
 from steradian.modalities.dates import calendar, datetimes_to_days, to_days
+from steradian.modalities.kernel_features import KernelFeatures
 from steradian.modalities.tabular_tokenizer import BUCKETS, TabularTokenizer
 
 __all__ = ["FittedTabular", "Tabular"]
@@ -33,6 +34,8 @@ BINS = 16
 """Quantile bins of a number at most; Gorishniy et al. 2022 (arXiv 2203.05556) search 2..256."""
 OWN_TOKENS = 1000
 """Categories of a column that have a token of their own at most; the others share the hashed buckets."""
+ONE_HOT = 256
+"""Codes of a category that have a feature of their own in the closed form; others have none there."""
 
 WHOLE_FLOAT = re.compile(r"(-?\d+)\.0")
 TRUTH = {"true": "True", "false": "False"}
@@ -164,6 +167,19 @@ class FittedTabular(FittedModality):
             codes[:, place] = [code.get(cell, 1) for cell in column]
         tensors = {"positions": positions, "deviations": deviations, "codes": codes}
         return IndexedTensors({name: torch.from_numpy(array) for name, array in tensors.items()})
+
+    def feature_inputs(self, items: Items, rows: np.ndarray) -> np.ndarray:
+        """Rows float32 [rows, columns]: numbers standardised, whether each is empty, and categories one-hot."""
+        tensors = items(rows)
+        deviations, codes = tensors["deviations"].numpy(), tensors["codes"].numpy()
+        empty = np.isnan(deviations)
+        known = [min(len(vocabulary) + 2, ONE_HOT) for vocabulary in self.vocabularies]
+        categories = [column[:, None] == np.arange(count) for column, count in zip(codes.T, known, strict=True)]
+        return np.concatenate([np.where(empty, 0, deviations), empty, *categories], axis=1).astype(np.float32)
+
+    def feature_map(self, inputs: np.ndarray, *, most: int, exact: bool) -> KernelFeatures:
+        """Four kernels."""
+        return KernelFeatures.fit(inputs, most=most)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A token a column, and a few that see the whole row."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from steradian.data.sets import ItemCells
 from steradian.errors import InputError
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
 from steradian.modalities.pretrained_encoder import Pooling
+from steradian.modalities.text_features import SUMS, HashedNgrams, TextFeatures
 from steradian.modalities.text_ngrams import hash_ngrams, split_words
 from steradian.modalities.text_tokenizer import MAX_TOKENS, TextTokenizer
 from steradian.modalities.text_vocabulary import Vocabulary, landmark_projection, ngrams_where
@@ -156,7 +157,8 @@ class FittedText(FittedModality):
         cells = ItemCells.of(values["text"])
         words, texts = split_words(cells.items)
         vocabulary = Vocabulary(self.buckets, self.rarity, self.shared)
-        known = vocabulary.known(hash_ngrams(words))
+        ngrams = hash_ngrams(words)
+        known = vocabulary.known(ngrams)
         likened = [vectors @ self._components for vectors in vocabulary.vectors(texts, known)]
         features = np.concatenate(likened) if likened else np.zeros((0, self.projection.shape[1]))
         embedded = ngrams_where(known, self.shared[known.flat])
@@ -166,8 +168,17 @@ class FittedText(FittedModality):
             Ragged(numbers[embedded.flat], embedded.offsets),
             self.rarity[self.shared],
             features.astype(np.float16),
+            HashedNgrams(texts, ngrams),
         )
         return cells.grouped(items)
+
+    def feature_inputs(self, items: Items, rows: np.ndarray) -> HashedNgrams:
+        """All n-grams of these texts."""
+        return cast(TextItems, items).hashed.take(rows)
+
+    def feature_map(self, inputs: HashedNgrams, *, most: int, exact: bool) -> TextFeatures:
+        """Hashed TF-IDF."""
+        return TextFeatures.fit(inputs, sums=SUMS if exact else 0)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A token a word, and one of the whole text."""
@@ -191,12 +202,14 @@ class TextItems:
         words: row j holds the n-gram numbers of word j.
         rarity: float32 [n-grams].
         features: float16 [texts, features].
+        hashed: all words and all n-grams, known or not.
     """
 
     texts: Ragged
     words: Ragged
     rarity: np.ndarray
     features: np.ndarray
+    hashed: HashedNgrams
 
     def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
         """The n-grams of each distinct word of these rows in one flat list, and which word of which text is which."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from steradian.data.ragged import Ragged
+from steradian.data.sparse_rows import scrambled
 
 __all__ = ["BUCKETS", "hash_ngrams", "split_words"]
 
@@ -70,7 +71,7 @@ def hash_ngrams(words: list[str]) -> Ragged:
     for n in range(1, LONGEST_NGRAM + 1):
         inside = start + n <= end_of_word
         last = codes[np.minimum(start + n - 1, max(len(codes) - 1, 0))]
-        hashed = _mix(hashed * np.uint64(0x9E3779B97F4A7C15) + last + np.uint64(n))
+        hashed = scrambled(hashed * np.uint64(0x9E3779B97F4A7C15) + last + np.uint64(n))
         buckets.append((hashed[inside] % np.uint64(BUCKETS)).astype(np.int64))
         owners.append(word_of_code[inside])
     whole = (zlib.crc32(word.encode("utf-8", "surrogatepass")) % BUCKETS + BUCKETS for word in words)
@@ -84,11 +85,3 @@ def hash_ngrams(words: list[str]) -> Ragged:
 def _plain(text: str) -> str:
     """Case, width and the accents of Latin, Greek and Cyrillic letters removed, so that relatives share n-grams."""
     return unicodedata.normalize("NFKD", text).casefold().translate(ACCENTS)
-
-
-def _mix(hashed: np.ndarray) -> np.ndarray:
-    """Spread the bits (the finaliser of splitmix64, Steele et al. 2014)."""
-    hashed = (hashed ^ (hashed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hashed = (hashed ^ (hashed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = hashed ^ (hashed >> np.uint64(31))
-    return mixed

@@ -22,6 +22,7 @@ from steradian.data.modality import (
 )
 from steradian.data.sets import ItemCells
 from steradian.errors import InputError
+from steradian.modalities.kernel_features import KernelFeatures
 
 __all__ = ["FittedVector", "Vector"]
 
@@ -120,6 +121,14 @@ class FittedVector(FittedModality):
         if sets.dtype != object:
             return items
         return ItemCells(matrix, np.array([len(vectors) for vectors in sets], dtype=np.int64)).grouped(items)
+
+    def feature_inputs(self, items: Items, rows: np.ndarray) -> np.ndarray:
+        """Standardised rows float32 [rows, features]."""
+        return items(rows)["values"].numpy()
+
+    def feature_map(self, inputs: np.ndarray, *, most: int, exact: bool) -> KernelFeatures:
+        """Four kernels."""
+        return KernelFeatures.fit(inputs, offset=self.mean, factor=self.std, most=most)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A linear map to a few tokens behind input dropout."""

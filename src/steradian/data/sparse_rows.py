@@ -1,0 +1,97 @@
+"""Rows of numbers of which most are zero, as numpy arrays alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from steradian.data.ragged import Ragged
+
+__all__ = ["SparseRows", "scrambled"]
+
+GATHERED = 1 << 24
+"""Numbers gathered at a time by a product: 64 MiB of float32."""
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """Rows of few numbers in many columns.
+
+    Args:
+        columns: int64, ragged [numbers of each row]: where they stand.
+        values: float32 [numbers of all rows].
+        width: how many columns there are.
+
+    Example:
+        >>> rows = SparseRows(Ragged.from_rows([np.array([0, 2]), np.array([1])]), np.float32([1, 2, 3]), 3)
+        >>> (rows @ np.float32([[1], [10], [100]])).ravel().tolist()
+        [201.0, 30.0]
+    """
+
+    columns: Ragged
+    values: np.ndarray
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def take(self, rows: np.ndarray) -> "SparseRows":
+        """These rows, in this order."""
+        values = Ragged(self.values, self.columns.offsets).take(rows).flat
+        return SparseRows(self.columns.take(rows), values, self.width)
+
+    def __matmul__(self, matrix: np.ndarray) -> np.ndarray:
+        """The product with a matrix [width, outputs], float32 [rows, outputs]."""
+        product = np.zeros((len(self), matrix.shape[1]), dtype=np.float32)
+        most = max(1, GATHERED // max(1, matrix.shape[1]))
+        start = 0
+        while start < len(self):
+            offsets = self.columns.offsets
+            end = max(start + 1, int(np.searchsorted(offsets, offsets[start] + most, side="right")) - 1)
+            part = slice(offsets[start], offsets[end])
+            gathered = self.values[part, None] * matrix[self.columns.flat[part]]
+            # reduceat has no sum of nothing: rows without a number stay zero.
+            filled = np.flatnonzero(self.columns.lengths[start:end]) + start
+            if len(filled):
+                product[filled] = np.add.reduceat(gathered, offsets[filled] - offsets[start], axis=0)
+            start = end
+        return product
+
+    def means(self, sizes: np.ndarray) -> "SparseRows":
+        """The means of so many rows each [groups]; none may be 0, and together they are all rows."""
+        inside = Ragged.from_lengths(self.columns.lengths, sizes)
+        lengths = np.add.reduceat(inside.flat, inside.offsets[:-1]) if len(sizes) else inside.flat
+        return SparseRows(
+            Ragged.from_lengths(self.columns.flat, lengths),
+            (self.values / np.repeat(sizes, lengths)).astype(np.float32),
+            self.width,
+        )
+
+    def sketch(self, outputs: int) -> np.ndarray:
+        """Random signed sums of the columns, float32 [rows, outputs]: inner products stay but for noise.
+
+        Each column is spread over four outputs, chosen by a hash, so that columns never met before take part too.
+
+        Args:
+            outputs: of which two rows that share nothing have a cosine of about outputs ** -0.5 by chance.
+        """
+        owners = np.repeat(np.arange(len(self)), self.columns.lengths) * outputs
+        sums = np.zeros(len(self) * outputs)
+        for draw in range(4):
+            hashed = scrambled(self.columns.flat.astype(np.uint64) * np.uint64(4) + np.uint64(draw))
+            places = (hashed % np.uint64(outputs)).astype(np.int64)
+            signs = np.where(hashed >> np.uint64(63), np.float32(0.5), np.float32(-0.5))
+            sums += np.bincount(owners + places, self.values * signs, minlength=len(sums))
+        return sums.astype(np.float32).reshape(len(self), outputs)
+
+
+def scrambled(numbers: np.ndarray) -> np.ndarray:
+    """Numbers uint64 with their bits spread (the finaliser of splitmix64, Steele et al. 2014).
+
+    Example:
+        >>> int(scrambled(np.array([1], dtype=np.uint64))[0]) != 1
+        True
+    """
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = numbers ^ (numbers >> np.uint64(31))
+    return mixed

@@ -1,0 +1,145 @@
+"""Training rows as the numbers that the closed form is solved from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.data.closed_form import features_of
+from steradian.data.modality import FeatureMap
+from steradian.data.sparse_rows import SparseRows
+from steradian.modalities.kernel_features import inverse_root
+
+__all__ = ["FeatureLayout", "FeatureRows", "Prepare"]
+
+Prepare = Callable[[np.ndarray], tuple[PreparedObjects, np.ndarray]]
+"""From row numbers of a table to prepared objects and their places among these."""
+
+DRAWN = 8192
+"""Rows from which feature maps and their scales are learnt."""
+EXACT = 4096
+"""Rows up to which all features count; of larger tables each modality has its share of `MOST`."""
+MOST = 2048
+"""Dense features of all modalities together, and landmarks of one, where rows are more."""
+
+
+@dataclass(frozen=True)
+class FeatureRows:
+    """Features of some rows, zeros where a modality is absent.
+
+    Args:
+        dense: float32 [rows, dense features of all modalities], centered and scaled.
+        sparse: of each sparse modality, rows of length 1.
+        present: bool [rows, modalities].
+    """
+
+    dense: np.ndarray
+    sparse: list[csr_array]
+    present: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "FeatureRows":
+        """These rows."""
+        return FeatureRows(self.dense[rows], [each[rows] for each in self.sparse], self.present[rows])
+
+
+@dataclass(frozen=True)
+class FeatureLayout:
+    """Each modality's feature map, and where its features stand.
+
+    Args:
+        preprocessor: the fitted modalities.
+        maps: of those modalities that have one.
+        means: of dense features, float32 [features] by modality; a modality without is sparse.
+        scales: what brings dense features to a mean square length of 1, by modality.
+        projections: of more features than there may be to those that count, float32 [features, fewer] by modality.
+    """
+
+    preprocessor: Preprocessor
+    maps: Mapping[str, FeatureMap]
+    means: Mapping[str, np.ndarray]
+    scales: Mapping[str, float]
+    projections: Mapping[str, np.ndarray]
+
+    @classmethod
+    def fit(cls, preprocessor: Preprocessor, prepare: Prepare, rows: np.ndarray, *, exact: bool) -> "FeatureLayout":
+        """Learn the maps from some rows of the training table.
+
+        Args:
+            preprocessor: fitted on it.
+            prepare: brings its rows to prepared objects.
+            rows: int64 [rows], such that each modality is there.
+            exact: keep all features, however many.
+        """
+        most = MOST if exact else MOST // len(preprocessor.modalities)
+        objects, places = prepare(rows)
+        maps: dict[str, FeatureMap] = {}
+        means, scales, projections = {}, {}, {}
+        for m, (name, fitted) in enumerate(preprocessor.modalities.items()):
+            holders = objects.item_numbers(places[objects.present[places, m]], m)
+            if not len(holders):
+                continue
+            single = getattr(objects.items[name], "items", objects.items[name])
+            learnt = fitted.feature_map(fitted.feature_inputs(single, np.arange(len(holders))), most=most, exact=exact)
+            if learnt is None:
+                continue
+            maps[name] = learnt
+            features = features_of(fitted, learnt, objects.items[name], holders)
+            if isinstance(features, SparseRows):
+                continue
+            if not exact and features.shape[1] > most:
+                projections[name] = _fewer(features, most)
+                features = features @ projections[name]
+            means[name] = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+            square = float(np.square(features - means[name]).sum(axis=1).mean())
+            scales[name] = float(square**-0.5) if square > 0 else 1.0
+        return cls(preprocessor, maps, means, scales, projections)
+
+    @property
+    def dense(self) -> list[str]:
+        """The modalities of dense features."""
+        return [name for name in self.maps if name in self.means]
+
+    @property
+    def sparse(self) -> list[str]:
+        """The modalities of sparse features."""
+        return [name for name in self.maps if name not in self.means]
+
+    @property
+    def blocks(self) -> list[int]:
+        """Features of each dense modality."""
+        return [len(self.means[name]) for name in self.dense]
+
+    def rows(self, prepare: Prepare, rows: np.ndarray) -> FeatureRows:
+        """The features of these rows of the table."""
+        objects, places = prepare(rows)
+        names = list(self.preprocessor.modalities)
+        dense = np.zeros((len(rows), sum(self.blocks)), dtype=np.float32)
+        start, sparse = 0, []
+        for name, learnt in self.maps.items():
+            m, fitted = names.index(name), self.preprocessor.modalities[name]
+            has = objects.present[places, m]
+            features = features_of(fitted, learnt, objects.items[name], objects.item_numbers(places[has], m))
+            if isinstance(features, SparseRows):
+                lengths = np.zeros(len(rows), dtype=np.int64)
+                lengths[has] = features.columns.lengths
+                offsets = np.concatenate([[0], lengths.cumsum()])
+                entries = features.values, features.columns.flat, offsets
+                sparse.append(csr_array(entries, shape=(len(rows), features.width)))
+                continue
+            if name in self.projections:
+                features = features @ self.projections[name]
+            end = start + features.shape[1]
+            dense[has, start:end] = (features - self.means[name]) * np.float32(self.scales[name])
+            start = end
+        return FeatureRows(dense, sparse, objects.present[places])
+
+
+def _fewer(features: np.ndarray, most: int) -> np.ndarray:
+    """A matrix float32 [features, most] after which inner products with some of the rows are what they were."""
+    _, distinct = np.unique(features[:, :8].round(4), axis=0, return_index=True)
+    chosen = np.sort(distinct)[np.unique(np.linspace(0, len(distinct) - 1, most).astype(np.int64))]
+    landmarks = features[chosen].astype(np.float64)
+    projection: np.ndarray = landmarks.T.astype(np.float32) @ inverse_root(landmarks @ landmarks.T)
+    return projection

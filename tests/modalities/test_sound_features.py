@@ -1,0 +1,47 @@
+"""Features of log-mel frames: alone and together, what silence around a sound changes, and what is degenerate."""
+
+import numpy as np
+import pytest
+
+from steradian.modalities.log_mel import BANDS
+from steradian.modalities.sound_features import SoundFeatures
+
+
+def some_sounds(count: int = 5, seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=(int(frames), BANDS)).astype(np.float16) for frames in rng.integers(1, 90, count)]
+
+
+def fit(sounds: list[np.ndarray], seed: int = 0) -> SoundFeatures:
+    return SoundFeatures.fit(sounds, kernels=30, patches=6, seed=seed)
+
+
+def test_a_seed_decides_everything() -> None:
+    sounds = some_sounds()
+    once, again, other = (fit(sounds, seed)(sounds) for seed in (1, 1, 2))
+    assert np.array_equal(once, again)
+    assert not np.array_equal(once, other)
+
+
+def test_features_of_a_sound_do_not_depend_on_the_others() -> None:
+    sounds = some_sounds()
+    fitted = fit(sounds)
+    together = fitted(sounds)
+    assert np.array_equal(together, np.concatenate([fitted([each]) for each in sounds]))
+    assert together.shape == (5, 2 * 30 + 24 * 6 + 1)
+    assert together.dtype == np.float32
+    assert fitted([]).shape == (0, together.shape[1])
+
+
+def test_silence_around_a_sound_changes_nothing() -> None:
+    sounds = some_sounds()
+    fitted = fit(sounds)
+    silence = np.full((10, BANDS), -11.5, np.float16)
+    around = [np.concatenate([silence, sound, silence]) for sound in sounds]
+    assert np.array_equal(fitted(around), fitted(sounds))
+
+
+@pytest.mark.parametrize("sounds", [[np.zeros((1, BANDS))], [np.full((20, BANDS), -11.5)] * 3])
+def test_degenerate_sounds_have_finite_features(sounds: list[np.ndarray]) -> None:
+    sounds = [sound.astype(np.float32) for sound in sounds]
+    assert np.isfinite(fit(sounds)([*sounds, *some_sounds()])).all()
