@@ -106,12 +106,20 @@ class _Config:
             )
 
 
+USUAL_DIM, LARGEST_DIM = 128, 512
+"""Of the unit vectors, least and most where it is derived."""
+
+
 @dataclass(frozen=True)
 class ModelConfig(_Config):
     """The two-level transformer."""
 
-    embedding_dim: int = 128
-    """Length of the unit vector; at least the number of classes less one gives every class its own direction."""
+    embedding_dim: int | None = None
+    """Length of the unit vector; None: the power of two that gives every class a direction of its own, from 128 to
+    512."""
+    closed_form: bool = True
+    """Solve for the vectors of fixed features first; the network may then only improve on them. It takes a margin
+    softmax over one center a class and fusion="certified"; with other options the network stands alone."""
     width: int = 64
     """Length of a token on both levels."""
     depth: int = 1
@@ -131,12 +139,17 @@ class ModelConfig(_Config):
     subcenters: int = 1
     """Centers a class, of which the nearest counts; 3 helps where labels are noisy or classes fall into parts."""
 
+    @property
+    def dim(self) -> int:
+        """The length of the unit vector; 128 where nothing derived it."""
+        return USUAL_DIM if self.embedding_dim is None else self.embedding_dim
+
     def __post_init__(self) -> None:
         self._refuse_what_is_no_number()
         counts = ("width", "depth", "fusion_depth", "heads", "subcenters")
         mistakes = [(name, "at least 1") for name in counts if getattr(self, name) < 1]
-        if self.embedding_dim < 2:
-            mistakes.append(("embedding_dim", "at least 2"))
+        if self.embedding_dim is not None and self.embedding_dim < 2:
+            mistakes.append(("embedding_dim", "at least 2, or None"))
         if self.heads >= 1 and self.width % self.heads:
             mistakes.append(("width", f"a multiple of heads={self.heads}"))
         shares = {name: getattr(self, name) for name in ("dropout", "input_dropout")}
@@ -155,7 +168,8 @@ class TrainingConfig(_Config):
     """The objective, the optimizer and the data order."""
 
     epochs: int | None = None
-    """Passes over the training objects; None: 60, but between 400 and 6000 steps in all, and at least one pass."""
+    """Passes over the training objects; 0: the closed form alone, in seconds. None: 60, beside a closed form 20, but
+    between 400 and 6000 steps in all, and at least one pass."""
     batch_size: int = 64
     """Objects a step."""
     balanced: bool = False
@@ -166,7 +180,8 @@ class TrainingConfig(_Config):
     learning_rate: float = 3e-3
     """Of the encoders, at the top of the schedule; chosen on held-out training objects, see docs/lab-log.md."""
     center_learning_rate: float = 3e-2
-    """Of the class centers, 10 times the encoders': a center moves only when its class comes by (docs/lab-log.md)."""
+    """Of the class centers, unless the closed form fixes them: 10 times the encoders', since a center moves only when
+    its class comes by (docs/lab-log.md)."""
     weight_decay: float = 0.05
     """Of the matrices; class centers, norms, biases, gates and embeddings have none."""
     objective: ObjectiveKind = "angular"
@@ -218,7 +233,9 @@ class TrainingConfig(_Config):
     def __post_init__(self) -> None:
         self._refuse_what_is_no_number()
         mistakes = [(n, "at least 1") for n in ("batch_size", "patience") if getattr(self, n) < 1]
-        optional = {name: getattr(self, name) for name in ("epochs", "class_group")}
+        optional = {"class_group": self.class_group}
+        if self.epochs is not None and self.epochs < 0:
+            mistakes.append(("epochs", "0 or more, or None"))
         mistakes += [(n, "at least 1, or None") for n, count in optional.items() if count is not None and count < 1]
         positive = ("learning_rate", "center_learning_rate", "clip")
         mistakes += [(n, "above 0") for n in positive if not getattr(self, n) > 0]

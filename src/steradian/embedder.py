@@ -21,7 +21,7 @@ from steradian.errors import InputError
 from steradian.fitting import fit_model
 from steradian.inputs import present_modalities, query_table, refuse_objects_without, refuse_other_labels
 from steradian.metrics import to_angles
-from steradian.model import SphereEncoder, SphericalClassifier, class_cosines, embed_table, nearest_centers
+from steradian.model import Encoder, SphericalClassifier, class_cosines, embed_table, nearest_centers
 from steradian.saved_model import load_model, save_model
 from steradian.training import TrainingResult
 
@@ -40,7 +40,8 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
     float array [objects, features] as one vector modality.
 
     Args:
-        embedding_dim: length of the unit vector.
+        embedding_dim: length of the unit vector; None derives it from the number of classes.
+        closed_form: solve for the vectors of fixed features first, beside which a network must earn its place.
         width: length of a token on both levels.
         depth: transformer blocks of each modality's encoder (level 1).
         fusion_depth: transformer blocks of the fusion (level 2).
@@ -50,7 +51,7 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         fusion: "certified", "context" or "free"; see docs/design.md.
         context_limit: length of the context against the sum of modalities, for fusion="context".
         subcenters: centers a class, of which the nearest counts.
-        epochs: passes over the training objects; None derives them from the number of objects.
+        epochs: passes over the training objects; 0 is the closed form alone, None derives them.
         batch_size: objects a step.
         balanced: draw as many objects of every class.
         class_group: objects of a class that come together; None derives it from the objective.
@@ -100,7 +101,7 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
     schema_: Schema
     classes_: np.ndarray
     preprocessor_: Preprocessor
-    encoder_: SphereEncoder
+    encoder_: Encoder
     classifier_: SphericalClassifier
     scale_: float
     margin_: float
@@ -108,8 +109,9 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        embedding_dim: int = ModelConfig.embedding_dim,
+        embedding_dim: int | None = ModelConfig.embedding_dim,
         *,
+        closed_form: bool = ModelConfig.closed_form,
         width: int = ModelConfig.width,
         depth: int = ModelConfig.depth,
         fusion_depth: int = ModelConfig.fusion_depth,

@@ -22,9 +22,11 @@ from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import Schema
 from steradian.data.batch import Preprocessor
-from steradian.data.modality import FittedModality
+from steradian.data.closed_form import ClosedForm, LinearMap
+from steradian.data.modality import FeatureMap, FittedModality
 from steradian.errors import SavedModelError
-from steradian.model import build_model
+from steradian.model import SphericalClassifier, TwoPartEncoder, build_encoder, build_model
+from steradian.model.inference import Encoder
 from steradian.training import TrainingResult
 from steradian.training.device import choose_device
 
@@ -32,6 +34,7 @@ __all__ = ["SavedModel", "load_model", "read_files", "read_folder", "replace_fil
 
 Content = TypeVar("Content")
 Model = TypeVar("Model")
+Part = TypeVar("Part", FittedModality, FeatureMap)
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -69,6 +72,7 @@ def save_model(model: Any, folder: str | Path) -> None:
         "scale": model.scale_,
         "margin": model.margin_,
         "fingerprint": model.fingerprint,
+        "two_parts": _two_parts(model.encoder_),
         "history": asdict(model.training_) if hasattr(model, "training_") else None,
         "calibration": model.calibration_.to_dict() if hasattr(model, "calibration_") else None,
         "features": getattr(model, "n_features_in_", None),
@@ -111,12 +115,7 @@ def load_model(kind: type[Model], folder: str | Path, *, device: str) -> Model:
             model.feature_names_in_ = np.array(entries["feature_names"], dtype=object)
         model.preprocessor_ = saved.preprocessor
         with torch.random.fork_rng(devices=[]):
-            parts = build_model(
-                saved.preprocessor.modalities,
-                model_config,
-                num_classes=len(model.classes_),
-                device=choose_device(device),
-            )
+            parts = _build(saved, model_config, num_classes=len(model.classes_), device=choose_device(device))
         model.encoder_, model.classifier_ = parts
         nn.ModuleDict(dict(zip(("encoder", "classifier"), parts, strict=True))).load_state_dict(dict(saved.weights))
     except (KeyError, TypeError, RuntimeError) as error:
@@ -127,6 +126,33 @@ def load_model(kind: type[Model], folder: str | Path, *, device: str) -> Model:
             fix="Copy the whole folder again, or fit and save the model again.",
         ) from error
     return cast(Model, model)
+
+
+def _two_parts(encoder: Encoder) -> dict[str, Any] | None:
+    """How the closed form and the networks are joined; None where a network stands alone."""
+    if not isinstance(encoder, TwoPartEncoder):
+        return None
+    return {
+        "networks": len(encoder.networks),
+        "share": float(encoder.share),
+        "learned_gates": encoder.fusion.learned,
+        "embedding_dim": encoder.embedding_dim,
+        "featured": encoder.featured.tolist(),
+    }
+
+
+def _build(
+    saved: SavedModel, config: ModelConfig, *, num_classes: int, device: torch.device
+) -> tuple[Encoder, SphericalClassifier]:
+    """The modules that the weights belong to."""
+    modalities, joined = saved.preprocessor.modalities, saved.entries.get("two_parts")
+    if joined is None:
+        return build_model(modalities, config, num_classes=num_classes, device=device)
+    networks = [build_encoder(modalities, config) for _ in range(joined["networks"])]
+    options = {name: joined[name] for name in ("embedding_dim", "share", "learned_gates", "featured")}
+    classifier = SphericalClassifier(num_classes, joined["embedding_dim"])
+    classifier.directions.requires_grad_(False)
+    return TwoPartEncoder(tuple(modalities), networks, **options).to(device).eval(), classifier.to(device)
 
 
 def write_folder(folder: str | Path, saved: SavedModel) -> None:
@@ -155,7 +181,10 @@ def read_folder(folder: str | Path) -> SavedModel:
     path, entries, tensors = read_files(Path(folder, CONFIG), key="weights", read=_read_entries, load=_load_weights)
     arrays = {name: tensor for name, tensor in tensors.items() if name.startswith(ARRAY_PREFIX)}
     weights = {name: tensor for name, tensor in tensors.items() if name not in arrays}
-    return SavedModel(entries, _join_arrays(entries["preprocessing"], arrays, path), weights)
+    joined = entries.get("two_parts")
+    embedding_dim = None if joined is None else joined["embedding_dim"]
+    preprocessor = _join_arrays(entries["preprocessing"], arrays, path, embedding_dim=embedding_dim)
+    return SavedModel(entries, preprocessor, weights)
 
 
 def replace_files(path: Path, entries: Mapping[str, Any], *, key: str, content: bytes) -> None:
@@ -267,37 +296,66 @@ def _broken(path: Path, want: str, got: str) -> SavedModelError:
 
 
 def _split_arrays(preprocessor: Preprocessor) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The fitted modalities as plain values, and their arrays as tensors named by modality and field."""
+    """The fitted modalities, and the closed form's maps, as plain values, and their arrays as tensors by place."""
     plain: dict[str, Any] = {}
-    arrays = {}
+    arrays: dict[str, Tensor] = {}
+    form = preprocessor.closed_form
     for number, (name, fitted) in enumerate(preprocessor.modalities.items()):
-        plain[name] = {"type": type(fitted).__name__, "fields": {}, "arrays": {}}
-        for field in fields(fitted):  # type: ignore[arg-type]  # every fitted modality is a dataclass
-            value = getattr(fitted, field.name)
-            if isinstance(value, np.ndarray):
-                key = f"{ARRAY_PREFIX}{number}/{field.name}"
-                # A copy, since safetensors refuses arrays that share memory.
-                arrays[key] = torch.from_numpy(np.array(value, order="C"))
-                plain[name]["arrays"][field.name] = key
-            else:
-                plain[name]["fields"][field.name] = value
+        plain[name] = _split(fitted, f"{ARRAY_PREFIX}{number}", arrays)
+        linear = None if form is None else form.maps.get(name)
+        if linear is not None:
+            features = _split(linear.features, f"{ARRAY_PREFIX}{number}/features", arrays)
+            plain[name]["closed_form"] = {"features": features, "arrays": {}}
+            for part in ("matrix", "offset"):
+                key = f"{ARRAY_PREFIX}{number}/closed_form/{part}"
+                arrays[key] = torch.from_numpy(np.array(getattr(linear, part), order="C"))
+                plain[name]["closed_form"]["arrays"][part] = key
     return plain, arrays
 
 
-def _join_arrays(plain: Mapping[str, Any], arrays: Mapping[str, Tensor], path: Path) -> Preprocessor:
-    kinds = {kind.__name__: kind for kind in FittedModality.__subclasses__()}
-    modalities = {}
+def _split(value: FittedModality | FeatureMap, place: str, arrays: dict[str, Tensor]) -> dict[str, Any]:
+    """A dataclass as its type and plain fields; its arrays go to `arrays`, under names that begin with a place."""
+    plain: dict[str, Any] = {"type": type(value).__name__, "fields": {}, "arrays": {}}
+    for field in fields(value):  # type: ignore[arg-type]  # each of both kinds is a dataclass
+        content = getattr(value, field.name)
+        if isinstance(content, np.ndarray):
+            key = f"{place}/{field.name}"
+            # A copy, since safetensors refuses arrays that share memory.
+            arrays[key] = torch.from_numpy(np.array(content, order="C"))
+            plain["arrays"][field.name] = key
+        else:
+            plain["fields"][field.name] = content
+    return plain
+
+
+def _join_arrays(
+    plain: Mapping[str, Any], arrays: Mapping[str, Tensor], path: Path, *, embedding_dim: int | None
+) -> Preprocessor:
+    modalities: dict[str, FittedModality] = {}
+    maps: dict[str, LinearMap] = {}
     for name, entry in plain.items():
-        if entry["type"] not in kinds:
-            raise SavedModelError(
-                want=f"a modality that is defined, of {', '.join(sorted(kinds))}",
-                got=entry["type"],
-                where=f"{path.parent}, modality {name!r}",
-                fix="Import the module that defines it before loading the model.",
-            )
+        where = f"{path.parent}, modality {name!r}"
         try:
-            fitted_arrays = {field: arrays[key].numpy() for field, key in entry["arrays"].items()}
+            modalities[name] = _joined(FittedModality, entry, arrays, where)  # type: ignore[type-abstract]
+            if "closed_form" in entry:
+                linear = entry["closed_form"]
+                features = _joined(FeatureMap, linear["features"], arrays, where)  # type: ignore[type-abstract]
+                matrix, offset = (arrays[linear["arrays"][part]].numpy() for part in ("matrix", "offset"))
+                maps[name] = LinearMap(features, matrix, offset)
         except KeyError as error:
             raise _broken(path, "the weights, whole", f"no array {error}") from error
-        modalities[name] = kinds[entry["type"]](**entry["fields"], **fitted_arrays)
-    return Preprocessor(modalities)
+    return Preprocessor(modalities, None if embedding_dim is None else ClosedForm(maps, embedding_dim))
+
+
+def _joined(family: type[Part], entry: Mapping[str, Any], arrays: Mapping[str, Tensor], where: str) -> Part:
+    """A dataclass of a family from what `_split` made of it."""
+    kinds = {kind.__name__: kind for kind in family.__subclasses__()}
+    if entry["type"] not in kinds:
+        raise SavedModelError(
+            want=f"a modality that is defined, of {', '.join(sorted(kinds))}",
+            got=entry["type"],
+            where=where,
+            fix="Import the module that defines it before loading the model.",
+        )
+    found = {field: arrays[key].numpy() for field, key in entry["arrays"].items()}
+    return kinds[entry["type"]](**entry["fields"], **found)

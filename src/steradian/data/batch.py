@@ -65,6 +65,15 @@ class PreparedObjects:
     def __len__(self) -> int:
         return len(self.present)
 
+    def rows(self, rows: np.ndarray) -> "PreparedObjects":
+        """These objects, as a view: nothing is copied but what says which they are."""
+        items = {
+            name: _chosen_items(values, self._item_numbers[rows[self.present[rows, m]], m])
+            for m, (name, values) in enumerate(self.items.items())
+        }
+        labels, closed = (None if each is None else each[rows] for each in (self.labels, self.closed))
+        return PreparedObjects(items, self.present[rows], labels, closed)
+
     def item_numbers(self, rows: np.ndarray, modality: int) -> np.ndarray:
         """Where the items of these rows, which have it, stand among a modality's items."""
         numbers: np.ndarray = self._item_numbers[rows, modality]
@@ -138,6 +147,11 @@ class Preprocessor:
         has_any = np.stack(present, axis=1)
         closed = None if self.closed_form is None else self.closed_form.vectors(self.modalities, items, has_any)
         return PreparedObjects(items, has_any, labels, closed)
+
+
+def _chosen_items(items: Items, numbers: np.ndarray) -> Items:
+    """Some of the items, under new numbers."""
+    return lambda rows: items(numbers[rows])
 
 
 def _at(present: np.ndarray, values: Mapping[str, np.ndarray]) -> Values:

@@ -14,6 +14,8 @@ __all__ = ["ClosedForm", "LinearMap", "features_of"]
 
 ROWS = 2048
 """Rows whose features are held at a time."""
+MOST_KEPT, KEPT = 4096, "_kept_features"
+"""Distinct pictures or sounds whose features stay with the items once computed, so that repeated ones cost nothing."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class LinearMap:
 
     def __call__(self, features: "np.ndarray | SparseRows") -> np.ndarray:
         """Vectors float32 [rows, embedding_dim], of any length."""
-        return np.asarray(features @ self._matrix) - self.offset
+        vectors: np.ndarray = features @ self._matrix - self.offset
+        return vectors
 
     @cached_property
     def _matrix(self) -> np.ndarray:
@@ -52,23 +55,33 @@ class ClosedForm:
     embedding_dim: int
 
     def vectors(
-        self, modalities: Mapping[str, FittedModality], items: Mapping[str, Items], present: np.ndarray
+        self,
+        modalities: Mapping[str, FittedModality],
+        items: Mapping[str, Items],
+        present: np.ndarray,
+        *,
+        rows: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Each modality's vector float32 [objects, modalities, embedding_dim]; zeros where it is absent.
+        """Each modality's vector float32 [rows, modalities, embedding_dim]; zeros where it is absent.
 
         Args:
             modalities: the fitted modalities.
             items: for each of them, the prepared values of the objects that have it.
             present: bool [objects, modalities].
+            rows: int64 [rows], the objects that are wanted; None: all.
         """
-        found = np.zeros((*present.shape, self.embedding_dim), dtype=np.float32)
+        # The n-th object that has a modality is the n-th of its items.
+        numbers = present.cumsum(axis=0) - 1
+        rows = np.arange(len(present)) if rows is None else rows
+        found = np.zeros((len(rows), present.shape[1], self.embedding_dim), dtype=np.float32)
         for m, (name, fitted) in enumerate(modalities.items()):
-            linear, holders = self.maps.get(name), np.flatnonzero(present[:, m])
+            linear, holders = self.maps.get(name), np.flatnonzero(present[rows, m])
             if linear is None:
                 continue
             for start in range(0, len(holders), ROWS):
-                part = np.arange(start, min(start + ROWS, len(holders)))
-                found[holders[part], m] = linear(features_of(fitted, linear.features, items[name], part))
+                part = holders[start : start + ROWS]
+                features = features_of(fitted, linear.features, items[name], numbers[rows[part], m])
+                found[part, m] = linear(features)
         return found
 
 
@@ -84,10 +97,29 @@ def features_of(
         rows: which of them, int64 [rows].
     """
     if not isinstance(items, SetItems):
-        return features(fitted.feature_inputs(items, rows))
+        return _single_features(fitted, features, items, rows)
     taken = items.sets.take(rows)
-    single = features(fitted.feature_inputs(items.items, taken.flat))
+    single = _single_features(fitted, features, items.items, taken.flat)
     if isinstance(single, SparseRows):
         return single.means(taken.lengths)
     means: np.ndarray = np.add.reduceat(single, taken.offsets[:-1], axis=0) / taken.lengths[:, None]
     return means.astype(np.float32)
+
+
+def _single_features(
+    fitted: FittedModality, features: FeatureMap, items: Items, rows: np.ndarray
+) -> "np.ndarray | SparseRows":
+    """Features of items of which none is a set; where few differ, each is looked at once for all times."""
+    which = getattr(items, "which", None)
+    if which is None:
+        return features(fitted.feature_inputs(items, rows))
+    kept = vars(items).get(KEPT)
+    if kept is None or kept[0] is not features:
+        distinct, firsts = np.unique(which, return_index=True)
+        if len(distinct) > MOST_KEPT:
+            return features(fitted.feature_inputs(items, rows))
+        places = np.searchsorted(distinct, which)
+        kept = vars(items)[KEPT] = features, features(fitted.feature_inputs(items, firsts)), places
+    _, found, places = kept
+    taken = places[rows]
+    return found.take(taken) if isinstance(found, SparseRows) else found[taken]

@@ -87,6 +87,9 @@ class SparseRows:
 def scrambled(numbers: np.ndarray) -> np.ndarray:
     """Numbers uint64 with their bits spread (the finaliser of splitmix64, Steele et al. 2014).
 
+    Args:
+        numbers: uint64, of any shape.
+
     Example:
         >>> int(scrambled(np.array([1], dtype=np.uint64))[0]) != 1
         True

@@ -72,7 +72,7 @@ def run_demo(
 
     out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    model = SphereEmbedder(seed=seed, **({"batch_size": 128, "epochs": 14} | options))
+    model = SphereEmbedder(seed=seed, **({"batch_size": 128, "epochs": 3} | options))
     model.fit(train, validation=valid, log_file=out / "training.jsonl", save_to=out / "model")
     model.save(out / "model")
     seconds = time.monotonic() - begun

@@ -6,6 +6,7 @@ from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEncoder
 from steradian.model.fusion import Fusion
 from steradian.model.inference import (
+    Encoder,
     class_cosines,
     cosine_chunks,
     embed,
@@ -16,16 +17,19 @@ from steradian.model.inference import (
     nearest_centers,
 )
 from steradian.model.transformer import Block
+from steradian.model.two_part_encoder import TwoPartEncoder
 
 __all__ = [
     "AngularMarginLoss",
     "Block",
+    "Encoder",
     "Fusion",
     "MarginKind",
     "ModalityEncoder",
     "ModalityVectors",
     "SphereEncoder",
     "SphericalClassifier",
+    "TwoPartEncoder",
     "build_encoder",
     "build_model",
     "class_cosines",

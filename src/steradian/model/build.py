@@ -25,7 +25,7 @@ def build_model(
         device: where they are to stand.
     """
     encoder = build_encoder(modalities, config).to(device).eval()
-    centers = SphericalClassifier(num_classes, config.embedding_dim, subcenters=config.subcenters)
+    centers = SphericalClassifier(num_classes, config.dim, subcenters=config.subcenters)
     return encoder, centers.to(device)
 
 
@@ -41,7 +41,7 @@ def build_encoder(modalities: Mapping[str, FittedModality], config: ModelConfig)
         name: ModalityEncoder(
             fitted.tokenizer(config.width, input_dropout),
             width=config.width,
-            embedding_dim=config.embedding_dim,
+            embedding_dim=config.dim,
             depth=config.depth,
             heads=config.heads,
             dropout=dropout,
@@ -51,7 +51,7 @@ def build_encoder(modalities: Mapping[str, FittedModality], config: ModelConfig)
     fusion = Fusion(
         modalities=len(encoders),
         width=config.width,
-        embedding_dim=config.embedding_dim,
+        embedding_dim=config.dim,
         kind=config.fusion,
         depth=config.fusion_depth,
         heads=config.heads,

@@ -112,6 +112,11 @@ class SphereEncoder(nn.Module):
         self.fusion = fusion
         self.embedding_dim = fusion.embedding_dim
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
     def forward(self, batch: Batch) -> Tensor:
         """Unit vectors [objects, embedding_dim]."""
         return self.fuse(self.encode(batch))

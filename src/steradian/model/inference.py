@@ -13,8 +13,10 @@ from steradian.data.samplers import batches
 from steradian.errors import InputError
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityVectors, SphereEncoder
+from steradian.model.two_part_encoder import TwoPartEncoder
 
 __all__ = [
+    "Encoder",
     "class_cosines",
     "cosine_chunks",
     "embed",
@@ -24,6 +26,8 @@ __all__ = [
     "fuse_subset",
     "nearest_centers",
 ]
+
+Encoder = SphereEncoder | TwoPartEncoder
 
 PREPARED_AT_ONCE = 2048
 """Objects prepared at a time, so that pixels and n-grams of a large table never stand in memory together: only those
@@ -36,7 +40,7 @@ MAX_BYTES = 1 << 29
 """Of the vectors held at a time: subsets that do not fit together are embedded one group after the other."""
 
 
-def embed(encoder: SphereEncoder, objects: PreparedObjects, rows: np.ndarray, *, batch_size: int) -> np.ndarray:
+def embed(encoder: Encoder, objects: PreparedObjects, rows: np.ndarray, *, batch_size: int) -> np.ndarray:
     """Unit vectors float32 [rows, embedding_dim] of some objects with all that is present.
 
     Args:
@@ -53,7 +57,7 @@ def embed(encoder: SphereEncoder, objects: PreparedObjects, rows: np.ndarray, *,
 
 
 def embed_table(
-    encoder: SphereEncoder,
+    encoder: Encoder,
     preprocessor: Preprocessor,
     objects: ObjectTable,
     *,
@@ -89,7 +93,7 @@ def embed_table(
 
 @torch.inference_mode()
 def embed_subsets(
-    encoder: SphereEncoder,
+    encoder: Encoder,
     objects: PreparedObjects,
     rows: np.ndarray,
     *,
@@ -108,7 +112,7 @@ def embed_subsets(
     Yields:
         The number of a subset, those rows of a batch that have any of it, their vectors float32 [rows, embedding_dim].
     """
-    device = next(encoder.parameters()).device
+    device = encoder.device
     for part in batches(rows, batch_size):
         encoded = encoder.encode(objects.batch(part).to(device))
         for number, subset in enumerate(subsets):
@@ -118,7 +122,7 @@ def embed_subsets(
 
 @torch.inference_mode()
 def encode_table(
-    encoder: SphereEncoder, preprocessor: Preprocessor, objects: ObjectTable, *, batch_size: int
+    encoder: Encoder, preprocessor: Preprocessor, objects: ObjectTable, *, batch_size: int
 ) -> Iterator[tuple[np.ndarray, ModalityVectors]]:
     """What level 1 says of a whole table, batch by batch.
 
@@ -131,14 +135,14 @@ def encode_table(
     Yields:
         Rows int64 [rows], and the vectors of their modalities on the encoder's device.
     """
-    device = next(encoder.parameters()).device
+    device = encoder.device
     for start, prepared in _prepared_parts(preprocessor, objects):
         for part in batches(np.arange(len(prepared)), batch_size):
             yield start + part, encoder.encode(prepared.batch(part).to(device))
 
 
 @torch.inference_mode()
-def fuse_subset(encoder: SphereEncoder, encoded: ModalityVectors, subset: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def fuse_subset(encoder: Encoder, encoded: ModalityVectors, subset: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Level 2 for a subset of the modalities that are present.
 
     Args:

@@ -2,7 +2,7 @@
 
 from steradian.training.build_objective import check_objective
 from steradian.training.center_updates import RowwiseAdam
-from steradian.training.derived import Derived, derive, with_dropout
+from steradian.training.derived import Derived, derive, with_derived
 from steradian.training.memory import derive_within_memory
 from steradian.training.objective import Objective, observed_subsets, random_subsets
 from steradian.training.progress import Progress
@@ -20,5 +20,5 @@ __all__ = [
     "observed_subsets",
     "random_subsets",
     "train",
-    "with_dropout",
+    "with_derived",
 ]

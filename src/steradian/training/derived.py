@@ -5,11 +5,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steradian.config import CENTER_OBJECTIVES, MODALITY_OBJECTIVES, ModelConfig, ObjectiveKind, TrainingConfig
+from steradian.config import (
+    CENTER_OBJECTIVES,
+    LARGEST_DIM,
+    MODALITY_OBJECTIVES,
+    USUAL_DIM,
+    ModelConfig,
+    ObjectiveKind,
+    TrainingConfig,
+)
 from steradian.losses import center_spacing, default_margin, default_scale
 from steradian.training.schedule import RAMP, default_epochs
 
-__all__ = ["Derived", "class_group", "derive", "with_dropout"]
+__all__ = ["Derived", "class_group", "derive", "with_derived"]
 
 DROPOUTS = ((1_000, 0.3), (10_000, 0.2))
 """Dropout below so many training objects; found on inner splits of small sets and on the demo (docs/lab-log.md)."""
@@ -67,7 +75,7 @@ def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, mode
         60
     """
     scale, scale_reason = _scale(config, num_classes)
-    margin, margin_reason = _margin(config, num_classes, model.embedding_dim)
+    margin, margin_reason = _margin(config, num_classes, model.dim)
     alignment, alignment_reason = _alignment(config, num_classes)
     epochs = default_epochs(len(labels), config.batch_size) if config.epochs is None else config.epochs
     steps = epochs * -(-len(labels) // config.batch_size)
@@ -132,21 +140,27 @@ def class_group(config: TrainingConfig) -> int:
     return 1 if learns_from_class_numbers or config.positives == "object" or config.balanced else USUAL_GROUP
 
 
-def with_dropout(config: ModelConfig, objects: int) -> ModelConfig:
-    """The configuration with its dropout filled in: the fewer training objects, the more.
+def with_derived(config: ModelConfig, *, objects: int, num_classes: int) -> ModelConfig:
+    """The configuration with its dropout and the length of its vectors filled in.
 
     Args:
-        config: None in `dropout` and `input_dropout` means: derive it.
+        config: None in `dropout` and `input_dropout` means: derive it, the fewer training objects, the more; None in
+            `embedding_dim` likewise, the more classes, the longer.
         objects: how many to train on.
+        num_classes: of how many classes.
 
     Example:
-        >>> [(c.dropout, c.input_dropout) for c in (with_dropout(ModelConfig(), n) for n in (999, 1000, 10_000))]
-        [(0.3, 0.4), (0.2, 0.3), (0.1, 0.2)]
+        >>> [with_derived(ModelConfig(), objects=n, num_classes=9).dropout for n in (999, 1000, 10_000)]
+        [0.3, 0.2, 0.1]
+        >>> [with_derived(ModelConfig(), objects=9, num_classes=n).embedding_dim for n in (9, 200, 10_000)]
+        [128, 256, 512]
     """
     dropout = next((share for below, share in DROPOUTS if objects < below), LEAST_DROPOUT)
     inputs = round(dropout + MORE_OF_INPUTS, 2)
+    dim = min(LARGEST_DIM, max(USUAL_DIM, 1 << (num_classes - 2).bit_length()))
     return replace(
         config,
         dropout=dropout if config.dropout is None else config.dropout,
         input_dropout=inputs if config.input_dropout is None else config.input_dropout,
+        embedding_dim=dim if config.embedding_dim is None else config.embedding_dim,
     )

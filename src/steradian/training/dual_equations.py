@@ -39,20 +39,20 @@ def dual_coefficients(
     total = torch.zeros_like(aims)
     for _ in range(SWEEPS if len(kernels) > 1 else 1):
         before = total
-        for m, inverse in enumerate(inverses):
+        for m, (inverse, shift) in enumerate(inverses):
             others = total - fitted[m]
             left = aims - KEPT * others
             coefficients[m] = inverse @ left
             # (K + shift) A = left, so K A needs no product.
-            fitted[m] = left - shifts[m] * coefficients[m]
+            fitted[m] = left - shift * coefficients[m]
             total = others + fitted[m]
         if float((total - before).norm()) <= TOLERANCE * float(total.norm()):
             break
     return [each.numpy() for each in coefficients]
 
 
-def _inverse(kernel: Tensor, shift: float) -> Tensor:
-    """(kernel + shift)^-1, in float64 where float32 does not suffice."""
+def _inverse(kernel: Tensor, shift: float) -> tuple[Tensor, float]:
+    """(kernel + shift)^-1, in float64 where float32 does not suffice, and the shift, larger where it must be."""
     shifted = kernel.clone()
     shifted.diagonal().add_(shift)
     factor, failed = torch.linalg.cholesky_ex(shifted)
@@ -60,7 +60,9 @@ def _inverse(kernel: Tensor, shift: float) -> Tensor:
         factor, failed = torch.linalg.cholesky_ex(shifted.double())
     if failed:
         # Rounding of the products has made an eigenvalue negative.
-        shifted.diagonal().add_(1e-5 * shifted.diagonal().sum())
+        more = 1e-5 * float(shifted.diagonal().sum())
+        shifted.diagonal().add_(more)
+        shift += more
         factor = torch.linalg.cholesky(shifted.double())
     inverse: Tensor = torch.cholesky_inverse(factor).float()
-    return inverse
+    return inverse, shift

@@ -8,7 +8,8 @@ from scipy.sparse import csr_array
 
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.data.closed_form import features_of
-from steradian.data.modality import FeatureMap
+from steradian.data.modality import FeatureMap, Items
+from steradian.data.sets import SetItems
 from steradian.data.sparse_rows import SparseRows
 from steradian.modalities.kernel_features import inverse_root
 
@@ -80,8 +81,8 @@ class FeatureLayout:
             holders = objects.item_numbers(places[objects.present[places, m]], m)
             if not len(holders):
                 continue
-            single = getattr(objects.items[name], "items", objects.items[name])
-            learnt = fitted.feature_map(fitted.feature_inputs(single, np.arange(len(holders))), most=most, exact=exact)
+            inputs = fitted.feature_inputs(*_single_items(objects.items[name], holders))
+            learnt = fitted.feature_map(inputs, most=most, exact=exact)
             if learnt is None:
                 continue
             maps[name] = learnt
@@ -136,9 +137,20 @@ class FeatureLayout:
         return FeatureRows(dense, sparse, objects.present[places])
 
 
+def _single_items(items: Items, rows: np.ndarray) -> tuple[Items, np.ndarray]:
+    """Items of these rows; of sets as many as there are rows, spread over all of theirs."""
+    if not isinstance(items, SetItems):
+        return items, rows
+    flat = items.sets.take(rows).flat
+    return items.items, flat[np.linspace(0, len(flat) - 1, len(rows)).astype(np.int64)]
+
+
 def _fewer(features: np.ndarray, most: int) -> np.ndarray:
     """A matrix float32 [features, most] after which inner products with some of the rows are what they were."""
-    _, distinct = np.unique(features[:, :8].round(4), axis=0, return_index=True)
+    # A random sum of all features tells rows apart; some features may be constant.
+    sums = features @ np.random.default_rng(0).standard_normal(features.shape[1], dtype=np.float32)
+    sums -= sums.mean()
+    _, distinct = np.unique((sums / max(float(np.abs(sums).max()), 1e-12)).round(5), return_index=True)
     chosen = np.sort(distinct)[np.unique(np.linspace(0, len(distinct) - 1, most).astype(np.int64))]
     landmarks = features[chosen].astype(np.float64)
     projection: np.ndarray = landmarks.T.astype(np.float32) @ inverse_root(landmarks @ landmarks.T)

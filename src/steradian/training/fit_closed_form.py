@@ -1,6 +1,6 @@
 """The closed form of a labelled table: how strongly to penalise is chosen on left-out objects or left-out classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from steradian.training.dual_equations import dual_coefficients
 from steradian.training.feature_rows import DRAWN, EXACT, FeatureLayout, FeatureRows, Prepare
 from steradian.training.normal_equations import NormalEquations, Solution
 
-__all__ = ["ClosedFormFit", "fit_closed_form"]
+__all__ = ["ClosedFormFit", "average_precisions", "fit_closed_form", "log_losses"]
 
 USUAL, STEP, STEPS = 0.1, 10**0.5, 5
 """Penalty of features of mean square length 1 to start from, the factor between two that are tried, and how often it
@@ -44,6 +44,7 @@ class ClosedFormFit:
         penalties: those chosen, by modality.
         weights: likewise, 1 for the largest.
         score: of left-out objects: less log-loss of known classes, or MAP@R of new ones; NaN where none could be.
+        solve: gives the closed form of some of the rows, int64 [rows], with the same choices.
     """
 
     closed_form: ClosedForm
@@ -51,6 +52,7 @@ class ClosedFormFit:
     penalties: dict[str, float]
     weights: dict[str, float]
     score: float
+    solve: Callable[[np.ndarray], ClosedForm] = field(repr=False)
 
 
 def fit_closed_form(
@@ -82,19 +84,23 @@ def fit_closed_form(
     basis = _class_basis(features, labels[drawn], int(labels.max()) + 1, embedding_dim, rng)
     choice = _Choice(layout, features, labels[drawn], new_classes=new_classes, rng=rng)
     penalties, weights, score = choice.best(basis)
-    if exact:
-        solution = _dual_solution(layout, features, _targets(basis, labels), penalties)
-    else:
-        equations = NormalEquations(layout.blocks, basis.shape[1])
-        for rows, part in _all_features(layout, prepare, labels, basis.shape[1], rng):
-            equations.add(part.dense, part.sparse, _targets(basis, labels[rows]))
-        solution = equations.solve(penalties)
-    closed_form = ClosedForm(_as_maps(layout, solution, weights, embedding_dim), embedding_dim)
+
+    def solve(rows: np.ndarray) -> ClosedForm:
+        if exact:
+            solution = _dual_solution(layout, features.take(rows), _targets(basis, labels[rows]), penalties)
+        else:
+            equations = NormalEquations(layout.blocks, basis.shape[1])
+            for part, found in _all_features(layout, prepare, rows, basis.shape[1], rng):
+                equations.add(found.dense, found.sparse, _targets(basis, labels[part]))
+            solution = equations.solve(penalties)
+        return ClosedForm(_as_maps(layout, solution, weights, embedding_dim), embedding_dim)
+
+    closed_form = solve(np.arange(len(labels)))
     names = (*layout.dense, *layout.sparse)
     averaged = _drawn_rows(labels, present, AVERAGED, rng)
     centers = _centers(closed_form, preprocessor, prepare, labels, averaged)
     chosen = dict(zip(names, penalties, strict=True)), dict(zip(names, weights, strict=True))
-    return ClosedFormFit(closed_form, centers, *chosen, score)
+    return ClosedFormFit(closed_form, centers, *chosen, score, solve)
 
 
 class _Choice:
@@ -131,7 +137,8 @@ class _Choice:
             weights = self._weights(targets, penalties)
             penalties = self._climb(targets, range(count), penalties, weights)
         folds = [self._fitted(targets, fold, range(count), penalties) for fold in range(FOLDS)]
-        return penalties, weights.tolist(), float(self._scores(folds, weights).mean())
+        scores = self._scores(folds, weights)
+        return penalties, weights.tolist(), float(scores.mean()) if len(scores) else float("nan")
 
     def _weights(self, targets: np.ndarray, penalties: list[float]) -> np.ndarray:
         """The weight of each modality in the sum, 1 for the largest."""
@@ -147,7 +154,8 @@ class _Choice:
                     if not _better(found, scores, errors=SURE):
                         break
                     weights, scores = tried.copy(), found
-        return weights / weights.max()
+        relative: np.ndarray = weights / weights.max()
+        return relative
 
     def _climb(
         self, targets: np.ndarray, modalities: Sequence[int], start: list[float], weights: np.ndarray
@@ -168,6 +176,8 @@ class _Choice:
                 place += direction
             if place:
                 break
+        if not len(found[place]):
+            return start
         # The largest that is hardly worse: what few left-out rows cannot tell apart, new ones may.
         place = max(each for each in found if not _better(found[place], found[each], errors=ALIKE))
         return [penalty * STEP**place for penalty in start]
@@ -190,13 +200,16 @@ class _Choice:
             has = left_out.any(axis=1)
             vectors, labels = _units(left_out[has]), fold.labels[has]
             if self._new_classes:
-                scores.append(_precisions(vectors, labels))
+                scores.append(average_precisions(vectors, labels))
                 continue
             fitted = np.tensordot(weights.astype(np.float32), fold.fitted, axes=1)
             known, centers = _means(fitted[fitted.any(axis=1)], fold.fitted_labels[fitted.any(axis=1)])
             scored = np.isin(labels, known)
-            scores.append(-_log_losses(vectors[scored] @ centers.T, np.searchsorted(known, labels[scored])))
-        return np.concatenate(scores)
+            # A class of one object is never both fitted and left out; one class alone leaves nothing to choose.
+            if len(known) < 2 or not scored.any():
+                continue
+            scores.append(-log_losses(vectors[scored] @ centers.T, np.searchsorted(known, labels[scored])))
+        return np.concatenate(scores) if scores else np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -217,8 +230,13 @@ def _better(scores: np.ndarray, others: np.ndarray, *, errors: float) -> bool:
     return bool(gain.mean() > errors * gain.std() / len(gain) ** 0.5)
 
 
-def _precisions(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Average precision at R of each object that has another of its class among the others."""
+def average_precisions(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Average precision at R of each object that has another of its class among the others.
+
+    Args:
+        vectors: unit rows [objects, outputs].
+        labels: class numbers [objects].
+    """
     relevant = np.bincount(labels)[labels] - 1
     queries = np.flatnonzero(relevant > 0)
     if not len(queries):
@@ -306,12 +324,11 @@ def _drawn_rows(labels: np.ndarray, present: np.ndarray, most: int, rng: np.rand
 def _all_features(
     layout: FeatureLayout,
     prepare: Prepare,
-    labels: np.ndarray,
+    rows: np.ndarray,
     outputs: int,
     rng: np.random.Generator,
 ) -> Iterator[tuple[np.ndarray, FeatureRows]]:
-    """All rows in chunks; of a large table with sparse features, which must stay, those that fit the memory."""
-    rows = np.arange(len(labels))
+    """Rows in chunks; of a large table with sparse features, which must stay, those that fit the memory."""
     if layout.sparse:
         most = MAX_NUMBERS // 2 // max(sum(layout.blocks), outputs, 1)
         rows = np.sort(rng.permutation(rows)[:most])
@@ -324,10 +341,13 @@ def _class_basis(
     features: FeatureRows, labels: np.ndarray, classes: int, most: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Targets of the classes float32 [num_classes, outputs], at equal angles where the outputs suffice."""
+    basis: np.ndarray
     if classes - 1 <= most:
-        return helmert(classes).T.astype(np.float32)
+        basis = helmert(classes).T
+        return basis.astype(np.float32)
     if classes > MAX_LIKENED_CLASSES:
-        return (rng.normal(size=(classes, most)) / most**0.5).astype(np.float32)
+        basis = rng.normal(size=(classes, most)) / most**0.5
+        return basis.astype(np.float32)
     sizes = np.bincount(labels, minlength=classes)
     entries = 1 / np.maximum(sizes, 1)[labels], (labels, np.arange(len(labels)))
     average = csr_array(entries, shape=(classes, len(labels)))
@@ -338,8 +358,8 @@ def _class_basis(
         likeness += product if isinstance(product, np.ndarray) else product.toarray()
     centered = likeness - likeness.mean(axis=0) - likeness.mean(axis=1, keepdims=True) + likeness.mean()
     _, vectors = np.linalg.eigh(centered)
-    basis: np.ndarray = vectors[:, : -most - 1 : -1].astype(np.float32)
-    return basis
+    basis = vectors[:, : -most - 1 : -1]
+    return basis.astype(np.float32)
 
 
 def _targets(basis: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -379,7 +399,7 @@ def _centers(
     for start in range(0, len(rows), CHUNK):
         part = rows[start : start + CHUNK]
         objects, places = prepare(part)
-        vectors = closed_form.vectors(preprocessor.modalities, objects.items, objects.present)[places]
+        vectors = closed_form.vectors(preprocessor.modalities, objects.items, objects.present, rows=places)
         np.add.at(sums, labels[part], _units(vectors.sum(axis=1)))
     return _units(sums)
 
@@ -397,8 +417,13 @@ def _units(vectors: np.ndarray) -> np.ndarray:
     return units
 
 
-def _log_losses(cosines: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """-log softmax(scale * cosines) of each own class, at the best scale [objects]."""
+def log_losses(cosines: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """-log softmax(scale * cosines) of each own class [objects], at the best scale, which favours no length.
+
+    Args:
+        cosines: to the class centers [objects, num_classes].
+        numbers: the own class of each object [objects].
+    """
     scaled = fit_scale(cosines, numbers) * cosines
     losses: np.ndarray = logsumexp(scaled, axis=1) - np.take_along_axis(scaled, numbers[:, None], axis=1)[:, 0]
     return losses

@@ -82,12 +82,12 @@ def estimate_memory(
     rows = config.batch_size * (1 if modalities == 1 else modalities + 2)
     fused = config.center_optimizer == "rowwise"
     count = num_classes * model.subcenters
-    centers = 4 * count * model.embedding_dim
+    centers = 4 * count * model.dim
     if config.objective in STREAMED:
         plan = plan_stream(
             rows,
             max(1, round(num_classes * config.class_share)),
-            model.embedding_dim,
+            model.dim,
             centers_a_class=model.subcenters,
             device=device,
             keepable=model.subcenters == 1 and config.margin_kind != "curricularface",

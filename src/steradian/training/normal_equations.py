@@ -1,5 +1,6 @@
 """Least squares from fixed features to targets, with every subset of modalities at once, in closed form."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ __all__ = ["NormalEquations", "Solution"]
 
 KEPT = 0.5
 """Probability with which a modality is kept: nearly the whole object's best fit and nearly each modality's own."""
+OUTPUTS = 128
+"""Targets at a time: each takes a number a column, several times over."""
 ITERATIONS, AGAIN, SWEEPS = 8, 4, 3
 """Steps of conjugate gradients for sparse features, at first and in each later sweep; sweeps over sparse and dense."""
 
@@ -136,19 +139,25 @@ class _SparsePart:
         if not len(self.coefficients):
             self.coefficients = torch.zeros(len(self._mean), targets.shape[1])
             self.fitted = torch.zeros_like(targets)
-        residual = self._back(targets - self.fitted) - self._penalty * self.coefficients
+        for start in range(0, targets.shape[1], OUTPUTS):
+            part = slice(start, start + OUTPUTS)
+            self._refine(self.coefficients[:, part], self.fitted[:, part], targets[:, part], steps)
+
+    def _refine(self, coefficients: Tensor, fitted: Tensor, targets: Tensor, steps: int) -> None:
+        """The same for some outputs, in place."""
+        residual = self._back(targets - fitted) - self._penalty * coefficients
         scaled = residual / self._diagonal
         direction, size = scaled.clone(), (residual * scaled).sum(0)
         for _ in range(steps):
             image = self._forward(direction)
-            curved = self._back(image) + self._penalty * direction
+            curved = self._back(image).add_(direction, alpha=self._penalty)
             step = size / (direction * curved).sum(0).clamp(min=1e-30)
-            self.coefficients += step * direction
-            self.fitted = self.fitted + step * image
+            coefficients += step * direction
+            fitted += step * image
             residual -= step * curved
             scaled = residual / self._diagonal
             before, size = size, (residual * scaled).sum(0)
-            direction = scaled + size / before.clamp(min=1e-30) * direction
+            direction = scaled.add_(size / before.clamp(min=1e-30) * direction)
 
     @property
     def offset(self) -> Tensor:
@@ -166,5 +175,8 @@ class _SparsePart:
 
 
 def _as_torch(rows: csr_array) -> Tensor:
-    parts = (torch.from_numpy(np.asarray(array)) for array in (rows.indptr, rows.indices, rows.data))
-    return torch.sparse_csr_tensor(*parts, size=rows.shape, check_invariants=False)
+    offsets, columns, values = (torch.from_numpy(np.asarray(each)) for each in (rows.indptr, rows.indices, rows.data))
+    with warnings.catch_warnings():
+        # The little that is used of it, products with matrices, is old.
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(offsets, columns, values, size=rows.shape, check_invariants=False)

@@ -45,17 +45,18 @@ def margin_factor(step: int, steps: int) -> float:
     return min(1.0, max(0.0, (step / steps - start) / (end - start)))
 
 
-def default_epochs(objects: int, batch_size: int) -> int:
-    """60 passes, but between 400 and 6000 steps in all, and at least one pass.
+def default_epochs(objects: int, batch_size: int, *, usual: int = USUAL_EPOCHS) -> int:
+    """60 passes, or as many as are usual, but between 400 and 6000 steps in all, and at least one pass.
 
     Args:
         objects: how many to train on.
         batch_size: objects a step.
+        usual: passes over a table that is neither small nor large.
 
     Example:
         >>> default_epochs(500, 64), default_epochs(5000, 64), default_epochs(100_000, 64)
         (60, 60, 4)
     """
     steps_an_epoch = -(-objects // batch_size)
-    steps = min(MAX_STEPS, max(MIN_STEPS, USUAL_EPOCHS * steps_an_epoch))
+    steps = min(MAX_STEPS, max(MIN_STEPS, usual * steps_an_epoch))
     return max(1, round(steps / steps_an_epoch))

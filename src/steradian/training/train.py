@@ -41,6 +41,7 @@ class TrainingResult:
         best_score: its validation score, None without validation.
         interrupted: stopped by Ctrl-C.
         history: a record at every 30th of the steps, with the mean loss since the last and the validation score.
+        choice: how the closed form and the networks beside it were chosen; None where a network stands alone.
     """
 
     steps: int
@@ -48,6 +49,7 @@ class TrainingResult:
     best_score: float | None
     interrupted: bool
     history: list[dict[str, Any]] = field(repr=False)
+    choice: dict[str, Any] | None = field(default=None, repr=False)
 
 
 def train(
@@ -69,7 +71,7 @@ def train(
 
     Args:
         encoder: both levels.
-        classifier: the class centers.
+        classifier: the class centers; without a gradient they are fixed.
         objects: training objects with class numbers.
         config: the options.
         derived: scale, margin and epochs.
@@ -93,7 +95,8 @@ def train(
     settle, on_improvement = _settling(encoder, classifier, objects, config, on_improvement)
     keeper, recorder = _Keeper(learner.weights, config.patience, on_improvement), _Recorder(log_file)
     _introduce(progress, objects, learner.weights, derived, validation)
-    imprint_centers(encoder, classifier, objects, seed=config.seed)
+    if classifier.directions.requires_grad:
+        imprint_centers(encoder, classifier, objects, seed=config.seed)
 
     # -- The steps
     step, losses, interrupted = 0, 0.0, False

@@ -1,0 +1,253 @@
+"""Networks beside a closed form: each trained by itself, and kept as far as left-out objects gain by them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steradian.config import ModelConfig, TrainingConfig
+from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.data.samplers import batches
+from steradian.model import ModalityVectors, SphereEncoder, SphericalClassifier, TwoPartEncoder, build_encoder
+from steradian.training.derived import Derived
+from steradian.training.fit_closed_form import ClosedFormFit, average_precisions, log_losses
+from steradian.training.progress import Progress
+from steradian.training.train import TrainingResult, train
+
+__all__ = ["Part", "parts_to_leave_out", "train_networks"]
+
+SHARES = 0.25, 0.5, 1.0, 2.0, 4.0
+"""Lengths of the networks' vectors, the closed form's being 1, that left-out objects choose from, beside 0."""
+SMALL, MEMBERS, HELD_OUT = 5_000, 3, 0.1
+"""Below so many objects each is left out by one of so many networks; of larger tables a share is left out by one."""
+BATCH = 512
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one network learns from, and what it leaves out.
+
+    Args:
+        fit: rows of the training table, int64 [rows].
+        out: rows left out: of the training table, or of a validation table.
+        closed: the closed form's vectors of the latter by a fit that left them out
+            [rows, modalities, embedding_dim].
+        objects: the table of the latter.
+        labels: class numbers of the latter; those of new classes lie behind the known ones.
+    """
+
+    fit: np.ndarray
+    out: np.ndarray
+    closed: np.ndarray
+    objects: PreparedObjects
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A way to join both parts, and the score of each left-out object under it, more is better."""
+
+    share: float
+    learned_gates: bool
+    scores: np.ndarray
+
+
+def parts_to_leave_out(
+    preprocessor: Preprocessor,
+    prepared: PreparedObjects,
+    found: ClosedFormFit,
+    labels: np.ndarray,
+    *,
+    new_classes: bool,
+    seed: int,
+) -> list[Part]:
+    """Which objects each network leaves out, with their vectors by a closed form that has left them out as well.
+
+    Args:
+        preprocessor: fitted on the table.
+        prepared: the whole training table.
+        found: its closed form.
+        labels: class numbers int64 [objects].
+        new_classes: leave out whole classes.
+        seed: of the draw.
+    """
+    rng = np.random.default_rng(seed)
+    keys = labels if new_classes else np.arange(len(labels))
+    groups = rng.permutation(int(keys.max()) + 1)
+    if not new_classes:
+        # By class and at random within, so that each part has its share of every class.
+        order = np.lexsort((groups, labels))
+        groups[order] = np.arange(len(order))
+    count = MEMBERS if len(labels) < SMALL else round(1 / HELD_OUT)
+    folds = groups[keys] % count
+    parts = []
+    for fold in range(MEMBERS if len(labels) < SMALL else 1):
+        fit, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        if not len(out) or not prepared.present[fit].any(axis=0).all() or len(np.unique(labels[fit])) < 2:
+            continue
+        items = preprocessor.modalities, prepared.items, prepared.present
+        parts.append(Part(fit, out, found.solve(fit).vectors(*items, rows=out), prepared, labels[out]))
+    return parts
+
+
+def train_networks(
+    parts: Sequence[Part],
+    *,
+    preprocessor: Preprocessor,
+    prepared: PreparedObjects,
+    found: ClosedFormFit,
+    model: ModelConfig,
+    config: TrainingConfig,
+    derived: Derived,
+    new_classes: bool,
+    device: torch.device,
+    progress: Progress,
+    log_file: Path | None = None,
+) -> tuple[TwoPartEncoder, TrainingResult]:
+    """Train a network for each part and keep as much of them as left-out objects are surely better with.
+
+    Ctrl-C ends the training and keeps what left-out objects say of what there is.
+
+    Args:
+        parts: what each learns from, and leaves out.
+        preprocessor: fitted on the training table.
+        prepared: that table.
+        found: its closed form, whose class centers the networks are trained towards.
+        model: sizes of a network.
+        config: of its training.
+        derived: scale, margin and epochs.
+        new_classes: whether left-out classes are to be found again, or known ones predicted.
+        device: where to train.
+        progress: shows it.
+        log_file: one JSON object a line, of the first network.
+    """
+    networks: list[SphereEncoder] = []
+    results: list[TrainingResult] = []
+    outputs: list[ModalityVectors] = []
+    for number, part in enumerate(parts):
+        classifier = fixed_centers(found.centers, device)
+        network = build_encoder(preprocessor.modalities, model).to(device)
+        objects = prepared.rows(part.fit)
+        seeded = replace(config, seed=config.seed + number)
+        result = train(
+            network,
+            classifier,
+            objects=objects,
+            config=seeded,
+            derived=derived if number == 0 else replace(derived, reasons=()),
+            progress=progress,
+            log_file=log_file if number == 0 else None,
+        )
+        networks.append(network)
+        results.append(result)
+        outputs.append(_encoded(network, part.objects, part.out))
+        if result.interrupted:
+            break
+    chosen, base = _chosen(parts[: len(networks)], networks, outputs, found, preprocessor, new_classes=new_classes)
+    kept = networks if chosen.share > 0 or chosen.learned_gates else []
+    encoder = TwoPartEncoder(
+        tuple(preprocessor.modalities),
+        kept,
+        embedding_dim=model.dim,
+        share=chosen.share,
+        learned_gates=chosen.learned_gates,
+        featured=[name in found.closed_form.maps for name in preprocessor.modalities],
+    )
+    choice = {
+        "score": "MAP@R of left-out classes" if new_classes else "log-loss of left-out objects",
+        "closed_form": float(abs(base.scores.mean())),
+        "both": float(abs(chosen.scores.mean())),
+        "share": chosen.share,
+        "learned_gates": chosen.learned_gates,
+        "networks": len(kept),
+        "penalties": found.penalties,
+        "weights": found.weights,
+    }
+    progress.say(_sentence(choice))
+    summary = replace(results[0], steps=sum(result.steps for result in results), choice=choice)
+    return encoder.to(device).eval(), replace(summary, interrupted=any(result.interrupted for result in results))
+
+
+def fixed_centers(centers: np.ndarray, device: torch.device) -> SphericalClassifier:
+    """A classifier with these unit class centers [num_classes, embedding_dim], which no training moves.
+
+    Args:
+        centers: of every class.
+        device: where it is to stand.
+    """
+    classifier = SphericalClassifier(*centers.shape)
+    with torch.no_grad():
+        classifier.directions.copy_(torch.from_numpy(centers))
+    classifier.directions.requires_grad_(False)
+    return classifier.to(device)
+
+
+@torch.inference_mode()
+def _encoded(network: SphereEncoder, objects: PreparedObjects, rows: np.ndarray) -> ModalityVectors:
+    """What a network says of some objects, on the CPU."""
+    network.eval()
+    parts = [network.encode(objects.batch(part).to(network.device)) for part in batches(rows, BATCH)]
+    vectors, summaries, present = (
+        torch.cat([getattr(part, name).cpu() for part in parts]) for name in ("vectors", "summaries", "present")
+    )
+    return ModalityVectors(vectors, summaries, present)
+
+
+def _chosen(
+    parts: Sequence[Part],
+    networks: Sequence[SphereEncoder],
+    outputs: Sequence[ModalityVectors],
+    found: ClosedFormFit,
+    preprocessor: Preprocessor,
+    *,
+    new_classes: bool,
+) -> tuple[_Candidate, _Candidate]:
+    """The best way to join both parts, and the closed form alone, which it must surely beat."""
+    featured = [name in found.closed_form.maps for name in preprocessor.modalities]
+    names = tuple(preprocessor.modalities)
+
+    def scored(share: float, learned: bool) -> _Candidate:
+        scores = []
+        for part, network, encoded in zip(parts, networks, outputs, strict=True):
+            joint = TwoPartEncoder(
+                names,
+                [network],
+                embedding_dim=found.closed_form.embedding_dim,
+                share=share,
+                learned_gates=learned,
+                featured=featured,
+            ).cpu()
+            vectors = _fused(joint, torch.from_numpy(part.closed), encoded)
+            if new_classes:
+                scores.append(average_precisions(vectors, part.labels))
+            else:
+                known = part.labels < len(found.centers)
+                scores.append(-log_losses(vectors[known] @ found.centers.T, part.labels[known]))
+        return _Candidate(share, learned, np.concatenate(scores))
+
+    base = scored(0.0, False)
+    gates = (False, True) if len(names) > 1 else (False,)
+    tried = [scored(share, learned) for learned in gates for share in (0.0, *SHARES) if share or learned]
+    best = max(tried, key=lambda candidate: float(candidate.scores.mean()))
+    gain = best.scores - base.scores
+    surely = len(gain) > 1 and gain.mean() > gain.std() / len(gain) ** 0.5
+    return (best if surely else base), base
+
+
+@torch.inference_mode()
+def _fused(encoder: TwoPartEncoder, closed: Tensor, encoded: ModalityVectors) -> np.ndarray:
+    """Whole objects' unit vectors [objects, embedding_dim]."""
+    return np.asarray(encoder.fuse(encoder.joined(closed, [encoded], encoded.present)))
+
+
+def _sentence(choice: dict[str, Any]) -> str:
+    measured = f"{choice['score']} {choice['closed_form']:.3f}"
+    if not choice["networks"]:
+        return f"the closed form alone ({measured}): a network beside it brought nothing sure"
+    gates = " and their gates" if choice["learned_gates"] else ""
+    count = f"{choice['networks']} networks" if choice["networks"] != 1 else "a network"
+    return f"{count} at share {choice['share']:g}{gates} beside the closed form: {measured} -> {choice['both']:.3f}"
