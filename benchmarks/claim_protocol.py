@@ -18,7 +18,7 @@ from steradian.evaluation.geometry import Geometry, measure_vectors
 from steradian.losses import default_scale
 from steradian.metrics import retrieval_scores
 from steradian.model import SphereEncoder, SphericalClassifier, build_encoder, embed, embed_subsets
-from steradian.training import derive, with_dropout
+from steradian.training import derive, with_derived
 from steradian.training.build_objective import choose_anchor
 from steradian.training.derived import class_group
 from steradian.training.imprint import imprint_centers
@@ -154,11 +154,11 @@ def train_watched(data: ClaimSet, options: Mapping[str, Any], *, seed: int, test
         tested: whether to measure on the test part at the end; tuning does not.
     """
     config = TrainingConfig(seed=seed, batch_size=data.batch_size, **options)
-    model_config = with_dropout(ModelConfig(), len(data.fit))
+    model_config = with_derived(ModelConfig(), objects=len(data.fit), num_classes=data.num_classes)
     labels = _labels(data.fit)
     torch.manual_seed(seed)
     encoder = build_encoder(data.preprocessor.modalities, model_config)
-    classifier = SphericalClassifier(data.num_classes, model_config.embedding_dim)
+    classifier = SphericalClassifier(data.num_classes, model_config.dim)
     derived = derive(config, labels, num_classes=data.num_classes, model=model_config)
     watch = _Watch(data, seed)
     begun = time.process_time()

@@ -14,7 +14,7 @@ import steradian as sr
 from steradian.config import CENTER_OBJECTIVES, ModelConfig, ObjectiveKind, TrainingConfig
 from steradian.data.batch import Batch, Preprocessor
 from steradian.model import ModalityVectors, SphericalClassifier, build_encoder
-from steradian.training import derive, with_dropout
+from steradian.training import derive, with_derived
 from steradian.training.build_objective import build_objective
 from steradian.training.learner import Learner
 
@@ -182,9 +182,9 @@ def make_run(case: Case) -> Run:
     modalities, objects, classes = case.size
     labels = rng.integers(classes, size=-(-objects // GROUP)).repeat(GROUP)[:objects]
     config = TrainingConfig(objective=case.objective, batch_size=objects)
-    model = with_dropout(ModelConfig(), objects)
+    model = with_derived(ModelConfig(), objects=objects, num_classes=classes)
     derived = derive(config, labels, num_classes=classes, model=model)
-    classifier = SphericalClassifier(classes, model.embedding_dim)
+    classifier = SphericalClassifier(classes, model.dim)
     if case.whole_step:
         columns = {f"x{m}": rng.normal(size=(objects, FEATURES)).astype(np.float32) for m in range(modalities)}
         schema = sr.Schema({name: sr.Vector(name) for name in columns})
@@ -195,7 +195,7 @@ def make_run(case: Case) -> Run:
         learner = Learner(encoder, classifier, config=config, derived=derived, steps=STEPS)
         return Run(lambda: learner.learn(batch, STEPS // 2))
     objective = build_objective(classifier, config, derived)
-    given = _Given(modalities, objects, model.embedding_dim)
+    given = _Given(modalities, objects, model.dim)
     batch = Batch({}, torch.ones(objects, modalities, dtype=torch.bool), torch.from_numpy(labels))
     return Run(
         lambda: objective(given, batch, strength=1.0).backward(),  # type: ignore[arg-type]

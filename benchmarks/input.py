@@ -20,7 +20,7 @@ from steradian.data.batch import Batch, PreparedObjects, Preprocessor
 from steradian.data.prefetch import prefetched
 from steradian.data.samplers import batches, plain_order
 from steradian.model import SphereEncoder, SphericalClassifier, build_encoder, embed_table
-from steradian.training import Derived, Objective, with_dropout
+from steradian.training import Derived, Objective, with_derived
 from steradian.training.build_objective import make_margin_loss
 from steradian.training.device import choose_device
 from steradian.training.optimizer import make_optimizer
@@ -92,7 +92,11 @@ def _measure(name: str, objects: int, *, steps: int, device: torch.device) -> Re
     preprocessor = Preprocessor.fit(table)
     prepare, prepared = _timed(lambda: preprocessor.prepare(table, labels))
     torch.manual_seed(0)
-    encoder = build_encoder(preprocessor.modalities, with_dropout(ModelConfig(), objects)).to(device).eval()
+    encoder = (
+        build_encoder(preprocessor.modalities, with_derived(ModelConfig(), objects=objects, num_classes=CLASSES))
+        .to(device)
+        .eval()
+    )
     whole = [np.ones(len(modalities), dtype=bool)]
     embed, _ = _timed(lambda: list(embed_table(encoder, preprocessor, table, subsets=whole, batch_size=512)))
     rates = {"read": objects / read, "prepare": objects / prepare, "embed": objects / embed}

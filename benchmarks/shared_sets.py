@@ -72,7 +72,8 @@ def run(names: Sequence[str], folder: Path | None, *, splits: int, options: Sequ
         names: sets, as `open_set` takes them.
         folder: where they lie; None takes the variable STERADIAN_DATA.
         splits: as of `split_rows`.
-        options: of `SphereEmbedder`, a row each, as "fusion=free" or "margin_kind=cosface,margin=0.1".
+        options: of `SphereEmbedder`, a row each, as "fusion=free" or "margin_kind=cosface,margin=0.1": of networks
+            alone, unless "closed_form=true" is among them.
         tune: measure on a fifth of the training part instead of on the test part.
     """
     print(f"{'set':12} {'method':30} {'accuracy %':>14} {'balanced error':>16} {'s':>5}", flush=True)
@@ -93,7 +94,7 @@ def _methods(options: Sequence[str]) -> Iterator[tuple[str, Callable[[sr.ObjectT
     for plain, make in PLAIN.items():
         yield plain, partial(_plain, make)
     for given in options or [OURS]:
-        pairs = [] if given == OURS else [pair.split("=") for pair in given.split(",")]
+        pairs = [] if given == OURS else [pair.split("=") for pair in f"closed_form=false,{given}".split(",")]
         yield given, partial(_steradian, {option: yaml.safe_load(value) for option, value in pairs})
 
 

@@ -56,7 +56,7 @@ REFUSED: list[tuple[type[Any], str, list[Any]]] = [
     (ModelConfig, "fusion", ["sum", "", None]),
     (ModelConfig, "context_limit", [-0.1, 1.0, float("nan")]),
     (ModelConfig, "subcenters", [0, -1]),
-    (TrainingConfig, "epochs", [0, -1]),
+    (TrainingConfig, "epochs", [-1, -2]),
     (TrainingConfig, "batch_size", [0]),
     (TrainingConfig, "learning_rate", [0.0, -1e-3, float("nan")]),
     (TrainingConfig, "center_learning_rate", [0.0, float("nan")]),
@@ -138,7 +138,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         ModelConfig(embedding_dim=1, width=7, dropout=2.0, fusion="sum")  # type: ignore[arg-type]
     assert caught.value.want.split("; ") == [
-        "embedding_dim at least 2",
+        "embedding_dim at least 2, or None",
         "width a multiple of heads=4",
         "dropout in [0, 1), or None",
         "fusion one of certified, context, free",

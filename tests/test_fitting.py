@@ -29,7 +29,8 @@ def test_validation_on_classes_never_seen(objects) -> None:
     train, validation = objects.split(test=None, unseen_classes=1, seed=0)
     model = sr.SphereEmbedder(epochs=5, **SMALL).fit(train, validation=validation)
     assert len(model.classes_) == 2
-    assert 0 <= model.training_.best_score <= 1
+    assert 0 <= model.training_.choice["both"] <= 1
+    assert model.training_.choice["score"] == "MAP@R of left-out classes"
 
 
 def test_ctrl_c_leaves_the_best_model_so_far_fitted_and_saved(objects, tmp_path, monkeypatch) -> None:
@@ -54,7 +55,7 @@ def test_ctrl_c_leaves_the_best_model_so_far_fitted_and_saved(objects, tmp_path,
 def test_what_is_derived_is_printed_with_its_reason(objects, capsys) -> None:
     sr.SphereEmbedder(epochs=1, **(SMALL | {"verbose": True})).fit(objects)
     printed = capsys.readouterr().out
-    for line in ("48 objects to train on", "scale 8.0: for 3 classes", "margin 0.200 rad", "bytes"):
+    for line in ("closed form of 48 objects", "scale 8.0: for 3 classes", "margin 0.200 rad", "bytes"):
         assert line in printed
     assert max(len(line) for line in printed.splitlines()) <= 80
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,6 +30,8 @@ C = TypeVar("C", ModelConfig, TrainingConfig)
 
 PREPARED_WHOLE = 1 << 15
 """Objects up to which a table is prepared at once also for the closed form alone: equal pictures are then seen once."""
+WIDTH = 80
+"""Characters of a printed line at most."""
 FEW = 5
 """Objects of a class, in the middle of all classes, up to which a table asks to find new classes again."""
 BESIDE = 20
@@ -65,7 +68,8 @@ def fit_model(
     try:
         objects = training_table(estimator, X, y)
         model_config, config = _config(estimator, ModelConfig), _config(estimator, TrainingConfig)
-        learn = _solve_and_learn if has_closed_form(model_config, config) else _learn
+        solvable = has_closed_form(model_config, config) and not _tunes_an_encoder(objects)
+        learn = _solve_and_learn if solvable else _learn
         log_path = None if log_file is None else Path(log_file)
         learn(estimator, objects, model_config, config, validation, log_path, save_to)
     except BaseException:
@@ -83,6 +87,11 @@ def has_closed_form(model: ModelConfig, config: TrainingConfig) -> bool:
     """
     plain = config.objective == "angular" and config.center_optimizer == "adamw"
     return model.closed_form and plain and model.fusion == "certified" and model.subcenters == 1
+
+
+def _tunes_an_encoder(objects: ObjectTable) -> bool:
+    """Whether training changes a pretrained encoder, whose features are then not fixed."""
+    return any(getattr(modality, "trainable", False) for modality in objects.schema.modalities.values())
 
 
 def _solve_and_learn(
@@ -246,7 +255,8 @@ def _say_closed_form(progress: Progress, found: ClosedFormFit, objects: int, sec
         f"{name} {penalty:.2g}" + (f" (weight {found.weights[name]:g})" if found.weights[name] != 1 else "")
         for name, penalty in found.penalties.items()
     )
-    progress.say(f"closed form of {objects} objects in {seconds:.1f} s, penalty {shown}")
+    for line in wrap(f"closed form of {objects} objects in {seconds:.1f} s, penalty {shown}", WIDTH):
+        progress.say(line)
 
 
 def _closed_encoder(preprocessor: Preprocessor, found: ClosedFormFit, device: torch.device) -> TwoPartEncoder:

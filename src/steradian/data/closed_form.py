@@ -26,15 +26,21 @@ class LinearMap:
         features: the fixed features.
         matrix: float32 [features, embedding_dim], or float16 where features are sparse and many.
         offset: float32 [embedding_dim], what the mean training row becomes.
+        likeness: length of random signed sums of sparse features, which fill the last coordinates.
+        first: the first of these coordinates.
     """
 
     features: FeatureMap
     matrix: np.ndarray
     offset: np.ndarray
+    likeness: float = 0.0
+    first: int = 0
 
     def __call__(self, features: "np.ndarray | SparseRows") -> np.ndarray:
         """Vectors float32 [rows, embedding_dim], of any length."""
         vectors: np.ndarray = features @ self._matrix - self.offset
+        if self.likeness and isinstance(features, SparseRows):
+            vectors[:, self.first :] += self.likeness * features.sketch(vectors.shape[1] - self.first)
         return vectors
 
     @cached_property

@@ -210,7 +210,7 @@ class PictureItems:
 def _key(item: Any) -> Hashable:
     """The same for pictures that are surely the same."""
     if isinstance(item, np.ndarray):
-        return item.shape, item.dtype.str, blake2b(np.ascontiguousarray(item)).digest()
+        return item.shape, item.dtype.str, blake2b(item.tobytes()).digest()
     return item if isinstance(item, (str, Path, bytes)) else id(item)
 
 

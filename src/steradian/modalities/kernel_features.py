@@ -102,21 +102,23 @@ class KernelFeatures(FeatureMap):
         """The mean of the four kernels float32 [rows, landmarks]."""
         bent, normal, units = self._inputs(rows)
         landmark_bent, landmark_normal, landmark_units = self._seen
+        # In float64, so that a row has the same kernel in any batch but for the last bit of float32.
         kernel: np.ndarray = bent @ landmark_bent.T / max(1, self.landmarks.shape[1])
         kernel += units @ landmark_units.T
-        kernel += np.exp(-_squares(bent, landmark_bent) / np.float32(self.widths[0]))
-        kernel += np.exp(-np.sqrt(_squares(normal, landmark_normal)) / np.float32(self.widths[1]))
-        kernel /= 4
-        return kernel
+        kernel += np.exp(-_squares(bent, landmark_bent) / self.widths[0])
+        kernel += np.exp(-np.sqrt(_squares(normal, landmark_normal)) / self.widths[1])
+        mean: np.ndarray = (kernel / 4).astype(np.float32)
+        return mean
 
     def _inputs(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What the kernels see, each float32 [rows, columns]: bent z-scores, normal quantiles, raw rows of length 1."""
-        bent = rows / np.sqrt(1 + np.square(rows / np.float32(FARTHEST)))
-        raw = rows * self.factor + self.offset
+        """What the kernels see, each float64 [rows, columns]: bent z-scores, normal quantiles, raw rows of length 1."""
+        exact = rows.astype(np.float64)
+        bent = exact / np.sqrt(1 + np.square(exact / FARTHEST))
+        raw = exact * self.factor + self.offset
         # The largest first, so that no square overflows.
         raw /= np.maximum(np.abs(raw).max(axis=1, keepdims=True, initial=0), 1e-300)
         raw /= np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-12)
-        return _narrow(bent), _narrow(_normal_quantiles(rows, self.quantiles)), _narrow(raw.astype(np.float32))
+        return _narrow(bent), _narrow(_normal_quantiles(exact, self.quantiles)), _narrow(raw)
 
 
 def inverse_root(kernel: np.ndarray) -> np.ndarray:
@@ -157,16 +159,18 @@ def _narrow(rows: np.ndarray) -> np.ndarray:
     if columns <= WIDE:
         return rows
     draw = np.random.default_rng(columns)
-    order, signs = draw.permutation(columns), draw.choice(np.array([-1, 1], np.float32), columns)
-    return np.add.reduceat((rows * signs)[:, order], np.arange(WIDE) * columns // WIDE, axis=1)
+    order, signs = draw.permutation(columns), draw.choice(np.array([-1.0, 1.0]), columns)
+    sums: np.ndarray = np.add.reduceat((rows * signs)[:, order], np.arange(WIDE) * columns // WIDE, axis=1)
+    return sums
 
 
 def _squares(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Squared distances float32 [rows, others]."""
-    squares = -2 * (rows @ others.T)
+    """Squared distances [rows, others]."""
+    squares: np.ndarray = -2 * (rows @ others.T)
     squares += np.square(rows).sum(axis=1)[:, None]
     squares += np.square(others).sum(axis=1)
-    return np.maximum(squares, 0, out=squares)
+    np.maximum(squares, 0, out=squares)
+    return squares
 
 
 def _median(distances: np.ndarray) -> float:

@@ -105,9 +105,11 @@ def _counted(inputs: HashedNgrams) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _columns(keys: np.ndarray) -> np.ndarray:
-    return keys % COLUMNS
+    columns: np.ndarray = keys % COLUMNS
+    return columns
 
 
 def _text_and_column(keys: np.ndarray) -> np.ndarray:
     """Text and column of keys, without kind and sign."""
-    return keys // (4 * COLUMNS) * COLUMNS + keys % COLUMNS
+    cells: np.ndarray = keys // (4 * COLUMNS) * COLUMNS + keys % COLUMNS
+    return cells

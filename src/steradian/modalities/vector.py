@@ -36,6 +36,8 @@ MANY = 128
 """Features from which on the whole share of them is dropped in training; of fewer, fewer."""
 FARTHEST = 1e6
 """Standard deviations from the mean at most: from 1e19 on, squares within the model would overflow."""
+EXACT = 1e4
+"""From here on numbers stay float64 until they are centered: float32 has 7 digits."""
 CHUNK = 1 << 20
 """Numbers brought to float64 at a time: 8 MiB."""
 
@@ -67,7 +69,7 @@ class Vector(Modality):
         return cls(*([columns] if isinstance(columns, str) else columns))
 
     def read(self, columns: Columns) -> ReadValues:
-        """Join the columns to one matrix `values` float32 [objects, features], or an object array of sets of vectors.
+        """Join the columns to one matrix `values` [objects, features] of floats, or an object array of sets of vectors.
 
         Raises:
             InputError: text, unequal lengths, infinite or partly missing vectors.
@@ -85,8 +87,9 @@ class Vector(Modality):
         mean, std = _mean_and_std(matrix)
         largest = np.maximum(matrix.max(axis=0), -matrix.min(axis=0)).astype(np.float64)
         # A feature that is constant but for rounding carries nothing: divide it by 1, not by noise.
-        constant = std <= 1e-7 * np.maximum(largest, 1e-30)
-        return FittedVector(mean=mean.astype(np.float32), std=np.where(constant, 1.0, std).astype(np.float32))
+        rounding = 1e-7 if matrix.dtype == np.float32 else 1e-14
+        constant = std <= rounding * np.maximum(largest, 1e-30)
+        return FittedVector(mean=mean, std=np.where(constant, 1.0, std))
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,8 @@ class FittedVector(FittedModality):
     """Means and standard deviations of the training rows.
 
     Args:
-        mean: float32 [features].
-        std: float32 [features]; 1 where a feature is constant.
+        mean: float64 [features].
+        std: float64 [features]; 1 where a feature is constant.
     """
 
     mean: np.ndarray
@@ -113,10 +116,11 @@ class FittedVector(FittedModality):
                 where=f"row {rows[0]} (counted from 0) and all others",
                 fix="Give the same columns in the same order as when the model was fitted.",
             )
-        with np.errstate(over="ignore"):
-            standardised = matrix - self.mean
-            standardised /= self.std
-        np.clip(standardised, -FARTHEST, FARTHEST, out=standardised)
+        standardised = np.empty(matrix.shape, dtype=np.float32)
+        step = max(1, CHUNK // max(1, matrix.shape[1]))
+        for start in range(0, len(matrix), step):
+            exact = (matrix[start : start + step] - self.mean) / self.std
+            standardised[start : start + step] = exact.clip(-FARTHEST, FARTHEST)
         items = IndexedTensors({"values": torch.from_numpy(standardised)})
         if sets.dtype != object:
             return items
@@ -245,12 +249,12 @@ def _present(matrix: np.ndarray, where: str, rows: np.ndarray) -> np.ndarray:
 
 
 def _matrix(column: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
-    """A column as float32 [vectors, features], missing ones NaN; rows are the vectors' row numbers, for messages."""
+    """A column as floats [vectors, features], missing ones NaN; rows are the vectors' row numbers, for messages."""
     if column.dtype != object:
         if column.dtype.kind not in "fiub":
             raise _not_numbers(str(column.dtype), 0, name, dates=column.dtype.kind == "M")
         matrix = column[:, None] if column.ndim == 1 else column.reshape(len(column), -1)
-        return _to_float32(matrix)
+        return _to_float(matrix)
     vectors = [None if is_missing(v) else _vector(v, row, name) for v, row in zip(column, rows.tolist(), strict=True)]
     widths: dict[int, int] = {}
     for vector, row in zip(vectors, rows.tolist(), strict=True):
@@ -264,7 +268,9 @@ def _matrix(column: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
             where=f"column {name!r} (rows counted from 0)",
             fix="Pad or cut them, or declare the column as Series if its length may vary.",
         )
-    matrix = np.full((len(vectors), next(iter(widths), 1)), np.nan, dtype=np.float32)
+    exact = any(vector is not None and vector.dtype == np.float64 for vector in vectors)
+    kind = np.float64 if exact else np.float32
+    matrix = np.full((len(vectors), next(iter(widths), 1)), np.nan, dtype=kind)
     for i, vector in enumerate(vectors):
         if vector is not None:
             matrix[i] = vector
@@ -272,21 +278,25 @@ def _matrix(column: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
 
 
 def _vector(value: Any, row: int, name: str) -> np.ndarray | None:
-    """A cell as float32 [features]; None where it holds nothing, whatever its length."""
+    """A cell as floats [features]; None where it holds nothing, whatever its length."""
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "fiubO":
             raise TypeError(f"{array.dtype} is no real number")
-        vector = _to_float32(array).reshape(-1)
+        vector = _to_float(array).reshape(-1)
     except (TypeError, ValueError, OverflowError) as error:
         raise _not_numbers(shown(value), row, name) from error
     return None if np.isnan(vector).all() else vector
 
 
-def _to_float32(array: np.ndarray) -> np.ndarray:
+def _to_float(array: np.ndarray) -> np.ndarray:
+    """As float32, or float64 where float32 would not tell the numbers apart, such as Unix seconds."""
     # Overflow becomes infinite here and is reported with its row by `read`.
-    with np.errstate(over="ignore"):
-        return array.astype(np.float32, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        narrow = array.astype(np.float32, copy=False)
+        if array.dtype.itemsize <= 4 or not np.isfinite(narrow).any() or np.isinf(narrow).any():
+            return narrow
+        return array.astype(np.float64) if np.nanmax(np.abs(narrow)) > EXACT else narrow
 
 
 def _not_numbers(got: str, row: int, name: str, *, dates: bool = False) -> InputError:

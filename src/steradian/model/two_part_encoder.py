@@ -119,8 +119,10 @@ class TwoPartEncoder(nn.Module):
             present: bool [objects, modalities].
         """
         lengths = torch.linalg.vector_norm(closed, dim=-1)
-        # A modality without features has no length of its own; 1 is that of a vector at its class center.
-        lengths = torch.where(self.featured, lengths.clamp(min=SHORTEST), torch.ones_like(lengths))
+        # A modality without features has no length of its own: 1 is that of a vector at its class center, but where no
+        # network's vector stands for it either, it has nothing to say.
+        own = (self.share > 0).to(lengths.dtype) if encoded else torch.zeros_like(self.share)
+        lengths = torch.where(self.featured, lengths, own).clamp(min=SHORTEST)
         vectors = F.normalize(closed, dim=-1)
         if encoded:
             networks = torch.stack([each.vectors for each in encoded]).mean(dim=0)

@@ -66,8 +66,7 @@ def train(
 ) -> TrainingResult:
     """Train encoder and class centers in place; the best weights by validation stand in them afterwards.
 
-    Ctrl-C ends the training early and keeps the best weights so far. Draws from torch's global generators, which the
-    caller seeds.
+    Ctrl-C ends it early, and the best weights so far stay. Draws from torch's global generators; the caller seeds them.
 
     Args:
         encoder: both levels.

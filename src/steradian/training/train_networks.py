@@ -13,8 +13,9 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.data.samplers import batches
 from steradian.model import ModalityVectors, SphereEncoder, SphericalClassifier, TwoPartEncoder, build_encoder
+from steradian.training.choose_penalties import average_precisions, log_losses
 from steradian.training.derived import Derived
-from steradian.training.fit_closed_form import ClosedFormFit, average_precisions, log_losses
+from steradian.training.fit_closed_form import ClosedFormFit
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
 
@@ -131,13 +132,11 @@ def train_networks(
     for number, part in enumerate(parts):
         classifier = fixed_centers(found.centers, device)
         network = build_encoder(preprocessor.modalities, model).to(device)
-        objects = prepared.rows(part.fit)
-        seeded = replace(config, seed=config.seed + number)
         result = train(
             network,
             classifier,
-            objects=objects,
-            config=seeded,
+            objects=prepared.rows(part.fit),
+            config=replace(config, seed=config.seed + number),
             derived=derived if number == 0 else replace(derived, reasons=()),
             progress=progress,
             log_file=log_file if number == 0 else None,
@@ -247,7 +246,7 @@ def _fused(encoder: TwoPartEncoder, closed: Tensor, encoded: ModalityVectors) ->
 def _sentence(choice: dict[str, Any]) -> str:
     measured = f"{choice['score']} {choice['closed_form']:.3f}"
     if not choice["networks"]:
-        return f"the closed form alone ({measured}): a network beside it brought nothing sure"
+        return f"the closed form alone: no network is surely better\n({measured})"
     gates = " and their gates" if choice["learned_gates"] else ""
     count = f"{choice['networks']} networks" if choice["networks"] != 1 else "a network"
-    return f"{count} at share {choice['share']:g}{gates} beside the closed form: {measured} -> {choice['both']:.3f}"
+    return f"{count} at share {choice['share']:g}{gates} beside the closed form\n({measured} -> {choice['both']:.3f})"

@@ -25,7 +25,7 @@ def reproduction_section(findings: Findings) -> Section:
     entries = {
         "steradian": version("steradian"),
         "torch, numpy, Python": f"{torch.__version__}, {np.__version__}, {platform.python_version()}",
-        "device": str(next(model.encoder_.parameters()).device),
+        "device": str(model.encoder_.device),
         "seed": str(model.seed),
         "fingerprint": f"{model.fingerprint}, the same for as long as the model was not fitted again",
         "classes": "as trained" if model.fingerprint == model.classifier_.fingerprint else _OTHER_CLASSES,

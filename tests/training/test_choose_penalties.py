@@ -1,0 +1,73 @@
+"""Penalties and weights are chosen on rows that a fit has not seen."""
+
+import numpy as np
+import pytest
+
+import steradian as sr
+from steradian.data.batch import Preprocessor
+from steradian.training import choose_penalties
+from steradian.training.choose_penalties import PenaltyChoice, average_precisions, centered_targets, log_losses
+from steradian.training.feature_rows import FeatureLayout
+
+CLASSES, ROWS = 4, 240
+
+
+def choose(
+    noise: dict[str, float], *, new_classes: bool = False, seed: int = 0
+) -> tuple[list[float], list[float], float]:
+    """What is chosen for modalities of 6 numbers that are a class mean and so much noise."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(ROWS) % CLASSES
+    columns = {
+        name: rng.normal(size=(CLASSES, 6))[labels] + rng.normal(size=(ROWS, 6)) * s for name, s in noise.items()
+    }
+    schema = sr.Schema({name: sr.Vector(name) for name in noise})
+    objects = sr.read_objects({**columns, "label": labels}, schema)
+    preprocessor = Preprocessor.fit(objects)
+    prepared = preprocessor.prepare(objects)
+    rows = np.arange(ROWS)
+    layout = FeatureLayout.fit(preprocessor, lambda some: (prepared, some), rows, exact=True)
+    features = layout.rows(lambda some: (prepared, some), rows)
+    choice = PenaltyChoice(layout, features, labels, new_classes=new_classes, rng=np.random.default_rng(1))
+    return choice.best(np.eye(CLASSES, dtype=np.float32))
+
+
+def test_a_noisy_modality_is_penalised_more_than_a_clear_one() -> None:
+    penalties, _, _ = choose({"clear": 0.1, "noisy": 3.0})
+    assert penalties[1] > penalties[0]
+
+
+def test_a_modality_of_noise_alone_weighs_no_more_than_one_that_tells() -> None:
+    _, weights, _ = choose({"clear": 0.3, "noise": 30.0})
+    assert weights[0] == 1.0 >= weights[1] > 0
+
+
+def test_the_score_of_clear_classes_is_better() -> None:
+    assert choose({"x": 0.1})[2] > choose({"x": 2.0})[2]
+
+
+def test_left_out_classes_are_scored_by_how_well_their_objects_find_each_other() -> None:
+    assert 0.9 < choose({"x": 0.1}, new_classes=True)[2] <= 1
+
+
+def test_too_few_rows_leave_the_usual_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose_penalties, "SELECTION", 1)
+    penalties, weights, score = choose({"x": 0.1})
+    assert penalties == [choose_penalties.USUAL] and weights == [1.0] and np.isnan(score)
+
+
+def test_precision_of_objects_that_lie_by_class_is_1_and_single_ones_do_not_count() -> None:
+    vectors = np.float32([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [-1, 0]])
+    assert average_precisions(vectors, np.array([0, 0, 1, 1, 2])).tolist() == [1, 1, 1, 1]
+
+
+def test_loss_falls_with_the_lead_of_the_own_class_whatever_the_length() -> None:
+    near, far = np.array([[0.9, 0.1], [0.2, 0.8]] * 20), np.array([[0.6, 0.5], [0.8, 0.7]] * 20)
+    numbers = np.array([0, 1] * 20)
+    assert log_losses(near, numbers).mean() < log_losses(far, numbers).mean()
+    np.testing.assert_allclose(log_losses(near / 3, numbers), log_losses(near, numbers), rtol=1e-5)
+
+
+def test_targets_are_seen_from_their_mean() -> None:
+    targets = centered_targets(np.eye(3, dtype=np.float32), np.array([0, 1, 2]))
+    np.testing.assert_allclose(targets.sum(axis=0), 0, atol=1e-6)
