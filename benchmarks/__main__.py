@@ -46,6 +46,11 @@ plain.add_argument("names", nargs="*", help="sets; all by default, which takes 4
 plain.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 plain.add_argument("--splits", type=int, default=5, help="random splits of sets without an official one, and seeds")
 plain.add_argument("--json", type=Path, help="a file for every split's numbers; results/plain.json here by default")
+against = commands.add_parser("against_plain", help="our defaults beside plain models on the shared sets")
+against.add_argument("names", nargs="*", help="sets; all by default")
+against.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+against.add_argument("--splits", type=int, default=5, help="random splits, or seeds where the split is official")
+against.add_argument("--epochs", type=int, help="0: the closed form alone; the defaults where it is left out")
 growth = commands.add_parser("growth", help="cost of all objectives by modalities, objects and classes")
 growth.add_argument("--objectives", nargs="+", default=[], help="kinds of objective; all by default")
 growth.add_argument("--rounds", type=int, help="that count; 7, or 3 with --quick; of slow cases 3 at most")
@@ -117,6 +122,10 @@ elif arguments.command == "plain":
     plain_models.run(
         arguments.names, arguments.data, splits=arguments.splits, file=arguments.json or plain_models.RESULTS
     )
+elif arguments.command == "against_plain":
+    from benchmarks import against_plain
+
+    against_plain.run(arguments.names, arguments.data, splits=arguments.splits, epochs=arguments.epochs)
 elif arguments.command == "growth":
     from benchmarks import growth as growth_benchmark
     from benchmarks.growth_cases import QUICK, Grid

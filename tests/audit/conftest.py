@@ -45,5 +45,10 @@ def several_centers() -> sr.SphereEmbedder:
 
 
 @pytest.fixture(scope="session")
+def network_alone() -> sr.SphereEmbedder:
+    return fit(closed_form=False)
+
+
+@pytest.fixture(scope="session")
 def free() -> sr.SphereEmbedder:
     return fit(fusion="free", epochs=3)

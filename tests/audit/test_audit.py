@@ -39,14 +39,16 @@ def test_wrong_labels_are_listed_and_right_ones_hardly(model, make_objects, wron
         assert finding.label != finding.other
         assert finding.other == model.predict(objects[finding.row])[0]
         assert finding.angle > finding.other_angle
-        assert 0 <= finding.score <= 0.5
+        # Not at most a half: what is bounded is their mean.
+        assert 0 <= finding.score <= 1
     assert [finding.score for finding in listed] == sorted(finding.score for finding in listed)
     assert [finding.rank for finding in listed] == list(range(1, len(listed) + 1))
     assert np.mean([finding.score for finding in listed]) <= 0.05
 
 
 def test_a_clean_table_has_no_wrong_labels_though_the_model_errs(model, make_objects) -> None:
-    objects = make_objects(2, 600)
+    # One modality each, so that some are hard.
+    objects = make_objects(2, 600, missing=1.0)
     assert (model.predict(objects) != objects.labels).sum() > 5
     assert len(audit(model, objects, duplicates=False).of_kind("label")) <= 1
 
@@ -131,7 +133,7 @@ def test_objects_of_unknown_classes_are_counted_and_not_judged(model, make_objec
     assert (found.objects, found.classes, found.judged) == (200, 7, 196)
 
 
-@pytest.mark.parametrize("name", ["several_centers", "free"])
+@pytest.mark.parametrize("name", ["network_alone", "several_centers", "free"])
 def test_every_kind_of_model_can_audit(request, make_objects, wrong: np.ndarray, name: str) -> None:
     model = request.getfixturevalue(name)
     objects = with_wrong_labels(make_objects(1, 300), wrong)

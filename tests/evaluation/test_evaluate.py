@@ -197,8 +197,9 @@ def test_a_long_one_names_its_steps(model, make_table, capsys, monkeypatch: pyte
         "left + right + top",
         "top",
         "left + top",
+        "a plain baseline",
     ]
-    assert lines.splitlines()[-1].startswith("evaluating: 4 of 5 steps in ")
+    assert lines.splitlines()[-1].startswith("evaluating: 5 of 6 steps in ")
     evaluate(model, objects, subsets=["top"], verbose=False)
     assert capsys.readouterr() == ("", "")
 

@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import steradian as sr
+from steradian.data import closed_form
+from steradian.data.closed_form import features_of
 from steradian.errors import InputError
 from steradian.evaluation.robustness import SHARES, Robustness, drop_modalities
 from steradian.metrics import accuracy, retrieval_scores
+from steradian.model import SphereEncoder
 
 # -- What is dropped
 
@@ -102,17 +105,33 @@ def test_a_mask_gives_the_vectors_of_a_table_that_lacks_the_rest(learnt, rng: np
         np.testing.assert_allclose(vectors, model.transform(replace(objects, present=mask)), atol=1e-5)
 
 
-def test_each_item_is_encoded_once_for_all_shares_and_draws(learnt) -> None:
+@pytest.mark.parametrize("closed", [False, True], ids=["a network alone", "a closed form and networks"])
+def test_each_item_is_encoded_once_for_all_shares_and_draws(
+    learnt, monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
     model, objects = learnt
+    if not closed:
+        model = sr.SphereEmbedder(**(model.get_params() | {"closed_form": False, "epochs": 1})).fit(objects)
+    networks = [module for module in model.encoder_.modules() if isinstance(module, SphereEncoder)]
     items: list[int] = []
     hooks = [
         encoder.register_forward_hook(lambda *given: items.append(len(given[2][0])))
-        for encoder in model.encoder_.modalities
+        for network in networks
+        for encoder in network.modalities
     ]
+    rows: list[int] = []
+
+    def counted(fitted: Any, features: Any, given: Any, which: np.ndarray) -> Any:
+        rows.append(len(which))
+        return features_of(fitted, features, given, which)
+
+    monkeypatch.setattr(closed_form, "features_of", counted)
     curve = sr.robustness(model, objects, draws=2)
     for hook in hooks:
         hook.remove()
-    assert sum(items) == objects.present.sum()
+    assert networks
+    assert sum(items) == len(networks) * objects.present.sum()
+    assert sum(rows) == (objects.present.sum() if closed else 0)
     assert curve.accuracy.shape == (10, 2)
     assert curve.shares.tolist() == list(SHARES)
     assert curve.accuracy[0].tolist() == [model.score(objects)] * 2

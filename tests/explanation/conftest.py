@@ -1,6 +1,7 @@
 """Small trained models of up to six modalities with gates that differ, and tables for them."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 import steradian as sr
+from steradian.model import TwoPartEncoder, build_encoder
 
 FAST: dict[str, Any] = {"embedding_dim": 8, "width": 16, "heads": 2, "epochs": 12, "verbose": False}
 NAMES = tuple("abcdef")
@@ -28,8 +30,9 @@ def make_table(seed: int, objects: int = 90, names: tuple[str, ...] = NAMES) -> 
 
 
 def fit(fusion: str, names: tuple[str, ...] = NAMES, **options: Any) -> sr.SphereEmbedder:
-    """A trained model whose gates and context then get weights that make them differ as much as they can."""
-    model = sr.SphereEmbedder(**(FAST | options), fusion=fusion).fit(make_table(0, names=names))
+    """A network alone whose gates and context then get weights that make them differ as much as they can."""
+    alone = {"closed_form": False}
+    model = sr.SphereEmbedder(**(FAST | alone | options), fusion=fusion).fit(make_table(0, names=names))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         if fusion != "free":
@@ -60,11 +63,37 @@ def several_centers() -> sr.SphereEmbedder:
 
 
 @pytest.fixture(scope="session")
+def closed_form() -> sr.SphereEmbedder:
+    """A closed form without a network, whose gates are lengths."""
+    return sr.SphereEmbedder(**(FAST | {"epochs": 0})).fit(make_table(0))
+
+
+@pytest.fixture(scope="session")
+def two_parts(closed_form: sr.SphereEmbedder) -> sr.SphereEmbedder:
+    """Two networks beside a closed form, each with vectors and gates of its own."""
+    model = deepcopy(closed_form)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        networks = [build_encoder(model.preprocessor_.modalities, model.configs_[0]) for _ in range(2)]
+        for network in networks:
+            nn.init.normal_(network.fusion.gates.weight, std=0.7)
+    model.encoder_ = TwoPartEncoder(
+        tuple(model.schema_.modalities),
+        networks,
+        embedding_dim=8,
+        share=0.5,
+        learned_gates=True,
+        featured=[True] * len(NAMES),
+    ).eval()
+    return model
+
+
+@pytest.fixture(scope="session")
 def free() -> sr.SphereEmbedder:
     return fit("free", epochs=1)
 
 
-@pytest.fixture(params=["certified", "context", "several_centers"])
+@pytest.fixture(params=["certified", "context", "several_centers", "closed_form", "two_parts"])
 def model(request: pytest.FixtureRequest) -> sr.SphereEmbedder:
     """Each kind of model that can be explained."""
     found: sr.SphereEmbedder = request.getfixturevalue(request.param)

@@ -141,7 +141,9 @@ def test_raw_columns_and_plain_arrays_will_do(model: sr.SphereEmbedder, examples
     add_classes(model, examples.columns)
     assert np.array_equal(centers(other), centers(model))
 
-    points = np.eye(4)[np.repeat([0, 1, 2, 3], 4)] + np.linspace(0, 0.1, 16)[:, None]
+    points = (
+        np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]])[np.repeat([0, 1, 2, 3], 4)] + np.linspace(0, 0.1, 16)[:, None]
+    )
     plain = sr.SphereEmbedder(embedding_dim=8, epochs=4, verbose=False).fit(points[:8], np.repeat([7, 3], 4))
     add_classes(plain, points[8:], np.repeat([5, -1], 4))
     assert plain.classes_.tolist() == [-1, 3, 5, 7] and plain.classes_.dtype == np.int64

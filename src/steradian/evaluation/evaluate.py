@@ -10,7 +10,9 @@ from rich.console import Console
 
 from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
+from steradian.errors import InputError
 from steradian.evaluation.patterns import frequent_patterns
+from steradian.evaluation.plain_baseline import PlainBaseline, measure_plain_baseline
 from steradian.evaluation.result import Evaluated, Evaluation, SubsetScores
 from steradian.evaluation.scoring import (
     Gallery,
@@ -21,6 +23,7 @@ from steradian.evaluation.scoring import (
     present_modalities,
 )
 from steradian.evaluation.steps import Steps
+from steradian.evaluation.verdict import verdict
 from steradian.metrics import MAX_DISTANCES, clustering_ami
 
 __all__ = ["evaluate"]
@@ -35,6 +38,7 @@ def evaluate(
     ks: Sequence[int] = (1, 5, 10),
     max_subsets: int = MOST_SUBSETS,
     max_patterns: int = 15,
+    floor: bool = True,
     seed: int = 0,
     verbose: bool = True,
 ) -> Evaluation:
@@ -56,6 +60,8 @@ def evaluate(
             one modality are always scored. Default 63: all subsets of 6 modalities.
         max_patterns: of the patterns of present modalities, the most frequent are scored each for itself and the rest
             together. Default 15: all patterns of 4 modalities.
+        floor: measure a plain model on the same objects too, learnt on the gallery, and say in one sentence whether the
+            model is better; see `measure_plain_baseline`. Without a gallery it has nothing to learn from.
         seed: of the sample of subsets, and of clustering.
         verbose: show progress.
 
@@ -75,7 +81,8 @@ def evaluate(
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, seed=seed)
     present = present_modalities(model, objects)
     patterns = frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
-    with Steps(2 + len(chosen) + len(patterns), console=Console(stderr=True) if verbose else None) as steps:
+    measured = floor and gallery is not None
+    with Steps(2 + len(chosen) + len(patterns) + measured, console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the gallery")
         search_in = None if gallery is None else Gallery(model.transform(gallery), gallery.labels)
         steps.begin("embedding the objects")
@@ -87,6 +94,10 @@ def evaluate(
         score = _Scorer(model, search_in, objects.labels, ks, seed, steps)
         scores = tuple(score(*part) for part in chain([whole], parts))
         pattern_scores = tuple(score(has, rows[places], vectors[places]) for has, places in patterns)
+        baseline = None
+        if floor and gallery is not None:
+            steps.begin("a plain baseline")
+            baseline = _baseline(objects, gallery)
     return Evaluation(
         scores=scores,
         modalities=names,
@@ -94,8 +105,17 @@ def evaluate(
         ami_sampled=len(objects) * len(np.unique(objects.labels)) > MAX_DISTANCES,
         patterns=pattern_scores,
         evaluated=Evaluated(model, objects, gallery),
+        verdict=None if baseline is None else verdict(scores[0], baseline),
         **certified,
     )
+
+
+def _baseline(objects: ObjectTable, gallery: ObjectTable) -> PlainBaseline | None:
+    """What a plain model reaches; None where it has no classes or no features to learn from."""
+    try:
+        return measure_plain_baseline(gallery, objects)
+    except InputError:
+        return None
 
 
 @dataclass(frozen=True)

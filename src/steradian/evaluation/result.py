@@ -100,6 +100,8 @@ class Evaluation(SubsetRows[SubsetScores]):
             the objects of known classes, as accuracy is. None where the model promises nothing.
         certified_right: the share of those whose class is also right.
         evaluated: the model and the tables, for `write_report`; they are not saved with the scores.
+        verdict: whether the model is better than a plain one on the same objects, a sentence; None where none was
+            measured.
 
     Example:
         >>> row = SubsetScores(("photo", "title"), 9, 0, recall={1: 0.75}, map_at_r=0.5, r_precision=0.6, ami=0.8)
@@ -120,6 +122,7 @@ class Evaluation(SubsetRows[SubsetScores]):
     certified: float | None = None
     certified_right: float | None = None
     evaluated: Evaluated | None = field(default=None, compare=False)
+    verdict: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -130,6 +133,7 @@ class Evaluation(SubsetRows[SubsetScores]):
             "ami_sampled": self.ami_sampled,
             "certified": self.certified,
             "certified_right": self.certified_right,
+            "verdict": self.verdict,
             "subsets": [row.to_dict() for row in self.scores],
             "patterns": [row.to_dict() for row in self.patterns],
         }
@@ -179,7 +183,7 @@ class Evaluation(SubsetRows[SubsetScores]):
         if self.certified is not None:
             shares = f"{self.certified:.3f}; and right: {self.certified_right:.3f}"
             notes.append(f"Certified (no missing modality changes the class): {shares}.")
-        return notes
+        return notes if self.verdict is None else [self.verdict, *notes]
 
 
 def write_json(path: Path, entries: dict[str, Any]) -> None:

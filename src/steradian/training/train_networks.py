@@ -56,6 +56,11 @@ class _Candidate:
     learned_gates: bool
     scores: np.ndarray
 
+    @property
+    def score(self) -> float:
+        """The mean; 0 where no object could be scored."""
+        return float(self.scores.mean()) if len(self.scores) else 0.0
+
 
 def parts_to_leave_out(
     preprocessor: Preprocessor,
@@ -89,6 +94,9 @@ def parts_to_leave_out(
     for fold in range(MEMBERS if len(labels) < SMALL else 1):
         fit, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         if not len(out) or not prepared.present[fit].any(axis=0).all() or len(np.unique(labels[fit])) < 2:
+            continue
+        # New classes of one object each leave nothing to be found again.
+        if new_classes and np.bincount(labels[out]).max() < 2:
             continue
         items = preprocessor.modalities, prepared.items, prepared.present
         parts.append(Part(fit, out, found.solve(fit).vectors(*items, rows=out), prepared, labels[out]))
@@ -158,8 +166,8 @@ def train_networks(
     )
     choice = {
         "score": "MAP@R of left-out classes" if new_classes else "log-loss of left-out objects",
-        "closed_form": float(abs(base.scores.mean())),
-        "both": float(abs(chosen.scores.mean())),
+        "closed_form": abs(base.score),
+        "both": abs(chosen.score),
         "share": chosen.share,
         "learned_gates": chosen.learned_gates,
         "networks": len(kept),
@@ -231,7 +239,7 @@ def _chosen(
     base = scored(0.0, False)
     gates = (False, True) if len(names) > 1 else (False,)
     tried = [scored(share, learned) for learned in gates for share in (0.0, *SHARES) if share or learned]
-    best = max(tried, key=lambda candidate: float(candidate.scores.mean()))
+    best = max(tried, key=lambda candidate: candidate.score)
     gain = best.scores - base.scores
     surely = len(gain) > 1 and gain.mean() > gain.std() / len(gain) ** 0.5
     return (best if surely else base), base

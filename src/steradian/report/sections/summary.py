@@ -20,7 +20,9 @@ def summary_section(findings: Findings) -> Section:
         findings: what was measured.
     """
     tiles = [_tile(*entry) for entry in _headlines(findings)]
+    verdict = findings.evaluation.verdict
     body = html(
+        "" if verdict is None else html(Html("<p><strong>"), verdict, Html("</strong></p>")),
         html(Html('<ul class="tiles">'), *tiles, Html("</ul>")) if tiles else nothing(_NO_SCORE),
         html(Html("<p>"), _baseline_words(findings), Html("</p>")),
         Html("<h3>What was trained on what</h3>"),
