@@ -160,14 +160,14 @@ def test_centers_are_fixed(rng: np.random.Generator) -> None:
 
 
 def test_networks_that_learn_what_the_closed_form_cannot_see_are_kept(tmp_path: Path) -> None:
-    fitted, test = Fitted(hidden_table(90, seed=0), without="x"), hidden_table(60, seed=1)
-    encoder, result = fitted.train(fitted.parts(), epochs=15, log_file=tmp_path / "log.jsonl")
+    fitted, test = Fitted(hidden_table(60, seed=0), without="x"), hidden_table(60, seed=1)
+    encoder, result = fitted.train(fitted.parts(), epochs=12, log_file=tmp_path / "log.jsonl")
     assert result.choice is not None and not result.interrupted
     assert len(encoder.networks) == result.choice["networks"] == 3
     assert float(encoder.share) == result.choice["share"] in train_networks.SHARES
     assert encoder.featured.tolist() == [False, True]
     assert result.choice["both"] < 0.7 * result.choice["closed_form"]
-    assert result.steps == 3 * 15 * 4
+    assert result.steps == 3 * 12 * 3
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == len(result.history)
     assert not encoder.training
 

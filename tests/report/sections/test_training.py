@@ -12,7 +12,6 @@ import pytest
 from steradian.report.findings import Findings
 from steradian.report.sections.training import training_section
 
-
 CHOICE = {
     "score": "log-loss of left-out objects",
     "closed_form": 0.4567,
