@@ -113,6 +113,9 @@ class PenaltyChoice:
         """Some modalities' vectors of the rows of a fold, by a fit on the others."""
         fit, out = np.flatnonzero(self._folds != fold), np.flatnonzero(self._folds == fold)
         kernels = [self._kernels[m] for m in modalities]
+        # By what rows have and not by what comes out, which may be zero under one penalty and rounding under another.
+        has = np.any([kernel.diagonal() > 0 for kernel in kernels], axis=0)
+        fit, out = fit[has[fit]], out[has[out]]
         own = [np.ascontiguousarray(kernel[np.ix_(fit, fit)]) for kernel in kernels]
         coefficients = dual_coefficients(own, centered_targets(targets, self._labels[fit]), penalties)
         left_out = [kernel[np.ix_(out, fit)] @ each for kernel, each in zip(kernels, coefficients, strict=True)]
@@ -124,13 +127,12 @@ class PenaltyChoice:
         scores = []
         for fold in folds:
             left_out = np.tensordot(weights.astype(np.float32), fold.left_out, axes=1)
-            has = left_out.any(axis=1)
-            vectors, labels = unit_rows(left_out[has]), fold.labels[has]
+            vectors, labels = unit_rows(left_out), fold.labels
             if self._new_classes:
                 scores.append(average_precisions(vectors, labels))
                 continue
             fitted = np.tensordot(weights.astype(np.float32), fold.fitted, axes=1)
-            known, centers = _means(fitted[fitted.any(axis=1)], fold.fitted_labels[fitted.any(axis=1)])
+            known, centers = _means(fitted, fold.fitted_labels)
             scored = np.isin(labels, known)
             # A class of one object is never both fitted and left out; one class alone leaves nothing to choose.
             if len(known) < 2 or not scored.any():
