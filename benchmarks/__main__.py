@@ -51,6 +51,10 @@ against.add_argument("names", nargs="*", help="sets; all by default")
 against.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 against.add_argument("--splits", type=int, default=5, help="random splits, or seeds where the split is official")
 against.add_argument("--epochs", type=int, help="0: the closed form alone; the defaults where it is left out")
+products = commands.add_parser("products", help="products never seen, from shop to shop, beside an untrained cosine")
+products.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+products.add_argument("--epochs", type=int, help="0: the closed form alone; the defaults where it is left out")
+products.add_argument("--price", action="store_true", help="declare the price as a second modality")
 growth = commands.add_parser("growth", help="cost of all objectives by modalities, objects and classes")
 growth.add_argument("--objectives", nargs="+", default=[], help="kinds of objective; all by default")
 growth.add_argument("--rounds", type=int, help="that count; 7, or 3 with --quick; of slow cases 3 at most")
@@ -126,6 +130,10 @@ elif arguments.command == "against_plain":
     from benchmarks import against_plain
 
     against_plain.run(arguments.names, arguments.data, splits=arguments.splits, epochs=arguments.epochs)
+elif arguments.command == "products":
+    from benchmarks import products as products_benchmark
+
+    products_benchmark.run(arguments.data, epochs=arguments.epochs, price=arguments.price)
 elif arguments.command == "growth":
     from benchmarks import growth as growth_benchmark
     from benchmarks.growth_cases import QUICK, Grid
