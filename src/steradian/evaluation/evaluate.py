@@ -12,7 +12,7 @@ from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import InputError
 from steradian.evaluation.patterns import frequent_patterns
-from steradian.evaluation.plain_baseline import PlainBaseline, measure_plain_baseline
+from steradian.evaluation.plain_baseline import measure_plain_baseline
 from steradian.evaluation.result import Evaluated, Evaluation, SubsetScores
 from steradian.evaluation.scoring import (
     Gallery,
@@ -60,8 +60,7 @@ def evaluate(
             one modality are always scored. Default 63: all subsets of 6 modalities.
         max_patterns: of the patterns of present modalities, the most frequent are scored each for itself and the rest
             together. Default 15: all patterns of 4 modalities.
-        floor: measure a plain model on the same objects too, learnt on the gallery, and say in one sentence whether the
-            model is better; see `measure_plain_baseline`. Without a gallery it has nothing to learn from.
+        floor: say in one sentence whether the model is better than `measure_plain_baseline`, learnt on the gallery.
         seed: of the sample of subsets, and of clustering.
         verbose: show progress.
 
@@ -81,8 +80,8 @@ def evaluate(
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, seed=seed)
     present = present_modalities(model, objects)
     patterns = frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
-    measured = floor and gallery is not None
-    with Steps(2 + len(chosen) + len(patterns) + measured, console=Console(stderr=True) if verbose else None) as steps:
+    count = 2 + len(chosen) + len(patterns) + (floor and gallery is not None)
+    with Steps(count, console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the gallery")
         search_in = None if gallery is None else Gallery(model.transform(gallery), gallery.labels)
         steps.begin("embedding the objects")
@@ -94,10 +93,7 @@ def evaluate(
         score = _Scorer(model, search_in, objects.labels, ks, seed, steps)
         scores = tuple(score(*part) for part in chain([whole], parts))
         pattern_scores = tuple(score(has, rows[places], vectors[places]) for has, places in patterns)
-        baseline = None
-        if floor and gallery is not None:
-            steps.begin("a plain baseline")
-            baseline = _baseline(objects, gallery)
+        sentence = _verdict(scores[0], objects, gallery, steps) if floor else None
     return Evaluation(
         scores=scores,
         modalities=names,
@@ -105,15 +101,18 @@ def evaluate(
         ami_sampled=len(objects) * len(np.unique(objects.labels)) > MAX_DISTANCES,
         patterns=pattern_scores,
         evaluated=Evaluated(model, objects, gallery),
-        verdict=None if baseline is None else verdict(scores[0], baseline),
+        verdict=sentence,
         **certified,
     )
 
 
-def _baseline(objects: ObjectTable, gallery: ObjectTable) -> PlainBaseline | None:
-    """What a plain model reaches; None where it has no classes or no features to learn from."""
+def _verdict(whole: SubsetScores, objects: ObjectTable, gallery: ObjectTable | None, steps: Steps) -> str | None:
+    """Whether the model is better than a plain one; None where that has no classes or no features to learn from."""
+    if gallery is None:
+        return None
+    steps.begin("a plain baseline")
     try:
-        return measure_plain_baseline(gallery, objects)
+        return verdict(whole, measure_plain_baseline(gallery, objects))
     except InputError:
         return None
 

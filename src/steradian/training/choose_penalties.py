@@ -15,9 +15,10 @@ __all__ = ["PenaltyChoice", "average_precisions", "centered_targets", "kernels",
 USUAL, STEP, STEPS = 0.1, 10**0.5, 5
 """Penalty of features of mean square length 1 to start from, the factor between two that are tried, and how often it
 may be raised or lowered."""
-MOVES, SURE, ALIKE = 3, 3.0, 0.25
+MOVES, SURE, ALIKE, ALIKE_NEW = 3, 3.0, 0.25, 1.0
 """Times that one modality's weight may be doubled or halved; standard errors by which that must be better; standard
-errors within which two penalties are as good, so that the larger is taken."""
+errors within which two penalties are as good, so that the larger is taken, by left-out objects and by left-out
+classes, which say less of other new ones."""
 FOLDS, SELECTION, SELECTION_OUTPUTS = 3, 3000, 128
 """Parts of the objects, or of the classes, that are left out in turn; objects and outputs that take part in that."""
 
@@ -106,7 +107,8 @@ class PenaltyChoice:
         if not len(found[place]):
             return start
         # The largest that is hardly worse: what few left-out rows cannot tell apart, new ones may.
-        place = max(each for each in found if not _better(found[place], found[each], errors=ALIKE))
+        alike = ALIKE_NEW if self._new_classes else ALIKE
+        place = max(each for each in found if not _better(found[place], found[each], errors=alike))
         return [penalty * STEP**place for penalty in start]
 
     def _fitted(self, targets: np.ndarray, fold: int, modalities: Sequence[int], penalties: list[float]) -> "_Fold":
