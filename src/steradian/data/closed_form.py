@@ -38,14 +38,18 @@ class LinearMap:
 
     def __call__(self, features: "np.ndarray | SparseRows") -> np.ndarray:
         """Vectors float32 [rows, embedding_dim], of any length."""
-        vectors: np.ndarray = features @ self._matrix - self.offset
+        if isinstance(features, SparseRows):
+            vectors: np.ndarray = features @ self._matrix - self.offset
+        else:
+            # Large coefficients of both signs cancel: in float32 a row would differ with the size of its batch.
+            vectors = (features.astype(np.float64) @ self._matrix - self.offset).astype(np.float32)
         if self.likeness and isinstance(features, SparseRows):
             vectors[:, self.first :] += self.likeness * features.sketch(vectors.shape[1] - self.first)
         return vectors
 
     @cached_property
     def _matrix(self) -> np.ndarray:
-        return self.matrix.astype(np.float32, copy=False)
+        return self.matrix.astype(np.float64 if self.matrix.dtype == np.float32 else np.float32)
 
 
 @dataclass(frozen=True)
