@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import steradian as sr
 from steradian.data.batch import Preprocessor
 from steradian.embedder import SphereEmbedder
 from steradian.errors import SavedModelError
@@ -377,3 +378,19 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     with pytest.raises(SavedModelError, match="want a folder to write to, got a file"):
         write_folder(tmp_path / "table.csv", make(0))
     assert (tmp_path / "table.csv").read_text() == "sku"
+
+
+def test_sparse_features_of_a_large_table_come_back_with_their_likeness(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steradian.training.fit_closed_form.EXACT", 10)
+    kinds = np.repeat(["cup", "lamp"], 20)
+    table = {"title": [f"{kind} number {row}" for row, kind in enumerate(kinds)], "kind": kinds}
+    objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}, label="kind"))
+    model = sr.SphereEmbedder(epochs=0, verbose=False).fit(objects)
+    linear = model.preprocessor_.closed_form.maps["title"]
+    assert linear.matrix.dtype == np.float16 and linear.likeness is not None
+    model.save(tmp_path / "model")
+    loaded = sr.SphereEmbedder.load(tmp_path / "model")
+    assert loaded.preprocessor_.closed_form.maps["title"].likeness == linear.likeness
+    np.testing.assert_array_equal(loaded.transform(objects), model.transform(objects))

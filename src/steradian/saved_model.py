@@ -22,7 +22,7 @@ from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import Schema
 from steradian.data.batch import Preprocessor
-from steradian.data.closed_form import ClosedForm, LinearMap
+from steradian.data.closed_form import ClosedForm, Likeness, LinearMap
 from steradian.data.modality import FeatureMap, FittedModality
 from steradian.errors import SavedModelError
 from steradian.model import SphericalClassifier, TwoPartEncoder, build_encoder, build_model
@@ -305,7 +305,8 @@ def _split_arrays(preprocessor: Preprocessor) -> tuple[dict[str, Any], dict[str,
         linear = None if form is None else form.maps.get(name)
         if linear is not None:
             features = _split(linear.features, f"{ARRAY_PREFIX}{number}/features", arrays)
-            plain[name]["closed_form"] = {"features": features, "arrays": {}}
+            likeness = None if linear.likeness is None else asdict(linear.likeness)
+            plain[name]["closed_form"] = {"features": features, "arrays": {}, "likeness": likeness}
             for part in ("matrix", "offset"):
                 key = f"{ARRAY_PREFIX}{number}/closed_form/{part}"
                 arrays[key] = torch.from_numpy(np.array(getattr(linear, part), order="C"))
@@ -341,7 +342,8 @@ def _join_arrays(
                 linear = entry["closed_form"]
                 features = _joined(FeatureMap, linear["features"], arrays, where)  # type: ignore[type-abstract]
                 matrix, offset = (arrays[linear["arrays"][part]].numpy() for part in ("matrix", "offset"))
-                maps[name] = LinearMap(features, matrix, offset)
+                likeness = None if linear["likeness"] is None else Likeness(**linear["likeness"])
+                maps[name] = LinearMap(features, matrix, offset, likeness)
         except KeyError as error:
             raise _broken(path, "the weights, whole", f"no array {error}") from error
     return Preprocessor(modalities, None if embedding_dim is None else ClosedForm(maps, embedding_dim))

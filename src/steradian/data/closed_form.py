@@ -10,12 +10,27 @@ from steradian.data.modality import FeatureMap, FittedModality, Items
 from steradian.data.sets import SetItems
 from steradian.data.sparse_rows import SparseRows
 
-__all__ = ["ClosedForm", "LinearMap", "features_of"]
+__all__ = ["ClosedForm", "Likeness", "LinearMap", "features_of"]
 
 ROWS = 2048
 """Rows whose features are held at a time."""
 MOST_KEPT, KEPT = 4096, "_kept_features"
 """Distinct pictures or sounds whose features stay with the items once computed, so that repeated ones cost nothing."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Coordinates of a vector that hold what its features are like, whatever the class.
+
+    Args:
+        first: of the coordinates.
+        coordinates: how many there are.
+        length: of what stands there, for features of length 1.
+    """
+
+    first: int
+    coordinates: int
+    length: float
 
 
 @dataclass(frozen=True)
@@ -26,15 +41,13 @@ class LinearMap:
         features: the fixed features.
         matrix: float32 [features, embedding_dim], or float16 where features are sparse and many.
         offset: float32 [embedding_dim], what the mean training row becomes.
-        likeness: length of random signed sums of sparse features, which fill the last coordinates.
-        first: the first of these coordinates.
+        likeness: where random signed sums of sparse features stand; None: nowhere, or in the matrix.
     """
 
     features: FeatureMap
     matrix: np.ndarray
     offset: np.ndarray
-    likeness: float = 0.0
-    first: int = 0
+    likeness: "Likeness | None" = None
 
     def __call__(self, features: "np.ndarray | SparseRows") -> np.ndarray:
         """Vectors float32 [rows, embedding_dim], of any length."""
@@ -43,8 +56,9 @@ class LinearMap:
         else:
             # Large coefficients of both signs cancel: in float32 a row would differ with the size of its batch.
             vectors = (features.astype(np.float64) @ self._matrix - self.offset).astype(np.float32)
-        if self.likeness and isinstance(features, SparseRows):
-            vectors[:, self.first :] += self.likeness * features.sketch(vectors.shape[1] - self.first)
+        if self.likeness is not None and isinstance(features, SparseRows):
+            own = slice(self.likeness.first, self.likeness.first + self.likeness.coordinates)
+            vectors[:, own] += np.float32(self.likeness.length) * features.sketch(self.likeness.coordinates)
         return vectors
 
     @cached_property

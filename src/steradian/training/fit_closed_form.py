@@ -9,7 +9,7 @@ from scipy.linalg import helmert
 from scipy.sparse import csr_array
 
 from steradian.data.batch import Preprocessor
-from steradian.data.closed_form import ClosedForm, LinearMap
+from steradian.data.closed_form import ClosedForm, Likeness, LinearMap
 from steradian.training.choose_penalties import PenaltyChoice, centered_targets, kernels, unit_rows
 from steradian.training.dual_equations import dual_coefficients
 from steradian.training.feature_rows import DRAWN, EXACT, FeatureLayout, FeatureRows, Prepare
@@ -173,20 +173,22 @@ def _as_maps(
 ) -> dict[str, LinearMap]:
     """The coefficients as a map from each modality's raw features.
 
-    Coordinates that targets leave free hold a random projection of the features: objects of a class then differ, those
-    of which little is known lie far from every center, and classes not yet known have directions of their own.
+    Coordinates that targets leave free hold a random projection of the features, each modality's in its own part. So
+    objects of a class differ, those of which little is known lie far from every center, and classes not yet known have
+    directions of their own.
     """
     maps, start, outputs = {}, 0, solution.outputs
-    free = embedding_dim - outputs
-    weight_of = dict(zip((*layout.dense, *layout.sparse), weights, strict=True))
+    own = (embedding_dim - outputs) // max(1, len(weights)) if embedding_dim - outputs >= ROOM * outputs else 0
+    places = dict(zip((*layout.dense, *layout.sparse), enumerate(weights), strict=True))
     for name, size in zip(layout.dense, layout.blocks, strict=True):
-        own = features.dense[:, start : start + size]
+        number, weight = places[name]
         matrix = np.zeros((size, embedding_dim), dtype=np.float32)
         matrix[:, :outputs] = solution.dense[start : start + size]
-        length = LIKENESS * _mean_length(own @ matrix[:, :outputs])
-        if free >= ROOM * outputs:
-            matrix[:, outputs:] = np.float32(length) * _projection(size, free)
-        matrix *= np.float32(layout.scales[name] * weight_of[name])
+        length = LIKENESS * _mean_length(features.dense[:, start : start + size] @ matrix[:, :outputs])
+        if own:
+            first = outputs + number * own
+            matrix[:, first : first + own] = np.float32(length) * _projection(size, own)
+        matrix *= np.float32(layout.scales[name] * weight)
         offset = layout.means[name] @ matrix
         if name in layout.projections:
             matrix = layout.projections[name] @ matrix
@@ -195,14 +197,14 @@ def _as_maps(
     for rows, name, coefficients, mean in zip(
         features.sparse, layout.sparse, solution.sparse, solution.offsets, strict=True
     ):
+        number, weight = places[name]
         wide = np.zeros((len(coefficients), embedding_dim), dtype=np.float16)
-        wide[:, :outputs] = coefficients * weight_of[name]
+        wide[:, :outputs] = coefficients * weight
         offset = np.zeros(embedding_dim, dtype=np.float32)
-        offset[:outputs] = mean * weight_of[name]
-        length = LIKENESS * weight_of[name] * _mean_length(rows @ coefficients.numpy() - mean.numpy())
-        maps[name] = LinearMap(
-            layout.maps[name], wide, offset, likeness=length if free >= ROOM * outputs else 0.0, first=outputs
-        )
+        offset[:outputs] = mean * weight
+        length = LIKENESS * weight * _mean_length(rows @ coefficients.numpy() - mean.numpy())
+        likeness = Likeness(outputs + number * own, own, length) if own else None
+        maps[name] = LinearMap(layout.maps[name], wide, offset, likeness)
     return maps
 
 
