@@ -20,6 +20,8 @@ __all__ = ["ClosedFormFit", "fit_closed_form"]
 LIKENESS, ROOM = 0.25, 3
 """Length of untrained features beside what is learnt, in coordinates of their own, where these are so many times those
 of the targets: few classes alone would leave vectors few directions, two classes only two."""
+HALF = 1e-2, 1e4
+"""Largest coefficients between which float16 keeps three digits also of a hundredth of them."""
 CHUNK, AVERAGED = 4096, 1 << 16
 """Rows at a time; rows from which class centers are taken."""
 MAX_LIKENED_CLASSES = 4096
@@ -198,7 +200,10 @@ def _as_maps(
         features.sparse, layout.sparse, solution.sparse, solution.offsets, strict=True
     ):
         number, weight = places[name]
-        wide = np.zeros((len(coefficients), embedding_dim), dtype=np.float16)
+        largest = float(coefficients.abs().max()) if coefficients.numel() else 0.0
+        # Half the memory, where float16 has the digits.
+        kind = np.float16 if HALF[0] < largest < HALF[1] else np.float32
+        wide = np.zeros((len(coefficients), embedding_dim), dtype=kind)
         wide[:, :outputs] = coefficients * weight
         offset = np.zeros(embedding_dim, dtype=np.float32)
         offset[:outputs] = mean * weight
