@@ -26,7 +26,11 @@ def wrong(rng: np.random.Generator) -> np.ndarray:
     return np.sort(rng.choice(300, size=18, replace=False))
 
 
-def test_wrong_labels_are_listed_and_right_ones_hardly(model, make_objects, wrong: np.ndarray) -> None:
+@pytest.mark.parametrize(("name", "highest"), [("model", 0.75), ("network_alone", 0.5)])
+def test_wrong_labels_are_listed_and_right_ones_hardly(
+    name: str, highest: float, request: pytest.FixtureRequest, make_objects, wrong: np.ndarray
+) -> None:
+    model = request.getfixturevalue(name)
     objects = make_objects(1, 300)
     found = audit(model, with_wrong_labels(objects, wrong), duplicates=False)
     listed = found.of_kind("label")
@@ -39,8 +43,8 @@ def test_wrong_labels_are_listed_and_right_ones_hardly(model, make_objects, wron
         assert finding.label != finding.other
         assert finding.other == model.predict(objects[finding.row])[0]
         assert finding.angle > finding.other_angle
-        # Not at most a half: what is bounded is their mean.
-        assert 0 <= finding.score <= 1
+        # What is promised is a bound on the mean, below; one label may be more likely right than wrong.
+        assert 0 <= finding.score <= highest
     assert [finding.score for finding in listed] == sorted(finding.score for finding in listed)
     assert [finding.rank for finding in listed] == list(range(1, len(listed) + 1))
     assert np.mean([finding.score for finding in listed]) <= 0.05

@@ -180,7 +180,7 @@ def test_fit_and_prepare_need_little_memory_and_leave_the_values_alone(rng: np.r
     of_prepare = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert of_fit < 3 * 8 * vector.CHUNK, "some chunks in float64, whatever the rows"
-    assert of_prepare < 1.1 * matrix.nbytes + 4 * 8 * vector.CHUNK, "the one copy that is returned, and a chunk"
+    assert of_prepare < 1.1 * matrix.nbytes, "the one copy that is returned"
     assert np.array_equal(matrix, before)
     assert len(prepared(rows[:3])["values"]) == 3
 
@@ -190,7 +190,7 @@ def test_what_is_far_from_the_training_rows_overflows_nowhere() -> None:
     found = prepare(fitted, [[3.3e38, 3e38], [-3.3e38, 1e38], [1.0, -3.3e38]])
     # The last difference is beyond float32 itself.
     expected = [[1e6, 1.0], [-1e6, -3.0], [-1.0, -11.6]]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
     tokens = fitted.tokenizer(8, 0.0)(prepare(fitted, [[3.3e38, -3.3e38]])).values
     assert torch.nn.functional.layer_norm(tokens, [8]).isfinite().all()
 

@@ -38,6 +38,8 @@ FARTHEST = 1e6
 """Standard deviations from the mean at most: from 1e19 on, squares within the model would overflow."""
 EXACT = 1e4
 """From here on numbers stay float64 until they are centered: float32 has 7 digits."""
+CENTERED = 1 << 15
+"""Numbers centered in float64 at a time: 256 KiB, which a cache holds."""
 CHUNK = 1 << 20
 """Numbers brought to float64 at a time: 8 MiB."""
 
@@ -117,7 +119,7 @@ class FittedVector(FittedModality):
                 fix="Give the same columns in the same order as when the model was fitted.",
             )
         standardised = np.empty(matrix.shape, dtype=np.float32)
-        step = max(1, CHUNK // max(1, matrix.shape[1]))
+        step = max(1, CENTERED // max(1, matrix.shape[1]))
         for start in range(0, len(matrix), step):
             exact = (matrix[start : start + step] - self.mean) / self.std
             standardised[start : start + step] = exact.clip(-FARTHEST, FARTHEST)
