@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, TypeVar
@@ -17,7 +18,15 @@ from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.errors import InputError
 from steradian.inputs import check_validation, training_table
 from steradian.model import TwoPartEncoder, build_model
-from steradian.training import Progress, TrainingResult, check_objective, derive_within_memory, train, with_derived
+from steradian.training import (
+    Derived,
+    Progress,
+    TrainingResult,
+    check_objective,
+    derive_within_memory,
+    train,
+    with_derived,
+)
 from steradian.training.device import choose_device
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.schedule import default_epochs
@@ -69,13 +78,24 @@ def fit_model(
         objects = training_table(estimator, X, y)
         model_config, config = _config(estimator, ModelConfig), _config(estimator, TrainingConfig)
         solvable = has_closed_form(model_config, config) and not _tunes_an_encoder(objects)
-        learn = _solve_and_learn if solvable else _learn
-        log_path = None if log_file is None else Path(log_file)
-        learn(estimator, objects, model_config, config, validation, log_path, save_to)
+        task = _Task(objects, model_config, config, validation, None if log_file is None else Path(log_file), save_to)
+        (_solve_and_learn if solvable else _learn)(estimator, task)
     except BaseException:
         # Half of a new model beside half of an older one would answer, and wrongly.
         _forget(estimator)
         raise
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What `fit` was asked for."""
+
+    objects: ObjectTable
+    model: ModelConfig
+    config: TrainingConfig
+    validation: ObjectTable | None
+    log_file: Path | None
+    save_to: str | Path | None
 
 
 def has_closed_form(model: ModelConfig, config: TrainingConfig) -> bool:
@@ -94,37 +114,21 @@ def _tunes_an_encoder(objects: ObjectTable) -> bool:
     return any(getattr(modality, "trainable", False) for modality in objects.schema.modalities.values())
 
 
-def _solve_and_learn(
-    estimator: Any,
-    objects: ObjectTable,
-    model_config: ModelConfig,
-    config: TrainingConfig,
-    validation: ObjectTable | None,
-    log_file: Path | None,
-    save_to: str | Path | None,
-) -> None:
+def _solve_and_learn(estimator: Any, task: _Task) -> None:
     """The closed form of the whole table, then networks beside it."""
-    device = choose_device(config.device)
+    objects, config, device = task.objects, task.config, choose_device(task.config.device)
     classes, labels = _classes(objects)
-    if validation is not None:
-        check_validation(validation, objects.schema, classes)
-    new_classes = _asks_for_new_classes(labels, classes, validation)
-    model_config = with_derived(model_config, objects=len(objects), num_classes=len(classes))
+    if task.validation is not None:
+        check_validation(task.validation, objects.schema, classes)
+    new_classes = _asks_for_new_classes(labels, classes, task.validation)
+    model_config = with_derived(task.model, objects=len(objects), num_classes=len(classes))
     estimator.schema_, estimator.classes_, estimator.configs_ = objects.schema, classes, (model_config, config)
-    derived = derive_within_memory(
-        _shortened(config, labels),
-        labels,
-        model=model_config,
-        modalities=len(objects.schema.modalities),
-        device=device,
-        validated=False,
-    )
+    derived = _derived(_shortened(config, labels), labels, model_config, objects, device, validated=False)
     estimator.scale_, estimator.margin_ = derived.scale, derived.margin
     preprocessor = Preprocessor.fit(objects)
     whole = config.epochs != 0 or len(objects) <= PREPARED_WHOLE
     prepared = preprocessor.prepare(objects, labels) if whole else None
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda), Progress(Console() if estimator.verbose else None) as progress:
+    with torch.random.fork_rng(devices=_cuda(device)), _progress(estimator) as progress:
         torch.manual_seed(config.seed)
         begun = time.monotonic()
         found = fit_closed_form(
@@ -141,64 +145,63 @@ def _solve_and_learn(
         estimator.classifier_ = fixed_centers(found.centers, device)
         estimator.encoder_ = _closed_encoder(preprocessor, found, device)
         estimator.training_ = TrainingResult(0, 0, None, False, [], {"penalties": found.penalties})
-        if save_to is not None:
-            estimator.save(save_to)
+        _save(estimator, task)
         if prepared is None or config.epochs == 0:
             return
+        beside = partial(train_networks, model=model_config, derived=derived, device=device, progress=progress)
         try:
-            parts = _parts(preprocessor, prepared, found, objects, labels, classes, validation, new_classes, config)
-            if parts:
-                estimator.encoder_, estimator.training_ = train_networks(
-                    parts,
-                    preprocessor=preprocessor,
-                    prepared=prepared,
-                    found=found,
-                    model=model_config,
-                    config=config,
-                    derived=derived,
-                    new_classes=new_classes,
-                    device=device,
-                    progress=progress,
-                    log_file=log_file,
-                )
+            _learn_beside(estimator, task, beside, preprocessor, prepared, found, labels, new_classes)
         except KeyboardInterrupt:
             progress.say("stopped by Ctrl-C: the closed form alone")
             estimator.training_ = replace(estimator.training_, interrupted=True)
-    if save_to is not None:
-        estimator.save(save_to)
+    _save(estimator, task)
 
 
-def _learn(
+def _learn_beside(
     estimator: Any,
-    objects: ObjectTable,
-    model_config: ModelConfig,
-    config: TrainingConfig,
-    validation: ObjectTable | None,
-    log_file: Path | None,
-    save_to: str | Path | None,
+    task: _Task,
+    learn: Callable[..., tuple[TwoPartEncoder, TrainingResult]],
+    preprocessor: Preprocessor,
+    prepared: PreparedObjects,
+    found: ClosedFormFit,
+    labels: np.ndarray,
+    new_classes: bool,
 ) -> None:
+    """Networks that leave out the validation objects, or parts of the table, and what of them is kept."""
+    seed = task.config.seed
+    if task.validation is None:
+        parts = parts_to_leave_out(preprocessor, prepared, found, labels, new_classes=new_classes, seed=seed)
+    else:
+        held_out = preprocessor.prepare(task.validation)
+        closed = found.closed_form.vectors(preprocessor.modalities, held_out.items, held_out.present)
+        numbers = class_numbers(task.validation.labels, estimator.classes_)
+        parts = [Part(np.arange(len(labels)), np.arange(len(task.validation)), closed, held_out, numbers)]
+    if parts:
+        estimator.encoder_, estimator.training_ = learn(
+            parts,
+            preprocessor=preprocessor,
+            prepared=prepared,
+            found=found,
+            config=task.config,
+            new_classes=new_classes,
+            log_file=task.log_file,
+        )
+
+
+def _learn(estimator: Any, task: _Task) -> None:
     """A network alone."""
-    device = choose_device(config.device)
+    objects, config, device, validation = task.objects, task.config, choose_device(task.config.device), task.validation
     if validation is None:
         objects, validation = hold_out(objects, config.validation_share, seed=config.seed)
     classes, labels = _classes(objects)
-    check_objective(config, model_config, objects.present)
-    model_config = with_derived(model_config, objects=len(objects), num_classes=len(classes))
+    check_objective(config, task.model, objects.present)
+    model_config = with_derived(task.model, objects=len(objects), num_classes=len(classes))
     estimator.schema_, estimator.classes_, estimator.configs_ = objects.schema, classes, (model_config, config)
-    derived = derive_within_memory(
-        config,
-        labels,
-        model=model_config,
-        modalities=len(objects.schema.modalities),
-        device=device,
-        validated=validation is not None,
-    )
+    derived = _derived(config, labels, model_config, objects, device, validated=validation is not None)
     estimator.preprocessor_ = Preprocessor.fit(objects)
     prepared = estimator.preprocessor_.prepare(objects, labels)
     estimator.scale_, estimator.margin_ = derived.scale, derived.margin
-    cuda = [device] if device.type == "cuda" else []
-    console = Console() if estimator.verbose else None
-    with torch.random.fork_rng(devices=cuda), Progress(console) as progress:
+    with torch.random.fork_rng(devices=_cuda(device)), _progress(estimator) as progress:
         torch.manual_seed(config.seed)
         estimator.encoder_, estimator.classifier_ = build_model(
             estimator.preprocessor_.modalities, model_config, num_classes=len(classes), device=device
@@ -211,11 +214,37 @@ def _learn(
             derived=derived,
             validation=_validation(estimator, validation, prepared),
             progress=progress,
-            log_file=log_file,
-            on_improvement=None if save_to is None else lambda: estimator.save(save_to),
+            log_file=task.log_file,
+            on_improvement=None if task.save_to is None else lambda: _save(estimator, task),
         )
-    if save_to is not None:
-        estimator.save(save_to)
+    _save(estimator, task)
+
+
+def _save(estimator: Any, task: _Task) -> None:
+    if task.save_to is not None:
+        estimator.save(task.save_to)
+
+
+def _progress(estimator: Any) -> Progress:
+    return Progress(Console() if estimator.verbose else None)
+
+
+def _cuda(device: torch.device) -> list[torch.device]:
+    """Devices beside the CPU whose generators are to be left as they were."""
+    return [device] if device.type == "cuda" else []
+
+
+def _derived(
+    config: TrainingConfig,
+    labels: np.ndarray,
+    model: ModelConfig,
+    objects: ObjectTable,
+    device: torch.device,
+    *,
+    validated: bool,
+) -> Derived:
+    modalities = len(objects.schema.modalities)
+    return derive_within_memory(config, labels, model=model, modalities=modalities, device=device, validated=validated)
 
 
 def _classes(objects: ObjectTable) -> tuple[np.ndarray, np.ndarray]:
@@ -269,26 +298,6 @@ def _closed_encoder(preprocessor: Preprocessor, found: ClosedFormFit, device: to
         learned_gates=False,
         featured=[name in found.closed_form.maps for name in preprocessor.modalities],
     ).to(device)
-
-
-def _parts(
-    preprocessor: Preprocessor,
-    prepared: PreparedObjects,
-    found: ClosedFormFit,
-    objects: ObjectTable,
-    labels: np.ndarray,
-    classes: np.ndarray,
-    validation: ObjectTable | None,
-    new_classes: bool,
-    config: TrainingConfig,
-) -> list[Part]:
-    """What networks learn from and leave out: the validation objects, or parts of the table."""
-    if validation is None:
-        return parts_to_leave_out(preprocessor, prepared, found, labels, new_classes=new_classes, seed=config.seed)
-    held_out = preprocessor.prepare(validation)
-    closed = found.closed_form.vectors(preprocessor.modalities, held_out.items, held_out.present)
-    numbers = class_numbers(validation.labels, classes)
-    return [Part(np.arange(len(objects)), np.arange(len(validation)), closed, held_out, numbers)]
 
 
 def _forget(estimator: Any) -> None:
