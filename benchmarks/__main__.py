@@ -66,6 +66,7 @@ coverage.add_argument("names", nargs="*", help="sets; all by default")
 coverage.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 coverage.add_argument("--splits", type=int, default=20, help="of the held-out half into calibration and test")
 coverage.add_argument("--coverage", type=float, default=0.9, help="the promise")
+coverage.add_argument("--epochs", type=int, help="of SphereEmbedder; 0 is the closed form alone")
 unknown = commands.add_parser("unknown", help="objects of unknown classes by angle, beside a plain cross entropy")
 unknown.add_argument("names", nargs="*", help="sets; all by default")
 unknown.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
@@ -148,7 +149,8 @@ elif arguments.command == "growth":
 elif arguments.command == "coverage":
     from benchmarks import coverage as coverage_benchmark
 
-    coverage_benchmark.run(arguments.names, arguments.data, splits=arguments.splits, coverage=arguments.coverage)
+    options = {"splits": arguments.splits, "coverage": arguments.coverage, "epochs": arguments.epochs}
+    coverage_benchmark.run(arguments.names, arguments.data, **options)
 elif arguments.command == "unknown":
     from benchmarks import unknown as unknown_benchmark
 

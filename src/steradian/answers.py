@@ -58,7 +58,7 @@ class Answers:
 
     def calibrate(
         self,
-        objects: ObjectTable,
+        objects: ObjectTable | None = None,
         *,
         coverage: float | None = None,
         false_accept: float | None = None,
@@ -71,6 +71,7 @@ class Answers:
 
         Args:
             objects: labelled, held out of training; those of classes that the model does not know count as unknown.
+                None takes the training objects that `fit` has left out in turn, for an estimate without a guarantee.
             coverage: the share of objects of known classes to accept at least; 0.95 where no promise is named.
             false_accept: the share of objects of unknown classes to accept at most, instead.
             precision: the share of what is accepted to be right at least, instead; with 90% confidence.
@@ -80,7 +81,7 @@ class Answers:
 
         Raises:
             ConfigError: two promises.
-            InputError: one class, or too few objects for the promise.
+            InputError: one class, or too few objects for the promise; no table, and nothing left out by `fit`.
         """
         check_is_fitted(self)
         self.calibration_ = calibrate(

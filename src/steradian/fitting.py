@@ -29,8 +29,17 @@ from steradian.training import (
 )
 from steradian.training.device import choose_device
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
+from steradian.training.left_out import LeftOut, LeftOutPart
 from steradian.training.schedule import default_epochs
-from steradian.training.train_networks import Part, fixed_centers, parts_to_leave_out, train_networks
+from steradian.training.train_networks import (
+    SMALL,
+    Part,
+    fixed_centers,
+    join_parts,
+    left_out_part,
+    parts_to_leave_out,
+    train_networks,
+)
 from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
 
 __all__ = ["fit_model"]
@@ -143,10 +152,10 @@ def _solve_and_learn(estimator: Any, task: _Task) -> None:
         _say_closed_form(progress, found, len(objects), time.monotonic() - begun)
         estimator.preprocessor_ = replace(preprocessor, closed_form=found.closed_form)
         estimator.classifier_ = fixed_centers(found.centers, device)
-        estimator.encoder_ = _closed_encoder(preprocessor, found, device)
+        estimator.encoder_ = join_parts(preprocessor, found, []).to(device)
         estimator.training_ = TrainingResult(0, 0, None, False, [], {"penalties": found.penalties})
         _save(estimator, task)
-        if prepared is None or config.epochs == 0:
+        if prepared is None or (config.epochs == 0 and (len(objects) >= SMALL or task.validation is not None)):
             return
         beside = partial(train_networks, model=model_config, derived=derived, device=device, progress=progress)
         try:
@@ -160,7 +169,7 @@ def _solve_and_learn(estimator: Any, task: _Task) -> None:
 def _learn_beside(
     estimator: Any,
     task: _Task,
-    learn: Callable[..., tuple[TwoPartEncoder, TrainingResult]],
+    learn: Callable[..., tuple[TwoPartEncoder, TrainingResult, list[LeftOutPart]]],
     preprocessor: Preprocessor,
     prepared: PreparedObjects,
     found: ClosedFormFit,
@@ -170,14 +179,20 @@ def _learn_beside(
     """Networks that leave out the validation objects, or parts of the table, and what of them is kept."""
     seed = task.config.seed
     if task.validation is None:
-        parts = parts_to_leave_out(preprocessor, prepared, found, labels, new_classes=new_classes, seed=seed)
+        names = estimator.classes_
+        parts = parts_to_leave_out(preprocessor, prepared, found, labels, names, new_classes=new_classes, seed=seed)
     else:
         held_out = preprocessor.prepare(task.validation)
         closed = found.closed_form.vectors(preprocessor.modalities, held_out.items, held_out.present)
         numbers = class_numbers(task.validation.labels, estimator.classes_)
-        parts = [Part(np.arange(len(labels)), np.arange(len(task.validation)), closed, held_out, numbers)]
-    if parts:
-        estimator.encoder_, estimator.training_ = learn(
+        every = np.arange(len(labels)), np.arange(len(task.validation))
+        parts = [Part(*every, closed, held_out, numbers, task.validation.labels)]
+    if not parts:
+        return
+    if task.config.epochs == 0:
+        seen = [left_out_part(part, join_parts(preprocessor, found, []), []) for part in parts]
+    else:
+        estimator.encoder_, estimator.training_, seen = learn(
             parts,
             preprocessor=preprocessor,
             prepared=prepared,
@@ -186,6 +201,7 @@ def _learn_beside(
             new_classes=new_classes,
             log_file=task.log_file,
         )
+    estimator.left_out_ = LeftOut.drawn(seen, new_classes=new_classes, seed=seed)
 
 
 def _learn(estimator: Any, task: _Task) -> None:
@@ -286,18 +302,6 @@ def _say_closed_form(progress: Progress, found: ClosedFormFit, objects: int, sec
     )
     for line in wrap(f"closed form of {objects} objects in {seconds:.1f} s, penalty {shown}", WIDTH):
         progress.say(line)
-
-
-def _closed_encoder(preprocessor: Preprocessor, found: ClosedFormFit, device: torch.device) -> TwoPartEncoder:
-    """The closed form without a network."""
-    return TwoPartEncoder(
-        tuple(preprocessor.modalities),
-        (),
-        embedding_dim=found.closed_form.embedding_dim,
-        share=0.0,
-        learned_gates=False,
-        featured=[name in found.closed_form.maps for name in preprocessor.modalities],
-    ).to(device)
 
 
 def _forget(estimator: Any) -> None:

@@ -253,3 +253,10 @@ def test_its_state_is_that_of_the_networks_once(networks: list[SphereEncoder], p
     assert float(again.share) == 0.5 and again.featured.all()
     assert encoder.device.type == "cpu" and encoder.names == NAMES
     assert set(joined().state_dict()) == {"share", "featured"}
+
+
+def test_it_stands_where_its_networks_do(networks) -> None:
+    # A network may stand in two encoders, of which one has been moved.
+    assert joined().device == torch.device("cpu")
+    networks[0].to("meta")
+    assert joined(networks[0], share=1.0).device == torch.device("meta")

@@ -53,14 +53,20 @@ class Fitted:
 
     def parts(self, *, seed: int = 0) -> list[Part]:
         return parts_to_leave_out(
-            self.preprocessor, self.prepared, self.found, self.labels, new_classes=self.new_classes, seed=seed
+            self.preprocessor,
+            self.prepared,
+            self.found,
+            self.labels,
+            np.arange(self.labels.max() + 1),
+            new_classes=self.new_classes,
+            seed=seed,
         )
 
     def train(
         self, parts: list[Part], *, epochs: int, seed: int = 0, log_file: Path | None = None
     ) -> tuple[TwoPartEncoder, TrainingResult]:
         torch.manual_seed(seed)
-        return train_networks.train_networks(
+        encoder, result, self.seen = train_networks.train_networks(
             parts,
             preprocessor=self.preprocessor,
             prepared=self.prepared,
@@ -73,6 +79,7 @@ class Fitted:
             progress=Progress(None),
             log_file=log_file,
         )
+        return encoder, result
 
     def vectors(self, encoder: TwoPartEncoder, table: sr.ObjectTable) -> np.ndarray:
         prepared = Preprocessor(self.preprocessor.modalities, self.found.closed_form).prepare(table)
@@ -194,7 +201,7 @@ def test_validation_objects_of_classes_of_one_object_leave_nothing_to_choose(mak
     fitted = Fitted(make_table(np.arange(40) % 8), new_classes=True)
     held_out = fitted.preprocessor.prepare(make_table(np.arange(10)))
     closed = fitted.found.closed_form.vectors(fitted.preprocessor.modalities, held_out.items, held_out.present)
-    part = Part(np.arange(40), np.arange(10), closed, held_out, np.arange(10))
+    part = Part(np.arange(40), np.arange(10), closed, held_out, np.arange(10), np.arange(10))
     encoder, result = fitted.train([part], epochs=1)
     assert len(encoder.networks) == 0
     assert result.choice is not None and result.choice["closed_form"] == 0

@@ -15,14 +15,14 @@ from steradian.calibration.accept_angles import (
     precision_angle,
     widened,
 )
+from steradian.calibration.evidence import Evidence, HeldOut, left_out_of
 from steradian.calibration.pair_points import PairFitter
 from steradian.calibration.result import Calibration, OperatingPoint
 from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import ConfigError, InputError
-from steradian.inputs import present_modalities, refuse_other_labels, refuse_other_schema, refuse_unread
-from steradian.metrics import concentration, fit_scale, to_angles
-from steradian.model import class_cosines, nearest_centers
+from steradian.inputs import refuse_other_labels, refuse_other_schema, refuse_unread
+from steradian.metrics import concentration, to_angles
 
 __all__ = ["calibrate"]
 
@@ -30,13 +30,10 @@ DEFAULT = ("coverage", 0.95)
 LEAST_OBJECTS = 5
 """Of known classes that have a subset: with fewer, objects that have just it are judged by less of what they have."""
 
-MOST_COSINES = 1 << 24
-"""For the scale of a subset: of more objects x classes, some objects are drawn; 128 MB."""
-
 
 def calibrate(
     model: Any,
-    objects: ObjectTable,
+    objects: ObjectTable | None = None,
     *,
     coverage: float | None = None,
     false_accept: float | None = None,
@@ -49,7 +46,8 @@ def calibrate(
 
     Args:
         model: a fitted `SphereEmbedder`.
-        objects: labelled, not trained on; those of classes the model does not know count as unknown.
+        objects: labelled, not trained on; those of classes the model does not know count as unknown. None takes the
+            training objects that the model's own fits have left out in turn: an estimate without a guarantee.
         coverage: the share of objects of known classes to accept at least; 0.95 where nothing else is asked for.
         false_accept: the share of objects of unknown classes to accept at most, instead.
         precision: the share of what is accepted to be right at least, instead; with 90% confidence.
@@ -60,34 +58,29 @@ def calibrate(
 
     Raises:
         ConfigError: more than one of coverage, false_accept and precision.
-        InputError: no table, no labels, one class, too few objects, or none of unknown classes for false_accept.
+        InputError: no labels, one class, too few objects, or none of unknown classes for false_accept; no table, and
+            nothing left out by `fit`.
     """
     goal, rate = _goal(coverage=coverage, false_accept=false_accept, precision=precision)
     check_rate(pair_false_accept, name="pair_false_accept")
-    known = _check(model, objects, goal, rate)
+    evidence = _evidence(model, objects)
+    _check(evidence, goal, rate)
     names = tuple(model.schema_.modalities)
     # Each modality alone is fitted too, so that an object always has a fitted subset within what it has.
     given = None if subsets is None else [*subsets, *names]
     chosen = subsets_to_measure(given, names, max_subsets=MOST_SUBSETS, seed=seed)
-    present = present_modalities(model, objects)
+    pairs = PairFitter(evidence.labels, subsets=len(chosen), false_accept=pair_false_accept, seed=seed)
     # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
-    masks = [present, *(_seen_through(present, model.schema_.mask(subset)) for subset in chosen)]
-    parts = model.transform_subsets(objects, masks)
-    _, rows, vectors = next(parts)
-    kappas, counts = _concentrations(model.classes_, objects.labels[rows], vectors)
-    pairs = PairFitter(objects.labels, subsets=len(chosen), false_accept=pair_false_accept, seed=seed)
+    masks = [_seen_through(evidence.present, model.schema_.mask(subset)) for subset in chosen]
+    parts = evidence.subsets([evidence.present, *masks])
+    rows, vectors = next(parts)
+    kappas, counts = _concentrations(model.classes_, evidence.labels[rows], vectors)
     points = []
-    for subset, (_, rows, vectors) in zip(chosen, parts, strict=True):
-        if len(np.unique(objects.labels[rows[known[rows]]])) < 2 or known[rows].sum() < LEAST_OBJECTS:
-            continue
-        nearest, cosines = nearest_centers(model.classifier_, vectors)
-        right = known[rows] & (model.classes_[nearest] == objects.labels[rows])
-        angle = _accept_angle(to_angles(cosines), known[rows], right, goal=goal, rate=rate)
-        accepted = float(np.mean(to_angles(cosines[known[rows]]) <= angle))
-        scale = _scale(model, vectors[known[rows]], objects.labels[rows[known[rows]]], seed=seed)
-        counted = int(known[rows].sum())
-        points.append(OperatingPoint(subset, counted, scale, angle, accepted, unknown=len(rows) - counted))
-        pairs.add(subset, rows, vectors)
+    for subset, (rows, vectors) in zip(chosen, parts, strict=True):
+        point = _point(evidence, subset, rows, vectors, goal=goal, rate=rate, seed=seed)
+        if point is not None:
+            points.append(point)
+            pairs.add(subset, rows, vectors)
     if not points:
         raise InputError(
             want=f"a subset of modalities that {LEAST_OBJECTS} objects of 2 known classes have",
@@ -105,7 +98,41 @@ def calibrate(
         classes=model.classes_,
         kappas=kappas,
         kappa_objects=counts,
+        left_out=objects is None,
     )
+
+
+def _evidence(model: Any, objects: ObjectTable | None) -> Evidence:
+    """The table's objects once they fit the model, or those that its fits have left out."""
+    if objects is None:
+        return left_out_of(model)
+    refuse_unread(objects, where="calibrate(objects)")
+    refuse_other_schema(objects, model.schema_, where="the table")
+    refuse_other_labels(objects.labels, model.classes_, where="the labels of the objects")
+    return HeldOut(model, objects)
+
+
+def _point(
+    evidence: Evidence,
+    subset: tuple[str, ...],
+    rows: np.ndarray,
+    vectors: np.ndarray,
+    *,
+    goal: Goal,
+    rate: float,
+    seed: int,
+) -> OperatingPoint | None:
+    """What holds for objects that have just this subset; None where too few of known classes do."""
+    known = evidence.known[rows]
+    counted = int(known.sum())
+    if len(np.unique(evidence.labels[rows[known]])) < 2 or counted < LEAST_OBJECTS:
+        return None
+    own, cosines = evidence.nearest(rows, vectors)
+    angles = to_angles(cosines)
+    angle = _accept_angle(angles, known, known & own, goal=goal, rate=rate)
+    accepted = float(np.mean(angles[known] <= angle))
+    scale = evidence.scale(rows[known], vectors[known], seed=seed)
+    return OperatingPoint(subset, counted, scale, angle, accepted, unknown=len(rows) - counted)
 
 
 def _accept_angle(angles: np.ndarray, known: np.ndarray, right: np.ndarray, *, goal: Goal, rate: float) -> float:
@@ -115,15 +142,6 @@ def _accept_angle(angles: np.ndarray, known: np.ndarray, right: np.ndarray, *, g
     if goal == "false_accept":
         return narrowed(false_accept_angle(angles[~known], false_accept=rate))
     return widened(precision_angle(angles, right, precision=rate))
-
-
-def _scale(model: Any, vectors: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
-    """The scale fitted to objects of known classes, drawn where there are many."""
-    most = max(1, MOST_COSINES // len(model.classes_))
-    if len(labels) > most:
-        drawn = np.random.default_rng(seed).choice(len(labels), most, replace=False)
-        vectors, labels = vectors[drawn], labels[drawn]
-    return fit_scale(class_cosines(model.classifier_, vectors), np.searchsorted(model.classes_, labels))
 
 
 def _seen_through(present: np.ndarray, subset: np.ndarray) -> np.ndarray:
@@ -159,18 +177,15 @@ def _goal(**rates: float | None) -> tuple[Goal, float]:
     return cast(Goal, name), float(rate)
 
 
-def _check(model: Any, objects: ObjectTable, goal: Goal, rate: float) -> np.ndarray:
-    """Which objects are of known classes, bool [objects], once they are fit to calibrate on."""
+def _check(evidence: Evidence, goal: Goal, rate: float) -> None:
+    """Raise unless the objects suffice for the goal."""
     where = "calibrate(objects)"
-    refuse_unread(objects, where=where)
-    refuse_other_schema(objects, model.schema_, where="the table")
-    refuse_other_labels(objects.labels, model.classes_, where="the labels of the objects")
-    known = np.asarray(np.isin(objects.labels, model.classes_))
-    classes, count, unknown = len(np.unique(objects.labels[known])), int(known.sum()), int((~known).sum())
+    count, unknown = int(evidence.known.sum()), int((~evidence.known).sum())
+    classes = len(np.unique(evidence.labels[evidence.known]))
     if classes < 2:
         raise InputError(
             want="objects of at least 2 of the model's classes",
-            got=f"{classes} among {len(objects)} objects",
+            got=f"{classes} among {len(evidence.labels)} objects",
             where=where,
             fix="Calibrate on held-out objects of the classes the model was trained on.",
         )
@@ -190,4 +205,3 @@ def _check(model: Any, objects: ObjectTable, goal: Goal, rate: float) -> np.ndar
             where=where,
             fix="Leave classes out of training, as table.split(unseen_classes=...) does, or ask for coverage.",
         )
-    return known

@@ -1,5 +1,6 @@
 """What a calibration found: a scale and an accept angle for each subset of modalities, and angles for pairs."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from textwrap import wrap
@@ -24,6 +25,11 @@ GOALS: dict[Goal, str] = {
     "false_accept": "at most {:.1%} of the objects of unknown classes are accepted",
     "precision": "at least {:.1%} of what is accepted is right, with 90% confidence",
 }
+
+ESTIMATE = (
+    "Fitted on training objects, each seen by a fit that left it out (cross-conformal): an estimate, and no guarantee, "
+    "which takes held-out objects."
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,7 @@ class Calibration:
             were fewer than 2 objects.
         kappa_objects: how many there were, int64 [num_classes].
         other_classes: whether classes were added or removed since.
+        left_out: whether it rests on training objects that fits have left out in turn, and not on held-out ones.
 
     Example:
         >>> both = ("photo", "title")
@@ -120,11 +127,13 @@ class Calibration:
     kappas: np.ndarray
     kappa_objects: np.ndarray
     other_classes: bool = False
+    left_out: bool = False
 
     @property
     def promise(self) -> str:
-        """What the accept angles promise, as a clause."""
-        return GOALS[self.goal].format(self.rate)
+        """What the accept angles promise, as a clause; on left-out training objects, what is to be expected."""
+        promised = GOALS[self.goal].format(self.rate)
+        return re.sub(r"^at (least|most)|, with 90% confidence$", _about, promised) if self.left_out else promised
 
     def accept_angles(self, present: np.ndarray) -> np.ndarray:
         """How far each object may be from its nearest center, in radians float64 [objects].
@@ -178,6 +187,7 @@ class Calibration:
         own = {"goal": self.goal, "rate": self.rate, "pair_false_accept": self.pair_false_accept}
         points = {"points": [asdict(point) for point in self.points], "pairs": [asdict(pair) for pair in self.pairs]}
         counts = {"kappas": kappas, "kappa_objects": self.kappa_objects.tolist(), "other_classes": self.other_classes}
+        counts["left_out"] = self.left_out
         return own | points | counts
 
     @classmethod
@@ -216,8 +226,8 @@ class Calibration:
     @property
     def caveats(self) -> tuple[str, ...]:
         """Where the promise is not kept, in sentences; none where it is."""
-        other = "Classes were added or removed since: calibrate again."
-        return *self._unkept(), *([other] if self.other_classes else [])
+        other = ["Classes were added or removed since: calibrate again."] if self.other_classes else []
+        return *self._unkept(), *other, *([ESTIMATE] if self.left_out else [])
 
     def _unkept(self) -> Iterator[str]:
         """Which rows accept all or none, because no angle shows the promise, and what it would take."""
@@ -270,6 +280,10 @@ class Calibration:
                 f"of different classes are{same}."
             )
         return [*notes, *self.caveats]
+
+
+def _about(bound: re.Match[str]) -> str:
+    return "about" if bound[1] else ""
 
 
 def shown_angle(angle: float) -> str:

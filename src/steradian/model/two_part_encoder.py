@@ -96,7 +96,7 @@ class TwoPartEncoder(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return self.share.device
+        return next(self.networks.parameters(), self.share).device
 
     def forward(self, batch: Batch) -> Tensor:
         """Unit vectors [objects, embedding_dim]."""

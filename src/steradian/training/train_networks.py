@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from steradian.model import ModalityVectors, SphereEncoder, SphericalClassifier,
 from steradian.training.choose_penalties import average_precisions, log_losses
 from steradian.training.derived import Derived
 from steradian.training.fit_closed_form import ClosedFormFit
+from steradian.training.left_out import LeftOutPart
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
 
-__all__ = ["Part", "parts_to_leave_out", "train_networks"]
+__all__ = ["SMALL", "Part", "fixed_centers", "join_parts", "left_out_part", "parts_to_leave_out", "train_networks"]
 
 SHARES = 0.25, 0.5, 1.0, 2.0, 4.0
 """Lengths of the networks' vectors, the closed form's being 1, that left-out objects choose from, beside 0."""
@@ -39,6 +41,7 @@ class Part:
             [rows, modalities, embedding_dim].
         objects: the table of the latter.
         labels: class numbers of the latter; those of new classes lie behind the known ones.
+        names: class names of the latter.
     """
 
     fit: np.ndarray
@@ -46,6 +49,7 @@ class Part:
     closed: np.ndarray
     objects: PreparedObjects
     labels: np.ndarray
+    names: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def parts_to_leave_out(
     prepared: PreparedObjects,
     found: ClosedFormFit,
     labels: np.ndarray,
+    classes: np.ndarray,
     *,
     new_classes: bool,
     seed: int,
@@ -78,6 +83,7 @@ def parts_to_leave_out(
         prepared: the whole training table.
         found: its closed form.
         labels: class numbers int64 [objects].
+        classes: class names [num_classes].
         new_classes: leave out whole classes.
         seed: of the draw.
     """
@@ -99,7 +105,8 @@ def parts_to_leave_out(
         if new_classes and np.bincount(labels[out]).max() < 2:
             continue
         items = preprocessor.modalities, prepared.items, prepared.present
-        parts.append(Part(fit, out, found.solve(fit).vectors(*items, rows=out), prepared, labels[out]))
+        closed = found.solve(fit).vectors(*items, rows=out)
+        parts.append(Part(fit, out, closed, prepared, labels[out], classes[labels[out]]))
     return parts
 
 
@@ -116,10 +123,11 @@ def train_networks(
     device: torch.device,
     progress: Progress,
     log_file: Path | None = None,
-) -> tuple[TwoPartEncoder, TrainingResult]:
+) -> tuple[TwoPartEncoder, TrainingResult, list[LeftOutPart]]:
     """Train a network for each part and keep as much of them as left-out objects are surely better with.
 
-    Ctrl-C ends the training and keeps what left-out objects say of what there is.
+    Ctrl-C ends the training and keeps what left-out objects say of what there is. Beside the encoder and how training
+    went, this gives each part's objects as the model that left them out sees them.
 
     Args:
         parts: what each learns from, and leaves out.
@@ -156,14 +164,11 @@ def train_networks(
             break
     chosen, base = _chosen(parts[: len(networks)], networks, outputs, found, preprocessor, new_classes=new_classes)
     kept = networks if chosen.share > 0 or chosen.learned_gates else []
-    encoder = TwoPartEncoder(
-        tuple(preprocessor.modalities),
-        kept,
-        embedding_dim=model.dim,
-        share=chosen.share,
-        learned_gates=chosen.learned_gates,
-        featured=[name in found.closed_form.maps for name in preprocessor.modalities],
-    )
+    join = partial(join_parts, preprocessor, found, share=chosen.share, learned_gates=chosen.learned_gates)
+    left_out = [
+        left_out_part(part, join([network] if kept else []), [encoded] if kept else [])
+        for part, network, encoded in zip(parts, networks, outputs, strict=False)
+    ]
     choice = {
         "score": "MAP@R of left-out classes" if new_classes else "log-loss of left-out objects",
         "closed_form": abs(base.score),
@@ -176,7 +181,48 @@ def train_networks(
     }
     progress.say(_sentence(choice))
     summary = replace(results[0], steps=sum(result.steps for result in results), choice=choice)
-    return encoder.to(device).eval(), replace(summary, interrupted=any(result.interrupted for result in results))
+    summary = replace(summary, interrupted=any(result.interrupted for result in results))
+    return join(kept).to(device).eval(), summary, left_out
+
+
+def join_parts(
+    preprocessor: Preprocessor,
+    found: ClosedFormFit,
+    networks: Sequence[SphereEncoder],
+    *,
+    share: float = 0.0,
+    learned_gates: bool = False,
+) -> TwoPartEncoder:
+    """The closed form and networks beside it.
+
+    Args:
+        preprocessor: fitted on the training table.
+        found: its closed form.
+        networks: any number; none is the closed form alone.
+        share: of the networks' vectors.
+        learned_gates: whether the networks' gates take part.
+    """
+    return TwoPartEncoder(
+        tuple(preprocessor.modalities),
+        networks,
+        embedding_dim=found.closed_form.embedding_dim,
+        share=share,
+        learned_gates=learned_gates,
+        featured=[name in found.closed_form.maps for name in preprocessor.modalities],
+    )
+
+
+@torch.inference_mode()
+def left_out_part(part: Part, encoder: TwoPartEncoder, encoded: Sequence[ModalityVectors]) -> LeftOutPart:
+    """A part's left-out objects as the model that left them out sees them.
+
+    Args:
+        part: has them and their closed form.
+        encoder: joins both parts.
+        encoded: what its networks say of them.
+    """
+    present = torch.from_numpy(part.objects.present[part.out])
+    return LeftOutPart(encoder, encoder.joined(torch.from_numpy(part.closed), encoded, present), part.names)
 
 
 def fixed_centers(centers: np.ndarray, device: torch.device) -> SphericalClassifier:
@@ -214,21 +260,12 @@ def _chosen(
     new_classes: bool,
 ) -> tuple[_Candidate, _Candidate]:
     """The best way to join both parts, and the closed form alone, which it must surely beat."""
-    featured = [name in found.closed_form.maps for name in preprocessor.modalities]
-    names = tuple(preprocessor.modalities)
 
     def scored(share: float, learned: bool) -> _Candidate:
         scores = []
         for part, network, encoded in zip(parts, networks, outputs, strict=True):
-            joint = TwoPartEncoder(
-                names,
-                [network],
-                embedding_dim=found.closed_form.embedding_dim,
-                share=share,
-                learned_gates=learned,
-                featured=featured,
-            ).cpu()
-            vectors = _fused(joint, torch.from_numpy(part.closed), encoded)
+            joint = join_parts(preprocessor, found, [network], share=share, learned_gates=learned)
+            vectors = _fused(joint.cpu(), torch.from_numpy(part.closed), encoded)
             if new_classes:
                 scores.append(average_precisions(vectors, part.labels))
             else:
@@ -237,7 +274,7 @@ def _chosen(
         return _Candidate(share, learned, np.concatenate(scores))
 
     base = scored(0.0, False)
-    gates = (False, True) if len(names) > 1 else (False,)
+    gates = (False, True) if len(preprocessor.modalities) > 1 else (False,)
     tried = [scored(share, learned) for learned in gates for share in (0.0, *SHARES) if share or learned]
     best = max(tried, key=lambda candidate: candidate.score)
     gain = best.scores - base.scores
