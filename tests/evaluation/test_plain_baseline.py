@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import steradian as sr
 from steradian.errors import InputError
-from steradian.evaluation import PlainBaseline, measure_plain_baseline
+from steradian.evaluation import PlainBaseline, measure_plain_baseline, plain_models
 from steradian.evaluation import plain_baseline as module
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
 from steradian.metrics import accuracy, class_interval, macro_f1, retrieval_scores
@@ -40,9 +40,9 @@ def test_it_is_as_good_as_the_usual_pipeline(rng: np.random.Generator) -> None:
 
 def test_the_scores_are_those_of_the_librarys_metrics(rng: np.random.Generator) -> None:
     train, test = made(rng, list("abcd") * 12 + ["e"] * 3, missing=0.3), made(rng, list("aabcdeyz") * 6, missing=0.3)
-    plain = measure_plain_baseline(train, test)
+    plain = measure_plain_baseline(train, test, models=["logistic regression"])
     features = PlainFeatures(train)
-    model = LogisticRegression(C=module.STRENGTH).fit(features.trained, train.labels)
+    model = LogisticRegression(C=plain_models.STRENGTH).fit(features.trained, train.labels)
     predicted = model.predict(features.transform(test))
     known = np.isin(test.labels, list("abcde"))
     np.testing.assert_array_equal(plain.known, known)
@@ -87,30 +87,31 @@ def test_the_same_seed_gives_the_same_scores_of_any_order(rng: np.random.Generat
     assert scores[0] == scores[1] == scores[2]
 
 
-# -- Where logistic regression would take long
+def test_the_best_of_the_models_counts(rng: np.random.Generator) -> None:
+    # A ring around a ball: no plane parts them.
+    angles = rng.uniform(0, 2 * np.pi, size=200)
+    ring = 3 * np.stack([np.cos(angles), np.sin(angles)], axis=1) + 0.3 * rng.normal(size=(200, 2))
+    points = np.concatenate([ring, 0.5 * rng.normal(size=(200, 2))])
+    table = {"x": points, "label": ["ring"] * 200 + ["ball"] * 200}
+    objects = sr.read_objects(table, sr.Schema({"x": sr.Vector("x")}))
+    plain = measure_plain_baseline(objects[::2], objects[1::2])
+    assert plain.name.startswith("kernel ridge") and plain.accuracy == plain.accuracies["kernel ridge"] > 0.99
+    assert plain.accuracies["logistic regression"] < 0.8
+    assert plain.right.mean() == plain.accuracy
+    assert "Accuracies: logistic regression" in repr(plain)
 
 
-@pytest.mark.parametrize(
-    ("work", "name", "note"),
-    [
-        (8 * 6 * 150, "logistic regression", "Logistic regression learnt from 150 of the 240 training objects"),
-        (8 * 6 * 100, "the nearest class mean", "Of 6 classes logistic regression would take long"),
-    ],
-)
-def test_large_tables_take_a_shorter_way_and_say_so(work: int, name: str, note: str, rng, monkeypatch) -> None:
-    train, test = made(rng, list("fedcba") * 40, noise=0.5), made(rng, list("abcdef") * 10, noise=0.5)
-    whole = measure_plain_baseline(train, test)
-    monkeypatch.setattr(module, "WORK", work)
-    plain = measure_plain_baseline(train, test)
-    assert plain.name == f"{name} and cosines of plain features" and plain.notes[0].startswith(note)
-    assert plain.accuracy > whole.accuracy - 0.1
-    assert (plain.recall_at_1, plain.map_at_r) == (whole.recall_at_1, whole.map_at_r)
-
-
-def test_a_drawn_part_keeps_every_class(rng, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = made(rng, ["a"] * 300 + ["b"] * 300 + ["c"], noise=0.1)
-    monkeypatch.setattr(module, "WORK", 3 * 8 * 100)
-    assert measure_plain_baseline(train, made(rng, ["c"] * 5, noise=0.1)).accuracy == 1.0
+def test_without_training_objects_the_untrained_cosine_is_left(rng: np.random.Generator) -> None:
+    test = made(rng, list("abcd") * 9 + ["e"])
+    plain = measure_plain_baseline(None, test)
+    vectors = PlainFeatures(test).trained
+    rows = np.arange(len(test))
+    expected = retrieval_scores(vectors, test.labels, vectors, test.labels, ks=(1,), exclude=rows)
+    assert plain.recall_at_1 == pytest.approx(expected.recall[1])
+    assert plain.map_at_r == pytest.approx(expected.map_at_r)
+    assert (plain.accuracy, plain.trained, plain.gallery) == (None, 0, 37)
+    assert plain.without_relevant == expected.without_relevant == 1
+    assert repr(plain).startswith("PlainBaseline: 37 objects; cosines of plain features")
 
 
 # -- Tables of all kinds

@@ -35,7 +35,7 @@ def test_nothing_in_common_is_said() -> None:
     assert verdict(SubsetScores(("x",), 9, 0), plain()).startswith("No score")
 
 
-def test_an_evaluation_with_a_gallery_prints_its_verdict_and_without_has_none() -> None:
+def test_an_evaluation_with_a_gallery_prints_its_verdict_and_the_floor() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat(["a", "b"], 20)
     table = {"x": list(rng.normal(size=(40, 3)) + (labels == "a")[:, None] * 4), "label": labels}
@@ -45,5 +45,24 @@ def test_an_evaluation_with_a_gallery_prints_its_verdict_and_without_has_none() 
     evaluation = sr.evaluate(model, test, gallery=train, verbose=False)
     assert evaluation.verdict is not None and evaluation.verdict in " ".join(repr(evaluation).split())
     assert evaluation.to_dict()["verdict"] == evaluation.verdict
-    assert sr.evaluate(model, test, verbose=False).verdict is None
-    assert sr.evaluate(model, test, gallery=train, floor=False, verbose=False).verdict is None
+    assert evaluation.to_dict()["floor"]["accuracy"] == evaluation.floor.accuracy
+    (row,) = (line for line in repr(evaluation).splitlines() if line.startswith("  plain baseline"))
+    shown = (evaluation.floor.recall_at_1, evaluation.floor.map_at_r, evaluation.floor.accuracy)
+    assert row.split()[3:6] == [f"{score:.3f}" for score in shown]
+    assert sr.evaluate(model, test, gallery=train, floor="none", verbose=False).verdict is None
+    every = sr.evaluate(model, test, gallery=train, floor="all", verbose=False).floor
+    assert list(every.accuracies) == ["logistic regression", "kernel ridge", "SVM", "random forest"]
+
+
+def test_without_a_gallery_the_floor_is_the_untrained_cosine() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["a", "b"], 20)
+    table = {"x": rng.normal(size=(40, 3)) + (labels == "a")[:, None], "label": labels}
+    objects = sr.read_objects(table, sr.Schema({"x": sr.Vector("x")}))
+    model = sr.SphereEmbedder(epochs=0, verbose=False).fit(objects)
+    evaluation = sr.evaluate(model, objects, verbose=False)
+    assert evaluation.floor.accuracy is None and "R@1" in evaluation.verdict
+    # Where R@1 is not shown, the baseline's is not either.
+    other = sr.evaluate(model, objects, ks=(5,), verbose=False)
+    (row,) = (line for line in repr(other).splitlines() if line.startswith("  plain baseline"))
+    assert row.split()[3] == "-"

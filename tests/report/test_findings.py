@@ -77,10 +77,20 @@ def test_where_no_class_has_two_objects_the_gallery_helps(plain_findings: Callab
 def test_the_baseline_is_fitted_on_the_gallery(findings: Findings, plain_findings: Callable[..., Findings]) -> None:
     assert findings.baseline is not None and findings.gallery is not None
     assert findings.baseline.trained == len(findings.gallery) and len(findings.baseline.labels) == len(findings.objects)
+    assert findings.baseline is findings.evaluation.floor
     alone = plain_findings(["a", "b"] * 10, ["a", "b"] * 4)
-    assert alone.baseline is None and "without a gallery" in alone.no_baseline
+    assert alone.baseline is not None and alone.baseline.accuracy is None and alone.baseline.trained == 0
     one_class = plain_findings(["a", "b"] * 10, ["a", "b"] * 4, gallery=["a"] * 4)
-    assert one_class.baseline is None and "two classes" in one_class.no_baseline
+    assert one_class.baseline is not None and one_class.baseline.accuracy is None and one_class.baseline.gallery == 4
+
+
+def test_an_evaluation_without_a_floor_gets_its_baseline_from_the_gallery(evaluation: Evaluation) -> None:
+    bare = replace(evaluation, floor=None)
+    found = measure(bare, baseline=None, robustness=None, audit=None, seed=0)
+    assert found.baseline is not None and found.baseline.accuracy == evaluation.floor.accuracy
+    assert bare.evaluated is not None
+    alone = replace(bare, evaluated=replace(bare.evaluated, gallery=None))
+    assert "without a gallery" in measure(alone, baseline=None, robustness=None, audit=None, seed=0).no_baseline
 
 
 def test_large_tables_are_measured_less(
@@ -88,7 +98,7 @@ def test_large_tables_are_measured_less(
 ) -> None:
     for name, value in (("MEASURED", 10), ("SMALL", 10)):
         monkeypatch.setattr(module, name, value)
-    found = measure(evaluation, baseline=None, robustness=None, audit=None, seed=0)
+    found = measure(replace(evaluation, floor=None), baseline=None, robustness=None, audit=None, seed=0)
     assert found.audit is found.baseline is found.robustness is None
     assert "large" in found.no_audit and "large" in found.no_baseline
     monkeypatch.setattr(module, "MEASURED", 1000)

@@ -1,37 +1,25 @@
-"""The plain baseline beside a model: fixed features, logistic regression, and the nearest training object by cosine."""
+"""The plain baseline beside a model: fixed features, the best of plain models, and the nearest object by cosine."""
 
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
+from steradian.evaluation.plain_models import FAST, PlainModelName, predict_plainly, searchable
 from steradian.inputs import refuse_other_labels, refuse_unread
-from steradian.metrics import accuracy, class_means, macro_f1, map_at_r, nearest
+from steradian.metrics import accuracy, macro_f1, map_at_r, nearest
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["PlainBaseline", "measure_plain_baseline"]
-
-WORK = 10**9
-"""Objects x classes x features that logistic regression may learn from: about ten seconds on one core."""
-ENOUGH = 20
-"""Objects a class; where fewer would be left, class means take the place of logistic regression."""
-STRENGTH = 100.0
-"""The C of logistic regression on features of length 1 a modality; on public sets 10 to 1000 differ by less than 2
-points, and 100 by less than 1 from scikit-learn's usual pipeline."""
-FAINT = 1e-6
-"""A last number of every vector, so that one of zeros, of which nothing is known, has a direction."""
 
 _ROWS_A_CHUNK = 512
 _WIDTH = 80
@@ -46,14 +34,15 @@ class PlainBaseline:
     `class_interval(lambda weights: np.average(plain.right[plain.known], weights=weights), plain.labels[plain.known])`.
 
     Args:
-        name: the model in words.
+        name: the best model in words.
         labels: the classes of the test objects [objects].
         known: which of these classes are among the training objects, bool [objects].
         right: whose class is predicted, bool [objects]; False for objects of unknown classes.
         searchable: of which objects' classes there is one to find, bool [objects].
         found: whose nearest object is of its class, bool [objects].
-        accuracy: the share of right predictions, of objects of known classes; None where there are none.
-        macro_f1: F1 averaged over classes, of the same objects.
+        accuracy: the share of right predictions of the best model, of objects of known classes; None where there are
+            none.
+        macro_f1: F1 averaged over classes, of the same objects and model.
         recall_at_1: the share of searchable objects whose nearest object is of their class; None where there are none.
         map_at_r: mean average precision at R, of the same objects.
         modalities: what features each modality became.
@@ -61,6 +50,7 @@ class PlainBaseline:
         gallery: how many objects were searched in.
         seconds: for everything.
         notes: what was left out or replaced, as full sentences.
+        accuracies: of each model that was tried, by name.
     """
 
     name: str
@@ -77,7 +67,8 @@ class PlainBaseline:
     trained: int
     gallery: int
     seconds: float
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    accuracies: dict[str, float] = field(default_factory=dict)
 
     @property
     def features(self) -> int:
@@ -100,7 +91,13 @@ class PlainBaseline:
         counts = ("unknown_class", "without_relevant")
         modalities = [modality._asdict() for modality in self.modalities]
         scores = {name: getattr(self, name) for name in (*names, *counts)}
-        return {**scores, "objects": len(self.labels), "modalities": modalities, "notes": list(self.notes)}
+        return {
+            **scores,
+            "objects": len(self.labels),
+            "modalities": modalities,
+            "notes": list(self.notes),
+            "accuracies": self.accuracies,
+        }
 
     def __repr__(self) -> str:
         notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
@@ -112,7 +109,8 @@ class PlainBaseline:
         return rich_table(self._title(), self._table(), text={"modality", "plain features"}, notes=self._notes())
 
     def _title(self) -> str:
-        return f"PlainBaseline: {len(self.labels):,} objects by {self.trained:,}; {self.name}"
+        by = f" by {self.trained:,}" if self.trained else ""
+        return f"PlainBaseline: {len(self.labels):,} objects{by}; {self.name}"
 
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row."""
@@ -131,13 +129,20 @@ class PlainBaseline:
         ]
         parts = [f"{count:,} {what}" for count, what in left_out if count]
         counted = [f"Objects left out: {'; '.join(parts)}."] if parts else []
-        return [f"{scores}; {self.seconds:.1f} s", *counted, *self.notes]
+        tried = ", ".join(f"{name} {share:.3f}" for name, share in self.accuracies.items())
+        each = [f"Accuracies: {tried}."] if len(self.accuracies) > 1 else []
+        return [f"{scores}; {self.seconds:.1f} s", *each, *counted, *self.notes]
 
 
 def measure_plain_baseline(
-    train: ObjectTable, test: ObjectTable, *, gallery: ObjectTable | None = None, seed: int = 0
+    train: ObjectTable | None,
+    test: ObjectTable,
+    *,
+    gallery: ObjectTable | None = None,
+    models: Sequence[PlainModelName] = FAST,
+    seed: int = 0,
 ) -> PlainBaseline:
-    """What fixed features and logistic regression reach, as a plain model beside which a learnt one should stand.
+    """What fixed features and plain models reach, the floor beside which a learnt model should stand.
 
     Vectors and numbers of a table are standardised, categories one-hot; texts are TF-IDF of character n-grams, pictures
     the principal components of 16 x 16 pixels, series and log-mel bands of sounds their mean, deviation, least and
@@ -146,13 +151,17 @@ def measure_plain_baseline(
     that says so took up to 7 points from accuracy and more from retrieval on the shared sets. Modalities of other
     classes than the package's are left out, with a note.
 
-    Classes are predicted by logistic regression; where that would take long, on a drawn part of the objects, or by the
-    nearest class mean. Objects are searched for by cosine.
+    Classes are predicted by each of some plain models, of which the best on the test objects counts; where that would
+    take long, on a drawn part of the objects, or by the nearest class mean. Objects are searched for by the untrained
+    cosine of the features.
 
     Args:
-        train: labelled objects of two classes or more.
+        train: labelled objects of two classes or more; None learns nothing, fits features on the test objects and
+            measures the untrained cosine alone.
         test: labelled objects of the same schema.
-        gallery: labelled objects to search in; None: the training objects.
+        gallery: labelled objects to search in; None: the training objects, or without these each among the others.
+        models: "logistic regression", "kernel ridge", "SVM" and "random forest" or some of these. The default is the
+            first two, which take seconds.
         seed: of random projections and draws.
 
     Raises:
@@ -167,10 +176,38 @@ def measure_plain_baseline(
         1.0
     """
     begun = time.perf_counter()
-    for name, table in (("train", train), ("test", test), *(() if gallery is None else (("gallery", gallery),))):
-        refuse_unread(table, where=f"measure_plain_baseline(...), {name}")
     _check(train, test, gallery)
-    plain = PlainFeatures(train, seed=seed)
+    plain = _plain_features(test if train is None else train, seed)
+    queries = plain.trained if train is None else plain.transform(test)
+    known = np.zeros(len(test), dtype=bool) if train is None else np.isin(test.labels, train.labels)
+    learnt = None if train is None else (plain.trained, train.labels)
+    classes = _classified(learnt, queries, known, test.labels, models, seed)
+    if gallery is not None:
+        learnt = plain.transform(gallery), gallery.labels
+    searched = (queries, test.labels) if learnt is None else learnt
+    relevant, found, precision = _search(queries, test.labels, *searched, others=learnt is None)
+    return PlainBaseline(
+        name=f"{classes.name} and cosines of plain features" if classes.name else "cosines of plain features",
+        labels=test.labels,
+        known=known,
+        right=classes.right,
+        searchable=relevant,
+        found=found,
+        accuracy=classes.accuracy,
+        macro_f1=classes.macro_f1,
+        recall_at_1=float(found[relevant].mean()) if relevant.any() else None,
+        map_at_r=float(precision[relevant].mean()) if relevant.any() else None,
+        modalities=tuple(plain.modalities),
+        trained=0 if train is None else len(train),
+        gallery=len(searched[1]),
+        seconds=time.perf_counter() - begun,
+        notes=(*classes.notes, *plain.notes),
+        accuracies=classes.accuracies,
+    )
+
+
+def _plain_features(objects: ObjectTable, seed: int) -> PlainFeatures:
+    plain = PlainFeatures(objects, seed=seed)
     if not plain.modalities:
         raise InputError(
             want="a modality of which plain features can be made",
@@ -178,45 +215,28 @@ def measure_plain_baseline(
             where="measure_plain_baseline(train, ...)",
             fix="Do without this baseline, or measure one of your own.",
         )
-    queries, known = plain.transform(test), np.isin(test.labels, train.labels)
-    predicted, name, notes = _predict(plain.trained, train.labels, queries[known], seed)
-    right = known.copy()
-    right[known] = predicted == test.labels[known]
-    rows = (plain.trained, train.labels) if gallery is None else (plain.transform(gallery), gallery.labels)
-    searchable, found, precision = _search(queries, test.labels, *rows)
-    return PlainBaseline(
-        name=name,
-        labels=test.labels,
-        known=known,
-        right=right,
-        searchable=searchable,
-        found=found,
-        accuracy=accuracy(test.labels[known], predicted) if known.any() else None,
-        macro_f1=macro_f1(test.labels[known], predicted) if known.any() else None,
-        recall_at_1=float(found[searchable].mean()) if searchable.any() else None,
-        map_at_r=float(precision[searchable].mean()) if searchable.any() else None,
-        modalities=tuple(plain.modalities),
-        trained=len(train),
-        gallery=len(rows[1]),
-        seconds=time.perf_counter() - begun,
-        notes=(*notes, *plain.notes),
-    )
+    return plain
 
 
-def _check(train: ObjectTable, test: ObjectTable, gallery: ObjectTable | None) -> None:
-    for name, objects in (("train", train), ("test", test), ("gallery", gallery)):
-        if objects is not None and not len(objects):
+def _check(train: ObjectTable | None, test: ObjectTable, gallery: ObjectTable | None) -> None:
+    first = test if train is None else train
+    given = {
+        name: table for name, table in (("train", train), ("test", test), ("gallery", gallery)) if table is not None
+    }
+    for name, objects in given.items():
+        refuse_unread(objects, where=f"measure_plain_baseline(...), {name}")
+    for name, objects in given.items():
+        if not len(objects):
             raise InputError("at least one object", "none", f"measure_plain_baseline({name})", "Pass objects.")
-        if objects is not None and objects.schema.modalities.keys() != train.schema.modalities.keys():
+        if objects.schema.modalities.keys() != first.schema.modalities.keys():
             raise InputError(
-                want=f"the modalities of the training objects, {', '.join(train.schema.modalities)}",
+                want=f"the modalities of the training objects, {', '.join(first.schema.modalities)}",
                 got=", ".join(objects.schema.modalities),
                 where=f"measure_plain_baseline({name})",
                 fix="Read all tables by one schema.",
             )
-        if objects is not None:
-            refuse_other_labels(objects.labels, np.unique(train.labels), where=f"the labels of {name}")
-    if len(np.unique(train.labels)) < 2:
+        refuse_other_labels(objects.labels, np.unique(first.labels), where=f"the labels of {name}")
+    if train is not None and len(np.unique(train.labels)) < 2:
         raise InputError(
             want="training objects of two classes or more",
             got=f"only {train.labels[0]!s}",
@@ -225,52 +245,57 @@ def _check(train: ObjectTable, test: ObjectTable, gallery: ObjectTable | None) -
         )
 
 
-def _predict(
-    trained: np.ndarray, labels: np.ndarray, queries: np.ndarray, seed: int
-) -> tuple[np.ndarray, str, list[str]]:
-    """The class of each query, by what it was predicted, and notes."""
-    if not len(queries):
-        return labels[:0], "cosines of plain features", []
-    classes, first = np.unique(labels, return_index=True)
-    most = WORK // (len(classes) * trained.shape[1])
-    if most < min(len(labels), ENOUGH * len(classes)):
-        in_order = labels[np.sort(first)]
-        means = class_means(_searchable(trained), labels).means
-        numbers = nearest(_searchable(queries), means, k=1)[0][:, 0]
-        note = f"Of {len(classes):,} classes logistic regression would take long; class means stand in its place."
-        return in_order[numbers], "the nearest class mean and cosines of plain features", [note]
-    rows, notes = np.arange(len(labels)), []
-    if most < len(labels):
-        # Every class keeps an object.
-        drawn = np.random.default_rng(seed).permutation(np.setdiff1d(rows, first))[: most - len(classes)]
-        rows = np.sort(np.concatenate([first, drawn]))
-        notes = [
-            f"Logistic regression learnt from {len(rows):,} of the {len(labels):,} training objects, drawn at random."
-        ]
-    with warnings.catch_warnings():
-        # A hundred steps are as good as all, within the noise of a split.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model = LogisticRegression(C=STRENGTH).fit(trained[rows], labels[rows])
-    return np.asarray(model.predict(queries)), "logistic regression and cosines of plain features", notes
+@dataclass(frozen=True)
+class _Classified:
+    """What the best plain model reaches, and each one's accuracy by name."""
+
+    right: np.ndarray
+    name: str = ""
+    accuracy: float | None = None
+    macro_f1: float | None = None
+    accuracies: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _classified(
+    learnt: tuple[np.ndarray, np.ndarray] | None,
+    queries: np.ndarray,
+    known: np.ndarray,
+    labels: np.ndarray,
+    models: Sequence[PlainModelName],
+    seed: int,
+) -> _Classified:
+    """The best of the models on the objects of known classes; nothing where there are none."""
+    right = np.zeros(len(labels), dtype=bool)
+    if learnt is None or not known.any() or not models:
+        return _Classified(right)
+    found = predict_plainly(*learnt, queries[known], models=models, seed=seed)
+    accuracies = {each.name: accuracy(labels[known], each.classes) for each in found}
+    best = max(found, key=lambda each: accuracies[each.name])
+    right[known] = best.classes == labels[known]
+    notes = tuple(each.note for each in found if each.note)
+    return _Classified(
+        right, best.name, accuracies[best.name], macro_f1(labels[known], best.classes), accuracies, notes
+    )
 
 
 def _search(
-    queries: np.ndarray, labels: np.ndarray, gallery: np.ndarray, gallery_labels: np.ndarray
+    queries: np.ndarray, labels: np.ndarray, gallery: np.ndarray, gallery_labels: np.ndarray, *, others: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each query: whether the gallery has its class, whether the nearest has it, and MAP@R; each [objects]."""
+    """Of each query: whether the gallery has its class, whether the nearest has it, and MAP@R; each [objects].
+
+    Where queries are searched for among the others, the gallery is the queries.
+    """
     classes, sizes = np.unique(gallery_labels, return_counts=True)
     places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
-    relevant = np.where(classes[places] == labels, sizes[places], 0)
+    relevant = np.where(classes[places] == labels, sizes[places] - others, 0)
     found, precision = np.zeros(len(labels), dtype=bool), np.full(len(labels), np.nan)
     # Queries of small classes need few neighbors.
     order = np.argsort(relevant, kind="stable")[np.count_nonzero(relevant == 0) :]
-    vectors, searched = _searchable(queries), _searchable(gallery)
+    vectors, searched = searchable(queries), searchable(gallery)
     for part in (order[start : start + _ROWS_A_CHUNK] for start in range(0, len(order), _ROWS_A_CHUNK)):
-        rows, _ = nearest(vectors[part], searched, k=int(relevant[part].max()))
+        exclude = part if others else None
+        rows, _ = nearest(vectors[part], searched, k=int(relevant[part].max()), exclude=exclude)
         same = gallery_labels[rows] == labels[part, None]
         found[part], precision[part] = same[:, 0], map_at_r(same, relevant[part])
     return relevant > 0, found, precision
-
-
-def _searchable(vectors: np.ndarray) -> np.ndarray:
-    return np.pad(vectors, ((0, 0), (0, 1)), constant_values=FAINT)

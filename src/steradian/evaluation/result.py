@@ -8,7 +8,9 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from steradian.data import ObjectTable
+from steradian.evaluation.plain_baseline import PlainBaseline
 from steradian.evaluation.subset_rows import SubsetRows
+from steradian.evaluation.verdict import verdict
 from steradian.text_table import fit_text, rich_table
 from steradian.whole_file import write_whole
 
@@ -100,8 +102,7 @@ class Evaluation(SubsetRows[SubsetScores]):
             the objects of known classes, as accuracy is. None where the model promises nothing.
         certified_right: the share of those whose class is also right.
         evaluated: the model and the tables, for `write_report`; they are not saved with the scores.
-        verdict: whether the model is better than a plain one on the same objects, a sentence; None where none was
-            measured.
+        floor: what a plain model reaches on the same whole objects; None where none was measured.
 
     Example:
         >>> row = SubsetScores(("photo", "title"), 9, 0, recall={1: 0.75}, map_at_r=0.5, r_precision=0.6, ami=0.8)
@@ -122,7 +123,12 @@ class Evaluation(SubsetRows[SubsetScores]):
     certified: float | None = None
     certified_right: float | None = None
     evaluated: Evaluated | None = field(default=None, compare=False)
-    verdict: str | None = None
+    floor: PlainBaseline | None = field(default=None, compare=False)
+
+    @property
+    def verdict(self) -> str | None:
+        """Whether the model is better than a plain one on the same objects; None where none was measured."""
+        return None if self.floor is None else verdict(self.whole, self.floor)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -134,6 +140,7 @@ class Evaluation(SubsetRows[SubsetScores]):
             "certified": self.certified,
             "certified_right": self.certified_right,
             "verdict": self.verdict,
+            "floor": None if self.floor is None else self.floor.to_dict(),
             "subsets": [row.to_dict() for row in self.scores],
             "patterns": [row.to_dict() for row in self.patterns],
         }
@@ -170,6 +177,14 @@ class Evaluation(SubsetRows[SubsetScores]):
                 name = whole if len(row.subset) == len(self.modalities) else self.shown_name(row, _SUBSET_WIDTH)
                 scores = ((row.recall or {}).get(k), row.map_at_r, row.accuracy, row.macro_f1, row.ami)
                 yield [fit_text(name, _SUBSET_WIDTH), f"{row.objects:,}", *map(_shown, scores)]
+                if row is self.whole and self.floor is not None:
+                    yield self._floor_cells(self.floor, k)
+
+    @staticmethod
+    def _floor_cells(floor: PlainBaseline, k: int) -> list[str]:
+        """The plain model's scores, of the same columns."""
+        scores = floor.recall_at_1 if k == 1 else None, floor.map_at_r, floor.accuracy, floor.macro_f1, None
+        return [fit_text("  plain baseline", _SUBSET_WIDTH), f"{len(floor.labels):,}", *map(_shown, scores)]
 
     def _notes(self) -> list[str]:
         left_out = [

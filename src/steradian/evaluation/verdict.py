@@ -1,12 +1,16 @@
 """Whether a model is better than a plain one on the same objects, in one sentence."""
 
+from typing import TYPE_CHECKING
+
 from steradian.evaluation.plain_baseline import PlainBaseline
-from steradian.evaluation.result import SubsetScores
+
+if TYPE_CHECKING:
+    from steradian.evaluation.result import SubsetScores
 
 __all__ = ["verdict"]
 
 
-def verdict(whole: SubsetScores, baseline: PlainBaseline) -> str:
+def verdict(whole: "SubsetScores", baseline: PlainBaseline) -> str:
     """One sentence on the score that both have: accuracy of known classes, else R@1.
 
     A difference counts where it is larger than a standard error of two shares of as many objects.
@@ -17,6 +21,7 @@ def verdict(whole: SubsetScores, baseline: PlainBaseline) -> str:
 
     Example:
         >>> import numpy as np
+        >>> from steradian.evaluation import SubsetScores
         >>> arrays = {name: np.ones(400, bool) for name in ("labels", "known", "right", "searchable", "found")}
         >>> scores = {"accuracy": 0.9, "macro_f1": 0.9, "recall_at_1": 0.8, "map_at_r": 0.5}
         >>> plain = PlainBaseline("plain", **arrays, **scores, modalities=(), trained=9, gallery=9, seconds=0.1)

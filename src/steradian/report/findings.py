@@ -140,7 +140,7 @@ def measure(
     searched = search(vectors, labels, inside, seed=seed)
     centers = single_centers(model.classifier_.class_centers.detach().cpu().numpy())
     ledger, no_ledger = _ledger(model, objects, searched.chosen)
-    baseline, no_baseline = (baseline, "") if baseline is not None else _baseline(objects, gallery, seed)
+    baseline, no_baseline = (baseline, "") if baseline is not None else _baseline(evaluation, objects, gallery, seed)
     audit, no_audit = (audit, "") if audit is not None else _audit(model, objects, gallery)
     return Findings(
         evaluation=evaluation,
@@ -194,7 +194,11 @@ def _ledger(model: Any, objects: ObjectTable, rows: np.ndarray) -> tuple[Ledger 
         )
 
 
-def _baseline(objects: ObjectTable, gallery: ObjectTable | None, seed: int) -> tuple[PlainBaseline | None, str]:
+def _baseline(
+    evaluation: Evaluation, objects: ObjectTable, gallery: ObjectTable | None, seed: int
+) -> tuple[PlainBaseline | None, str]:
+    if evaluation.floor is not None:
+        return evaluation.floor, ""
     if gallery is None:
         return None, "without a gallery there are no other objects to fit it on"
     if len(objects) + len(gallery) > MEASURED:

@@ -92,9 +92,10 @@ def _baseline_words(findings: Findings) -> str:
     if baseline is None:
         return f"There is no plain baseline beside these numbers: {findings.no_baseline}."
     notes = baseline.notes
-    if not _alike(findings):
+    if baseline.accuracy is not None and not _alike(findings):
         notes = ("It knows other classes than the model, so their accuracies are of other objects.", *notes)
-    return f"The plain baseline is {baseline.name}, of {baseline.trained:,} objects. {' '.join(notes)}"
+    learnt = f", of {baseline.trained:,} objects" if baseline.trained else ", which learns nothing"
+    return f"The plain baseline is {baseline.name}{learnt}. {' '.join(notes)}"
 
 
 def _alike(findings: Findings) -> bool:
