@@ -1,15 +1,13 @@
 """Rows of numbers of which most are zero, as numpy arrays alone."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from steradian.data.ragged import Ragged
 
 __all__ = ["SparseRows", "scrambled"]
-
-GATHERED = 1 << 24
-"""Numbers gathered at a time by a product: 64 MiB of float32."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +40,11 @@ class SparseRows:
     def __matmul__(self, matrix: np.ndarray) -> np.ndarray:
         """The product with a matrix [width, outputs], float32 [rows, outputs]."""
         product = np.zeros((len(self), matrix.shape[1]), dtype=np.float32)
-        most = max(1, GATHERED // max(1, matrix.shape[1]))
-        start = 0
-        while start < len(self):
-            offsets = self.columns.offsets
-            end = max(start + 1, int(np.searchsorted(offsets, offsets[start] + most, side="right")) - 1)
-            part = slice(offsets[start], offsets[end])
-            gathered = self.values[part, None] * matrix[self.columns.flat[part]]
-            # reduceat has no sum of nothing: rows without a number stay zero.
-            filled = np.flatnonzero(self.columns.lengths[start:end]) + start
-            if len(filled):
-                product[filled] = np.add.reduceat(gathered, offsets[filled] - offsets[start], axis=0)
-            start = end
+        offsets = self.columns.offsets.tolist()
+        # Row by row: what one needs fits the processor's cache, and no row knows another.
+        for row, (start, end) in enumerate(pairwise(offsets)):
+            if start < end:
+                product[row] = self.values[start:end] @ matrix[self.columns.flat[start:end]]
         return product
 
     def means(self, sizes: np.ndarray) -> "SparseRows":

@@ -66,7 +66,7 @@ def run_demo(
     split = split_emoji(emoji, seed=seed)
     train = _table(training_objects(split.train, rows_per_emoji=rows_per_emoji, seed=seed))
     say(f"training: {len(split.train):,} emoji, {len(train):,} objects of a drawing and a name, or one of the two")
-    say(f"early stopping: {len(split.valid):,} other emoji; test: {len(split.test):,} emoji never seen before")
+    say(f"choices: by {len(split.valid):,} other emoji; test: {len(split.test):,} emoji never seen before")
     queries, gallery = query_and_gallery(split.test, seed=seed)
     valid = _table([row for side in query_and_gallery(split.valid, seed=seed) for row in side])
 

@@ -17,8 +17,8 @@ def contrasts(patches: np.ndarray, floor: float) -> np.ndarray:
         patches: float32.
         floor: variance that is noise; added to each patch's own.
     """
-    centered = patches - patches.mean(axis=-1, keepdims=True)
-    scaled: np.ndarray = centered / np.sqrt(np.square(centered).mean(axis=-1, keepdims=True) + np.float32(floor))
+    scaled: np.ndarray = patches - patches.mean(axis=-1, keepdims=True)
+    scaled /= np.sqrt(np.square(scaled).mean(axis=-1, keepdims=True) + np.float32(floor))
     return scaled
 
 
@@ -66,8 +66,12 @@ def pooled(responses: np.ndarray, parts: np.ndarray) -> np.ndarray:
         responses: [items, places, filters].
         parts: [parts, places].
     """
-    above, below = ((sign * responses - THRESHOLD).clip(min=0.0) for sign in (np.float32(1), np.float32(-1)))
-    found: np.ndarray = np.sqrt(np.stack([parts @ above, parts @ below], axis=1))
+    # In one buffer: new memory would take longer than the sums.
+    beyond = responses - np.float32(THRESHOLD)
+    above = parts @ np.maximum(beyond, 0, out=beyond)
+    np.add(responses, np.float32(THRESHOLD), out=beyond)
+    below = parts @ np.minimum(beyond, 0, out=beyond)
+    found: np.ndarray = np.sqrt(np.abs(np.stack([above, below], axis=1)))
     return found
 
 

@@ -171,8 +171,8 @@ def _introduce(
 ) -> None:
     """Say what is trained on what, and what was derived."""
     parameters = list(weights.parameters())
-    held_out = "none" if validation is None else f"{validation.queries}"
-    progress.say(f"{len(objects)} objects to train on, {held_out} to validate on")
+    held_out = "" if validation is None else f", {validation.queries} to validate on"
+    progress.say(f"{len(objects)} objects to train on{held_out}")
     count, size = sum(p.numel() for p in parameters), sum(p.nbytes for p in parameters)
     progress.say(f"{count:,} weights, {size:,} bytes, on {parameters[0].device}")
     for reason in derived.reasons:

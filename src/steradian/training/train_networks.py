@@ -148,6 +148,7 @@ def train_networks(
     for number, part in enumerate(parts):
         classifier = fixed_centers(found.centers, device)
         network = build_encoder(preprocessor.modalities, model).to(device)
+        progress.say(f"network {number + 1} of {len(parts)}, to be judged by {len(part.out)} objects that it leaves out")
         result = train(
             network,
             classifier,
