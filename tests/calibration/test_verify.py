@@ -8,8 +8,9 @@ import steradian as sr
 from .conftest import make_objects
 
 
-def test_pairs_of_one_class_are_the_same_as_often_as_is_said(model, held_out) -> None:
-    model.calibrate(held_out, pair_false_accept=0.05)
+def test_pairs_of_one_class_are_the_same_as_often_as_is_said(model) -> None:
+    # A few misplaced objects make most false accepts: of 240 objects, the share would spread by 0.02.
+    model.calibrate(make_objects(2400, seed=1, missing=0.3), pair_false_accept=0.05)
     one, other = make_objects(400, seed=5), make_objects(400, seed=6)
     shifted = other[np.roll(np.arange(400), 1)]
     same, different = model.verify(one, other), model.verify(one, shifted)

@@ -9,7 +9,7 @@ import torch
 import steradian as sr
 from steradian.data import closed_form
 from steradian.data.batch import Preprocessor
-from steradian.data.closed_form import ClosedForm, LinearMap, features_of
+from steradian.data.closed_form import ClosedForm, LinearMap, distinct_rows, features_of, mapped_features
 from steradian.data.modality import FeatureMap
 from steradian.data.ragged import Ragged
 from steradian.data.sets import SetItems
@@ -184,3 +184,39 @@ def test_a_part_of_the_objects_has_the_same_features(features: FeatureMap, name:
     together = features_of(fitted, features, items, np.arange(3)) @ eye
     alone = [(features_of(fitted, features, items, np.array([row])) @ eye)[0] for row in range(3)]
     np.testing.assert_allclose(together, alone, rtol=1e-6)
+
+
+@pytest.mark.parametrize("features", [Plain(), Sparse()])
+@pytest.mark.parametrize("most", [2, 3])
+def test_a_map_sees_each_distinct_item_once_where_few_differ(
+    monkeypatch: pytest.MonkeyPatch, features: FeatureMap, most: int
+) -> None:
+    monkeypatch.setattr(closed_form, "MOST_KEPT", most)
+    monkeypatch.setattr(closed_form, "ROWS", 2)
+    _, preprocessor = some_objects()
+    rng = np.random.default_rng(0)
+    single = Repeated(rng.normal(size=(8, 2)).astype(np.float32), np.array([5, 0, 5, 5, 2, 0]))
+    sets = SetItems(single, Ragged.from_rows([np.array([0, 4]), np.array([2]), np.array([5, 3, 1])]))
+    linear = LinearMap(features, rng.normal(size=(2, 3)).astype(np.float32), rng.normal(size=3).astype(np.float32))
+    seen = []
+
+    def then(given: Any) -> np.ndarray:
+        seen.append(len(given))
+        return linear(given)
+
+    fitted: Any = preprocessor.modalities["x"]
+    for items, rows in ((single, [5, 4, 3, 3, 0]), (sets, [2, 0, 1, 2])):
+        found = mapped_features(fitted, features, items, np.array(rows), then)
+        slow = linear(features_of(fitted, features, items, np.array(rows)))
+        np.testing.assert_allclose(found, slow, rtol=1e-4, atol=1e-5)
+    assert seen == ([2, 1] if most == 3 else [5, 4])
+
+
+def test_the_first_of_equal_rows_stand_for_them_in_order() -> None:
+    items = Repeated(np.zeros((8, 2), np.float32), np.array([5, 0, 5, 5, 2, 0]))
+    rows = np.array([3, 4, 0, 1, 5, 4])
+    firsts, places = distinct_rows(items, rows)
+    assert firsts.tolist() == [3, 4, 1]
+    assert places.tolist() == [0, 1, 0, 2, 2, 1]
+    every, own = distinct_rows(lambda rows: {}, rows)
+    assert (every.tolist(), own.tolist()) == (rows.tolist(), list(range(6)))

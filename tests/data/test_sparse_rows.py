@@ -51,6 +51,14 @@ def test_a_product_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch, gathere
     np.testing.assert_array_equal(rows @ matrix, whole)
 
 
+def test_a_matrix_of_halves_is_multiplied_in_full() -> None:
+    rows = some_rows()
+    halves = np.random.default_rng(1).normal(size=(rows.width, 3)).astype(np.float16)
+    found = rows @ halves
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, rows @ halves.astype(np.float32))
+
+
 def test_rows_without_a_number_become_zeros() -> None:
     rows = sparse([[], [(2, 3)], [], []])
     assert (rows @ np.ones((WIDTH, 2), np.float32)).tolist() == [[0, 0], [3, 3], [0, 0], [0, 0]]

@@ -5,7 +5,6 @@ import pytest
 
 import steradian as sr
 from steradian.evaluation.plain_baseline import PlainBaseline
-from steradian.evaluation.result import SubsetScores
 from steradian.evaluation.verdict import verdict
 
 
@@ -19,20 +18,20 @@ def plain(*, accuracy: float | None = 0.9, recall_at_1: float | None = 0.8, obje
     ("accuracy", "begins"), [(0.95, "Better than"), (0.85, "Worse than"), (0.905, "Level with"), (0.895, "Level with")]
 )
 def test_a_difference_counts_beyond_a_standard_error(accuracy: float, begins: str) -> None:
-    assert verdict(SubsetScores(("x",), 400, 0, accuracy=accuracy), plain()).startswith(begins)
+    assert verdict(plain(), accuracy=accuracy, recall_at_1=None).startswith(begins)
 
 
 def test_the_same_difference_of_few_objects_does_not_count() -> None:
-    assert verdict(SubsetScores(("x",), 20, 0, accuracy=0.95), plain(objects=20)).startswith("Level")
+    assert verdict(plain(objects=20), accuracy=0.95, recall_at_1=None).startswith("Level")
 
 
 def test_new_classes_are_judged_by_search() -> None:
-    found = verdict(SubsetScores(("x",), 400, 0, recall={1: 0.9}), plain(accuracy=None))
+    found = verdict(plain(accuracy=None), accuracy=None, recall_at_1=0.9)
     assert found == "Better than the plain baseline by 10.0 points of R@1 (0.900 against 0.800)."
 
 
 def test_nothing_in_common_is_said() -> None:
-    assert verdict(SubsetScores(("x",), 9, 0), plain()).startswith("No score")
+    assert verdict(plain(), accuracy=None, recall_at_1=None).startswith("No score")
 
 
 def test_an_evaluation_with_a_gallery_prints_its_verdict_and_the_floor() -> None:

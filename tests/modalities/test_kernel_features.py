@@ -63,7 +63,8 @@ def test_widths_are_medians_between_landmarks() -> None:
     bent = fitted.landmarks / np.sqrt(1 + (fitted.landmarks / FARTHEST) ** 2)
     normal = np.array([[deviate(fitted, c, row[c]) for c in range(3)] for row in fitted.landmarks])
     pairs = [(i, j) for i in range(15) for j in range(i)]
-    assert fitted.widths[0] == pytest.approx(np.median([((bent[i] - bent[j]) ** 2).sum() for i, j in pairs]), rel=1e-4)
+    squares = [((bent[i] - bent[j]) ** 2).sum() for i, j in pairs]
+    assert fitted.widths[0] == pytest.approx(np.median(squares) / 2, rel=1e-4)
     assert fitted.widths[1] == pytest.approx(
         np.median([np.linalg.norm(normal[i] - normal[j]) for i, j in pairs]), rel=1e-4
     )

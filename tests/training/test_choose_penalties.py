@@ -50,6 +50,19 @@ def test_left_out_classes_are_scored_by_how_well_their_objects_find_each_other()
     assert 0.9 < choose({"x": 0.1}, new_classes=True)[2] <= 1
 
 
+def test_a_penalty_is_raised_only_where_the_whole_gains_and_only_for_new_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noise = {"clear": 0.1, "noisy": 3.0}
+    known, found = choose(noise), choose(noise, new_classes=True)
+    monkeypatch.setattr(PenaltyChoice, "_raised", lambda self, targets, penalties, weights, scores: (penalties, scores))
+    assert choose(noise) == known
+    before = choose(noise, new_classes=True)
+    assert found[2] >= before[2]
+    for raised, penalty in zip(found[0], before[0], strict=True):
+        assert raised == pytest.approx(penalty) or raised == pytest.approx(penalty * choose_penalties.STEP)
+
+
 def test_too_few_rows_leave_the_usual_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose_penalties, "SELECTION", 1)
     penalties, weights, score = choose({"x": 0.1})

@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.linalg import helmert
 
 import steradian as sr
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.metrics import map_at_r, nearest
 from steradian.modalities import text
 from steradian.training import feature_rows, fit_closed_form
+from steradian.training.choose_penalties import mean_target
 from steradian.training.feature_rows import Prepare
 from steradian.training.fit_closed_form import ClosedFormFit
 
@@ -118,7 +120,34 @@ def test_every_modality_alone_is_heard(fit: Fit) -> None:
     assert fit.accuracy(whole) > 0.95
 
 
-def test_centers_are_those_of_the_training_objects(fit: Fit) -> None:
+def test_centers_of_known_classes_are_at_equal_angles(fit: Fit) -> None:
+    assert fit.found.centers.shape == (4, DIM)
+    np.testing.assert_allclose(fit.found.centers @ fit.found.centers.T, (4 * np.eye(4) - 1) / 3, atol=1e-6)
+
+
+def test_vectors_of_known_classes_tell_how_likely_each_is() -> None:
+    # No news in x: what is left are the classes' shares.
+    labels = np.repeat(np.arange(4), [60, 20, 10, 10])
+    table = {"x": list(np.random.default_rng(0).normal(size=(100, 3))), "label": labels}
+    found = Fit(table, VECTOR)
+    likely = found.vectors(table)[:, 0, :3] @ found.found.centers[:, :3].T
+    # Targets are shorter than unit centers, by the same factor.
+    shares = np.array([0.6, 0.2, 0.1, 0.1])
+    np.testing.assert_allclose(likely.mean(axis=0) * 0.75**0.5, shares - shares.mean(), atol=0.02)
+
+
+def test_the_shares_of_classes_are_parted_among_modalities() -> None:
+    table = made(np.repeat(np.arange(4), [60, 20, 10, 10]))
+    found = Fit(table)
+    mean = mean_target(helmert(4).T, found.labels)
+    for m, linear in enumerate(found.found.closed_form.maps.values()):
+        own = found.vectors(table)[found.objects.present[:, m], m, :3]
+        np.testing.assert_allclose(own.mean(axis=0), mean / 3, atol=1e-3)
+        assert linear.offset.shape == (DIM,)
+
+
+def test_centers_of_classes_to_be_found_are_those_of_the_training_objects() -> None:
+    fit = Fit(TRAIN, new_classes=True)
     units = fit.units(TRAIN)
     means = np.stack([units[fit.labels == label].mean(axis=0) for label in range(4)])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
@@ -221,9 +250,10 @@ def test_rows_and_features_solve_the_same_for_sparse_texts(monkeypatch: pytest.M
     np.testing.assert_allclose(by_features.cosines(others), by_rows.cosines(others), atol=0.1)
     assert np.abs(by_features.cosines(others) - by_rows.cosines(others)).mean() < 0.01
     present, spread = by_rows.objects.present, by_rows.vectors(table)[:, 1].std()
+    shares = mean_target(helmert(4).T, by_rows.labels) / 3
     for found in (by_rows, by_features):
         title = found.vectors(table)[present[:, 1], 1, :3]
-        np.testing.assert_allclose(title.mean(axis=0), 0, atol=0.01 * spread)
+        np.testing.assert_allclose(title.mean(axis=0), shares, atol=0.01 * spread)
     difference = by_features.vectors(table)[:, 1, :3] - by_rows.vectors(table)[:, 1, :3]
     assert np.abs(difference).max() < 0.05 * spread
 
@@ -353,7 +383,7 @@ def test_modalities_without_fixed_features_leave_nothing_to_solve(monkeypatch: p
     assert found.found.closed_form.maps == {}
     assert found.found.penalties == found.found.weights == {}
     assert np.isnan(found.found.score)
-    assert not found.found.centers.any()
+    np.testing.assert_allclose(np.linalg.norm(found.found.centers, axis=1), 1, rtol=1e-6)
     without = Fit(TRAIN)
     assert set(without.found.closed_form.maps) == {"title", "specs"}
     assert not without.vectors(TEST)[:, 0].any()

@@ -69,7 +69,9 @@ def calibrate(
     # Each modality alone is fitted too, so that an object always has a fitted subset within what it has.
     given = None if subsets is None else [*subsets, *names]
     chosen = subsets_to_measure(given, names, max_subsets=MOST_SUBSETS, seed=seed)
-    pairs = PairFitter(evidence.labels, subsets=len(chosen), false_accept=pair_false_accept, seed=seed)
+    pairs = PairFitter(
+        evidence.labels, subsets=len(chosen), false_accept=pair_false_accept, seed=seed, fits=evidence.fits
+    )
     # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
     masks = [_seen_through(evidence.present, model.schema_.mask(subset)) for subset in chosen]
     parts = evidence.subsets([evidence.present, *masks])

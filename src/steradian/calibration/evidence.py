@@ -26,10 +26,13 @@ class Evidence(ABC):
         labels: class names [objects].
         known: whose class has a center, bool [objects].
         present: what each object has, bool [objects, modalities].
+        fits: a number of the fit that each object's vectors come from, int64 [objects]; None: all are of one.
     """
 
-    def __init__(self, labels: np.ndarray, known: np.ndarray, present: np.ndarray) -> None:
-        self.labels, self.known, self.present = labels, known, present
+    def __init__(
+        self, labels: np.ndarray, known: np.ndarray, present: np.ndarray, fits: np.ndarray | None = None
+    ) -> None:
+        self.labels, self.known, self.present, self.fits = labels, known, present, fits
 
     @abstractmethod
     def subsets(self, masks: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -80,8 +83,8 @@ class Evidence(ABC):
 class _OfModel(Evidence):
     """Objects whose classes have the model's own centers."""
 
-    def __init__(self, model: Any, labels: np.ndarray, present: np.ndarray) -> None:
-        super().__init__(labels, np.asarray(np.isin(labels, model.classes_)), present)
+    def __init__(self, model: Any, labels: np.ndarray, present: np.ndarray, fits: np.ndarray | None = None) -> None:
+        super().__init__(labels, np.asarray(np.isin(labels, model.classes_)), present, fits)
         self._model = model
 
     def nearest(self, rows: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +128,7 @@ class LeftOutObjects(_OfModel):
     """
 
     def __init__(self, model: Any, left_out: LeftOut) -> None:
-        super().__init__(model, left_out.labels, left_out.present)
+        super().__init__(model, left_out.labels, left_out.present, left_out.numbers)
         self._left_out = left_out
 
     def subsets(self, masks: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -145,7 +148,7 @@ class LeftOutClasses(Evidence):
     def __init__(self, left_out: LeftOut) -> None:
         labels, parts = left_out.labels, left_out.numbers
         names, numbers = np.unique(labels, return_inverse=True)
-        super().__init__(labels, np.bincount(numbers)[numbers] > 1, left_out.present)
+        super().__init__(labels, np.bincount(numbers)[numbers] > 1, left_out.present, parts)
         self._left_out, self._numbers, self._parts = left_out, numbers, parts
         ((rows, vectors),) = left_out.subsets([left_out.present])
         self._whole = np.zeros((len(labels), vectors.shape[1]))

@@ -24,6 +24,8 @@ class PairFitter:
         subsets: how many are to come at most.
         false_accept: the wanted share of pairs of different classes that are taken for the same.
         seed: of the draw of objects and pairs.
+        fits: a number of the fit that each object's vectors come from, int64 [objects]; two fits have no pairs. None:
+            all are of one.
 
     Example:
         >>> fitter = PairFitter(np.array(["cup", "jar"] * 10), subsets=1, false_accept=0.1, seed=0)
@@ -33,14 +35,17 @@ class PairFitter:
         (100, 1.0)
     """
 
-    def __init__(self, labels: np.ndarray, *, subsets: int, false_accept: float, seed: int) -> None:
+    def __init__(
+        self, labels: np.ndarray, *, subsets: int, false_accept: float, seed: int, fits: np.ndarray | None = None
+    ) -> None:
         rows = np.random.default_rng(seed).permutation(len(labels))[:MOST_OBJECTS]
         self._rows = np.sort(rows)
         codes = np.unique(labels[self._rows], return_inverse=True)[1]
         twos = subsets * (subsets + 1) // 2
         most = max(LEAST_PAIRS, min(MOST_PAIRS, ALL_PAIRS // max(1, twos)))
-        self._different = other_class_pairs(codes, max_pairs=most, seed=seed)
-        self._same = same_class_pairs(codes, max_pairs=most, seed=seed)
+        own = np.zeros(len(codes), dtype=np.int64) if fits is None else fits[self._rows]
+        self._different = _of_one_fit(other_class_pairs(codes, max_pairs=most, seed=seed), own)
+        self._same = _of_one_fit(same_class_pairs(codes, max_pairs=most, seed=seed), own)
         self._false_accept = false_accept
         self._subsets: list[tuple[str, ...]] = []
         self._vectors: list[np.ndarray] = []
@@ -85,3 +90,10 @@ class PairFitter:
             [np.einsum("pd,pd->p", self._vectors[first][one], self._vectors[second][other]) for one, other in ways]
         )
         return to_angles(cosines[~np.isnan(cosines)])
+
+
+def _of_one_fit(pairs: tuple[np.ndarray, np.ndarray], fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs whose vectors one fit has made."""
+    first, second = pairs
+    alike = fits[first] == fits[second]
+    return first[alike], second[alike]

@@ -1,21 +1,23 @@
 """The closed form as a value: what turns a modality's fixed features into its vector, by numpy alone."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from steradian.data.modality import FeatureMap, FittedModality, Items
+from steradian.data.ragged import Ragged
 from steradian.data.sets import SetItems
 from steradian.data.sparse_rows import SparseRows
 
-__all__ = ["ClosedForm", "Likeness", "LinearMap", "features_of"]
+__all__ = ["ClosedForm", "Likeness", "LinearMap", "distinct_rows", "features_of", "mapped_features"]
 
-ROWS = 2048
-"""Rows whose features are held at a time."""
+ROWS = 1024
+"""Rows whose features are held at a time: 64 MB of 8,000 in float64."""
 MOST_KEPT, KEPT = 4096, "_kept_features"
-"""Distinct pictures or sounds whose features stay with the items once computed, so that repeated ones cost nothing."""
+"""Distinct pictures or sounds whose features, and what followed from them last, stay with the items once computed, so
+that repeated ones cost nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,19 @@ class LinearMap:
     def __call__(self, features: "np.ndarray | SparseRows") -> np.ndarray:
         """Vectors float32 [rows, embedding_dim], of any length."""
         if isinstance(features, SparseRows):
-            vectors: np.ndarray = features @ self._matrix - self.offset
+            vectors: np.ndarray = features @ self.matrix
+            vectors -= self.offset
         else:
             # Large coefficients of both signs cancel: in float32 a row would differ with the size of its batch.
-            vectors = (features.astype(np.float64) @ self._matrix - self.offset).astype(np.float32)
+            vectors = (features.astype(np.float64) @ self._exact - self.offset).astype(np.float32)
         if self.likeness is not None and isinstance(features, SparseRows):
             own = slice(self.likeness.first, self.likeness.first + self.likeness.coordinates)
             vectors[:, own] += np.float32(self.likeness.length) * features.sketch(self.likeness.coordinates)
         return vectors
 
     @cached_property
-    def _matrix(self) -> np.ndarray:
-        return self.matrix.astype(np.float64 if self.matrix.dtype == np.float32 else np.float32)
+    def _exact(self) -> np.ndarray:
+        return self.matrix.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,7 @@ class ClosedForm:
                 continue
             for start in range(0, len(holders), ROWS):
                 part = holders[start : start + ROWS]
-                features = features_of(fitted, linear.features, items[name], numbers[rows[part], m])
-                found[part, m] = linear(features)
+                found[part, m] = mapped_features(fitted, linear.features, items[name], numbers[rows[part], m], linear)
         return found
 
 
@@ -126,24 +128,110 @@ def features_of(
     single = _single_features(fitted, features, items.items, taken.flat)
     if isinstance(single, SparseRows):
         return single.means(taken.lengths)
-    means: np.ndarray = np.add.reduceat(single, taken.offsets[:-1], axis=0) / taken.lengths[:, None]
-    return means.astype(np.float32)
+    return _means(single, taken)
+
+
+def mapped_features(
+    fitted: FittedModality,
+    features: FeatureMap,
+    items: Items,
+    rows: np.ndarray,
+    then: "Callable[[np.ndarray | SparseRows], np.ndarray]",
+) -> np.ndarray:
+    """What a linear map makes of the features, plus a constant, float32 [rows, outputs]; each distinct item goes once.
+
+    Args:
+        fitted: the modality.
+        features: its feature map.
+        items: what `FittedModality.prepare` returned.
+        rows: which of them, int64 [rows].
+        then: from features [rows, features] to float32 [rows, outputs].
+    """
+    single = items.items if isinstance(items, SetItems) else items
+    kept = _kept(fitted, features, single)
+    if kept is None:
+        mapped: np.ndarray = then(features_of(fitted, features, items, rows))
+        return mapped
+    found: np.ndarray = kept.mapped(then)
+    if not isinstance(items, SetItems):
+        own: np.ndarray = found[kept.places[rows]]
+        return own
+    taken = items.sets.take(rows)
+    return _means(found[kept.places[taken.flat]], taken)
+
+
+def distinct_rows(items: Items, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first of the rows that show each distinct item, in order, and the place of each row's own among them.
+
+    Args:
+        items: prepared; of those that cannot tell, and of sets, all rows count as distinct.
+        rows: int64 [rows].
+    """
+    which = getattr(items, "which", None)
+    if which is None:
+        return rows, np.arange(len(rows))
+    _, firsts, places = np.unique(which[rows], return_index=True, return_inverse=True)
+    order = firsts.argsort()
+    return rows[firsts[order]], order.argsort()[places]
+
+
+@dataclass
+class _Kept:
+    """The features of all distinct items of a table, and what the last map has made of them.
+
+    Args:
+        features: the feature map.
+        found: its features [distinct items, features].
+        places: int64 [items], which of them is whose.
+    """
+
+    features: FeatureMap
+    found: "np.ndarray | SparseRows"
+    places: np.ndarray
+    _last: "tuple[object, np.ndarray] | None" = field(default=None, repr=False)
+
+    def mapped(self, then: "Callable[[np.ndarray | SparseRows], np.ndarray]") -> np.ndarray:
+        """What a map makes of the features, float32 [distinct items, outputs]."""
+        if self._last is None or self._last[0] is not then:
+            starts = range(0, max(1, len(self.found)), ROWS)
+            # A slice of an array is no copy.
+            parts = (
+                self.found.take(np.arange(start, min(start + ROWS, len(self.found))))
+                if isinstance(self.found, SparseRows)
+                else self.found[start : start + ROWS]
+                for start in starts
+            )
+            self._last = then, np.concatenate([then(part) for part in parts])
+        return self._last[1]
+
+
+def _kept(fitted: FittedModality, features: FeatureMap, items: Items) -> _Kept | None:
+    """The features of single items, of which few differ; None where they are too many or cannot be told apart."""
+    which = getattr(items, "which", None)
+    if which is None:
+        return None
+    kept: _Kept | None = vars(items).get(KEPT)
+    if kept is None or kept.features is not features:
+        distinct, firsts = np.unique(which, return_index=True)
+        if len(distinct) > MOST_KEPT:
+            return None
+        found = features(fitted.feature_inputs(items, firsts))
+        kept = vars(items)[KEPT] = _Kept(features, found, np.searchsorted(distinct, which))
+    return kept
 
 
 def _single_features(
     fitted: FittedModality, features: FeatureMap, items: Items, rows: np.ndarray
 ) -> "np.ndarray | SparseRows":
     """Features of items of which none is a set; where few differ, each is looked at once for all times."""
-    which = getattr(items, "which", None)
-    if which is None:
+    kept = _kept(fitted, features, items)
+    if kept is None:
         return features(fitted.feature_inputs(items, rows))
-    kept = vars(items).get(KEPT)
-    if kept is None or kept[0] is not features:
-        distinct, firsts = np.unique(which, return_index=True)
-        if len(distinct) > MOST_KEPT:
-            return features(fitted.feature_inputs(items, rows))
-        places = np.searchsorted(distinct, which)
-        kept = vars(items)[KEPT] = features, features(fitted.feature_inputs(items, firsts)), places
-    _, found, places = kept
-    taken = places[rows]
-    return found.take(taken) if isinstance(found, SparseRows) else found[taken]
+    taken = kept.places[rows]
+    return kept.found.take(taken) if isinstance(kept.found, SparseRows) else kept.found[taken]
+
+
+def _means(single: np.ndarray, sets: Ragged) -> np.ndarray:
+    """The mean over what is in each set, float32 [sets, numbers]."""
+    means: np.ndarray = np.add.reduceat(single, sets.offsets[:-1], axis=0) / sets.lengths[:, None]
+    return means.astype(np.float32)

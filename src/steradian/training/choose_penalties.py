@@ -10,7 +10,16 @@ from steradian.metrics import fit_scale, map_at_r, nearest
 from steradian.training.dual_equations import dual_coefficients
 from steradian.training.feature_rows import FeatureLayout, FeatureRows
 
-__all__ = ["PenaltyChoice", "average_precisions", "centered_targets", "kernels", "log_losses", "unit_rows"]
+__all__ = [
+    "PenaltyChoice",
+    "average_precisions",
+    "centered_targets",
+    "has_corners",
+    "kernels",
+    "log_losses",
+    "mean_target",
+    "unit_rows",
+]
 
 USUAL, STEP, STEPS = 0.1, 10**0.5, 5
 """Penalty of features of mean square length 1 to start from, the factor between two that are tried, and how often it
@@ -56,20 +65,21 @@ class PenaltyChoice:
         Args:
             basis: targets of the classes [num_classes, outputs], the most important first.
         """
-        count, targets = len(self._kernels), basis[:, :SELECTION_OUTPUTS]
+        count, self._corners = len(self._kernels), not self._new_classes and has_corners(basis)
+        targets = basis if self._corners else basis[:, :SELECTION_OUTPUTS]
         if not len(self._labels) or not count:
             return [USUAL] * count, [1.0] * count, float("nan")
-        penalties = [self._climb(targets, [m], [USUAL], np.ones(1))[0] for m in range(count)]
-        weights = np.ones(count)
+        alone = [self._climb(targets, [m], [USUAL], np.ones(1)) for m in range(count)]
+        penalties, scores, weights = [each[0] for each, _ in alone], alone[0][1], np.ones(count)
         if count > 1:
-            weights = self._weights(targets, penalties)
-            penalties = self._climb(targets, range(count), penalties, weights)
-        folds = [self._fitted(targets, fold, range(count), penalties) for fold in range(FOLDS)]
-        scores = self._scores(folds, weights)
+            weights, scores = self._weights(targets, penalties)
+            penalties, scores = self._climb(targets, range(count), penalties, weights, scores)
+            if self._new_classes:
+                penalties, scores = self._raised(targets, penalties, weights, scores)
         return penalties, weights.tolist(), float(scores.mean()) if len(scores) else float("nan")
 
-    def _weights(self, targets: np.ndarray, penalties: list[float]) -> np.ndarray:
-        """The weight of each modality in the sum, 1 for the largest."""
+    def _weights(self, targets: np.ndarray, penalties: list[float]) -> tuple[np.ndarray, np.ndarray]:
+        """The weight of each modality in the sum, 1 for the largest, and the scores of left-out rows with these."""
         weights = np.ones(len(penalties))
         folds = [self._fitted(targets, fold, range(len(penalties)), penalties) for fold in range(FOLDS)]
         scores = self._scores(folds, weights)
@@ -82,14 +92,36 @@ class PenaltyChoice:
                     if not _better(found, scores, errors=SURE):
                         break
                     weights, scores = tried.copy(), found
-        relative: np.ndarray = weights / weights.max()
-        return relative
+        return weights / weights.max(), scores
+
+    def _raised(
+        self, targets: np.ndarray, penalties: list[float], weights: np.ndarray, scores: np.ndarray
+    ) -> tuple[list[float], np.ndarray]:
+        """The penalties, each a step larger where the whole is better for it, and the scores with them.
+
+        Alone, a modality that says little about new classes asks for a small penalty: it has nothing to drown.
+        """
+        for m in range(len(penalties)):
+            tried = [penalty * STEP if k == m else penalty for k, penalty in enumerate(penalties)]
+            folds = [self._fitted(targets, fold, range(len(tried)), tried) for fold in range(FOLDS)]
+            found = self._scores(folds, weights)
+            if _better(found, scores, errors=ALIKE_NEW):
+                penalties, scores = tried, found
+        return penalties, scores
 
     def _climb(
-        self, targets: np.ndarray, modalities: Sequence[int], start: list[float], weights: np.ndarray
-    ) -> list[float]:
-        """The penalties of some modalities times the common factor under which left-out rows score best."""
-        found: dict[int, np.ndarray] = {}
+        self,
+        targets: np.ndarray,
+        modalities: Sequence[int],
+        start: list[float],
+        weights: np.ndarray,
+        scores: np.ndarray | None = None,
+    ) -> tuple[list[float], np.ndarray]:
+        """The penalties of some modalities times the common factor under which left-out rows score best, and scores.
+
+        The scores of the start may be given.
+        """
+        found: dict[int, np.ndarray] = {} if scores is None else {0: scores}
 
         def score(step: int) -> float:
             if step not in found:
@@ -105,11 +137,11 @@ class PenaltyChoice:
             if place:
                 break
         if not len(found[place]):
-            return start
+            return start, found[place]
         # The largest that is hardly worse: what few left-out rows cannot tell apart, new ones may.
         alike = ALIKE_NEW if self._new_classes else ALIKE
         place = max(each for each in found if not _better(found[place], found[each], errors=alike))
-        return [penalty * STEP**place for penalty in start]
+        return [penalty * STEP**place for penalty in start], found[place]
 
     def _fitted(self, targets: np.ndarray, fold: int, modalities: Sequence[int], penalties: list[float]) -> "_Fold":
         """Some modalities' vectors of the rows of a fold, by a fit on the others."""
@@ -121,36 +153,48 @@ class PenaltyChoice:
         own = [np.ascontiguousarray(kernel[np.ix_(fit, fit)]) for kernel in kernels]
         coefficients = dual_coefficients(own, centered_targets(targets, self._labels[fit]), penalties)
         left_out = [kernel[np.ix_(out, fit)] @ each for kernel, each in zip(kernels, coefficients, strict=True)]
-        fitted = [kernel @ each for kernel, each in zip(own, coefficients, strict=True)]
-        return _Fold(fitted, self._labels[fit], left_out, self._labels[out])
+        # New classes are found among left-out rows alone, and corners are known.
+        seen = [] if self._new_classes or self._corners else zip(own, coefficients, strict=True)
+        fitted = [kernel @ each for kernel, each in seen]
+        intercept = mean_target(targets, self._labels[fit])
+        return _Fold(fitted, self._labels[fit], left_out, self._labels[out], targets, intercept)
 
     def _scores(self, folds: Sequence["_Fold"], weights: np.ndarray) -> np.ndarray:
         """The score of each left-out row that has any of the modalities, more is better."""
         scores = []
         for fold in folds:
             left_out = np.tensordot(weights.astype(np.float32), fold.left_out, axes=1)
-            vectors, labels = unit_rows(left_out), fold.labels
             if self._new_classes:
-                scores.append(average_precisions(vectors, labels))
+                scores.append(average_precisions(unit_rows(left_out), fold.labels))
                 continue
-            fitted = np.tensordot(weights.astype(np.float32), fold.fitted, axes=1)
-            known, centers = _means(fitted, fold.fitted_labels)
-            scored = np.isin(labels, known)
+            known = np.unique(fold.fitted_labels)
+            scored = np.isin(fold.labels, known)
             # A class of one object is never both fitted and left out; one class alone leaves nothing to choose.
             if len(known) < 2 or not scored.any():
                 continue
-            scores.append(-log_losses(vectors[scored] @ centers.T, np.searchsorted(known, labels[scored])))
+            if self._corners:
+                # By raw sums: of two classes, unit vectors of one number would tell right from wrong and no more.
+                likeness = (left_out + fold.intercept) @ fold.targets[known].T
+            else:
+                fitted = np.tensordot(weights.astype(np.float32), fold.fitted, axes=1)
+                likeness = unit_rows(left_out) @ _means(fitted, fold.fitted_labels)[1].T
+            scores.append(-log_losses(likeness[scored], np.searchsorted(known, fold.labels[scored])))
         return np.concatenate(scores) if scores else np.zeros(0)
 
 
 @dataclass(frozen=True)
 class _Fold:
-    """Vectors [rows, outputs] of each modality: of the rows fitted on, and of those left out."""
+    """Vectors [rows, outputs] of each modality: of rows fitted on, where these give centers, and of those left out.
+
+    Beside them stand the targets of the classes and the mean target of the rows fitted on.
+    """
 
     fitted: list[np.ndarray]
     fitted_labels: np.ndarray
     left_out: list[np.ndarray]
     labels: np.ndarray
+    targets: np.ndarray
+    intercept: np.ndarray
 
 
 def _better(scores: np.ndarray, others: np.ndarray, *, errors: float) -> bool:
@@ -236,6 +280,28 @@ def centered_targets(basis: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     targets: np.ndarray = basis[labels] - basis.mean(axis=0)
     return targets
+
+
+def has_corners(basis: np.ndarray) -> bool:
+    """Whether the targets of classes are at equal angles, so that a sum tells each class's share.
+
+    Args:
+        basis: these targets [num_classes, outputs].
+    """
+    classes, outputs = basis.shape
+    return int(classes) - 1 <= int(outputs)
+
+
+def mean_target(basis: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The mean of rows' centered targets [outputs]: which classes are frequent; zeros where all are alike.
+
+    Args:
+        basis: targets of the classes [num_classes, outputs].
+        labels: class numbers [rows].
+    """
+    shares = np.bincount(labels, minlength=len(basis)) / max(1, len(labels))
+    mean: np.ndarray = (shares @ (basis - basis.mean(axis=0))).astype(np.float32)
+    return mean
 
 
 def _means(vectors: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ SWEEPS, TOLERANCE = 20, 1e-3
 LEAST = 1e-4
 """Smallest penalty: below it rounding decides."""
 LEAST_SHIFT = 0.03
-"""Below it float64 inverts: the kernels' largest eigenvalues are some thousand."""
+"""Below it float64 solves: the kernels' largest eigenvalues are some thousand."""
 
 
 def dual_coefficients(
@@ -33,16 +33,17 @@ def dual_coefficients(
     """
     aims = torch.from_numpy(targets)
     shifts = [max(penalty, LEAST) / KEPT for penalty in penalties]
-    inverses = [_inverse(torch.from_numpy(kernel), shift) for kernel, shift in zip(kernels, shifts, strict=True)]
+    factors = [_factor(torch.from_numpy(kernel), shift) for kernel, shift in zip(kernels, shifts, strict=True)]
     coefficients = [torch.zeros_like(aims) for _ in kernels]
     fitted = [torch.zeros_like(aims) for _ in kernels]
     total = torch.zeros_like(aims)
     for _ in range(SWEEPS if len(kernels) > 1 else 1):
         before = total
-        for m, (inverse, shift) in enumerate(inverses):
+        for m, (factor, shift) in enumerate(factors):
             others = total - fitted[m]
             left = aims - KEPT * others
-            coefficients[m] = inverse @ left
+            # Few sweeps suffice, for which an inverse would take longer to make than it saves.
+            coefficients[m] = torch.cholesky_solve(left.to(factor.dtype), factor).float()
             # (K + shift) A = left, so K A needs no product.
             fitted[m] = left - shift * coefficients[m]
             total = others + fitted[m]
@@ -51,8 +52,8 @@ def dual_coefficients(
     return [each.numpy() for each in coefficients]
 
 
-def _inverse(kernel: Tensor, shift: float) -> tuple[Tensor, float]:
-    """(kernel + shift)^-1, in float64 where float32 does not suffice, and the shift, larger where it must be."""
+def _factor(kernel: Tensor, shift: float) -> tuple[Tensor, float]:
+    """That of kernel + shift, in float64 where float32 does not suffice; and the shift, larger where it must be."""
     shifted = kernel.clone()
     shifted.diagonal().add_(shift)
     factor, failed = torch.linalg.cholesky_ex(shifted)
@@ -64,5 +65,4 @@ def _inverse(kernel: Tensor, shift: float) -> tuple[Tensor, float]:
         shifted.diagonal().add_(more)
         shift += more
         factor = torch.linalg.cholesky(shifted.double())
-    inverse: Tensor = torch.cholesky_inverse(factor).float()
-    return inverse, shift
+    return factor, shift

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.data.closed_form import features_of
+from steradian.data.closed_form import distinct_rows, features_of, mapped_features
 from steradian.data.modality import FeatureMap, Items
 from steradian.data.sets import SetItems
 from steradian.data.sparse_rows import SparseRows
@@ -86,12 +87,14 @@ class FeatureLayout:
             if learnt is None:
                 continue
             maps[name] = learnt
-            features = features_of(fitted, learnt, objects.items[name], holders)
+            firsts, which = distinct_rows(objects.items[name], holders)
+            features = features_of(fitted, learnt, objects.items[name], firsts)
             if isinstance(features, SparseRows):
                 continue
             if not exact and features.shape[1] > most:
                 projections[name] = _fewer(features, most)
                 features = features @ projections[name]
+            features = features[which]
             means[name] = features.mean(axis=0, dtype=np.float64).astype(np.float32)
             square = float(np.square(features - means[name]).sum(axis=1).mean())
             scales[name] = float(square**-0.5) if square > 0 else 1.0
@@ -112,16 +115,25 @@ class FeatureLayout:
         """Features of each dense modality."""
         return [len(self.means[name]) for name in self.dense]
 
+    @cached_property
+    def _projected(self) -> dict[str, Callable[[np.ndarray | SparseRows], np.ndarray]]:
+        return {name: partial(_product, matrix=matrix) for name, matrix in self.projections.items()}
+
     def rows(self, prepare: Prepare, rows: np.ndarray) -> FeatureRows:
         """The features of these rows of the table."""
         objects, places = prepare(rows)
         names = list(self.preprocessor.modalities)
         dense = np.zeros((len(rows), sum(self.blocks)), dtype=np.float32)
-        start, sparse = 0, []
+        start, sparse = 0, list[csr_array]()
         for name, learnt in self.maps.items():
             m, fitted = names.index(name), self.preprocessor.modalities[name]
             has = objects.present[places, m]
-            features = features_of(fitted, learnt, objects.items[name], objects.item_numbers(places[has], m))
+            numbers = objects.item_numbers(places[has], m)
+            features: np.ndarray | SparseRows
+            if name in self.projections:
+                features = mapped_features(fitted, learnt, objects.items[name], numbers, self._projected[name])
+            else:
+                features = features_of(fitted, learnt, objects.items[name], numbers)
             if isinstance(features, SparseRows):
                 lengths = np.zeros(len(rows), dtype=np.int64)
                 lengths[has] = features.columns.lengths
@@ -129,8 +141,6 @@ class FeatureLayout:
                 entries = features.values, features.columns.flat, offsets
                 sparse.append(csr_array(entries, shape=(len(rows), features.width)))
                 continue
-            if name in self.projections:
-                features = features @ self.projections[name]
             end = start + features.shape[1]
             dense[has, start:end] = (features - self.means[name]) * np.float32(self.scales[name])
             start = end
@@ -143,6 +153,11 @@ def _single_items(items: Items, rows: np.ndarray) -> tuple[Items, np.ndarray]:
         return items, rows
     flat = items.sets.take(rows).flat
     return items.items, flat[np.linspace(0, len(flat) - 1, len(rows)).astype(np.int64)]
+
+
+def _product(features: np.ndarray | SparseRows, matrix: np.ndarray) -> np.ndarray:
+    product: np.ndarray = features @ matrix
+    return product
 
 
 def _fewer(features: np.ndarray, most: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The closed form of a labelled table: how strongly to penalise is chosen on left-out objects or left-out classes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,7 +10,14 @@ from scipy.sparse import csr_array
 
 from steradian.data.batch import Preprocessor
 from steradian.data.closed_form import ClosedForm, Likeness, LinearMap
-from steradian.training.choose_penalties import PenaltyChoice, centered_targets, kernels, unit_rows
+from steradian.training.choose_penalties import (
+    PenaltyChoice,
+    centered_targets,
+    has_corners,
+    kernels,
+    mean_target,
+    unit_rows,
+)
 from steradian.training.dual_equations import dual_coefficients
 from steradian.training.feature_rows import DRAWN, EXACT, FeatureLayout, FeatureRows, Prepare
 from steradian.training.normal_equations import NormalEquations, Solution
@@ -78,8 +85,10 @@ def fit_closed_form(
     layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact)
     features = layout.rows(prepare, drawn)
     basis = _class_basis(features, labels[drawn], int(labels.max()) + 1, embedding_dim, rng)
+    corners = has_corners(basis) and not new_classes
     choice = PenaltyChoice(layout, features, labels[drawn], new_classes=new_classes, rng=rng)
     penalties, weights, score = choice.best(basis)
+    del choice  # its kernels are not needed any more
 
     def solve(rows: np.ndarray) -> ClosedForm:
         if exact:
@@ -89,12 +98,18 @@ def fit_closed_form(
             for part, found in _all_features(layout, prepare, rows, basis.shape[1], rng):
                 equations.add(found.dense, found.sparse, centered_targets(basis, labels[part]))
             solution = equations.solve(penalties)
-        return ClosedForm(_as_maps(layout, solution, features, weights, embedding_dim), embedding_dim)
+        maps = _as_maps(layout, solution, features, weights, embedding_dim)
+        if corners:
+            maps = _with_intercept(maps, mean_target(basis, labels[rows]))
+        return ClosedForm(maps, embedding_dim)
 
     closed_form = solve(np.arange(len(labels)))
     names = (*layout.dense, *layout.sparse)
-    averaged = _drawn_rows(labels, present, AVERAGED, rng)
-    centers = _centers(closed_form, preprocessor, prepare, labels, averaged)
+    if corners:
+        centers = _padded(unit_rows(basis - basis.mean(axis=0)), embedding_dim)
+    else:
+        averaged = _drawn_rows(labels, present, AVERAGED, rng)
+        centers = _centers(closed_form, preprocessor, prepare, labels, averaged)
     chosen = dict(zip(names, penalties, strict=True)), dict(zip(names, weights, strict=True))
     return ClosedFormFit(closed_form, centers, *chosen, score, solve)
 
@@ -200,17 +215,32 @@ def _as_maps(
         features.sparse, layout.sparse, solution.sparse, solution.offsets, strict=True
     ):
         number, weight = places[name]
-        largest = float(coefficients.abs().max()) if coefficients.numel() else 0.0
+        largest = max(map(abs, map(float, coefficients.aminmax()))) if coefficients.numel() else 0.0
         # Half the memory, where float16 has the digits.
         kind = np.float16 if HALF[0] < largest < HALF[1] else np.float32
         wide = np.zeros((len(coefficients), embedding_dim), dtype=kind)
-        wide[:, :outputs] = coefficients * weight
+        np.multiply(coefficients.numpy(), np.float32(weight), out=wide[:, :outputs], casting="same_kind")
         offset = np.zeros(embedding_dim, dtype=np.float32)
         offset[:outputs] = mean * weight
         length = LIKENESS * weight * _mean_length(rows @ coefficients.numpy() - mean.numpy())
         likeness = Likeness(outputs + number * own, own, length) if own else None
         maps[name] = LinearMap(layout.maps[name], wide, offset, likeness)
     return maps
+
+
+def _with_intercept(maps: dict[str, LinearMap], intercept: np.ndarray) -> dict[str, LinearMap]:
+    """Maps whose sum is longer by the mean target, each by its part: frequent classes are likelier."""
+    found = {}
+    for name, linear in maps.items():
+        offset = linear.offset.copy()
+        offset[: len(intercept)] -= intercept / len(maps)
+        found[name] = replace(linear, offset=offset)
+    return found
+
+
+def _padded(rows: np.ndarray, width: int) -> np.ndarray:
+    """Rows with zeros behind them, float32 [rows, width]."""
+    return np.pad(rows, ((0, 0), (0, width - rows.shape[1]))).astype(np.float32)
 
 
 def _projection(features: int, outputs: int) -> np.ndarray:

@@ -13,8 +13,8 @@ __all__ = ["NormalEquations", "Solution"]
 
 KEPT = 0.5
 """Probability with which a modality is kept: nearly the whole object's best fit and nearly each modality's own."""
-OUTPUTS = 128
-"""Targets at a time: each takes a number a column, several times over."""
+OUTPUTS = 32
+"""Targets at a time: each takes a number a column, several times over; with 128 a step takes half as long again."""
 ITERATIONS, AGAIN, SWEEPS = 8, 4, 3
 """Steps of conjugate gradients for sparse features, at first and in each later sweep; sweeps over sparse and dense."""
 
@@ -91,8 +91,10 @@ class NormalEquations:
         factor = self._factor(penalties)
         if not self.rows:
             return Solution(torch.cholesky_solve(KEPT * self.moments, factor), [], [])
-        aims, wide = torch.cat(self.targets), torch.cat(self.dense)
-        stacked = [vstack(chunks, format="csr") for chunks in zip(*self.rows, strict=True)]
+        # In place of the chunks: these would take as much again.
+        self.targets, self.dense = [torch.cat(self.targets)], [torch.cat(self.dense)]
+        self.rows = [[vstack(chunks, format="csr") for chunks in zip(*self.rows, strict=True)]]
+        (aims,), (wide,), (stacked,) = self.targets, self.dense, self.rows
         shifts = [penalty / KEPT for penalty in penalties[len(self.blocks) :]]
         parts = [_SparsePart(rows, shift) for rows, shift in zip(stacked, shifts, strict=True)]
         dense = torch.zeros_like(self.moments)
@@ -130,7 +132,7 @@ class _SparsePart:
         self._penalty = penalty
         squares = np.bincount(rows.indices, rows.data.astype(np.float64) ** 2, minlength=rows.shape[1])
         diagonal = np.maximum(squares - has.sum() * mean**2, 0) + penalty
-        self._diagonal = torch.from_numpy(diagonal.astype(np.float32))[:, None]
+        self._inverse = torch.from_numpy((1 / diagonal).astype(np.float32))[:, None]
         self.coefficients = torch.zeros(0)
         self.fitted = torch.zeros(())
 
@@ -145,19 +147,19 @@ class _SparsePart:
 
     def _refine(self, coefficients: Tensor, fitted: Tensor, targets: Tensor, steps: int) -> None:
         """The same for some outputs, in place."""
-        residual = self._back(targets - fitted) - self._penalty * coefficients
-        scaled = residual / self._diagonal
-        direction, size = scaled.clone(), (residual * scaled).sum(0)
+        residual = self._back(targets - fitted).sub_(coefficients, alpha=self._penalty)
+        direction = residual * self._inverse
+        scaled, size = torch.empty_like(direction), (residual * direction).sum(0)
         for _ in range(steps):
             image = self._forward(direction)
             curved = self._back(image).add_(direction, alpha=self._penalty)
-            step = size / (direction * curved).sum(0).clamp(min=1e-30)
-            coefficients += step * direction
-            fitted += step * image
-            residual -= step * curved
-            scaled = residual / self._diagonal
-            before, size = size, (residual * scaled).sum(0)
-            direction = scaled.add_(size / before.clamp(min=1e-30) * direction)
+            step = size / torch.mul(direction, curved, out=scaled).sum(0).clamp(min=1e-30)
+            coefficients.addcmul_(direction, step)
+            fitted.addcmul_(image, step)
+            residual.addcmul_(curved, step, value=-1)
+            torch.mul(residual, self._inverse, out=scaled)
+            before, size = size, torch.mul(residual, scaled, out=curved).sum(0)
+            direction.mul_(size / before.clamp(min=1e-30)).add_(scaled)
 
     @property
     def offset(self) -> Tensor:
@@ -165,13 +167,13 @@ class _SparsePart:
         return self._mean @ self.coefficients
 
     def _forward(self, coefficients: Tensor) -> Tensor:
-        product: Tensor = (self._rows @ coefficients - self._mean @ coefficients) * self._has
-        return product
+        product: Tensor = self._rows @ coefficients
+        return product.sub_(self._mean @ coefficients).mul_(self._has)
 
     def _back(self, rows: Tensor) -> Tensor:
         rows = rows * self._has
-        product: Tensor = self._columns @ rows - torch.outer(self._mean, rows.sum(0))
-        return product
+        product: Tensor = self._columns @ rows
+        return product.addr_(self._mean, rows.sum(0), alpha=-1)
 
 
 def _as_torch(rows: csr_array) -> Tensor:

@@ -126,8 +126,8 @@ def train_networks(
 ) -> tuple[TwoPartEncoder, TrainingResult, list[LeftOutPart]]:
     """Train a network for each part and keep as much of them as left-out objects are surely better with.
 
-    Ctrl-C ends the training and keeps what left-out objects say of what there is. Beside the encoder and how training
-    went, this gives each part's objects as the model that left them out sees them.
+    Ctrl-C ends the training and keeps what left-out objects say of what there is. The third value has each part's
+    objects as the model that left them out sees them.
 
     Args:
         parts: what each learns from, and leaves out.
@@ -137,7 +137,7 @@ def train_networks(
         model: sizes of a network.
         config: of its training.
         derived: scale, margin and epochs.
-        new_classes: whether left-out classes are to be found again, or known ones predicted.
+        new_classes: whether left-out classes are to be found, or known ones predicted.
         device: where to train.
         progress: shows it.
         log_file: one JSON object a line, of the first network.
@@ -146,12 +146,11 @@ def train_networks(
     results: list[TrainingResult] = []
     outputs: list[ModalityVectors] = []
     for number, part in enumerate(parts):
-        classifier = fixed_centers(found.centers, device)
         network = build_encoder(preprocessor.modalities, model).to(device)
-        progress.say(f"network {number + 1} of {len(parts)}, to be judged by {len(part.out)} objects that it leaves out")
+        progress.say(f"network {number + 1} of {len(parts)}, judged by {len(part.out)} objects that it leaves out")
         result = train(
             network,
-            classifier,
+            fixed_centers(found.centers, device),
             objects=prepared.rows(part.fit),
             config=replace(config, seed=config.seed + number),
             derived=derived if number == 0 else replace(derived, reasons=()),
@@ -181,8 +180,8 @@ def train_networks(
         "weights": found.weights,
     }
     progress.say(_sentence(choice))
-    summary = replace(results[0], steps=sum(result.steps for result in results), choice=choice)
-    summary = replace(summary, interrupted=any(result.interrupted for result in results))
+    interrupted, steps = any(result.interrupted for result in results), sum(result.steps for result in results)
+    summary = replace(results[0], steps=steps, choice=choice, interrupted=interrupted)
     return join(kept).to(device).eval(), summary, left_out
 
 
