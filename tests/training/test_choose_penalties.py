@@ -26,7 +26,7 @@ def choose(
     preprocessor = Preprocessor.fit(objects)
     prepared = preprocessor.prepare(objects)
     rows = np.arange(ROWS)
-    layout = FeatureLayout.fit(preprocessor, lambda some: (prepared, some), rows, exact=True)
+    layout = FeatureLayout.fit(preprocessor, lambda some: (prepared, some), rows, exact=True, new_classes=True)
     features = layout.rows(lambda some: (prepared, some), rows)
     choice = PenaltyChoice(layout, features, labels, new_classes=new_classes, rng=np.random.default_rng(1))
     return choice.best(np.eye(CLASSES, dtype=np.float32))

@@ -56,7 +56,7 @@ def whole_of(objects: sr.ObjectTable, preprocessor: Preprocessor) -> Prepare:
 def fitted(objects: sr.ObjectTable, *, exact: bool = True) -> tuple[FeatureLayout, Prepare]:
     preprocessor = Preprocessor.fit(objects)
     prepare = rows_of(objects, preprocessor)
-    return FeatureLayout.fit(preprocessor, prepare, np.arange(len(objects)), exact=exact), prepare
+    return FeatureLayout.fit(preprocessor, prepare, np.arange(len(objects)), exact=exact, new_classes=True), prepare
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class WithMap(FittedVector):
 
     chosen: FeatureMap | None = None
 
-    def feature_map(self, inputs: Any, *, most: int, exact: bool) -> FeatureMap | None:
+    def feature_map(self, inputs: Any, *, most: int, novel: bool) -> FeatureMap | None:
         return self.chosen
 
 
@@ -147,7 +147,7 @@ def test_it_is_the_rows_that_count_and_not_what_was_prepared_beside_them(exact: 
     preprocessor = Preprocessor.fit(objects)
     found = []
     for prepare in (rows_of(objects, preprocessor), whole_of(objects, preprocessor)):
-        layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact)
+        layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=True)
         found.append(layout.rows(prepare, np.arange(OBJECTS)))
     np.testing.assert_allclose(found[0].dense, found[1].dense, atol=1e-4)
     for one, other in zip(found[0].sparse, found[1].sparse, strict=True):
@@ -192,7 +192,7 @@ def test_a_modality_without_fixed_features_is_left_out(name: str) -> None:
     objects = some_objects()
     preprocessor = replaced(Preprocessor.fit(objects), name, WithMap)
     prepare = rows_of(objects, preprocessor)
-    layout = FeatureLayout.fit(preprocessor, prepare, np.arange(OBJECTS), exact=True)
+    layout = FeatureLayout.fit(preprocessor, prepare, np.arange(OBJECTS), exact=True, new_classes=True)
     assert list(layout.maps) == [each for each in ("x", "title", "y") if each != name]
     whole, _ = fitted(objects)
     start = whole.blocks[0] if name == "x" else 0
@@ -205,7 +205,7 @@ def test_modalities_without_any_fixed_features_leave_nothing() -> None:
     objects = sr.read_objects({"x": [[1.0], [2.0]], "label": [0, 1]}, sr.Schema({"x": sr.Vector("x")}))
     preprocessor = replaced(Preprocessor.fit(objects), "x", WithMap)
     prepare = rows_of(objects, preprocessor)
-    layout = FeatureLayout.fit(preprocessor, prepare, np.arange(2), exact=True)
+    layout = FeatureLayout.fit(preprocessor, prepare, np.arange(2), exact=True, new_classes=True)
     assert (layout.dense, layout.sparse, layout.blocks) == ([], [], [])
     assert layout.rows(prepare, np.arange(2)).dense.shape == (2, 0)
 
@@ -214,7 +214,7 @@ def test_a_modality_that_no_drawn_row_has_is_left_out() -> None:
     objects = some_objects()
     preprocessor = Preprocessor.fit(objects)
     drawn = np.flatnonzero(~objects.present[:, 2])
-    layout = FeatureLayout.fit(preprocessor, rows_of(objects, preprocessor), drawn, exact=True)
+    layout = FeatureLayout.fit(preprocessor, rows_of(objects, preprocessor), drawn, exact=True, new_classes=True)
     assert layout.dense == ["x", "title"]
 
 
@@ -229,10 +229,10 @@ def test_too_many_features_become_fewer_with_nearly_the_same_products(monkeypatc
     objects = some_objects()
     preprocessor = replaced(Preprocessor.fit(objects), "x", WithRepeated)
     prepare, everything = rows_of(objects, preprocessor), np.arange(OBJECTS)
-    exact = FeatureLayout.fit(preprocessor, prepare, everything, exact=True)
+    exact = FeatureLayout.fit(preprocessor, prepare, everything, exact=True, new_classes=True)
     assert (exact.blocks[0], exact.projections) == (26, {})
     monkeypatch.setattr(feature_rows, "MOST", 24)
-    fewer = FeatureLayout.fit(preprocessor, prepare, everything, exact=False)
+    fewer = FeatureLayout.fit(preprocessor, prepare, everything, exact=False, new_classes=True)
     # Constant features come first, and do not make all rows seem one.
     assert fewer.blocks[0] == 8
     assert fewer.projections["x"].shape == (26, 8)

@@ -27,7 +27,7 @@ MakeTable = Callable[..., sr.ObjectTable]
 class WithoutFeatures(FittedVector):
     """A vector of which the closed form has no features."""
 
-    def feature_map(self, inputs: Any, *, most: int, exact: bool) -> FeatureMap | None:
+    def feature_map(self, inputs: Any, *, most: int, novel: bool) -> FeatureMap | None:
         return None
 
 

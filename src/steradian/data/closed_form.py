@@ -41,7 +41,8 @@ class LinearMap:
 
     Args:
         features: the fixed features.
-        matrix: float32 [features, embedding_dim], or float16 where features are sparse and many.
+        matrix: float32 [features, embedding_dim]; where features are sparse and many, float32 or float16
+            [features, outputs], of the first coordinates alone.
         offset: float32 [embedding_dim], what the mean training row becomes.
         likeness: where random signed sums of sparse features stand; None: nowhere, or in the matrix.
     """
@@ -54,8 +55,8 @@ class LinearMap:
     def __call__(self, features: "np.ndarray | SparseRows") -> np.ndarray:
         """Vectors float32 [rows, embedding_dim], of any length."""
         if isinstance(features, SparseRows):
-            vectors: np.ndarray = features @ self.matrix
-            vectors -= self.offset
+            vectors: np.ndarray = np.repeat(-self.offset[None].astype(np.float32), len(features), axis=0)
+            vectors[:, : self.matrix.shape[1]] += features @ self.matrix
         else:
             # Large coefficients of both signs cancel: in float32 a row would differ with the size of its batch.
             vectors = (features.astype(np.float64) @ self._exact - self.offset).astype(np.float32)

@@ -144,13 +144,13 @@ class FittedModality(ABC):
         """
         return items(rows)
 
-    def feature_map(self, inputs: Any, *, most: int, exact: bool) -> FeatureMap | None:
+    def feature_map(self, inputs: Any, *, most: int, novel: bool) -> FeatureMap | None:
         """The fixed features of the closed form, fitted on training items; None where a modality has none.
 
         Args:
             inputs: `feature_inputs` of training items, at least one.
             most: training rows to compare others with, for maps that do so.
-            exact: the table is so small that features of any number are welcome.
+            novel: what training never met must count too, since new classes are to be found in a small table.
         """
         return None
 

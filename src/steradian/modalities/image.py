@@ -176,7 +176,7 @@ class FittedImage(FittedModality):
         """Pixels uint8 [rows, size, size, 3]."""
         return items(rows)["pixels"].numpy()
 
-    def feature_map(self, inputs: np.ndarray, *, most: int, exact: bool) -> PatchDictionary:
+    def feature_map(self, inputs: np.ndarray, *, most: int, novel: bool) -> PatchDictionary:
         """Which patches stand where, and small pixels."""
         return PatchDictionary.fit(inputs)
 

@@ -169,9 +169,9 @@ class FittedPretrained(FittedModality):
         """As of a vector."""
         return self._vector.feature_inputs(items, rows)
 
-    def feature_map(self, inputs: np.ndarray, *, most: int, exact: bool) -> KernelFeatures:
+    def feature_map(self, inputs: np.ndarray, *, most: int, novel: bool) -> KernelFeatures:
         """As of a vector."""
-        return self._vector.feature_map(inputs, most=most, exact=exact)
+        return self._vector.feature_map(inputs, most=most, novel=novel)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """That of a vector."""

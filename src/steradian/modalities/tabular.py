@@ -177,7 +177,7 @@ class FittedTabular(FittedModality):
         categories = [column[:, None] == np.arange(count) for column, count in zip(codes.T, known, strict=True)]
         return np.concatenate([np.where(empty, 0, deviations), empty, *categories], axis=1).astype(np.float32)
 
-    def feature_map(self, inputs: np.ndarray, *, most: int, exact: bool) -> KernelFeatures:
+    def feature_map(self, inputs: np.ndarray, *, most: int, novel: bool) -> KernelFeatures:
         """Four kernels."""
         return KernelFeatures.fit(inputs, most=most)
 

@@ -176,9 +176,9 @@ class FittedText(FittedModality):
         """All n-grams of these texts."""
         return cast(TextItems, items).hashed.take(rows)
 
-    def feature_map(self, inputs: HashedNgrams, *, most: int, exact: bool) -> TextFeatures:
+    def feature_map(self, inputs: HashedNgrams, *, most: int, novel: bool) -> TextFeatures:
         """Hashed TF-IDF."""
-        return TextFeatures.fit(inputs, sums=SUMS if exact else 0)
+        return TextFeatures.fit(inputs, sums=SUMS if novel else 0)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A token a word, and one of the whole text."""

@@ -132,7 +132,7 @@ class FittedVector(FittedModality):
         """Standardised rows float32 [rows, features]."""
         return items(rows)["values"].numpy()
 
-    def feature_map(self, inputs: np.ndarray, *, most: int, exact: bool) -> KernelFeatures:
+    def feature_map(self, inputs: np.ndarray, *, most: int, novel: bool) -> KernelFeatures:
         """Four kernels."""
         return KernelFeatures.fit(inputs, offset=self.mean, factor=self.std, most=most)
 

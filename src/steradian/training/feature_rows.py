@@ -65,7 +65,9 @@ class FeatureLayout:
     projections: Mapping[str, np.ndarray]
 
     @classmethod
-    def fit(cls, preprocessor: Preprocessor, prepare: Prepare, rows: np.ndarray, *, exact: bool) -> "FeatureLayout":
+    def fit(
+        cls, preprocessor: Preprocessor, prepare: Prepare, rows: np.ndarray, *, exact: bool, new_classes: bool
+    ) -> "FeatureLayout":
         """Learn the maps from some rows of the training table.
 
         Args:
@@ -73,6 +75,7 @@ class FeatureLayout:
             prepare: brings its rows to prepared objects.
             rows: int64 [rows], such that each modality is there.
             exact: keep all features, however many.
+            new_classes: features are to find classes that training has not met.
         """
         most = MOST if exact else MOST // len(preprocessor.modalities)
         objects, places = prepare(rows)
@@ -83,7 +86,7 @@ class FeatureLayout:
             if not len(holders):
                 continue
             inputs = fitted.feature_inputs(*_single_items(objects.items[name], holders))
-            learnt = fitted.feature_map(inputs, most=most, exact=exact)
+            learnt = fitted.feature_map(inputs, most=most, novel=exact and new_classes)
             if learnt is None:
                 continue
             maps[name] = learnt

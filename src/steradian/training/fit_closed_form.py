@@ -82,7 +82,7 @@ def fit_closed_form(
     rng = np.random.default_rng(seed)
     exact = len(labels) <= EXACT
     drawn = _drawn_rows(labels, present, DRAWN, rng)
-    layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact)
+    layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=new_classes)
     features = layout.rows(prepare, drawn)
     basis = _class_basis(features, labels[drawn], int(labels.max()) + 1, embedding_dim, rng)
     corners = has_corners(basis) and not new_classes
@@ -218,13 +218,13 @@ def _as_maps(
         largest = max(map(abs, map(float, coefficients.aminmax()))) if coefficients.numel() else 0.0
         # Half the memory, where float16 has the digits.
         kind = np.float16 if HALF[0] < largest < HALF[1] else np.float32
-        wide = np.zeros((len(coefficients), embedding_dim), dtype=kind)
-        np.multiply(coefficients.numpy(), np.float32(weight), out=wide[:, :outputs], casting="same_kind")
+        learnt = np.empty(tuple(coefficients.shape), dtype=kind)
+        np.multiply(coefficients.numpy(), np.float32(weight), out=learnt, casting="same_kind")
         offset = np.zeros(embedding_dim, dtype=np.float32)
         offset[:outputs] = mean * weight
         length = LIKENESS * weight * _mean_length(rows @ coefficients.numpy() - mean.numpy())
         likeness = Likeness(outputs + number * own, own, length) if own else None
-        maps[name] = LinearMap(layout.maps[name], wide, offset, likeness)
+        maps[name] = LinearMap(layout.maps[name], learnt, offset, likeness)
     return maps
 
 
