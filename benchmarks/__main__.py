@@ -34,6 +34,7 @@ claims.add_argument("--out", type=Path, default=Path("claims"), help="a folder; 
 claims.add_argument("--methods", nargs="+", default=[], help="some of the objectives; all by default")
 claims.add_argument("--trials", type=int, default=20, help="trainings that tune a method, the first with defaults")
 claims.add_argument("--seeds", type=int, default=10, help="trainings that count")
+claims.add_argument("--start", choices=["random", "closed_form", "both"], default="both", help="of the trainings")
 claims.add_argument("--quick", action="store_true", help="a small set of scikit-learn's, few and short trainings")
 claims.add_argument("--report", action="store_true", help="only write the tables and pictures again")
 tables = commands.add_parser("tables", help="published tables beside the defaults and plain models")
@@ -115,6 +116,7 @@ elif arguments.command == "claims":
         methods=arguments.methods,
         trials=0 if arguments.report else arguments.trials,
         seeds=0 if arguments.report else arguments.seeds,
+        starts=["random", "closed_form"] if arguments.start == "both" else [arguments.start],
         quick=arguments.quick,
     )
 elif arguments.command == "tables":

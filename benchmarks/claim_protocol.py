@@ -11,20 +11,26 @@ from scipy.stats import qmc
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.claim_sets import ClaimSet, Part
+from benchmarks.closed_form_start import SolvedSet, StartedEncoder
 from steradian.config import CENTER_OBJECTIVES, ModelConfig, TrainingConfig
 from steradian.data.batch import PreparedObjects
 from steradian.data.samplers import batches, grouped_order, plain_order
 from steradian.evaluation.geometry import Geometry, measure_vectors
 from steradian.losses import default_scale
 from steradian.metrics import retrieval_scores
-from steradian.model import SphereEncoder, SphericalClassifier, build_encoder, embed, embed_subsets
+from steradian.model import SphereEncoder, SphericalClassifier, TwoPartEncoder, build_encoder, embed, embed_subsets
 from steradian.training import derive, with_derived
 from steradian.training.build_objective import choose_anchor
 from steradian.training.derived import class_group
 from steradian.training.imprint import imprint_centers
 from steradian.training.learner import Learner
+from steradian.training.train_networks import fixed_centers
 
-__all__ = ["OBJECTIVES", "Curve", "options_of", "train_watched"]
+__all__ = ["CLOSED_FORM", "OBJECTIVES", "Curve", "look_at_closed_form", "options_of", "train_watched"]
+
+CLOSED_FORM = "closed form"
+"""The method without a step."""
+Encoder = SphereEncoder | TwoPartEncoder | StartedEncoder
 
 LEARNING_RATES = (3e-4, 1e-2)
 PAIRED = {"learning_rate": LEARNING_RATES, "scale": (5.0, 50.0), "class_group": [1, 2, 4, 8]}
@@ -94,12 +100,15 @@ class Curve:
 
     Args:
         steps: after which it was looked at; 0 is before the first.
-        seconds: of CPU until then, in one thread, without the looking.
+        seconds: of CPU until then, in one thread, without the looking; those of the closed form count where it is the
+            start.
         scores: accuracy by the nearest class mean, or R@1 where classes are unseen, on the validation part.
         accuracy: the same of the test part, at the end, with all its objects.
         map_at_r: of the test part.
         linear_probe: accuracy of a logistic regression on the vectors, None where test classes are unseen.
         geometry: of the test part.
+        start_seconds: of CPU before a training from the closed form begins; 0 where the start is random.
+        choosing_seconds: of the closed form alone, those in which it chose its penalties.
     """
 
     steps: list[int]
@@ -109,6 +118,8 @@ class Curve:
     map_at_r: float
     linear_probe: float | None
     geometry: dict[str, Any] | None
+    start_seconds: float = 0.0
+    choosing_seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -142,7 +153,24 @@ def _at(span: Any, place: float) -> Any:
     return place * span
 
 
-def train_watched(data: ClaimSet, options: Mapping[str, Any], *, seed: int, tested: bool) -> Curve:
+def look_at_closed_form(solved: SolvedSet, *, seed: int, tested: bool) -> Curve:
+    """The closed form alone: a curve of one point.
+
+    Args:
+        solved: the set with it.
+        seed: of what is looked at.
+        tested: whether to measure on the test part too.
+    """
+    encoder = solved.encoder()
+    watch = _Watch(solved.data, seed)
+    watch.look(0, solved.seconds, encoder)
+    curve = watch.finish(encoder, fixed_centers(solved.found.centers, encoder.device), tested=tested)
+    return replace(curve, choosing_seconds=round(solved.choosing_seconds, 4))
+
+
+def train_watched(
+    data: ClaimSet, options: Mapping[str, Any], *, seed: int, tested: bool, start: SolvedSet | None = None
+) -> Curve:
     """Train with an objective's options and the library's defaults for all else.
 
     Same seed: same first weights, order of objects (but for the size of class groups), dropout and augmentation.
@@ -152,21 +180,25 @@ def train_watched(data: ClaimSet, options: Mapping[str, Any], *, seed: int, test
         options: of `TrainingConfig`.
         seed: of weights and order.
         tested: whether to measure on the test part at the end; tuning does not.
+        start: the same set with its closed form, to start from; None starts from the random weights alone.
     """
+    data = data if start is None else replace(start.data, steps=data.steps)
     config = TrainingConfig(seed=seed, batch_size=data.batch_size, **options)
     model_config = with_derived(ModelConfig(), objects=len(data.fit), num_classes=data.num_classes)
     labels = _labels(data.fit)
     torch.manual_seed(seed)
-    encoder = build_encoder(data.preprocessor.modalities, model_config)
+    network = build_encoder(data.preprocessor.modalities, model_config)
+    encoder = network if start is None else StartedEncoder(network)
     classifier = SphericalClassifier(data.num_classes, model_config.dim)
     derived = derive(config, labels, num_classes=data.num_classes, model=model_config)
     watch = _Watch(data, seed)
+    spent = 0.0 if start is None else start.start_seconds
     begun = time.process_time()
     if config.objective in (*CENTER_OBJECTIVES, "cross_entropy", "gmc_cross_entropy"):
         imprint_centers(encoder, classifier, data.fit, seed=seed)
     anchor = choose_anchor(data.fit.present)
     learner = Learner(encoder, classifier, config=config, derived=derived, steps=data.steps, anchor=anchor)
-    seconds = time.process_time() - begun
+    seconds = spent + time.process_time() - begun
     watch.look(0, seconds, encoder)
     checks = set(_checks(data.steps))
     for step, rows in enumerate(_rows(labels, config, data.steps)):
@@ -176,7 +208,8 @@ def train_watched(data: ClaimSet, options: Mapping[str, Any], *, seed: int, test
         if step + 1 in checks:
             watch.look(step + 1, seconds, encoder)
     encoder.eval()
-    return watch.finish(encoder, classifier if config.objective in CENTER_OBJECTIVES else None, tested=tested)
+    curve = watch.finish(encoder, classifier if config.objective in CENTER_OBJECTIVES else None, tested=tested)
+    return replace(curve, start_seconds=round(spent, 4))
 
 
 def _checks(steps: int) -> Iterator[int]:
@@ -219,7 +252,7 @@ class _Watch:
         self._means_of = np.flatnonzero(rank < max(MEANS_AT_LEAST, MEANS_OF // data.num_classes))
         self._looked_up = np.sort(plain_order(_labels(data.validation.queries), seed=seed, epoch=1)[:LOOKED_UP])
 
-    def look(self, step: int, seconds: float, encoder: SphereEncoder) -> None:
+    def look(self, step: int, seconds: float, encoder: Encoder) -> None:
         """Take note of the validation score."""
         encoder.eval()
         score, _ = _scores(encoder, self._data, self._data.validation, self._looked_up, self._means_of)
@@ -228,7 +261,7 @@ class _Watch:
         self._seconds.append(round(seconds, 4))
         self._scores.append(score)
 
-    def finish(self, encoder: SphereEncoder, classifier: SphericalClassifier | None, *, tested: bool) -> Curve:
+    def finish(self, encoder: Encoder, classifier: SphericalClassifier | None, *, tested: bool) -> Curve:
         """The curve, with the test if it is one."""
         curve = Curve(self._steps, self._seconds, self._scores, np.nan, np.nan, None, None)
         if not tested:
@@ -242,7 +275,7 @@ class _Watch:
 
 
 def _scores(
-    encoder: SphereEncoder, data: ClaimSet, part: Part, rows: np.ndarray, means_of: np.ndarray
+    encoder: Encoder, data: ClaimSet, part: Part, rows: np.ndarray, means_of: np.ndarray
 ) -> tuple[float, float]:
     """Accuracy and MAP@R: by the nearest class mean and among the other objects, or of finding unseen classes."""
     vectors, labels = _embed(encoder, part.queries, rows), _labels(part.queries)[rows]
@@ -261,7 +294,7 @@ def _scores(
     return float(((vectors @ centers.T).argmax(axis=1) == labels).mean()), found.map_at_r
 
 
-def _linear_probe(encoder: SphereEncoder, data: ClaimSet) -> float:
+def _linear_probe(encoder: Encoder, data: ClaimSet) -> float:
     """Accuracy of a logistic regression on entries of mean square 1."""
     train, test = (_embed(encoder, part, np.arange(len(part))) for part in (data.fit, data.test.queries))
     factor = train.shape[1] ** 0.5
@@ -269,7 +302,7 @@ def _linear_probe(encoder: SphereEncoder, data: ClaimSet) -> float:
     return float(probe.score(factor * test, _labels(data.test.queries)))
 
 
-def _geometry(encoder: SphereEncoder, classifier: SphericalClassifier | None, objects: PreparedObjects) -> Geometry:
+def _geometry(encoder: Encoder, classifier: SphericalClassifier | None, objects: PreparedObjects) -> Geometry:
     every = np.arange(len(objects))
     modalities = objects.present.shape[1]
     single = np.zeros((len(objects), modalities, encoder.embedding_dim), dtype=np.float32)
@@ -289,7 +322,7 @@ def _geometry(encoder: SphereEncoder, classifier: SphericalClassifier | None, ob
     )
 
 
-def _embed(encoder: SphereEncoder, objects: PreparedObjects, rows: np.ndarray) -> np.ndarray:
+def _embed(encoder: Encoder, objects: PreparedObjects, rows: np.ndarray) -> np.ndarray:
     return embed(encoder, objects, rows, batch_size=512)
 
 

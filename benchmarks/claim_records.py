@@ -1,11 +1,14 @@
 """The trainings of `benchmarks claims`, a line of JSON each."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Records", "read_records"]
+__all__ = ["FROM_CLOSED_FORM", "RANDOM", "STARTS", "Records", "read_records", "start_of"]
+
+RANDOM, FROM_CLOSED_FORM = STARTS = "random", "closed_form"
+"""What a training starts from: random weights, or these beside the closed form."""
 
 
 class Records:
@@ -15,14 +18,14 @@ class Records:
         path: of the file; need not exist.
     """
 
-    KEY = ("set", "method", "trial", "seed", "tested")
+    KEY = ("set", "method", "trial", "seed", "tested", "start")
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._found = {self._key(record): record for record in read_records(path)}
 
     def find(self, **wanted: Any) -> dict[str, Any] | None:
-        """The training with this set, method, trial, seed and tested."""
+        """The training with this set, method, trial, seed, tested and start; a random start where none is named."""
         return self._found.get(self._key(wanted))
 
     def add(self, record: dict[str, Any]) -> None:
@@ -37,7 +40,17 @@ class Records:
         return not text or text.endswith(b"\n")
 
     def _key(self, record: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple(record[name] for name in self.KEY)
+        return tuple(record[name] if name != "start" else start_of(record) for name in self.KEY)
+
+
+def start_of(record: Mapping[str, Any]) -> str:
+    """What a training started from, one of `STARTS`; a record of the time before there was a choice does not say it.
+
+    Args:
+        record: of `read_records`.
+    """
+    start: str = record.get("start", RANDOM)
+    return start
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from steradian.data.demo import emoji_columns, load_emoji, query_and_gallery, sp
 from steradian.demo.job import SCHEMA as EMOJI_SCHEMA
 from steradian.training.validation import class_numbers
 
-__all__ = ["QUICK_SET", "SETS", "ClaimSet", "Part", "load_claim_set"]
+__all__ = ["QUICK_SET", "SETS", "UNSEEN", "ClaimSet", "Part", "load_claim_set"]
 
 VIEWS = ("handwritten", "pie_faces", "scene15", "leaves100", "bdgp")
 UNSEEN = "-unseen"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from benchmarks.claim_protocol import OBJECTIVES
+from benchmarks.claim_protocol import CLOSED_FORM, OBJECTIVES
 from benchmarks.claims_report import DEFAULTS, Method, group_trainings
 from benchmarks.growth_report import BLUE, LOOKS, ORANGE
 
@@ -43,6 +43,7 @@ class Look(NamedTuple):
 
 GREY = "0.55"
 METHODS: dict[str, Look] = {name: Look(*look) for name, look in LOOKS.items()} | {
+    CLOSED_FORM: Look("ours, closed form", "black", "", "*", level=7),
     DEFAULTS: Look("ours, defaults", ORANGE, "-", "o", 3.5, 5),
     "angular": Look("ours, tuned", "#8C3D00", "--", "s", 2.5, 6),
     "margin alone": Look("ours without alignment", ORANGE, ":", "d", 2.0, 4),
@@ -99,7 +100,7 @@ def _add_legend(figure: Figure, panels: Sequence[Axes]) -> None:
     handles = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    labels = (*(METHODS[name].label for name in (DEFAULTS, *OBJECTIVES)), TARGETS)
+    labels = (*(METHODS[name].label for name in (CLOSED_FORM, DEFAULTS, *OBJECTIVES)), TARGETS)
     order = [label for label in labels if label in handles]
     figure.legend(
         [handles[label] for label in order],
@@ -128,6 +129,9 @@ def draw_curves(figure: Figure, found: Found, records: Records) -> None:
     for axes, (name, (targets, methods)) in zip(panels, found.items(), strict=True):
         for method in _distinct(methods):
             look = METHODS[method.name]
+            if method.name == CLOSED_FORM:
+                _draw_point(axes, groups[name][method.name], look)
+                continue
             seconds, scores = _common_curves(groups[name][method.name])
             style = {"color": look.colour, "zorder": look.level, "lw": look.width, "label": look.label}
             axes.plot(seconds, np.median(scores, axis=0), look.line, **style)
@@ -143,6 +147,12 @@ def draw_curves(figure: Figure, found: Found, records: Records) -> None:
     _add_legend(figure, panels)
 
 
+def _draw_point(axes: Axes, trainings: Records, look: Look) -> None:
+    """The closed form, whose curve has one point."""
+    seconds, score = (np.median([record[key][0] for record in trainings]) for key in ("seconds", "scores"))
+    axes.plot(seconds, score, look.mark, color=look.colour, ms=9, zorder=look.level, label=look.label)
+
+
 def draw_times(figure: Figure, found: Found) -> None:
     """Test accuracy against seconds to the 95 % target; what does not reach it stands in a strip of its own.
 
@@ -155,7 +165,7 @@ def draw_times(figure: Figure, found: Found) -> None:
         reached = [method.seconds[1] for method in methods if np.isfinite(method.seconds[1])]
         never = 1.6 * max(reached, default=1.0)
         for method in _distinct(methods):
-            look, size = METHODS[method.name], 90 if method.name in (DEFAULTS, "angular") else 38
+            look, size = METHODS[method.name], 90 if method.name in (CLOSED_FORM, DEFAULTS, "angular") else 38
             seconds = method.seconds[1] if np.isfinite(method.seconds[1]) else 1.35 * never
             style = {"color": look.colour, "marker": look.mark, "s": size, "zorder": look.level, "lw": 0}
             axes.scatter(seconds, 100 * method.accuracy[0], label=look.label, **style)
@@ -178,7 +188,11 @@ def draw_gaps(figure: Figure, found: Found) -> None:
         figure: an empty one.
         found: of `summarise`.
     """
-    order = [name for name in (DEFAULTS, *OBJECTIVES) if any(m.name == name for _, ms in found.values() for m in ms)]
+    order = [
+        name
+        for name in (CLOSED_FORM, DEFAULTS, *OBJECTIVES)
+        if any(m.name == name for _, ms in found.values() for m in ms)
+    ]
     place = {name: len(order) - row for row, name in enumerate(order)}
     panels = _panels(figure, list(found), size=(3.7, 0.6 + 0.19 * len(order)), sharey=True)
     for axes, (_, methods) in zip(panels, found.values(), strict=True):

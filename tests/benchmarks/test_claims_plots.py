@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks.claim_protocol import OBJECTIVES
+from benchmarks.claim_protocol import CLOSED_FORM, OBJECTIVES
 from benchmarks.claims_plots import METHODS, PICTURES, draw, draw_angles, draw_curves, draw_gaps, draw_times
 from benchmarks.claims_report import DEFAULTS, summarise
 
 MakeRecord = Callable[..., dict[str, Any]]
+NAMES = CLOSED_FORM, DEFAULTS, *OBJECTIVES
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def labels(figure: Figure) -> list[str]:
 
 
 def test_every_method_has_a_look_of_its_own() -> None:
-    looks = [(look.colour, look.line, look.mark) for name, look in METHODS.items() if name in (DEFAULTS, *OBJECTIVES)]
-    assert len(set(looks)) == len(looks) == len(OBJECTIVES) + 1
+    looks = [(look.colour, look.line, look.mark) for name, look in METHODS.items() if name in NAMES]
+    assert len(set(looks)) == len(looks) == len(NAMES)
 
 
 def test_all_pictures_are_written(records: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -57,6 +58,21 @@ def test_curves_are_medians_with_the_targets_and_ours_in_a_band(records: list[di
     assert len(figure.axes[0].collections) == 1
     # Where tuning chose the defaults, ours is one curve.
     assert "ours, tuned" not in [line.get_label() for line in figure.axes[1].lines]
+
+
+def test_the_closed_form_is_a_point_in_every_picture(records: list[dict[str, Any]], make_record: MakeRecord) -> None:
+    records = [*records, make_record(CLOSED_FORM, [0.8], start="closed_form")]
+    curves, times, gaps, angles = (Figure() for _ in range(4))
+    draw_curves(curves, summarise(records), records)
+    points = {line.get_label(): line.get_data() for line in curves.axes[0].lines}
+    assert points["ours, closed form"] == ([0.5], [0.8])
+    draw_times(times, summarise(records))
+    draw_gaps(gaps, summarise(records))
+    draw_angles(angles, summarise(records), records)
+    assert "ours, closed form" in labels(curves)
+    assert "ours, closed form" in labels(times)
+    assert "ours, closed form" in [text.get_text() for text in gaps.axes[0].get_yticklabels()]
+    assert angles.axes[0].get_title("left") == "ours, closed form"
 
 
 def test_what_never_gets_there_stands_beyond_all_that_does(records: list[dict[str, Any]]) -> None:

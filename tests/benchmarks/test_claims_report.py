@@ -1,12 +1,17 @@
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.claims_report import CONTRASTIVE, DEFAULTS, bars, summarise
+from benchmarks.claim_protocol import CLOSED_FORM
+from benchmarks.claim_records import STARTS
+from benchmarks.claims_report import CONTRASTIVE, DEFAULTS, bars, report, summarise
 
 MakeRecord = Callable[..., dict[str, Any]]
+METHODS = "angular", "cross_entropy", "gmc"
 
 
 def methods_of(records: list[dict[str, Any]], name: str = "made") -> dict[str, Any]:
@@ -72,3 +77,38 @@ def test_bars_say_who_got_there(make_record: MakeRecord, ours: float, rival: flo
     ends = {"cross_entropy": 1.0, "angular": ours, "clip": rival}
     text = bars(summarise([make_record(method, [0.0, last]) for method, last in ends.items()]))
     assert f"| made | {DEFAULTS} | {shown} | {shown} |" in text
+
+
+def test_starts_are_told_apart_and_the_closed_form_stands_beside_both(make_record: MakeRecord) -> None:
+    closed = make_record(CLOSED_FORM, [0.9], start="closed_form", choosing_seconds=0.2)
+    started = make_record("gmc", [0.9, 0.95], start="closed_form", start_seconds=0.4)
+    records = [make_record("cross_entropy", [0.0, 1.0]), make_record("gmc", [0.0, 0.5]), closed, started]
+    own, same = methods_of(records), summarise(records, "closed_form")
+    assert list(own) == [CLOSED_FORM, "cross_entropy", "gmc"]
+    assert own[CLOSED_FORM].seconds == (0.5, math.inf, math.inf)
+    assert (own[CLOSED_FORM].choosing, own[CLOSED_FORM].area) == (0.2, 0.9)
+    assert own["gmc"].validation == 0.5
+    targets, (_, gmc) = same["made"]
+    assert targets == summarise(records)["made"][0]
+    assert (gmc.name, gmc.validation) == ("gmc", 0.95)
+    assert gmc.seconds == pytest.approx((0.5, 1.5, math.inf))
+    assert gmc.beyond == pytest.approx((0.1, 1.1, math.inf))
+
+
+def test_the_closed_form_counts_on_the_splits_that_the_others_have(make_record: MakeRecord) -> None:
+    closed = [make_record(CLOSED_FORM, [score], seed=seed, start="closed_form") for seed, score in ((0, 0.9), (1, 0.5))]
+    records = [make_record("cross_entropy", [0.0, 1.0], seed=seed) for seed in (0, 1)]
+    started = make_record("gmc", [0.9, 0.95], start="closed_form")
+    own, same = (summarise([*closed, *records, started], start)["made"][1][0] for start in STARTS)
+    assert (own.name, own.trainings, own.validation) == (CLOSED_FORM, 2, 0.7)
+    assert (same.name, same.trainings, same.validation) == (CLOSED_FORM, 1, 0.9)
+
+
+def test_what_is_written_is_json_with_both_starts(make_record: MakeRecord, tmp_path: Path) -> None:
+    records = [make_record(method, [0.5, 0.9], start=start) for start in STARTS for method in METHODS]
+    text = report([*records, make_record(CLOSED_FORM, [0.9], start="closed_form")], tmp_path)
+    assert "| closed form | 0.50 | 0.50 | 0.50 | 0 |  |" in text
+    found = json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))["made"]
+    for methods in (found["methods"], found["closed_form"]):
+        assert [method["name"] for method in methods] == [CLOSED_FORM, DEFAULTS, "angular", "cross_entropy", "gmc"]
+        assert [method["milliseconds"] is None for method in methods] == [True, False, False, False, False]
