@@ -52,8 +52,9 @@ WIDTH = 80
 """Characters of a printed line at most."""
 FEW = 5
 """Objects of a class, in the middle of all classes, up to which a table asks to find new classes again."""
-BESIDE = 20
-"""Passes of a network beside a closed form over a table that is neither small nor large."""
+BESIDE, BESIDE_DROPOUT = 20, 0.1
+"""Passes of a network beside a closed form over a table that is neither small nor large, and its dropout: 0.3, right for a
+network alone on few objects, was worse on each of three sets (docs/lab-log.md)."""
 MANY_CLASSES = 30
 """Classes from which on it does."""
 
@@ -130,7 +131,8 @@ def _solve_and_learn(estimator: Any, task: _Task) -> None:
     if task.validation is not None:
         check_validation(task.validation, objects.schema, classes)
     new_classes = _asks_for_new_classes(labels, classes, task.validation)
-    model_config = with_derived(task.model, objects=len(objects), num_classes=len(classes))
+    beside = task.model if task.model.dropout is not None else replace(task.model, dropout=BESIDE_DROPOUT)
+    model_config = with_derived(beside, objects=len(objects), num_classes=len(classes))
     estimator.schema_, estimator.classes_, estimator.configs_ = objects.schema, classes, (model_config, config)
     derived = _derived(_shortened(config, labels), labels, model_config, objects, device, validated=False)
     estimator.scale_, estimator.margin_ = derived.scale, derived.margin
@@ -157,9 +159,9 @@ def _solve_and_learn(estimator: Any, task: _Task) -> None:
         _save(estimator, task)
         if prepared is None or (config.epochs == 0 and (len(objects) >= SMALL or task.validation is not None)):
             return
-        beside = partial(train_networks, model=model_config, derived=derived, device=device, progress=progress)
+        learn = partial(train_networks, model=model_config, derived=derived, device=device, progress=progress)
         try:
-            _learn_beside(estimator, task, beside, preprocessor, prepared, found, labels, new_classes)
+            _learn_beside(estimator, task, learn, preprocessor, prepared, found, labels, new_classes)
         except KeyboardInterrupt:
             progress.say("stopped by Ctrl-C: the closed form alone")
             estimator.training_ = replace(estimator.training_, interrupted=True)

@@ -1,4 +1,4 @@
-"""Features of series by random convolutions: against a slow reference, alone and together, and what is degenerate."""
+"""Features of series by random convolutions and by statistics: a slow reference, alone and together, the degenerate."""
 
 import dataclasses
 
@@ -8,9 +8,10 @@ import pytest
 from steradian.modalities.feature_scale import FARTHEST
 from steradian.modalities.series_features import (
     DILATIONS,
+    SHARE,
     STEPS,
     TAPS,
-    RandomConvolutions,
+    SeriesFeatures,
     dense_kernels,
     draw_kernels,
     resampled,
@@ -59,32 +60,34 @@ def test_resampling_keeps_lines_and_means(steps: int) -> None:
 
 def test_a_seed_decides_everything() -> None:
     series = some_series()
-    once, again, other = (RandomConvolutions.fit(series, kernels=40, seed=seed)(series) for seed in (1, 1, 2))
+    once, again, other = (SeriesFeatures.fit(series, kernels=40, seed=seed)(series) for seed in (1, 1, 2))
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
 
 
 def test_features_of_a_series_do_not_depend_on_the_others() -> None:
     series = some_series()
-    fitted = RandomConvolutions.fit(series, kernels=40)
-    together = fitted(series)
-    assert np.array_equal(together, np.concatenate([fitted([each]) for each in series]))
-    assert np.array_equal(together[::-1], fitted(series[::-1]))
+    fitted = SeriesFeatures.fit(series, kernels=40)
+    together, alone = fitted(series), np.concatenate([fitted([each]) for each in series])
+    assert np.array_equal(together[:, :80], alone[:, :80])
+    assert np.array_equal(together[::-1, :80], fitted(series[::-1])[:, :80])
+    # Products of the statistics' kernels may round the last bit otherwise in another batch.
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-4)
 
 
 def test_features_are_standardised_and_of_the_promised_shape() -> None:
     series = some_series(40)
-    fitted = RandomConvolutions.fit(series, kernels=40)
+    fitted = SeriesFeatures.fit(series, kernels=40)
     found = fitted(series)
-    assert found.shape == (40, 2 * 40 + 5 * 3 + 1)
+    assert found.shape == (40, 2 * 40 + 40)
     assert found.dtype == np.float32
-    assert np.abs(found.mean(axis=0)).max() < 0.2
-    assert np.abs(found).max() <= FARTHEST
+    assert np.abs(found[:, :80].mean(axis=0)).max() < 0.2
+    assert np.abs(found[:, :80]).max() <= FARTHEST
     assert fitted([]).shape == (0, found.shape[1])
 
 
 def test_kernels_are_shared_out_among_dilations_of_series_and_differences() -> None:
-    fitted = RandomConvolutions.fit(some_series(), kernels=41)
+    fitted = SeriesFeatures.fit(some_series(), kernels=41)
     assert fitted.thresholds.shape == (2 * len(DILATIONS), 5)
 
 
@@ -101,7 +104,7 @@ def test_kernels_are_shared_out_among_dilations_of_series_and_differences() -> N
 )
 def test_degenerate_series_have_finite_features(series: list[np.ndarray]) -> None:
     series = [each.astype(np.float32) for each in series]
-    fitted = RandomConvolutions.fit(series, kernels=20)
+    fitted = SeriesFeatures.fit(series, kernels=20)
     unseen = np.full((2, series[0].shape[1]), 1e9, np.float32)
     assert np.isfinite(fitted([*series, unseen])).all()
 
@@ -110,11 +113,35 @@ def test_gaps_lie_on_straight_lines() -> None:
     whole = np.arange(9, dtype=np.float32)[:, None]
     gaps = whole.copy()
     gaps[3:6] = np.nan
-    fitted = RandomConvolutions.fit([whole, whole[::-1]], kernels=20)
+    fitted = SeriesFeatures.fit([whole, whole[::-1]], kernels=20)
     np.testing.assert_allclose(fitted([gaps]), fitted([whole]), atol=1e-4)
 
 
+def test_statistics_weigh_their_share_of_the_convolutions() -> None:
+    series = some_series(40)
+    squares = SeriesFeatures.fit(series, kernels=40)(series).var(axis=0)
+    assert squares[80:].sum() == pytest.approx(SHARE * squares[:80].sum(), rel=1e-3)
+
+
+def test_statistics_are_compared_with_at_most_so_many_series() -> None:
+    series = some_series(40)
+    assert SeriesFeatures.fit(series, kernels=40, most=7)(series).shape == (40, 80 + 7)
+
+
+def test_statistics_tell_slight_differences_of_level() -> None:
+    # Kernels over time have mean 0 and see a level at the ends alone.
+    rng = np.random.default_rng(0)
+    series = [rng.normal(0.5 * (row % 2), 1, size=(60, 1)).astype(np.float32) for row in range(80)]
+    found = SeriesFeatures.fit(series[:40], kernels=200)(series)
+    means = [found[side:40:2].mean(axis=0) for side in (0, 1)]
+    nearer = np.linalg.norm(found[40:] - means[1], axis=1) < np.linalg.norm(found[40:] - means[0], axis=1)
+    assert np.mean(nearer == np.arange(40) % 2) > 0.8
+
+
 def test_fields_are_arrays_of_plain_numbers() -> None:
-    for value in dataclasses.asdict(RandomConvolutions.fit(some_series(), kernels=20)).values():
+    fields = dataclasses.asdict(SeriesFeatures.fit(some_series(), kernels=20))
+    assert isinstance(fields.pop("weight"), float)
+    assert all(isinstance(width, float) for width in fields.pop("widths"))
+    for value in fields.values():
         assert isinstance(value, np.ndarray)
-        assert value.dtype in (np.float32, np.int64)
+        assert value.dtype in (np.float32, np.float64, np.int64)

@@ -27,8 +27,11 @@ def test_features_of_a_sound_do_not_depend_on_the_others() -> None:
     sounds = some_sounds()
     fitted = fit(sounds)
     together = fitted(sounds)
-    assert np.array_equal(together, np.concatenate([fitted([each]) for each in sounds]))
-    assert together.shape == (5, 2 * 30 + 24 * 6 + 1)
+    alone, own = np.concatenate([fitted([each]) for each in sounds]), 2 * 30 + 24 * 6 + 1
+    assert np.array_equal(together[:, :own], alone[:, :own])
+    # Products of the statistics' kernels may round the last bit otherwise in another batch.
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-4)
+    assert together.shape == (5, own + 5)
     assert together.dtype == np.float32
     assert fitted([]).shape == (0, together.shape[1])
 

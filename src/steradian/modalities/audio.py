@@ -196,9 +196,9 @@ class FittedAudio(FittedModality):
         sounds = cast(SoundItems, items)
         return [frames.astype(np.float32) for frames in sounds.frames.take(sounds.which[rows]).rows()]
 
-    def feature_map(self, inputs: list[np.ndarray], *, most: int, exact: bool) -> SoundFeatures:
-        """Whitened patches and random convolutions of the frames."""
-        return SoundFeatures.fit(inputs)
+    def feature_map(self, inputs: list[np.ndarray], *, most: int, novel: bool) -> SoundFeatures:
+        """Whitened patches, random convolutions and statistics of the frames."""
+        return SoundFeatures.fit(inputs, most=most)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A convolutional stem; a token for every 40 ms."""

@@ -20,7 +20,7 @@ from steradian.data.modality import (
 from steradian.data.ragged import Ragged
 from steradian.errors import InputError
 from steradian.modalities.dates import datetimes_to_days, to_days
-from steradian.modalities.series_features import RandomConvolutions
+from steradian.modalities.series_features import SeriesFeatures
 from steradian.modalities.series_tokenizer import SeriesTokenizer
 from steradian.modalities.vector import FARTHEST
 
@@ -195,9 +195,9 @@ class FittedSeries(FittedModality):
         """Standardised series float32 [steps, channels]."""
         return cast(SeriesItems, items).series.take(rows).rows()
 
-    def feature_map(self, inputs: list[np.ndarray], *, most: int, exact: bool) -> RandomConvolutions:
-        """Random convolutions."""
-        return RandomConvolutions.fit(inputs)
+    def feature_map(self, inputs: list[np.ndarray], *, most: int, novel: bool) -> SeriesFeatures:
+        """Random convolutions, and comparison of statistics with those of training series."""
+        return SeriesFeatures.fit(inputs, most=most)
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         """A token a patch of steps, and a few that see the whole series."""

@@ -1,4 +1,4 @@
-"""Fixed features of ragged series: what random convolutions find in them, by numpy alone."""
+"""Fixed features of ragged series: what random convolutions find in them, and statistics, by numpy alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,8 +8,15 @@ import numpy as np
 
 from steradian.data.modality import FeatureMap
 from steradian.modalities.feature_scale import FARTHEST, scaled, spread_of
+from steradian.modalities.statistics_features import (
+    LANDMARKS,
+    NOTHING,
+    StatisticsFeatures,
+    learnt_statistics,
+    statistics_of,
+)
 
-__all__ = ["RandomConvolutions", "dense_kernels", "draw_kernels", "resampled", "responses", "thresholds_of"]
+__all__ = ["SeriesFeatures", "dense_kernels", "draw_kernels", "resampled", "responses", "thresholds_of"]
 
 STEPS = 128
 """To which every series is resampled: kernels then mean the same in a short and in a long one."""
@@ -21,28 +28,38 @@ CHANNELS = 4
 """Of a kernel at most: more would average what single channels say."""
 SAMPLE = 100
 """Training series from which thresholds are learnt: some 12,000 responses of a kernel."""
+SHARE = 0.1
+"""Mean square length of the statistics' features for 1 of the convolutions'. Of splits of ten sets it was best on
+average: 93.9 % of .1, 92.9 of none, 93.7 of .05, 93.8 of .2 and 93.1 of .4."""
 
 
 @dataclass(frozen=True)
-class RandomConvolutions(FeatureMap):
-    """Random kernels over a series and its differences, and plain statistics of its channels.
+class SeriesFeatures(StatisticsFeatures, FeatureMap):
+    """Random kernels over a series and its differences, and statistics of its channels.
 
     A kernel gives two features: the share of steps at which it answers above its threshold, and its highest answer.
 
     Args:
+        offset: of each statistic; this and what follows as of `StatisticsFeatures`.
+        factor: of each statistic.
+        quantiles: of statistics.
+        landmarks: statistics of training items.
+        widths: of two kernels.
+        projection: of kernels to features.
+        weight: of the statistics' features.
         mean: of each channel over training steps, float32 [channels].
         std: likewise its standard deviation.
         channels: that a kernel sees, int64 [groups, seen, kernels]; a group is a dilation, of the series or of its
             differences.
         weights: of the kernels, float32 [groups, seen, taps, kernels].
         thresholds: float32 [groups, kernels].
-        feature_mean: float32 [features].
+        feature_mean: of the convolutions' features, float32 [features].
         feature_std: float32 [features].
 
     Example:
         >>> series = [np.sin(np.arange(steps, dtype=np.float32))[:, None] for steps in (5, 50)]
-        >>> RandomConvolutions.fit(series, kernels=20)(series).shape
-        (2, 46)
+        >>> SeriesFeatures.fit(series, kernels=20)(series).shape
+        (2, 42)
     """
 
     mean: np.ndarray
@@ -54,50 +71,58 @@ class RandomConvolutions(FeatureMap):
     feature_std: np.ndarray
 
     @classmethod
-    def fit(cls, series: Sequence[np.ndarray], *, kernels: int = 3000, seed: int = 0) -> "RandomConvolutions":
+    def fit(
+        cls, series: Sequence[np.ndarray], *, kernels: int = 3000, most: int = LANDMARKS, seed: int = 0
+    ) -> "SeriesFeatures":
         """Draw the kernels, and learn thresholds and statistics from training series.
 
         Args:
             series: float32 [steps, channels] each, NaN where a value is not known; at least one series of one step.
             kernels: over all dilations, rounded up to a multiple of ten.
+            most: series at most whose statistics others are compared with.
             seed: of the draw.
         """
         rng = np.random.default_rng(seed)
         mean, std = _statistics(series)
         groups = 2 * len(DILATIONS)
         channels, weights = draw_kernels(rng, len(mean), groups, -(-kernels // groups))
-        nothing = np.zeros(0, np.float32)
-        plain = cls(mean, std, channels, weights, np.zeros((groups, weights.shape[-1]), np.float32), nothing, nothing)
+        nothing, none = np.zeros(0, np.float32), np.zeros((groups, weights.shape[-1]), np.float32)
+        later = {"thresholds": none, "feature_mean": nothing, "feature_std": nothing}
+        plain = cls(**{**NOTHING, **later, "mean": mean, "std": std, "channels": channels, "weights": weights})
         sample = [plain._grids(series[row])[0] for row in rng.permutation(len(series))[:SAMPLE]]
         thresholds = np.stack([thresholds_of(plain._answers(sample, group), rng) for group in range(groups)])
         plain = replace(plain, thresholds=thresholds)
-        feature_mean, feature_std = spread_of(plain._raw(series))
-        return replace(plain, feature_mean=feature_mean, feature_std=feature_std)
+        raw, statistics = plain._raw(series)
+        feature_mean, feature_std = spread_of(raw)
+        plain = replace(plain, feature_mean=feature_mean, feature_std=feature_std)
+        convolved = scaled(raw, feature_mean, feature_std)
+        return replace(plain, **learnt_statistics(convolved, statistics, share=SHARE, most=most))
 
     def __call__(self, series: Sequence[np.ndarray]) -> np.ndarray:
         """Standardised features of series float32 [steps, channels], float32 [items, features]."""
-        return scaled(self._raw(series), self.feature_mean, self.feature_std)
+        raw, statistics = self._raw(series)
+        return self.with_statistics(scaled(raw, self.feature_mean, self.feature_std), statistics)
 
-    def _raw(self, series: Sequence[np.ndarray]) -> np.ndarray:
+    def _raw(self, series: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """What the kernels find in each series, and its statistics."""
         groups, kernels = self.thresholds.shape
         shares, highest = np.empty((2, len(series), groups, kernels), np.float32)
-        overview = np.empty((len(series), 5 * len(self.mean) + 1), np.float32)
+        statistics = np.empty((len(series), 14 * len(self.mean) + 1))
         dense = [self._dense(group) for group in range(groups)]
         # One product a series and dilation: what a series gets does not depend on the others, to the last bit.
         for row, each in enumerate(series):
-            values, overview[row] = self._grids(each)
+            values, statistics[row] = self._grids(each)
             for group in range(groups):
                 answers = responses(self._view(values, group), dense[group], DILATIONS[group // 2])
                 np.add.reduce(answers > self.thresholds[group], axis=0, dtype=np.float32, out=shares[row, group])
                 answers.max(axis=0, out=highest[row, group])
         shape = len(series), groups * kernels
-        parts = (shares.reshape(shape) / STEPS, highest.reshape(shape), overview)
-        return np.concatenate(parts, axis=1)
+        return np.concatenate((shares.reshape(shape) / STEPS, highest.reshape(shape)), axis=1), statistics
 
     def _grids(self, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A series at STEPS places, [STEPS, channels], and its overview before that."""
+        """A series at STEPS places, [STEPS, channels], and its statistics before that."""
         values = _filled(((series - self.mean) / self.std).clip(-FARTHEST, FARTHEST).astype(np.float32))
-        return resampled(values, STEPS), _overview(values)
+        return resampled(values, STEPS), statistics_of(values)
 
     def _view(self, values: np.ndarray, group: int) -> np.ndarray:
         return np.diff(values, axis=0, append=values[-1:]) if group % 2 else values
@@ -212,13 +237,6 @@ def _filled(values: np.ndarray) -> np.ndarray:
         at = known[:, channel]
         filled[:, channel] = np.interp(places, places[at], values[at, channel])
     return filled
-
-
-def _overview(values: np.ndarray) -> np.ndarray:
-    """Each channel's mean, deviation, ends and mean change, and the logarithm of the number of steps."""
-    changes = np.abs(np.diff(values, axis=0, append=values[-1:])).mean(axis=0)
-    channels = (values.mean(axis=0), values.std(axis=0), values.min(axis=0), values.max(axis=0), changes)
-    return np.concatenate([*channels, [np.log(len(values))]]).astype(np.float32)
 
 
 def _statistics(series: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
