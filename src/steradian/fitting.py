@@ -53,8 +53,8 @@ WIDTH = 80
 FEW = 5
 """Objects of a class, in the middle of all classes, up to which a table asks to find new classes again."""
 BESIDE, BESIDE_DROPOUT = 20, 0.1
-"""Passes of a network beside a closed form over a table that is neither small nor large, and its dropout: 0.3, right for a
-network alone on few objects, was worse on each of three sets (docs/lab-log.md)."""
+"""Passes of a network beside a closed form over a table that is neither small nor large, and its dropout: 0.3, right
+for a network alone on few objects, was worse on each of three sets (docs/lab-log.md)."""
 MANY_CLASSES = 30
 """Classes from which on it does."""
 
