@@ -52,9 +52,8 @@ WIDTH = 80
 """Characters of a printed line at most."""
 FEW = 5
 """Objects of a class, in the middle of all classes, up to which a table asks to find new classes again."""
-BESIDE, BESIDE_DROPOUT = 20, 0.1
-"""Passes of a network beside a closed form over a table that is neither small nor large, and its dropout: 0.3, right
-for a network alone on few objects, was worse on each of three sets (docs/lab-log.md)."""
+BESIDE = 20
+"""Passes of a network beside a closed form over a table that is neither small nor large."""
 MANY_CLASSES = 30
 """Classes from which on it does."""
 
@@ -131,8 +130,7 @@ def _solve_and_learn(estimator: Any, task: _Task) -> None:
     if task.validation is not None:
         check_validation(task.validation, objects.schema, classes)
     new_classes = _asks_for_new_classes(labels, classes, task.validation)
-    beside = task.model if task.model.dropout is not None else replace(task.model, dropout=BESIDE_DROPOUT)
-    model_config = with_derived(beside, objects=len(objects), num_classes=len(classes))
+    model_config = with_derived(task.model, objects=len(objects), num_classes=len(classes))
     estimator.schema_, estimator.classes_, estimator.configs_ = objects.schema, classes, (model_config, config)
     derived = _derived(_shortened(config, labels), labels, model_config, objects, device, validated=False)
     estimator.scale_, estimator.margin_ = derived.scale, derived.margin

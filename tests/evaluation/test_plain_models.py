@@ -76,5 +76,11 @@ def test_a_drawn_part_keeps_every_class(monkeypatch) -> None:
     assert predicted("logistic regression", trained, labels, np.eye(3, 8)[[2]]).classes == ["c"]
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_classes_of_one_object_each_are_learnt_without_a_warning(name: str) -> None:
+    trained = np.eye(40, dtype=np.float32)
+    assert len(predicted(name, trained, np.arange(40), trained).classes) == 40
+
+
 def test_a_vector_of_zeros_gets_a_direction() -> None:
     assert searchable(np.zeros((1, 3))).tolist() == [[0, 0, 0, module.FAINT]]

@@ -115,6 +115,8 @@ def _predicted(
     with warnings.catch_warnings():
         # A hundred steps of logistic regression are as good as all, within the noise of a split.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # Whether labels are numbers to regress on: they are not.
+        warnings.filterwarnings("ignore", message="The number of unique classes")
         estimator = _ESTIMATORS[model](len(rows), width, seed).fit(trained[rows], labels[rows])
     found = np.asarray(estimator.predict(queries))
     return Prediction(model, found, time.perf_counter() - begun, note)

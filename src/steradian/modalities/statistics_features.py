@@ -56,11 +56,19 @@ class StatisticsFeatures(FeatureMap):
             statistics: float64 [items, statistics].
         """
         rows = ((statistics - self.offset) / self.factor).astype(np.float32)
-        return np.concatenate([features, self._compared(rows) * np.float32(self.weight)], axis=1)
+        compared = (self._compared(rows).astype(np.float64) @ self._projection).astype(np.float32)
+        return np.concatenate([features, compared], axis=1)
 
     @cached_property
     def _compared(self) -> KernelFeatures:
-        return KernelFeatures(self.offset, self.factor, self.quantiles, self.landmarks, self.widths, self.projection)
+        """Kernel values, which are projected here."""
+        nothing = np.zeros((0, 0), np.float32)
+        return KernelFeatures(self.offset, self.factor, self.quantiles, self.landmarks, self.widths, nothing)
+
+    @cached_property
+    def _projection(self) -> np.ndarray:
+        """In float64 and weighed: in float32 a row would differ with the size of its batch."""
+        return np.ascontiguousarray(self.projection, dtype=np.float64) * self.weight
 
 
 def learnt_statistics(features: np.ndarray, statistics: np.ndarray, *, share: float, most: int) -> dict[str, Any]:

@@ -29,6 +29,8 @@ LIKENESS, ROOM = 0.25, 3
 of the targets: few classes alone would leave vectors few directions, two classes only two."""
 HALF = 1e-2, 1e4
 """Largest coefficients between which float16 keeps three digits also of a hundredth of them."""
+LINE = 16
+"""Numbers of 64 bytes."""
 CHUNK, AVERAGED = 4096, 1 << 16
 """Rows at a time; rows from which class centers are taken."""
 MAX_LIKENED_CLASSES = 4096
@@ -218,8 +220,9 @@ def _as_maps(
         largest = max(map(abs, map(float, coefficients.aminmax()))) if coefficients.numel() else 0.0
         # Half the memory, where float16 has the digits.
         kind = np.float16 if HALF[0] < largest < HALF[1] else np.float32
-        learnt = np.empty(tuple(coefficients.shape), dtype=kind)
-        np.multiply(coefficients.numpy(), np.float32(weight), out=learnt, casting="same_kind")
+        # Whole cache lines: products with rows that begin elsewhere would differ in their last bit.
+        learnt = np.zeros((len(coefficients), min(embedding_dim, -(-outputs // LINE) * LINE)), dtype=kind)
+        np.multiply(coefficients.numpy(), np.float32(weight), out=learnt[:, :outputs], casting="same_kind")
         offset = np.zeros(embedding_dim, dtype=np.float32)
         offset[:outputs] = mean * weight
         length = LIKENESS * weight * _mean_length(rows @ coefficients.numpy() - mean.numpy())
