@@ -155,7 +155,7 @@ def _solve_and_learn(estimator: Any, task: _Task) -> None:
         estimator.encoder_ = join_parts(preprocessor, found, []).to(device)
         estimator.training_ = TrainingResult(0, 0, None, False, [], {"penalties": found.penalties})
         _save(estimator, task)
-        if prepared is None or (config.epochs == 0 and (len(objects) >= SMALL or task.validation is not None)):
+        if prepared is None or (config.epochs == 0 and len(objects) >= SMALL and task.validation is None):
             return
         learn = partial(train_networks, model=model_config, derived=derived, device=device, progress=progress)
         try:

@@ -65,8 +65,9 @@ def test_memory_is_bounded_by_drawing_objects(monkeypatch) -> None:
     assert sum(part.encoded.vectors.numel() for part in found.parts) <= left_out.MOST_NUMBERS
 
 
-def test_a_validation_table_is_what_its_fit_left_out() -> None:
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_validation_table_is_what_its_fit_left_out(epochs) -> None:
     held_out = points(20, seed=1)
-    found = fitted(points(60), epochs=1, validation=held_out)
+    found = fitted(points(60), epochs=epochs, validation=held_out)
     np.testing.assert_array_equal(found.labels, held_out.labels)
     np.testing.assert_array_equal(found.present, held_out.present)
