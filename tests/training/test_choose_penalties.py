@@ -12,12 +12,9 @@ from steradian.training.feature_rows import FeatureLayout
 CLASSES, ROWS = 4, 240
 
 
-def choose(
-    noise: dict[str, float], *, new_classes: bool = False, seed: int = 0
-) -> tuple[list[float], list[float], float]:
-    """What is chosen for modalities of 6 numbers that are a class mean and so much noise."""
+def made(noise: dict[str, float], *, labels: np.ndarray, new_classes: bool = False, seed: int = 0) -> PenaltyChoice:
+    """The choice for modalities of 6 numbers that are a class mean and so much noise."""
     rng = np.random.default_rng(seed)
-    labels = np.arange(ROWS) % CLASSES
     columns = {
         name: rng.normal(size=(CLASSES, 6))[labels] + rng.normal(size=(ROWS, 6)) * s for name, s in noise.items()
     }
@@ -28,8 +25,27 @@ def choose(
     rows = np.arange(ROWS)
     layout = FeatureLayout.fit(preprocessor, lambda some: (prepared, some), rows, exact=True, new_classes=True)
     features = layout.rows(lambda some: (prepared, some), rows)
-    choice = PenaltyChoice(layout, features, labels, new_classes=new_classes, rng=np.random.default_rng(1))
+    return PenaltyChoice(layout, features, labels, new_classes=new_classes, rng=np.random.default_rng(1))
+
+
+def choose(
+    noise: dict[str, float], *, new_classes: bool = False, seed: int = 0
+) -> tuple[list[float], list[float], float]:
+    """What is chosen for such modalities and classes of one size."""
+    labels = np.arange(ROWS) % CLASSES
+    choice = made(noise, labels=labels, new_classes=new_classes, seed=seed)
     return choice.best(np.eye(CLASSES, dtype=np.float32))
+
+
+def test_the_scale_of_all_weights_says_nothing() -> None:
+    # Classes of many sizes, whose shares are part of what is scored.
+    labels = np.minimum(np.random.default_rng(0).geometric(0.4, ROWS) - 1, CLASSES - 1)
+    choice, basis = made({"a": 1.0, "b": 2.0}, labels=labels), np.eye(CLASSES, dtype=np.float32)
+    choice.best(basis)
+    folds = [choice._fitted(basis, fold, range(2), [0.1, 0.1]) for fold in range(3)]
+    once, twice, other = (choice._scores(folds, np.array(weights)) for weights in ([1, 0.5], [2, 1], [1, 1]))
+    np.testing.assert_allclose(once, twice, rtol=1e-4)
+    assert not np.allclose(once, other, rtol=1e-2)
 
 
 def test_a_noisy_modality_is_penalised_more_than_a_clear_one() -> None:

@@ -174,7 +174,8 @@ class PenaltyChoice:
                 continue
             if self._corners:
                 # By raw sums: of two classes, unit vectors of one number would tell right from wrong and no more.
-                likeness = (left_out + fold.intercept) @ fold.targets[known].T
+                # Weights are brought to 1 for the largest later, which is not to change what is likely.
+                likeness = (left_out + weights.max() * fold.intercept) @ fold.targets[known].T
             else:
                 fitted = np.tensordot(weights.astype(np.float32), fold.fitted, axes=1)
                 likeness = unit_rows(left_out) @ _means(fitted, fold.fitted_labels)[1].T
