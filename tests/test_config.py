@@ -53,7 +53,7 @@ REFUSED: list[tuple[type[Any], str, list[Any]]] = [
     (ModelConfig, "heads", [0, -1]),
     (ModelConfig, "dropout", [-0.1, 1.0, float("nan")]),
     (ModelConfig, "input_dropout", [-0.1, 1.0, float("nan")]),
-    (ModelConfig, "fusion", ["sum", "", None]),
+    (ModelConfig, "fusion", ["sum", ""]),
     (ModelConfig, "context_limit", [-0.1, 1.0, float("nan")]),
     (ModelConfig, "subcenters", [0, -1]),
     (TrainingConfig, "epochs", [-1, -2]),
@@ -141,7 +141,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         "embedding_dim at least 2, or None",
         "width a multiple of heads=4",
         "dropout in [0, 1), or None",
-        "fusion one of certified, context, free",
+        "fusion one of certified, context, free, or None",
     ]
     assert caught.value.got == "embedding_dim=1, width=7, dropout=2.0, fusion='sum'"
     with pytest.raises(ConfigError, match="clip above 0; weight_decay 0 or more; margin in radians"):

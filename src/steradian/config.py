@@ -119,7 +119,7 @@ class ModelConfig(_Config):
     512."""
     closed_form: bool = True
     """Solve for the vectors of fixed features first; the network may then only improve on them. It takes a margin
-    softmax over one center a class and fusion="certified"; with other options the network stands alone."""
+    softmax over one center a class and no other fusion than "certified"; else the network stands alone."""
     width: int = 64
     """Length of a token on both levels."""
     depth: int = 1
@@ -132,12 +132,18 @@ class ModelConfig(_Config):
     """Share zeroed within the blocks in training; None: 0.3 below 1,000 training objects, 0.1 from 10,000, else 0.2."""
     input_dropout: float | None = None
     """Share of a modality's raw features zeroed in training; None: 0.1 more than the default of `dropout`."""
-    fusion: FusionKind = "certified"
-    """How modalities become one vector; see docs/design.md."""
+    fusion: FusionKind | None = None
+    """How modalities become one vector; see docs/design.md. None: "certified", but "context" where left-out objects
+    are surely better by it than by a closed form and networks beside it."""
     context_limit: float = 0.2
     """Length of the context against the sum of modalities, for fusion="context"."""
     subcenters: int = 1
     """Centers a class, of which the nearest counts; 3 helps where labels are noisy or classes fall into parts."""
+
+    @property
+    def kind_of_fusion(self) -> FusionKind:
+        """The fusion; "certified" where nothing chose another."""
+        return self.fusion or "certified"
 
     @property
     def dim(self) -> int:
@@ -156,8 +162,8 @@ class ModelConfig(_Config):
         mistakes += [
             (n, "in [0, 1), or None") for n, share in shares.items() if share is not None and not 0 <= share < 1
         ]
-        if self.fusion not in get_args(FusionKind):
-            mistakes.append(("fusion", f"one of {', '.join(get_args(FusionKind))}"))
+        if self.fusion not in (None, *get_args(FusionKind)):
+            mistakes.append(("fusion", f"one of {', '.join(get_args(FusionKind))}, or None"))
         if not 0 <= self.context_limit < 1:
             mistakes.append(("context_limit", "in [0, 1)"))
         self._refuse(mistakes)

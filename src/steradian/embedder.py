@@ -48,7 +48,8 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         heads: attention heads of every block.
         dropout: share zeroed within the blocks in training; None derives it from the number of objects.
         input_dropout: share of a modality's raw features zeroed in training; None likewise.
-        fusion: "certified", "context" or "free"; see docs/design.md.
+        fusion: "certified", "context" or "free"; see docs/design.md. None: "certified", or "context" where left-out
+            objects are surely better by it.
         context_limit: length of the context against the sum of modalities, for fusion="context".
         subcenters: centers a class, of which the nearest counts.
         epochs: passes over the training objects; 0 is the closed form alone, None derives them.
@@ -118,7 +119,7 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         heads: int = ModelConfig.heads,
         dropout: float | None = ModelConfig.dropout,
         input_dropout: float | None = ModelConfig.input_dropout,
-        fusion: options.FusionKind = ModelConfig.fusion,
+        fusion: options.FusionKind | None = ModelConfig.fusion,
         context_limit: float = ModelConfig.context_limit,
         subcenters: int = ModelConfig.subcenters,
         epochs: int | None = TrainingConfig.epochs,

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.errors import InputError
 from steradian.inputs import check_validation, training_table
-from steradian.model import TwoPartEncoder, build_model
+from steradian.model import SphereEncoder, build_model
 from steradian.training import (
     Derived,
     Progress,
@@ -29,7 +28,7 @@ from steradian.training import (
 )
 from steradian.training.device import choose_device
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
-from steradian.training.left_out import LeftOut, LeftOutPart
+from steradian.training.left_out import LeftOut
 from steradian.training.schedule import default_epochs
 from steradian.training.train_networks import (
     SMALL,
@@ -40,6 +39,7 @@ from steradian.training.train_networks import (
     parts_to_leave_out,
     train_networks,
 )
+from steradian.training.try_context import try_context
 from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
 
 __all__ = ["fit_model"]
@@ -115,7 +115,7 @@ def has_closed_form(model: ModelConfig, config: TrainingConfig) -> bool:
         config: the training's.
     """
     plain = config.objective == "angular" and config.center_optimizer == "adamw"
-    return model.closed_form and plain and model.fusion == "certified" and model.subcenters == 1
+    return model.closed_form and plain and model.kind_of_fusion == "certified" and model.subcenters == 1
 
 
 def _tunes_an_encoder(objects: ObjectTable) -> bool:
@@ -157,9 +157,9 @@ def _solve_and_learn(estimator: Any, task: _Task) -> None:
         _save(estimator, task)
         if prepared is None or (config.epochs == 0 and len(objects) >= SMALL and task.validation is None):
             return
-        learn = partial(train_networks, model=model_config, derived=derived, device=device, progress=progress)
+        options = {"model": model_config, "derived": derived, "device": device, "progress": progress}
         try:
-            _learn_beside(estimator, task, learn, preprocessor, prepared, found, labels, new_classes)
+            _learn_beside(estimator, task, options, preprocessor, prepared, found, labels, new_classes)
         except KeyboardInterrupt:
             progress.say("stopped by Ctrl-C: the closed form alone")
             estimator.training_ = replace(estimator.training_, interrupted=True)
@@ -169,7 +169,7 @@ def _solve_and_learn(estimator: Any, task: _Task) -> None:
 def _learn_beside(
     estimator: Any,
     task: _Task,
-    learn: Callable[..., tuple[TwoPartEncoder, TrainingResult, list[LeftOutPart]]],
+    options: dict[str, Any],
     preprocessor: Preprocessor,
     prepared: PreparedObjects,
     found: ClosedFormFit,
@@ -192,16 +192,23 @@ def _learn_beside(
     if task.config.epochs == 0:
         seen = [left_out_part(part, join_parts(preprocessor, found, []), []) for part in parts]
     else:
-        estimator.encoder_, estimator.training_, seen = learn(
-            parts,
-            preprocessor=preprocessor,
-            prepared=prepared,
-            found=found,
-            config=task.config,
-            new_classes=new_classes,
-            log_file=task.log_file,
-        )
+        options |= {"preprocessor": preprocessor, "prepared": prepared, "found": found, "config": task.config}
+        learnt = train_networks(parts, new_classes=new_classes, log_file=task.log_file, **options)
+        estimator.encoder_, estimator.training_, seen = learnt
+        if found.interact and task.model.fusion is None and not estimator.training_.interrupted:
+            tried = try_context(parts[0], seen[0], **options)
+            if tried is not None:
+                encoder, result, left_out = tried
+                _take_context(estimator, preprocessor, encoder, result)
+                seen = [left_out]
     estimator.left_out_ = LeftOut.drawn(seen, new_classes=new_classes, seed=seed)
+
+
+def _take_context(estimator: Any, preprocessor: Preprocessor, encoder: SphereEncoder, result: TrainingResult) -> None:
+    """A network of another fusion in place of the closed form."""
+    estimator.preprocessor_, estimator.encoder_, estimator.training_ = preprocessor, encoder, result
+    model, config = estimator.configs_
+    estimator.configs_ = replace(model, fusion="context"), config
 
 
 def _learn(estimator: Any, task: _Task) -> None:
@@ -302,6 +309,8 @@ def _say_closed_form(progress: Progress, found: ClosedFormFit, objects: int, sec
     )
     for line in wrap(f"closed form of {objects} objects in {seconds:.1f} s, penalty {shown}", WIDTH):
         progress.say(line)
+    if found.interact:
+        progress.say("classes live in the interaction of modalities, of which a closed form knows nothing")
 
 
 def _forget(estimator: Any) -> None:

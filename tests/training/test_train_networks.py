@@ -321,7 +321,7 @@ def test_ctrl_c_in_a_network_asks_left_out_objects_of_what_there_is(
     np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path).transform(objects), model.transform(objects))
 
 
-@pytest.mark.parametrize("where", ["build_encoder", "_encoded", "_chosen"])
+@pytest.mark.parametrize("where", ["build_encoder", "encoded_by", "_chosen"])
 def test_ctrl_c_anywhere_else_leaves_the_closed_form(
     make_table: MakeTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

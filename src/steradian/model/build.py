@@ -52,7 +52,7 @@ def build_encoder(modalities: Mapping[str, FittedModality], config: ModelConfig)
         modalities=len(encoders),
         width=config.width,
         embedding_dim=config.dim,
-        kind=config.fusion,
+        kind=config.kind_of_fusion,
         depth=config.fusion_depth,
         heads=config.heads,
         dropout=dropout,

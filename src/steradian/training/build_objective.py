@@ -77,7 +77,7 @@ def check_objective(config: TrainingConfig, model: ModelConfig, present: np.ndar
     if model.subcenters > 1 and kind not in ("angular", "normalised_cross_entropy"):
         raise ConfigError("one center a class", f"subcenters={model.subcenters}", where, "Leave subcenters out.")
     across = kind in MODALITY_OBJECTIVES
-    if across and not kind.startswith("gmc") and model.fusion != "certified":
+    if across and not kind.startswith("gmc") and model.kind_of_fusion != "certified":
         got, fix = f"fusion={model.fusion!r}", "Leave fusion out: this objective trains no fusion, only what is fused."
         raise ConfigError('fusion="certified", which is a mean untrained', got, where, fix)
     number = present.sum(axis=1)

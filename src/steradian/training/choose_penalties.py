@@ -78,6 +78,31 @@ class PenaltyChoice:
                 penalties, scores = self._raised(targets, penalties, weights, scores)
         return penalties, weights.tolist(), float(scores.mean()) if len(scores) else float("nan")
 
+    def interact(self, basis: np.ndarray, penalties: list[float], weights: list[float]) -> bool:
+        """Whether left-out objects are surely better where products of modalities' kernels join their sum.
+
+        A sum of functions of one modality each cannot tell classes that only two modalities together tell apart.
+
+        Args:
+            basis: as of `best`.
+            penalties: what that found.
+            weights: likewise.
+        """
+        if len(self._kernels) < 2 or not len(self._labels) or self._new_classes or not has_corners(basis):
+            return False
+        own = self._kernels
+        shares = [_scaled(kernel) for kernel in own]
+        product = np.prod([1 + kernel for kernel in shares], axis=0) - sum(shares) - 1
+        product = _scaled(product).astype(np.float32)
+        scores = []
+        for joined, more in ((own, []), ([*own, product], [USUAL])):
+            self._kernels = joined
+            places, each = range(len(joined)), [*penalties, *more]
+            folds = [self._fitted(basis, fold, places, each) for fold in range(FOLDS)]
+            scores.append(self._scores(folds, np.array([*weights, *np.ones(len(more))])))
+        self._kernels = own
+        return _better(scores[1], scores[0], errors=SURE)
+
     def _weights(self, targets: np.ndarray, penalties: list[float]) -> tuple[np.ndarray, np.ndarray]:
         """The weight of each modality in the sum, 1 for the largest, and the scores of left-out rows with these."""
         weights = np.ones(len(penalties))
@@ -196,6 +221,15 @@ class _Fold:
     labels: np.ndarray
     targets: np.ndarray
     intercept: np.ndarray
+
+
+def _scaled(kernel: np.ndarray) -> np.ndarray:
+    """Products float64 [rows, rows] whose mean square length is 1, over the rows that have any."""
+    lengths = kernel.diagonal()
+    # Features are scaled to about 1: what is far shorter is rounding.
+    has = lengths > 1e-6
+    size = lengths[has].mean(dtype=np.float64) if has.any() else 1.0
+    return np.asarray(kernel / size)
 
 
 def _better(scores: np.ndarray, others: np.ndarray, *, errors: float) -> bool:

@@ -50,6 +50,7 @@ class ClosedFormFit:
         weights: likewise, 1 for the largest.
         score: of left-out objects: less log-loss of known classes, or MAP@R of new ones; NaN where none could be.
         solve: gives the closed form of some of the rows, int64 [rows], with the same choices.
+        interact: whether known classes live in the interaction of modalities, which no such sum can tell.
     """
 
     closed_form: ClosedForm
@@ -58,6 +59,7 @@ class ClosedFormFit:
     weights: dict[str, float]
     score: float
     solve: Callable[[np.ndarray], ClosedForm] = field(repr=False)
+    interact: bool = False
 
 
 def fit_closed_form(
@@ -90,6 +92,7 @@ def fit_closed_form(
     corners = has_corners(basis) and not new_classes
     choice = PenaltyChoice(layout, features, labels[drawn], new_classes=new_classes, rng=rng)
     penalties, weights, score = choice.best(basis)
+    interact = choice.interact(basis, penalties, weights)
     del choice  # its kernels are not needed any more
 
     def solve(rows: np.ndarray) -> ClosedForm:
@@ -113,7 +116,7 @@ def fit_closed_form(
         averaged = _drawn_rows(labels, present, AVERAGED, rng)
         centers = _centers(closed_form, preprocessor, prepare, labels, averaged)
     chosen = dict(zip(names, penalties, strict=True)), dict(zip(names, weights, strict=True))
-    return ClosedFormFit(closed_form, centers, *chosen, score, solve)
+    return ClosedFormFit(closed_form, centers, *chosen, score, solve, interact)
 
 
 def _dual_solution(

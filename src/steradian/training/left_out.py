@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from steradian.model import ModalityVectors, TwoPartEncoder
+from steradian.model import Encoder, ModalityVectors
 from steradian.model.inference import fuse_subset
 
 __all__ = ["LeftOut", "LeftOutPart"]
@@ -20,12 +20,12 @@ class LeftOutPart:
     """Objects that one fit has left out.
 
     Args:
-        encoder: joins the closed form and the network of that fit.
+        encoder: of that fit.
         encoded: its vectors of the objects' modalities, on the CPU.
         labels: class names [objects].
     """
 
-    encoder: TwoPartEncoder
+    encoder: Encoder
     encoded: ModalityVectors
     labels: np.ndarray
 

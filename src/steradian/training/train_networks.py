@@ -21,7 +21,16 @@ from steradian.training.left_out import LeftOutPart
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
 
-__all__ = ["SMALL", "Part", "fixed_centers", "join_parts", "left_out_part", "parts_to_leave_out", "train_networks"]
+__all__ = [
+    "SMALL",
+    "Part",
+    "encoded_by",
+    "fixed_centers",
+    "join_parts",
+    "left_out_part",
+    "parts_to_leave_out",
+    "train_networks",
+]
 
 SHARES = 0.25, 0.5, 1.0, 2.0, 4.0
 """Lengths of the networks' vectors, the closed form's being 1, that left-out objects choose from, beside 0."""
@@ -159,7 +168,7 @@ def train_networks(
         )
         networks.append(network)
         results.append(result)
-        outputs.append(_encoded(network, part.objects, part.out))
+        outputs.append(encoded_by(network, part.objects, part.out))
         if result.interrupted:
             break
     chosen, base = _chosen(parts[: len(networks)], networks, outputs, found, preprocessor, new_classes=new_classes)
@@ -240,8 +249,14 @@ def fixed_centers(centers: np.ndarray, device: torch.device) -> SphericalClassif
 
 
 @torch.inference_mode()
-def _encoded(network: SphereEncoder, objects: PreparedObjects, rows: np.ndarray) -> ModalityVectors:
-    """What a network says of some objects, on the CPU."""
+def encoded_by(network: SphereEncoder, objects: PreparedObjects, rows: np.ndarray) -> ModalityVectors:
+    """What a network says of some objects, on the CPU.
+
+    Args:
+        network: put into evaluation mode.
+        objects: prepared objects.
+        rows: int64 [rows].
+    """
     network.eval()
     parts = [network.encode(objects.batch(part).to(network.device)) for part in batches(rows, BATCH)]
     vectors, summaries, present = (

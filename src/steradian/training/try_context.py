@@ -1,0 +1,93 @@
+"""A network that sees modalities together, for classes that live in their interaction, judged by left-out objects."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from steradian.config import ModelConfig, TrainingConfig
+from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.model import SphereEncoder, build_encoder
+from steradian.training.choose_penalties import log_losses
+from steradian.training.derived import Derived
+from steradian.training.fit_closed_form import ClosedFormFit
+from steradian.training.left_out import LeftOutPart
+from steradian.training.progress import Progress
+from steradian.training.train import TrainingResult, train
+from steradian.training.train_networks import Part, encoded_by, fixed_centers
+
+__all__ = ["try_context"]
+
+
+def try_context(
+    part: Part,
+    seen: LeftOutPart,
+    *,
+    preprocessor: Preprocessor,
+    prepared: PreparedObjects,
+    found: ClosedFormFit,
+    model: ModelConfig,
+    config: TrainingConfig,
+    derived: Derived,
+    device: torch.device,
+    progress: Progress,
+) -> tuple[SphereEncoder, TrainingResult, LeftOutPart] | None:
+    """A network of the whole table with the fusion "context", if one that left out a part beats what there is.
+
+    Args:
+        part: what the trial learns from, and the objects of known classes that it leaves out.
+        seen: these objects by the model that it must surely beat.
+        preprocessor: fitted on the training table.
+        prepared: that table.
+        found: its closed form, towards whose class centers networks are trained.
+        model: sizes of a network.
+        config: of its training.
+        derived: scale, margin and epochs.
+        device: where to train.
+        progress: shows it.
+
+    Returns:
+        The network, how its training went, and the part's objects by the trial; None where it is not surely better,
+        or where Ctrl-C ended it.
+    """
+
+    def trained(objects: PreparedObjects) -> tuple[SphereEncoder, TrainingResult]:
+        network = build_encoder(preprocessor.modalities, replace(model, fusion="context")).to(device)
+        centers = fixed_centers(found.centers, device)
+        quiet = replace(derived, reasons=())
+        result = train(network, centers, objects=objects, config=config, derived=quiet, progress=progress)
+        return network.eval(), result
+
+    progress.say('a network with fusion="context", which sees modalities together, is tried')
+    trial, result = trained(prepared.rows(part.fit))
+    if result.interrupted:
+        return None
+    left_out = LeftOutPart(trial, encoded_by(trial, part.objects, part.out), part.names)
+    losses, others = (_losses(each, found.centers, part.labels) for each in (left_out, seen))
+    gain = others - losses
+    measured = f"(log-loss of left-out objects {others.mean():.3f} -> {losses.mean():.3f})"
+    if not gain.mean() > gain.std() / len(gain) ** 0.5:
+        progress.say(f"it is not surely better\n{measured}")
+        return None
+    progress.say(f'fusion="context": one network, without the closed form\n{measured}')
+    network, result = trained(prepared)
+    if result.interrupted:
+        return None
+    choice = {
+        "score": "log-loss of left-out objects",
+        "closed_form": float(others.mean()),
+        "both": float(losses.mean()),
+        "share": 0.0,
+        "learned_gates": False,
+        "networks": 1,
+        "fusion": "context",
+    }
+    return network, replace(result, choice=choice), left_out
+
+
+def _losses(seen: LeftOutPart, centers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """-log softmax of each whole object's own class [objects]."""
+    present = seen.encoded.present.numpy()
+    known = (labels < len(centers)) & present.any(axis=1)
+    _, vectors = seen.fused(present & known[:, None])
+    return log_losses(vectors @ centers.T, labels[known])
