@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from benchmarks.claim_sets import ClaimSet, Part
 from steradian.config import ModelConfig
 from steradian.data.batch import Batch, PreparedObjects
-from steradian.fitting import _asks_for_new_classes
+from steradian.fit import asks_for_new_classes
 from steradian.model import ModalityVectors, SphereEncoder, TwoPartEncoder
 from steradian.model.two_part_encoder import SHORTEST, LengthGates
 from steradian.training import with_derived
@@ -60,7 +60,7 @@ def solve_set(data: ClaimSet, *, seed: int) -> SolvedSet:
     labels = _numbers(fit)
     model = with_derived(ModelConfig(), objects=len(fit), num_classes=data.num_classes)
     # Class numbers stand for names here: those of new classes lie behind the known ones.
-    new_classes = _asks_for_new_classes(labels, np.arange(data.num_classes), data.validation.queries)  # type: ignore[arg-type]
+    new_classes = asks_for_new_classes(labels, np.arange(data.num_classes), data.validation.queries)  # type: ignore[arg-type]
     begun = time.process_time()
     with ExitStack() as stack:
         choosing = [stack.enter_context(_clocked(PenaltyChoice, name)) for name in ("__init__", "best")]

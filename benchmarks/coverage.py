@@ -73,7 +73,7 @@ def measure(
     subsets = choose_subsets(names, max_subsets=63, seed=0)
     angles = np.full((len(subsets), len(held_out)), np.nan)
     for place, (_, rows, vectors) in enumerate(model.transform_subsets(held_out, subsets)):
-        angles[place, rows] = to_angles(nearest_centers(model.classifier_, vectors)[1])
+        angles[place, rows] = to_angles(nearest_centers(model.fitted_.classifier, vectors)[1])
     model.calibrate(coverage=coverage)
     limits = [model.calibration_.accept_angles(objects.schema.mask(subset)[None]) for subset in subsets]
     alone = [np.mean(own[~np.isnan(own)] <= limit) for own, limit in zip(angles, limits, strict=True)]

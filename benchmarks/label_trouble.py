@@ -24,7 +24,6 @@ from sklearn.preprocessing import StandardScaler
 
 import steradian as sr
 from benchmarks.shared_sets import read_set
-from steradian.audit import audit
 
 OURS, PLAIN = "audit", "logistic regression"
 FOLDS = 3
@@ -162,12 +161,12 @@ def _audited(parts: Iterable[tuple[sr.SphereEmbedder, sr.ObjectTable, np.ndarray
     doubts, listed, noise, seconds = np.zeros(objects), np.zeros(objects, dtype=bool), 0.0, 0.0
     for model, table, rows in parts:
         begun = time.perf_counter()
-        found = audit(model, table, duplicates=False)
+        found = model.audit(table, duplicates=False)
         seconds += time.perf_counter() - begun
         noise += found.noise * len(rows) / objects
         listed[rows[[finding.row for finding in found.of_kind("label")]]] = True
         # All that are nearer to another class, for the ranking; where no label is thought wrong, the rank alone tells.
-        for finding in audit(model, table, duplicates=False, false_alarms=0.9999).of_kind("label"):
+        for finding in model.audit(table, duplicates=False, false_alarms=0.9999).of_kind("label"):
             doubts[rows[finding.row]] = 2 - finding.score - 1e-6 * finding.rank
     return Judged(doubts, listed, noise, seconds)
 

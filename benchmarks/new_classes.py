@@ -13,7 +13,6 @@ from sklearn.model_selection import train_test_split
 
 import steradian as sr
 from benchmarks.shared_sets import read_set
-from steradian.new_classes import add_classes, remove_classes
 
 __all__ = ["Row", "measure", "run"]
 
@@ -124,10 +123,10 @@ def measure(
         first = _fit(train[known], seed, options)
         for count in examples:
             chosen = np.concatenate([order[train.labels[order] == label][:count] for label in new])
-            added = add_classes(first, train[chosen])
+            added = first.add_classes(train[chosen])
             confusions = [entry.confusion for entry in added.classes if entry.confusion is not None]
             _score(rows[f"{count} added"], first, test, new, expected=confusions)
-            remove_classes(first, new)
+            first.remove_classes(new)
             again = _fit(train[np.concatenate([np.flatnonzero(known), chosen])], seed, options)
             _score(rows[f"trained with {count}"], again, test, new)
     return list(rows.values())

@@ -85,12 +85,12 @@ def measure(part: OpenSet, *, seed: int) -> dict[str, tuple[float, ...]]:
     # Networks alone: the objectives are compared, not what a closed form knows already.
     options = {"seed": seed, "verbose": False, "validation_share": 0.0, "closed_form": False, **part.options}
     ours = sr.SphereEmbedder(**options).fit(part.train)
-    cosines = [class_cosines(ours.classifier_, ours.transform(table)) for table in (part.known, part.unknown)]
+    cosines = [class_cosines(ours.fitted_.classifier, ours.transform(table)) for table in (part.known, part.unknown)]
     right = ours.classes_[cosines[0].argmax(axis=1)] == part.known.labels
     plain, (weights, bias) = _plain(part.train, options)
     vectors = [plain.transform(table) for table in (part.known, part.unknown)]
     logits = [rows * rows.shape[1] ** 0.5 @ weights.T + bias for rows in vectors]
-    plain_cosines = [class_cosines(plain.classifier_, rows) for rows in vectors]
+    plain_cosines = [class_cosines(plain.fitted_.classifier, rows) for rows in vectors]
     plain_right = plain.classes_[logits[0].argmax(axis=1)] == part.known.labels
     means_right = plain.classes_[plain_cosines[0].argmax(axis=1)] == part.known.labels
     scores = {

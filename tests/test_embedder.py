@@ -157,7 +157,7 @@ def test_certificates_and_ledgers_of_all_kinds_of_modality(model, objects) -> No
     np.testing.assert_array_equal(certificates.predicted, model.predict(objects))
     np.testing.assert_allclose(
         ledger.contributions.sum(axis=1),
-        class_cosines(model.classifier_, model.transform(objects)).max(axis=1),
+        class_cosines(model.fitted_.classifier, model.transform(objects)).max(axis=1),
         atol=1e-6,
     )
     # A table that was not read is read, as by `transform`.

@@ -20,8 +20,7 @@ def test_an_array_becomes_one_vector_modality(rng: np.random.Generator) -> None:
     assert objects.schema == PLAIN_SCHEMA and objects.labels.tolist() == ["a", "b", "a", "b"]
     np.testing.assert_allclose(objects.values["x"]["values"], points, rtol=1e-6)
     assert estimator.n_features_in_ == 3
-    estimator.schema_ = PLAIN_SCHEMA
-    assert not query_table(estimator, points).has_labels
+    assert not query_table(estimator, PLAIN_SCHEMA, points).has_labels
 
 
 @pytest.mark.parametrize(
@@ -42,21 +41,19 @@ def test_what_scikit_learn_refuses_is_an_input_error(points, labels, complaint: 
 def test_another_number_of_features_is_refused() -> None:
     estimator = Plain()
     training_table(estimator, np.zeros((2, 3)), [0, 1])
-    estimator.schema_ = PLAIN_SCHEMA
     with pytest.raises(InputError, match="expecting 3 features"):
-        query_table(estimator, np.zeros((2, 4)))
+        query_table(estimator, PLAIN_SCHEMA, np.zeros((2, 4)))
 
 
 def test_raw_columns_may_hold_what_cannot_be_read_but_every_row_needs_something() -> None:
-    estimator = Plain()
-    estimator.schema_ = Schema({"title": Text("title"), "x": Vector("x")})
+    estimator, schema = Plain(), Schema({"title": Text("title"), "x": Vector("x")})
     table = {"title": ["a", 5, "c"], "x": [[1.0], [2.0], [np.inf]]}
     with pytest.raises(InputError, match=r"row 1 .*column 'title'"):
-        query_table(estimator, table)
-    objects = query_table(estimator, table, on_error="missing")
+        query_table(estimator, schema, table)
+    objects = query_table(estimator, schema, table, on_error="missing")
     assert objects.present.tolist() == [[True, True], [False, True], [True, False]]
     with pytest.raises(InputError, match=r"something to read in every row.* got 1 object left out.*: row 1"):
-        query_table(estimator, {**table, "x": [[1.0], [np.inf], [2.0]]}, on_error="missing")
+        query_table(estimator, schema, {**table, "x": [[1.0], [np.inf], [2.0]]}, on_error="missing")
 
 
 def test_objects_without_any_of_some_modalities_are_refused_by_row() -> None:

@@ -24,7 +24,7 @@ from steradian.modalities.series import FittedSeries
 from steradian.modalities.tabular import FittedTabular
 from steradian.modalities.text import FittedText
 from steradian.modalities.vector import FittedVector
-from steradian.saved_model import SavedModel, load_model, read_folder, save_model, write_folder
+from steradian.saved_model import SavedModel, read_folder, write_folder
 
 
 def make(number: int = 0) -> SavedModel:
@@ -360,15 +360,15 @@ def test_an_estimator_is_saved_and_made_again(tmp_path: Path, rng: np.random.Gen
     points, labels = rng.normal(size=(12, 3)), np.arange(12) % 3
     options = {"embedding_dim": 4, "width": 8, "heads": 2, "epochs": 1, "subcenters": 2, "verbose": False}
     model = Own(**options).fit(points, labels)
-    save_model(model, tmp_path)
+    model.save(tmp_path)
     state = torch.random.get_rng_state()
-    loaded = load_model(Own, tmp_path, device="cpu")
+    loaded = Own.load(tmp_path, device="cpu")
     assert torch.equal(torch.random.get_rng_state(), state)
     assert type(loaded) is Own
     np.testing.assert_array_equal(loaded.predict_proba(points), model.predict_proba(points))
     change(tmp_path, classes={"type": "<i8", "names": [0, 1]})
     with pytest.raises(SavedModelError, match="weights that it describes, got RuntimeError"):
-        load_model(Own, tmp_path, device="cpu")
+        Own.load(tmp_path, device="cpu")
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
@@ -388,9 +388,9 @@ def test_sparse_features_of_a_large_table_come_back_with_their_likeness(
     table = {"title": [f"{kind} number {row}" for row, kind in enumerate(kinds)], "kind": kinds}
     objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}, label="kind"))
     model = sr.SphereEmbedder(epochs=0, verbose=False).fit(objects)
-    linear = model.preprocessor_.closed_form.maps["title"]
+    linear = model.fitted_.preprocessor.closed_form.maps["title"]
     assert linear.matrix.dtype == np.float16 and linear.likeness is not None
     model.save(tmp_path / "model")
     loaded = sr.SphereEmbedder.load(tmp_path / "model")
-    assert loaded.preprocessor_.closed_form.maps["title"].likeness == linear.likeness
+    assert loaded.fitted_.preprocessor.closed_form.maps["title"].likeness == linear.likeness
     np.testing.assert_array_equal(loaded.transform(objects), model.transform(objects))

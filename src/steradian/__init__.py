@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steradian.audit import Audit
-    from steradian.calibration import Calibration, Verification
+    from steradian.calibration import Calibration
     from steradian.data import ObjectTable, Schema, read_objects
     from steradian.embedder import SphereEmbedder
     from steradian.errors import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from steradian.new_classes import AddedClasses
     from steradian.report import write_report
     from steradian.search import Index, Neighbors
+    from steradian.thresholds import Verification
 
 __all__ = [
     "AddedClasses",
@@ -74,18 +75,18 @@ __all__ = [
     "write_report",
 ]
 
-_ROOMS = (
-    *("errors", "data", "modalities", "model", "explanation", "calibration", "new_classes", "audit", "embedder"),
-    *("search", "evaluation", "report"),
+_FOLDERS = (
+    *("errors", "data", "modalities", "model", "calibration", "explanation", "thresholds", "new_classes", "audit"),
+    *("embedder", "search", "evaluation", "report"),
 )
 
 
 def __getattr__(name: str) -> Any:
-    """Import the rooms when a public name is first asked for: `steradian --help` needs none of them, nor torch."""
+    """Import the modules when a public name is first asked for: `steradian --help` needs none of them, nor torch."""
     if name not in __all__:
         raise AttributeError(f"module 'steradian' has no attribute {name!r}")
-    for room in [import_module(f"steradian.{room}") for room in _ROOMS]:
-        globals().update({key: getattr(room, key) for key in __all__ if hasattr(room, key)})
+    for module in [import_module(f"steradian.{folder}") for folder in _FOLDERS]:
+        globals().update({key: getattr(module, key) for key in __all__ if hasattr(module, key)})
     return globals()[name]
 
 

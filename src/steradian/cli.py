@@ -128,16 +128,14 @@ def _calibrate(options: Namespace) -> int:
 
 
 def _predict(options: Namespace) -> int:
-    from steradian.inputs import present_modalities
     from steradian.metrics import to_angles
-    from steradian.model import nearest_centers
 
     _want_file(options.out)
     model = _load(options.model)
     objects = _read(options.table, model.schema_, options, labelled=False)
     vectors = model.transform(objects)
-    classes = model.predict_vectors(vectors, present=present_modalities(model, objects) if options.reject else None)
-    _, cosines = nearest_centers(model.classifier_, vectors)
+    classes = model.predict_vectors(vectors, present=model.fitted_.present(objects) if options.reject else None)
+    _, cosines = model.fitted_.nearest(vectors)
     lines = io.StringIO()
     rows = zip(objects.ids.tolist(), classes.tolist(), to_angles(cosines).round(4).tolist(), strict=True)
     csv.writer(lines, lineterminator="\n").writerows([("id", "class", "angle"), *rows])

@@ -1,86 +1,48 @@
 """The front door: `SphereEmbedder`, a scikit-learn estimator over tables of multimodal objects."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
+from rich.console import Console
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
-from steradian import config as options
-from steradian.answers import Answers
-from steradian.calibration import calibration_of, scales_of, with_unknown
+from steradian.audit import Audit, audit
+from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
-from steradian.data import ObjectTable, Schema
-from steradian.data.batch import Preprocessor
-from steradian.errors import InputError
-from steradian.fitting import fit_model
-from steradian.inputs import present_modalities, query_table, refuse_objects_without, refuse_other_labels
-from steradian.metrics import to_angles
-from steradian.model import Encoder, SphericalClassifier, class_cosines, embed_table, nearest_centers
+from steradian.data import ObjectTable
+from steradian.embedder_attributes import EmbedderAttributes
+from steradian.explanation import Certificates, Ledger, certify, explain
+from steradian.fit import fit_model
+from steradian.fitted_model import BATCH, Encoded, FittedModel, Subset, table_of
+from steradian.inputs import query_table, refuse_other_labels, refuse_unread, training_table
+from steradian.model import class_cosines
+from steradian.new_classes import AddedClasses, add_classes, remove_classes
 from steradian.saved_model import load_model, save_model
-from steradian.training import TrainingResult
+from steradian.thresholds import Verification, calibrate, verify
 
 __all__ = ["SphereEmbedder"]
 
-S = TypeVar("S", bound=Sequence[str] | np.ndarray)
-
-BATCH = 512
-"""Objects encoded at a time by `transform`: 256 to 1024 are equally fast on CPU."""
+INPUTS = "n_features_in_", "feature_names_in_"
+"""What scikit-learn keeps of a plain array."""
 
 
-class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # type: ignore[misc]
     """Learns one unit vector an object from labelled objects of several modalities, some of them missing.
 
     A scikit-learn estimator for pipelines, cross-validation and grid search. It takes an `ObjectTable`, or a plain
     float array [objects, features] as one vector modality.
 
-    Args:
-        embedding_dim: length of the unit vector; None derives it from the number of classes.
-        closed_form: solve for the vectors of fixed features first, beside which a network must earn its place.
-        width: length of a token on both levels.
-        depth: transformer blocks of each modality's encoder (level 1).
-        fusion_depth: transformer blocks of the fusion (level 2).
-        heads: attention heads of every block.
-        dropout: share zeroed within the blocks in training; None derives it from the number of objects.
-        input_dropout: share of a modality's raw features zeroed in training; None likewise.
-        fusion: "certified", "context" or "free"; see docs/design.md. None: "certified", or "context" where left-out
-            objects are surely better by it.
-        context_limit: length of the context against the sum of modalities, for fusion="context".
-        subcenters: centers a class, of which the nearest counts.
-        epochs: passes over the training objects; 0 is the closed form alone, None derives them.
-        batch_size: objects a step.
-        balanced: draw as many objects of every class.
-        class_group: objects of a class that come together; None derives it from the objective.
-        learning_rate: of the encoders.
-        center_learning_rate: of the class centers.
-        weight_decay: of the encoders' matrices.
-        objective: "angular", or a rival of it, such as "supcon" or "clip"; docs/objectives.md has them all.
-        positives: what a rival without class centers pulls together, objects of a "class" or the parts of an "object".
-        scale: factor of the cosines; None derives it from the number of classes.
-        margin: additive angular margin in radians; None derives it from the spacing of the class centers.
-        margin_kind: "arcface", "cosface", "sphereface", "normface" (none), "curricularface" or "elasticface".
-        margin_gradient: "exact" or "detached".
-        label_smoothing: share of the target probability that is spread over all classes.
-        class_share: of the other classes to draw each step.
-        center_optimizer: "adamw", or "rowwise" for very many classes.
-        modality_weight: weight of the single modalities' loss.
-        subset_weight: weight of the random subsets' loss.
-        alignment_weight: of pulling a class's modalities and whole objects together in the batch; None derives it.
-        subset_policy: "both", "half" or "observed": which objects are seen through a random subset, and of what.
-        validation_share: share of the objects held out for early stopping; None derives it from the number of objects.
-        patience: validations without a better score before training stops.
-        clip: largest norm of the encoders' gradient.
-        device: "auto" or a torch device.
-        precision: "auto", "float32" or "bfloat16", of the encoders in training.
-        seed: of everything random.
-        verbose: print what is derived and show progress.
+    All options are keywords, which `EmbedderAttributes` explains one by one.
 
     Attributes:
+        fitted_: all that `fit` has made, as one value, a `FittedModel`; the others are parts of it.
         classes_: the class names, sorted [num_classes].
         schema_: the schema of the training table.
         scale_: the scale used.
@@ -96,62 +58,6 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         >>> model.transform(points).shape, model.predict(points[:1])
         ((40, 8), array(['left'], dtype='<U5'))
     """
-
-    verbose: bool
-    configs_: tuple[ModelConfig, TrainingConfig]
-    schema_: Schema
-    classes_: np.ndarray
-    preprocessor_: Preprocessor
-    encoder_: Encoder
-    classifier_: SphericalClassifier
-    scale_: float
-    margin_: float
-    training_: TrainingResult
-
-    def __init__(
-        self,
-        embedding_dim: int | None = ModelConfig.embedding_dim,
-        *,
-        closed_form: bool = ModelConfig.closed_form,
-        width: int = ModelConfig.width,
-        depth: int = ModelConfig.depth,
-        fusion_depth: int = ModelConfig.fusion_depth,
-        heads: int = ModelConfig.heads,
-        dropout: float | None = ModelConfig.dropout,
-        input_dropout: float | None = ModelConfig.input_dropout,
-        fusion: options.FusionKind | None = ModelConfig.fusion,
-        context_limit: float = ModelConfig.context_limit,
-        subcenters: int = ModelConfig.subcenters,
-        epochs: int | None = TrainingConfig.epochs,
-        batch_size: int = TrainingConfig.batch_size,
-        balanced: bool = TrainingConfig.balanced,
-        class_group: int | None = TrainingConfig.class_group,
-        learning_rate: float = TrainingConfig.learning_rate,
-        center_learning_rate: float = TrainingConfig.center_learning_rate,
-        weight_decay: float = TrainingConfig.weight_decay,
-        objective: options.ObjectiveKind = TrainingConfig.objective,
-        positives: options.Positives = TrainingConfig.positives,
-        scale: float | None = TrainingConfig.scale,
-        margin: float | None = TrainingConfig.margin,
-        margin_kind: options.TrainedMarginKind = TrainingConfig.margin_kind,
-        margin_gradient: options.MarginGradient = TrainingConfig.margin_gradient,
-        label_smoothing: float = TrainingConfig.label_smoothing,
-        class_share: float = TrainingConfig.class_share,
-        center_optimizer: options.CenterOptimizer = TrainingConfig.center_optimizer,
-        modality_weight: float = TrainingConfig.modality_weight,
-        subset_weight: float = TrainingConfig.subset_weight,
-        alignment_weight: float | None = TrainingConfig.alignment_weight,
-        subset_policy: options.SubsetPolicy = TrainingConfig.subset_policy,
-        validation_share: float | None = TrainingConfig.validation_share,
-        patience: int = TrainingConfig.patience,
-        clip: float = TrainingConfig.clip,
-        device: str = TrainingConfig.device,
-        precision: options.Precision = TrainingConfig.precision,
-        seed: int = TrainingConfig.seed,
-        verbose: bool = True,
-    ) -> None:
-        # scikit-learn wants every argument as an attribute of its name, unchanged.
-        self.__dict__.update({name: value for name, value in locals().items() if name != "self"})
 
     def fit(
         self,
@@ -176,31 +82,41 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
             ConfigError: options that cannot be.
             TrainingError: the loss is not finite.
         """
-        fit_model(self, X, y, validation=validation, log_file=log_file, save_to=save_to)
+        self._forget()
+        try:
+            self.fitted_ = fit_model(
+                training_table(self, X, y),
+                self.config(ModelConfig),
+                self.config(TrainingConfig),
+                validation=validation,
+                log_file=None if log_file is None else Path(log_file),
+                on_model=None if save_to is None else lambda model: self._keep(model, save_to),
+                console=Console() if self.verbose else None,
+            )
+        except BaseException:
+            # What training has got to is saved where it was asked for; here it would pass for a whole model.
+            self._forget()
+            raise
         return self
 
     def transform(self, X: Any, *, modalities: Sequence[str] | None = None, batch_size: int = BATCH) -> np.ndarray:
         """Unit vectors float32 [objects, embedding_dim].
 
         Args:
-            X: an `ObjectTable`, what `read_objects` takes, or a float array if the model was fitted on one.
+            X: an `ObjectTable`, what `read_objects` takes, what `encode` returned, or a float array if the model was
+                fitted on one.
             modalities: the modalities to use, as if the others were missing; None uses all that are present.
             batch_size: objects at a time; has no influence on the vectors.
 
         Raises:
             InputError: values that do not fit the model, or an object that has none of the modalities.
         """
-        check_is_fitted(self)
-        objects = query_table(self, X)
-        names = self.schema_.modalities if modalities is None else modalities
-        subset = (names,) if isinstance(names, str) else tuple(names)
-        ((_, rows, vectors),) = self.transform_subsets(objects, [subset], batch_size=batch_size)
-        refuse_objects_without(objects, rows, names=subset)
-        return vectors
+        names = (modalities,) if isinstance(modalities, str) else modalities
+        return self._fitted.vectors(self._query(X), modalities=names, batch_size=batch_size)
 
     def transform_subsets(
-        self, X: Any, subsets: Iterable[S], *, batch_size: int = BATCH
-    ) -> Iterator[tuple[S, np.ndarray, np.ndarray]]:
+        self, X: Any, subsets: Iterable[Subset], *, batch_size: int = BATCH
+    ) -> Iterator[tuple[Subset, np.ndarray, np.ndarray]]:
         """The vectors of several subsets of modalities; each item is encoded once for all of them.
 
         Args:
@@ -211,22 +127,23 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         Returns:
             For each subset itself, the rows int64 [rows] that have any of it, their vectors [rows, embedding_dim].
         """
-        check_is_fitted(self)
-        objects, chosen = query_table(self, X), list(subsets)
-        if batch_size < 1 or not chosen:
-            got = f"batch_size={batch_size} and {len(chosen)} subsets"
-            raise InputError("at least 1 of each", got, "transform", "Leave batch_size out, or name a subset.")
-        masks = [subset if isinstance(subset, np.ndarray) else self.schema_.mask(subset) for subset in chosen]
-        parts = embed_table(self.encoder_, self.preprocessor_, objects, subsets=masks, batch_size=batch_size)
-        return ((chosen[number], rows, vectors) for number, rows, vectors in parts)
+        return self._fitted.subset_vectors(self._query(X), subsets, batch_size=batch_size)
+
+    def encode(self, X: Any, *, batch_size: int = BATCH) -> Encoded:
+        """A table as the first level sees it: what is asked of it afterwards, by any method, encodes nothing again.
+
+        Args:
+            X: as for `transform`.
+            batch_size: objects at a time.
+        """
+        return self._fitted.encode(self._query(X), batch_size=batch_size)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Cosines to the class centers float32 [objects, num_classes].
 
         As scikit-learn asks, two classes give one number an object: the second cosine less the first [objects].
         """
-        vectors = self.transform(X)
-        cosines = class_cosines(self.classifier_, vectors)
+        cosines = class_cosines(self._fitted.classifier, self.transform(X))
         return cosines[:, 1] - cosines[:, 0] if len(self.classes_) == 2 else cosines
 
     def predict(self, X: Any, *, reject: bool = False) -> np.ndarray:
@@ -242,9 +159,9 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         """
         if not reject:
             return self.predict_vectors(self.transform(X))
-        calibration_of(self)
-        objects = query_table(self, X)
-        return self.predict_vectors(self.transform(objects), present=present_modalities(self, objects))
+        self._fitted.calibrated()
+        objects = self._query(X)
+        return self.predict_vectors(self.transform(objects), present=self._fitted.present(table_of(objects)))
 
     def predict_vectors(self, vectors: np.ndarray, *, present: np.ndarray | None = None) -> np.ndarray:
         """The class of the center nearest to each vector [objects].
@@ -257,24 +174,18 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         Raises:
             InputError: vectors of another width; with `present`, as for `predict`.
         """
-        check_is_fitted(self)
-        numbers, cosines = nearest_centers(self.classifier_, vectors)
-        predicted = np.asarray(self.classes_[numbers])
-        if present is None:
-            return predicted
-        accepted = to_angles(cosines) <= calibration_of(self).accept_angles(present)
-        return with_unknown(predicted, accepted, self.classes_)
+        return self._fitted.predict(vectors, present=present)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Softmax of scaled cosines, float64 [objects, num_classes].
 
         The scale is what `calibrate` fitted for what the object has; without it `scale_`, which training used.
         """
-        check_is_fitted(self)
-        objects = query_table(self, X)
-        cosines = class_cosines(self.classifier_, self.transform(objects)).astype(np.float64)
-        scales = scales_of(self, present_modalities(self, objects))
-        return np.asarray(softmax(cosines * scales[:, None], axis=1))
+        objects = self._query(X)
+        cosines = class_cosines(self._fitted.classifier, self.transform(objects)).astype(np.float64)
+        return np.asarray(
+            softmax(cosines * self._fitted.scales(self._fitted.present(table_of(objects)))[:, None], axis=1)
+        )
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy of `predict`.
@@ -284,17 +195,160 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
             y: labels [objects]; None takes the table's own.
             sample_weight: float [objects], or None.
         """
-        check_is_fitted(self)
-        objects = query_table(self, X)
-        labels = objects.labels if y is None else column_or_1d(y)
+        objects = self._query(X)
+        labels = table_of(objects).labels if y is None else column_or_1d(y)
         refuse_other_labels(labels, self.classes_, where="the labels", unseen=False)
         return float(accuracy_score(labels, self.predict(objects), sample_weight=sample_weight))
 
-    @property
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits: the same after saving, loading and other classes, another for another fit."""
-        check_is_fitted(self)
-        return str(getattr(self, "fingerprint_", self.classifier_.fingerprint))
+    def certify(self, X: Any, *, all_classes: bool = False, batch_size: int = BATCH) -> Certificates:
+        """What every subset of an object's modalities is bound to rank below the class of the whole object.
+
+        Args:
+            X: as for `transform`.
+            all_classes: keep the lead over every class, objects x classes numbers, and not over the runner-up alone.
+            batch_size: objects at a time.
+
+        Raises:
+            ConfigError: fusion="free", which promises nothing.
+            InputError: values that do not fit the model, or an object without any modality.
+        """
+        return certify(self._fitted.encode(self._query(X), batch_size=batch_size), all_classes=all_classes)
+
+    def explain(self, X: Any, target: Any = None, *, batch_size: int = BATCH) -> Ledger:
+        """The cosine of each object to a target as an exact sum over its modalities, and what each of them is worth.
+
+        Args:
+            X: as for `transform`.
+            target: None for the class predicted for each object, the name of a class, or one object or vector for each
+                object of X: a table as for `transform`, or floats [objects, embedding_dim].
+            batch_size: objects at a time.
+
+        Raises:
+            ConfigError: fusion="free", whose vectors are no sums.
+            InputError: values that do not fit the model, an object without any modality, or targets that do not fit.
+        """
+        named = target is None or isinstance(target, (str, bool, int, float, np.generic, np.ndarray))
+        compared = target if named else table_of(self._query(target))
+        return explain(self._fitted.encode(self._query(X), batch_size=batch_size), compared)
+
+    def calibrate(
+        self,
+        objects: ObjectTable | Encoded | None = None,
+        *,
+        coverage: float | None = None,
+        false_accept: float | None = None,
+        precision: float | None = None,
+        pair_false_accept: float = 0.01,
+        subsets: Iterable[str | Sequence[str]] | None = None,
+        seed: int = 0,
+    ) -> Calibration:
+        """Fit the scale of probabilities and how far an object may lie from its center; kept and saved with the model.
+
+        Args:
+            objects: labelled, held out of training; those of classes that the model does not know count as unknown.
+                None takes the training objects that `fit` has left out in turn, for an estimate without a guarantee.
+            coverage: the share of objects of known classes to accept at least; 0.95 where no promise is named.
+            false_accept: the share of objects of unknown classes to accept at most, instead.
+            precision: the share of what is accepted to be right at least, instead; with 90% confidence.
+            pair_false_accept: the share of pairs of different classes that `verify` takes for the same.
+            subsets: the subsets of modalities to fit beside the whole and each modality alone; None takes all, or 63.
+            seed: of what is drawn where there is much.
+
+        Raises:
+            ConfigError: two promises.
+            InputError: one class, or too few objects for the promise; no table, and nothing left out by `fit`.
+        """
+        found = calibrate(
+            self._fitted,
+            objects,
+            coverage=coverage,
+            false_accept=false_accept,
+            precision=precision,
+            pair_false_accept=pair_false_accept,
+            subsets=subsets,
+            seed=seed,
+        )
+        self.fitted_ = replace(self._fitted, calibration=found)
+        return found
+
+    def verify(self, first: Any, second: Any) -> Verification:
+        """Whether the objects of each row of two tables are the same, at the false accept rate of `calibrate`.
+
+        Args:
+            first: as for `transform`, one object a pair.
+            second: as many.
+
+        Raises:
+            InputError: tables of different lengths, or a model that was not calibrated.
+        """
+        self._fitted.calibrated()
+        return verify(self._fitted, table_of(self._query(first)), table_of(self._query(second)))
+
+    def add_classes(self, X: Any, y: Any = None) -> AddedClasses:
+        """Learn new classes from a few examples each, without training; vectors stay as they are, and so do indexes.
+
+        Args:
+            X: labelled objects of new classes only, as for `fit`; each may lack any of the modalities, not all.
+            y: labels [objects]; None takes the table's own.
+
+        Returns:
+            How near the new classes are to each other and to the old ones.
+
+        Raises:
+            InputError: a class that exists, labels of another kind, or examples that do not fit the model.
+        """
+        objects = table_of(self._query(X))
+        objects = objects if y is None else objects.with_labels(column_or_1d(y))
+        self.fitted_, added = add_classes(self._fitted, objects)
+        return added
+
+    def remove_classes(self, names: Any) -> None:
+        """Never predict these classes again; nothing else changes.
+
+        Args:
+            names: of one class, or of several.
+
+        Raises:
+            InputError: a name that is no class, or fewer than two classes would be left.
+        """
+        self.fitted_ = remove_classes(self._fitted, names)
+
+    def audit(
+        self,
+        objects: ObjectTable | Encoded,
+        *,
+        against: ObjectTable | Encoded | None = None,
+        false_alarms: float = 0.05,
+        confusion: float = 0.1,
+        duplicates: bool = True,
+        batch_size: int = BATCH,
+    ) -> Audit:
+        """Wrong labels, outliers, near-duplicates and classes too close to tell apart, each ranked by gravity.
+
+        Args:
+            objects: labelled; best held out of training, which may have learnt wrong labels by heart.
+            against: another table, such as the training objects, in which nothing of `objects` should be.
+            false_alarms: the share of right labels to expect among those that are listed as wrong.
+            confusion: from which share of probability that a class gives to another the two are listed.
+            duplicates: whether to look for them.
+            batch_size: objects at a time.
+
+        Raises:
+            InputError: tables that do not fit the model, no labels, or one class.
+        """
+        model = self._fitted
+        tables = {"audit(objects)": objects} | ({} if against is None else {"audit(against=...)": against})
+        for where, table in tables.items():
+            refuse_unread(table_of(table), where=where)
+        return audit(
+            model,
+            objects,
+            against=against,
+            false_alarms=false_alarms,
+            confusion=confusion,
+            duplicates=duplicates,
+            batch_size=batch_size,
+        )
 
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder of safetensors and JSON, enough alone in a process that never saw the data.
@@ -302,8 +356,8 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         Args:
             folder: is made if it does not exist; a model already there is replaced only when the new one is whole.
         """
-        check_is_fitted(self)
-        save_model(self, folder)
+        inputs = {name: vars(self)[name] for name in INPUTS if name in vars(self)}
+        save_model(self._fitted, folder, inputs=inputs)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> Self:
@@ -316,7 +370,24 @@ class SphereEmbedder(Answers, TransformerMixin, ClassifierMixin, BaseEstimator):
         Raises:
             SavedModelError: no model there, cut short, or of another version.
         """
-        return load_model(cls, folder, device=device)
+        model, inputs = load_model(folder, device=device)
+        estimator = cls(**model.model_config.to_dict(), **(model.training_config.to_dict() | {"device": device}))
+        estimator.__dict__ |= inputs
+        estimator.fitted_ = model
+        return estimator
+
+    def _query(self, X: Any) -> ObjectTable | Encoded:
+        """What a user passed, as a table, or encoded as it is."""
+        return self._fitted.checked(X) if isinstance(X, Encoded) else query_table(self, self._fitted.schema, X)
+
+    def _keep(self, model: FittedModel, folder: str | Path) -> None:
+        self.fitted_ = model
+        self.save(folder)
+
+    def _forget(self) -> None:
+        """Be as before the first fit: half of a new model beside half of an older one would answer, and wrongly."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -30,7 +31,7 @@ PLAIN_SCHEMA = Schema({"x": Vector("x")})
 """The schema of a plain float array."""
 
 
-def training_table(estimator: Any, X: Any, y: Any) -> ObjectTable:
+def training_table(estimator: BaseEstimator, X: Any, y: Any) -> ObjectTable:
     """The labelled table to learn from; of a plain array it sets `n_features_in_` and the like on the estimator.
 
     Args:
@@ -61,11 +62,12 @@ def training_table(estimator: Any, X: Any, y: Any) -> ObjectTable:
     return _plain_table(X).with_labels(y)
 
 
-def query_table(estimator: Any, X: Any, *, on_error: OnError = "raise") -> ObjectTable:
+def query_table(estimator: BaseEstimator, schema: Schema, X: Any, *, on_error: OnError = "raise") -> ObjectTable:
     """The table to embed, of the modalities that the estimator was fitted on.
 
     Args:
-        estimator: a fitted estimator; its `schema_` says how raw columns are read.
+        estimator: a fitted estimator.
+        schema: that it was fitted on, by which raw columns are read.
         X: an `ObjectTable`, what `read_objects` takes, or floats [objects, features].
         on_error: as of `read_objects`, for what that takes; but no object is left out, since each row gets a vector.
 
@@ -74,10 +76,10 @@ def query_table(estimator: Any, X: Any, *, on_error: OnError = "raise") -> Objec
             refuses.
     """
     if isinstance(X, ObjectTable):
-        refuse_other_schema(X, estimator.schema_, where="the table")
+        refuse_other_schema(X, schema, where="the table")
         return X
-    if estimator.schema_ != PLAIN_SCHEMA:
-        objects = read_objects(X, estimator.schema_, labelled=False, on_error=on_error)
+    if schema != PLAIN_SCHEMA:
+        objects = read_objects(X, schema, labelled=False, on_error=on_error)
         if objects.unreadable.left_out:
             raise InputError(
                 want="something to read in every row, since each gets a vector",
@@ -112,15 +114,15 @@ def check_validation(objects: Any, schema: Schema, classes: np.ndarray) -> None:
     refuse_bare_objects(objects.present, schema, rows=objects.rows, ids=None)
 
 
-def present_modalities(model: Any, objects: ObjectTable) -> np.ndarray:
-    """Which of the model's modalities each object has: bool [objects, modalities], in the order of its schema.
+def present_modalities(schema: Schema, objects: ObjectTable) -> np.ndarray:
+    """Which modalities of a schema each object has: bool [objects, modalities], in its order.
 
     Args:
-        model: has a `schema_`.
+        schema: of a model.
         objects: a table of its modalities, in any order.
     """
     names = list(objects.schema.modalities)
-    return np.asarray(objects.present[:, [names.index(name) for name in model.schema_.modalities]])
+    return np.asarray(objects.present[:, [names.index(name) for name in schema.modalities]])
 
 
 def refuse_objects_without(objects: ObjectTable, rows: np.ndarray, *, names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from steradian.data.batch import Preprocessor
 from steradian.data.closed_form import ClosedForm, Likeness, LinearMap
 from steradian.data.modality import FeatureMap, FittedModality
 from steradian.errors import SavedModelError
+from steradian.fitted_model import FittedModel
 from steradian.model import SphericalClassifier, TwoPartEncoder, build_encoder, build_model
 from steradian.model.inference import Encoder
 from steradian.training import TrainingResult
@@ -33,7 +34,6 @@ from steradian.training.device import choose_device
 __all__ = ["SavedModel", "load_model", "read_files", "read_folder", "replace_files", "save_model", "write_folder"]
 
 Content = TypeVar("Content")
-Model = TypeVar("Model")
 Part = TypeVar("Part", FittedModality, FeatureMap)
 
 FORMAT = 1
@@ -56,37 +56,36 @@ class SavedModel:
     weights: Mapping[str, Tensor]
 
 
-def save_model(model: Any, folder: str | Path) -> None:
-    """Write all that a fitted `SphereEmbedder` is made of.
+def save_model(model: FittedModel, folder: str | Path, *, inputs: Mapping[str, Any]) -> None:
+    """Write all that a fitted model is made of.
 
     Args:
-        model: is fitted.
+        model: but for the objects that it was fitted on.
         folder: as of `write_folder`.
+        inputs: what scikit-learn keeps of a plain array, by the estimator's attributes.
     """
-    model_config, config = model.configs_
     entries = {
-        "model": model_config.to_dict(),
-        "training": config.to_dict(),
-        "schema": model.schema_.to_dict(),
-        "classes": {"type": model.classes_.dtype.str, "names": model.classes_.tolist()},
-        "scale": model.scale_,
-        "margin": model.margin_,
+        "model": model.model_config.to_dict(),
+        "training": model.training_config.to_dict(),
+        "schema": model.schema.to_dict(),
+        "classes": {"type": model.classes.dtype.str, "names": model.classes.tolist()},
+        "scale": model.scale,
+        "margin": model.margin,
         "fingerprint": model.fingerprint,
-        "two_parts": _two_parts(model.encoder_),
-        "history": asdict(model.training_) if hasattr(model, "training_") else None,
-        "calibration": model.calibration_.to_dict() if hasattr(model, "calibration_") else None,
-        "features": getattr(model, "n_features_in_", None),
-        "feature_names": getattr(model, "feature_names_in_", np.zeros(0)).tolist(),
+        "two_parts": _two_parts(model.encoder),
+        "history": asdict(model.training),
+        "calibration": None if model.calibration is None else model.calibration.to_dict(),
+        "features": inputs.get("n_features_in_"),
+        "feature_names": inputs.get("feature_names_in_", np.zeros(0)).tolist(),
     }
-    weights = nn.ModuleDict({"encoder": model.encoder_, "classifier": model.classifier_}).state_dict()
-    write_folder(folder, SavedModel(entries, model.preprocessor_, weights))
+    weights = nn.ModuleDict({"encoder": model.encoder, "classifier": model.classifier}).state_dict()
+    write_folder(folder, SavedModel(entries, model.preprocessor, weights))
 
 
-def load_model(kind: type[Model], folder: str | Path, *, device: str) -> Model:
-    """Make a `SphereEmbedder` of what `save_model` wrote.
+def load_model(folder: str | Path, *, device: str) -> tuple[FittedModel, dict[str, Any]]:
+    """What `save_model` wrote: the model and the estimator's attributes.
 
     Args:
-        kind: the estimator's class.
         folder: where it was written.
         device: "auto" or a torch device.
 
@@ -97,27 +96,34 @@ def load_model(kind: type[Model], folder: str | Path, *, device: str) -> Model:
     entries = saved.entries
     try:
         model_config, config = ModelConfig(**entries["model"]), TrainingConfig(**entries["training"])
-        model: Any = kind(**(model_config.to_dict() | config.to_dict() | {"device": device}))
-        model.configs_ = model_config, config
-        model.schema_ = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
-        model.classes_ = np.array(entries["classes"]["names"], dtype=entries["classes"]["type"])
-        model.scale_, model.margin_ = entries["scale"], entries["margin"]
-        if entries.get("fingerprint") is not None:
-            model.fingerprint_ = entries["fingerprint"]
-        if entries.get("history") is not None:
-            model.training_ = TrainingResult(**entries["history"])
-        if entries.get("calibration") is not None:
-            names = list(model.schema_.modalities)
-            model.calibration_ = Calibration.from_dict(entries["calibration"], modalities=names, classes=model.classes_)
-        if entries["features"] is not None:
-            model.n_features_in_ = entries["features"]
-        if entries["feature_names"]:
-            model.feature_names_in_ = np.array(entries["feature_names"], dtype=object)
-        model.preprocessor_ = saved.preprocessor
+        schema = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
+        classes = np.array(entries["classes"]["names"], dtype=entries["classes"]["type"])
+        calibration = entries["calibration"]
         with torch.random.fork_rng(devices=[]):
-            parts = _build(saved, model_config, num_classes=len(model.classes_), device=choose_device(device))
-        model.encoder_, model.classifier_ = parts
+            parts = _build(saved, model_config, num_classes=len(classes), device=choose_device(device))
         nn.ModuleDict(dict(zip(("encoder", "classifier"), parts, strict=True))).load_state_dict(dict(saved.weights))
+        names = list(schema.modalities)
+        model = FittedModel(
+            schema=schema,
+            classes=classes,
+            preprocessor=saved.preprocessor,
+            encoder=parts[0],
+            classifier=parts[1],
+            model_config=model_config,
+            training_config=config,
+            scale=entries["scale"],
+            margin=entries["margin"],
+            training=TrainingResult(**entries["history"]),
+            fingerprint=entries["fingerprint"],
+            calibration=None
+            if calibration is None
+            else Calibration.from_dict(calibration, modalities=names, classes=classes),
+        )
+        inputs: dict[str, Any] = {}
+        if entries["features"] is not None:
+            inputs["n_features_in_"] = entries["features"]
+        if entries["feature_names"]:
+            inputs["feature_names_in_"] = np.array(entries["feature_names"], dtype=object)
     except (KeyError, TypeError, RuntimeError) as error:
         raise SavedModelError(
             want="a configuration and the weights that it describes",
@@ -125,7 +131,7 @@ def load_model(kind: type[Model], folder: str | Path, *, device: str) -> Model:
             where=str(folder),
             fix="Copy the whole folder again, or fit and save the model again.",
         ) from error
-    return cast(Model, model)
+    return model, inputs
 
 
 def _two_parts(encoder: Encoder) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """Audits of a small trained model: trouble put in by hand is found, and bad input refused."""
 
-import importlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 import steradian as sr
-from steradian.audit import Audit, audit
+from steradian.audit import Audit
 from steradian.metrics import pair_angles
 from steradian.model import fuse_subset
 
@@ -32,7 +31,7 @@ def test_wrong_labels_are_listed_and_right_ones_hardly(
 ) -> None:
     model = request.getfixturevalue(name)
     objects = make_objects(1, 300)
-    found = audit(model, with_wrong_labels(objects, wrong), duplicates=False)
+    found = model.audit(with_wrong_labels(objects, wrong), duplicates=False)
     listed = found.of_kind("label")
     rows = [finding.row for finding in listed]
     assert np.isin(rows, wrong).mean() > 0.9
@@ -54,13 +53,15 @@ def test_a_clean_table_has_no_wrong_labels_though_the_model_errs(model, make_obj
     # One modality each, so that some are hard.
     objects = make_objects(2, 600, missing=1.0)
     assert (model.predict(objects) != objects.labels).sum() > 5
-    assert len(audit(model, objects, duplicates=False).of_kind("label")) <= 1
+    assert len(model.audit(objects, duplicates=False).of_kind("label")) <= 1
 
 
 def test_angles_are_those_to_the_class_centers(model, make_objects, wrong: np.ndarray) -> None:
     objects = with_wrong_labels(make_objects(1, 300), wrong)
-    finding = audit(model, objects, duplicates=False).of_kind("label")[0]
-    vectors = np.concatenate([model.transform(objects[finding.row]), model.classifier_.class_centers.detach().numpy()])
+    finding = model.audit(objects, duplicates=False).of_kind("label")[0]
+    vectors = np.concatenate(
+        [model.transform(objects[finding.row]), model.fitted_.classifier.class_centers.detach().numpy()]
+    )
     places = 1 + np.searchsorted(model.classes_, [finding.label, finding.other])
     angles = pair_angles(vectors, np.array([0, 0]), places)
     assert [finding.angle, finding.other_angle] == pytest.approx(angles, abs=1e-3)
@@ -68,7 +69,7 @@ def test_angles_are_those_to_the_class_centers(model, make_objects, wrong: np.nd
 
 def test_more_false_alarms_list_more(model, make_objects, wrong: np.ndarray) -> None:
     objects = with_wrong_labels(make_objects(1, 300), wrong)
-    few, many = (audit(model, objects, duplicates=False, false_alarms=share) for share in (0.01, 0.3))
+    few, many = (model.audit(objects, duplicates=False, false_alarms=share) for share in (0.01, 0.3))
     few_rows, many_rows = ([finding.row for finding in found.of_kind("label")] for found in (few, many))
     assert many_rows[: len(few_rows)] == few_rows
     assert len(many_rows) > len(few_rows)
@@ -81,7 +82,7 @@ def test_an_object_that_looks_like_nothing_is_an_outlier(model, make_objects) ->
         values[name]["values"][11] = 0.4
     odd = replace(objects, values=values)
     odd = odd.with_labels(np.where(np.arange(200) == 11, model.predict(odd), odd.labels))
-    found = audit(model, odd, duplicates=False).of_kind("outlier")
+    found = model.audit(odd, duplicates=False).of_kind("outlier")
     assert found[0].row == 11
     assert len(found) < 14
     assert all(finding.score > 3.5 for finding in found)
@@ -93,7 +94,7 @@ def test_copies_in_the_other_table_and_under_another_label_are_found(model, make
     both = {name: [*train.columns[name], *objects.columns[name][[5, 90]]] for name in ("photo", "title")}
     ids, labels = [*train.ids, "t1", "t2"], [*train.labels, objects.labels[5], "lamp"]
     against = sr.read_objects({**both, "label": labels, "id": ids}, train.schema)
-    found = audit(model, objects, against=against).of_kind("duplicate")
+    found = model.audit(objects, against=against).of_kind("duplicate")
     assert [(finding.row, finding.other, finding.other_row, finding.across) for finding in found] == [
         (90, "t2", 201, True),
         (5, "t1", 200, True),
@@ -105,7 +106,7 @@ def test_copies_in_the_other_table_and_under_another_label_are_found(model, make
     twice = {name: [*cells, cells[7], cells[8]] for name, cells in objects.columns.items()}
     twice["id"][-2:], twice["label"][-2:] = ["c1", "c2"], ["lamp", objects.labels[8]]
     assert objects.labels[7] != "lamp"
-    within = audit(model, sr.read_objects(twice, objects.schema))
+    within = model.audit(sr.read_objects(twice, objects.schema))
     assert [(finding.row, finding.other, finding.across) for finding in within.of_kind("duplicate")] == [
         (7, "c1", False)
     ]
@@ -121,7 +122,7 @@ def test_classes_that_are_one_are_told(make_objects, rng: np.random.Generator) -
     other = make_objects(5)
     labels = other.labels.copy()
     labels[(labels == "cup") & (rng.random(200) < 0.5)] = "mug"
-    gravest = audit(model, other.with_labels(labels), duplicates=False).of_kind("classes")[0]
+    gravest = model.audit(other.with_labels(labels), duplicates=False).of_kind("classes")[0]
     assert {gravest.label, gravest.other} == {"cup", "mug"}
     assert gravest.score > 0.25
     assert gravest.row is gravest.id is gravest.other_angle is None
@@ -131,7 +132,7 @@ def test_objects_of_unknown_classes_are_counted_and_not_judged(model, make_objec
     objects = make_objects(6)
     labels = objects.labels.copy()
     labels[:4] = ["vase", "urn", "vase", "urn"]
-    found = audit(model, objects.with_labels(labels), duplicates=False)
+    found = model.audit(objects.with_labels(labels), duplicates=False)
     assert found.notes[0].startswith("4 objects of 2 classes that the model does not know")
     assert not {finding.row for finding in found} & {0, 1, 2, 3}
     assert (found.objects, found.classes, found.judged) == (200, 7, 196)
@@ -141,7 +142,7 @@ def test_objects_of_unknown_classes_are_counted_and_not_judged(model, make_objec
 def test_every_kind_of_model_can_audit(request, make_objects, wrong: np.ndarray, name: str) -> None:
     model = request.getfixturevalue(name)
     objects = with_wrong_labels(make_objects(1, 300), wrong)
-    found = audit(model, objects, against=make_objects(0))
+    found = model.audit(objects, against=make_objects(0))
     listed = [finding.row for finding in found.of_kind("label")]
     assert np.isin(listed, wrong).mean() > 0.8
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False)) == found.to_dict()
@@ -159,15 +160,15 @@ def test_batches_and_order_have_no_influence(model, make_objects, wrong: np.ndar
             for each in found
         )
 
-    whole = audit(model, objects)
-    assert ids(audit(model, objects, batch_size=7)) == ids(whole) == ids(audit(model, objects[::-1]))
+    whole = model.audit(objects)
+    assert ids(model.audit(objects, batch_size=7)) == ids(whole) == ids(model.audit(objects[::-1]))
 
 
 def test_a_table_that_the_model_knows_by_heart_is_told(model, make_objects) -> None:
     objects = make_objects(7)
-    learnt = audit(model, objects[model.predict(objects) == objects.labels], duplicates=False)
+    learnt = model.audit(objects[model.predict(objects) == objects.labels], duplicates=False)
     assert "Every object is nearest to its own class." in learnt.notes[-1]
-    assert not any("by heart" in note for note in audit(model, objects, duplicates=False).notes)
+    assert not any("by heart" in note for note in model.audit(objects, duplicates=False).notes)
 
 
 def test_labels_and_ids_of_any_kind_print_and_save(make_objects, tmp_path) -> None:
@@ -178,7 +179,7 @@ def test_labels_and_ids_of_any_kind_print_and_save(make_objects, tmp_path) -> No
     model = sr.SphereEmbedder(**fast).fit(odd)
     labels = odd.labels.copy()
     labels[:20:2] = names[(np.searchsorted(np.unique(objects.labels), objects.labels[:20:2]) + 1) % 5]
-    found = audit(model, odd.with_labels(labels), false_alarms=0.5, confusion=0.01)
+    found = model.audit(odd.with_labels(labels), false_alarms=0.5, confusion=0.01)
     assert found.of_kind("label")
     assert "\x1b" not in str(found) + "".join(finding.sentence for finding in found)
     assert not any("\n" in finding.sentence for finding in found)
@@ -191,7 +192,7 @@ def test_whole_numbers_as_labels_stay_numbers(rng: np.random.Generator) -> None:
     model = sr.SphereEmbedder(embedding_dim=4, width=8, heads=2, epochs=10, verbose=False).fit(points, labels)
     labels[:2] = 20
     objects = sr.read_objects({"x": points, "label": labels}, sr.Schema({"x": sr.Vector("x")}))
-    found = audit(model, objects, false_alarms=0.3).of_kind("label")
+    found = model.audit(objects, false_alarms=0.3).of_kind("label")
     assert [(finding.row, finding.id, finding.label, finding.other) for finding in found[:2]] in (
         [(0, 0, 20, 10), (1, 1, 20, 10)],
         [(1, 1, 20, 10), (0, 0, 20, 10)],
@@ -200,14 +201,14 @@ def test_whole_numbers_as_labels_stay_numbers(rng: np.random.Generator) -> None:
 
 
 def test_whole_vectors_of_the_other_table_are_not_made(model, make_objects, monkeypatch: pytest.MonkeyPatch) -> None:
-    module, fused = importlib.import_module("steradian.audit.audit"), []
+    fused: list[int] = []
 
     def counted(*arguments: Any) -> Any:
         fused.append(len(arguments[1].present))
         return fuse_subset(*arguments)
 
-    monkeypatch.setattr(module, "fuse_subset", counted)
-    audit(model, make_objects(1, 30), against=make_objects(0))
+    monkeypatch.setattr("steradian.fitted_model.fuse_subset", counted)
+    model.audit(make_objects(1, 30), against=make_objects(0))
     assert sum(fused) == 30
 
 
@@ -236,11 +237,11 @@ def test_tables_that_cannot_be_audited_are_refused(model, make_objects) -> None:
     ]
     for message, changed in cases:
         with pytest.raises(sr.InputError, match=message):
-            audit(model, **({"objects": objects} | changed))
+            model.audit(**({"objects": objects} | changed))
 
 
 @pytest.mark.parametrize("share", ["false_alarms", "confusion"])
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.1, float("nan")])
 def test_shares_that_are_none_are_refused(model, make_objects, share: str, value: float) -> None:
     with pytest.raises(sr.ConfigError, match=share):
-        audit(model, make_objects(1, 20), **{share: value})
+        model.audit(make_objects(1, 20), **{share: value})

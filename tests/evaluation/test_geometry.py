@@ -95,7 +95,7 @@ def test_a_model_gives_the_numbers_of_its_vectors(learnt, rng: np.random.Generat
     wanted = measure_vectors(
         learnt.transform(objects),
         objects.labels,
-        class_centers=learnt.classifier_.class_centers.detach().numpy(),
+        class_centers=learnt.fitted_.classifier.class_centers.detach().numpy(),
         classes=learnt.classes_,
         modality_vectors=single,
         present=present,
@@ -131,7 +131,7 @@ def test_one_modality_has_no_gap_and_sub_centers_are_one_a_class(rng: np.random.
     model = sr.SphereEmbedder(**FAST, subcenters=2).fit(points, labels)
     objects = sr.read_objects({"x": list(points), "label": labels}, model.schema_)
     found = sr.measure_geometry(model, objects)
-    centers = model.classifier_.class_centers.detach().numpy()
+    centers = model.fitted_.classifier.class_centers.detach().numpy()
     assert centers.shape == (2, 2, 8)
     assert found.gap is None
     assert found.notes == ("There are no two modalities with vectors of their own: no gap is measured.",)

@@ -113,13 +113,14 @@ def test_each_item_is_encoded_once_for_all_shares_and_draws(
     model, objects = learnt
     if closed:
         # Whatever left-out objects say of it, a network takes part.
-        network = build_encoder(model.preprocessor_.modalities, model.configs_[0])
+        network = build_encoder(model.fitted_.preprocessor.modalities, model.fitted_.model_config)
         parts = {"share": 1.0, "learned_gates": True, "featured": [True, True]}
         model = copy(model)
-        model.encoder_ = TwoPartEncoder(("x", "y"), [network], embedding_dim=8, **parts).eval()
+        encoder = TwoPartEncoder(("x", "y"), [network], embedding_dim=8, **parts).eval()
+        model.fitted_ = replace(model.fitted_, encoder=encoder)
     else:
         model = sr.SphereEmbedder(**(model.get_params() | {"closed_form": False, "epochs": 1})).fit(objects)
-    networks = [module for module in model.encoder_.modules() if isinstance(module, SphereEncoder)]
+    networks = [module for module in model.fitted_.encoder.modules() if isinstance(module, SphereEncoder)]
     items: list[int] = []
     hooks = [
         encoder.register_forward_hook(lambda *given: items.append(len(given[2][0])))

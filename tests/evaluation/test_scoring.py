@@ -10,9 +10,9 @@ from steradian.evaluation.scoring import (
     certified_shares,
     check_tables,
     classification_scores,
-    present_modalities,
 )
 from steradian.explanation import Certificates
+from steradian.inputs import present_modalities
 
 RIGHT = np.array([[1.0, 0.0, 0, 0], [0.9, 0.1, 0, 0], [0.0, 1.0, 0, 0], [0.1, 0.9, 0, 0]], dtype=np.float32)
 
@@ -47,7 +47,7 @@ def test_what_is_present_is_told_in_the_models_order(model) -> None:
     schema = sr.Schema({name: sr.Vector(name) for name in ("extra", "top", "left", "right")}, label="kind")
     columns = {"extra": [[1.0]], "top": [None], "left": [[1.0]], "right": [[2.0]]}
     objects = sr.read_objects(columns, schema, labelled=False)
-    assert present_modalities(model, objects).tolist() == [[True, True, False]]
+    assert present_modalities(model.schema_, objects).tolist() == [[True, True, False]]
 
 
 def test_the_complaint_names_the_function(model, make_table) -> None:

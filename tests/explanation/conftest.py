@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,9 @@ def fit(fusion: str, names: tuple[str, ...] = NAMES, **options: Any) -> sr.Spher
     with torch.random.fork_rng():
         torch.manual_seed(0)
         if fusion != "free":
-            nn.init.normal_(model.encoder_.fusion.gates.weight, std=0.7)
+            nn.init.normal_(model.fitted_.encoder.fusion.gates.weight, std=0.7)
         if fusion == "context":
-            nn.init.normal_(model.encoder_.fusion.context.weight, std=3.0)
+            nn.init.normal_(model.fitted_.encoder.fusion.context.weight, std=3.0)
     return model
 
 
@@ -74,10 +75,10 @@ def two_parts(closed_form: sr.SphereEmbedder) -> sr.SphereEmbedder:
     model = deepcopy(closed_form)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        networks = [build_encoder(model.preprocessor_.modalities, model.configs_[0]) for _ in range(2)]
+        networks = [build_encoder(model.fitted_.preprocessor.modalities, model.fitted_.model_config) for _ in range(2)]
         for network in networks:
             nn.init.normal_(network.fusion.gates.weight, std=0.7)
-    model.encoder_ = TwoPartEncoder(
+    encoder = TwoPartEncoder(
         tuple(model.schema_.modalities),
         networks,
         embedding_dim=8,
@@ -85,6 +86,7 @@ def two_parts(closed_form: sr.SphereEmbedder) -> sr.SphereEmbedder:
         learned_gates=True,
         featured=[True] * len(NAMES),
     ).eval()
+    model.fitted_ = replace(model.fitted_, encoder=encoder)
     return model
 
 

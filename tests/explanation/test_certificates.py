@@ -21,7 +21,7 @@ def subset_cosines(model: sr.SphereEmbedder, objects: sr.ObjectTable) -> np.ndar
     subsets = [chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size)]
     cosines = np.full((len(subsets), len(objects), len(model.classes_)), np.nan)
     for number, (_, rows, vectors) in enumerate(model.transform_subsets(objects, subsets)):
-        cosines[number, rows] = class_cosines(model.classifier_, vectors)
+        cosines[number, rows] = class_cosines(model.fitted_.classifier, vectors)
     return cosines
 
 
@@ -64,7 +64,7 @@ def test_one_modality_leads_by_what_its_vector_leads(certified, make_objects) ->
 def test_the_context_costs_promises(context, make_objects) -> None:
     objects = make_objects(4)
     with_it = context.certify(objects)
-    fusion = context.encoder_.fusion
+    fusion = context.fitted_.encoder.fusion
     limit, fusion.context_limit = fusion.context_limit, 0.0
     try:
         without = context.certify(objects)
@@ -184,4 +184,4 @@ def test_it_is_plain_json() -> None:
 
 def test_it_is_the_method(certified, make_objects) -> None:
     objects = make_objects(8, 10)
-    assert certify(certified, objects).to_dict() == certified.certify(objects).to_dict()
+    assert certify(certified.encode(objects)).to_dict() == certified.certify(objects).to_dict()

@@ -13,7 +13,7 @@ from steradian.model import class_cosines
 def targets_of(model: sr.SphereEmbedder, objects: sr.ObjectTable) -> np.ndarray:
     """The unit center of the predicted class that is nearest to each object."""
     vectors = model.transform(objects)
-    centers = model.classifier_.class_centers.detach().numpy().reshape(len(model.classes_), -1, vectors.shape[1])
+    centers = model.fitted_.classifier.class_centers.detach().numpy().reshape(len(model.classes_), -1, vectors.shape[1])
     own = centers[np.searchsorted(model.classes_, model.predict(objects))]
     return own[np.arange(len(own)), np.einsum("okd,od->ok", own, vectors).argmax(axis=1)]
 
@@ -37,7 +37,7 @@ def test_the_shares_sum_to_the_cosine_of_the_models_own_vector(model, make_objec
 
 def test_the_largest_cosine_is_the_explained_one(model, make_objects) -> None:
     objects = make_objects(2)
-    best = class_cosines(model.classifier_, model.transform(objects)).max(axis=1)
+    best = class_cosines(model.fitted_.classifier, model.transform(objects)).max(axis=1)
     np.testing.assert_allclose(model.explain(objects).cosines, best, atol=1e-6)
 
 
@@ -149,7 +149,7 @@ def test_a_class_for_all_objects(model, make_objects) -> None:
     found = model.explain(objects, "kind 1")
     assert set(found.targets) == {"kind 1"}
     np.testing.assert_allclose(
-        found.cosines, class_cosines(model.classifier_, model.transform(objects))[:, 1], atol=1e-6
+        found.cosines, class_cosines(model.fitted_.classifier, model.transform(objects))[:, 1], atol=1e-6
     )
 
 

@@ -108,7 +108,7 @@ def test_training_changes_fine_tuned_weights_slowly_and_frozen_ones_never(
     model = embedder(epochs=1).fit(sr.read_objects(columns, schema(encoders, trainable=True)))
     moved = {
         name: float((tensor - start[0][name]).abs().max())
-        for name, tensor in model.encoder_.state_dict().items()
+        for name, tensor in model.fitted_.encoder.state_dict().items()
         if tensor.dtype.is_floating_point
     }
     pretrained = {name: by for name, by in moved.items() if ".encoder.model." in name}
@@ -123,9 +123,9 @@ def test_training_changes_fine_tuned_weights_slowly_and_frozen_ones_never(
     assert sum(by > 0 for by in pretrained.values()) > 0.8 * len(pretrained)
 
     frozen = embedder(epochs=1).fit(sr.read_objects(columns, schema(encoders)))
-    assert not any(".encoder.model." in name for name in frozen.encoder_.state_dict())
+    assert not any(".encoder.model." in name for name in frozen.fitted_.encoder.state_dict())
     for name, (_, folder) in KINDS.items():
-        fitted = frozen.preprocessor_.modalities[name]
+        fitted = frozen.fitted_.preprocessor.modalities[name]
         encoder = EncoderFiles(fitted.sizes, fitted.content).encoder(fitted.kind, fitted.pooling)
         saved = AutoModel.from_pretrained(encoders / folder).state_dict()
         assert all(torch.equal(tensor, saved[key]) for key, tensor in encoder.model.state_dict().items())

@@ -161,14 +161,14 @@ def test_a_table_is_encoded_once_and_fused_as_often_as_wanted(
     encoder: SphereEncoder, preprocessor: Preprocessor, objects: ObjectTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inference, "PREPARED_AT_ONCE", 9)
-    parts = list(encode_table(encoder, preprocessor, objects, batch_size=4))
-    assert np.concatenate([rows for rows, _ in parts]).tolist() == list(range(23))
+    encoded = encode_table(encoder, preprocessor, objects, batch_size=4)
+    assert len(encoded.vectors) == len(encoded.summaries) == len(encoded.present) == 23
     for subset in SUBSETS[::5]:
-        found = [fuse_subset(encoder, encoded, torch.from_numpy(subset)) for _, encoded in parts]
+        has, found = fuse_subset(encoder, encoded, torch.from_numpy(subset))
         expected = embed_table(encoder, preprocessor, objects, subsets=[subset], batch_size=100)
         ((_, rows, vectors),) = expected
-        assert np.flatnonzero(np.concatenate([has for has, _ in found])).tolist() == rows.tolist()
-        np.testing.assert_allclose(np.concatenate([v for _, v in found]), vectors, rtol=0, atol=1e-5)
+        assert np.flatnonzero(has).tolist() == rows.tolist()
+        np.testing.assert_allclose(found, vectors, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("subcenters", [1, 3])

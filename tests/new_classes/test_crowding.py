@@ -5,7 +5,7 @@ from scipy.special import softmax
 
 from steradian.model import SphericalClassifier, inference
 from steradian.new_classes.crowding import measure_crowding
-from steradian.new_classes.imprint import Imprint, imprint
+from steradian.new_classes.example_centers import Imprint, imprint
 
 CLASSES = np.array(["bin", "cup", "jar", "pan"])
 

@@ -17,7 +17,7 @@ def test_predictions_are_the_models(findings: Findings) -> None:
     model, objects, found = findings.model, findings.objects, findings.predictions
     assert np.array_equal(found.classes, model.predict(objects))
     assert np.allclose(found.confidence, model.predict_proba(objects).max(axis=1))
-    own = model.classifier_.class_centers.detach().numpy()[np.searchsorted(model.classes_, found.classes)]
+    own = model.fitted_.classifier.class_centers.detach().numpy()[np.searchsorted(model.classes_, found.classes)]
     assert np.allclose(np.cos(found.angles), (findings.vectors * own).sum(axis=1), atol=1e-5)
     assert found.right.mean() == pytest.approx(findings.evaluation.whole.accuracy)
 

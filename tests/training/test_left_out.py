@@ -21,7 +21,7 @@ def points(count: int, *, classes: int = 4, seed: int = 0) -> sr.ObjectTable:
 def fitted(table: sr.ObjectTable, *, epochs: int = 0, **options: object) -> LeftOut:
     small = {"embedding_dim": 8, "width": 8, "heads": 2, "verbose": False}
     model = sr.SphereEmbedder(**small, epochs=epochs).fit(table, **options)
-    found: LeftOut = model.left_out_
+    found: LeftOut = model.fitted_.left_out
     return found
 
 
@@ -43,10 +43,10 @@ def test_a_closed_form_has_not_seen_what_it_left_out() -> None:
     labels = rng.integers(3, size=90)
     table = sr.read_objects({"x": rng.normal(size=(90, 60)), "label": labels}, sr.Schema({"x": sr.Vector("x")}))
     model = sr.SphereEmbedder(embedding_dim=8, epochs=0, verbose=False).fit(table)
-    ((_, vectors),) = model.left_out_.subsets([model.left_out_.present])
+    ((_, vectors),) = model.fitted_.left_out.subsets([model.fitted_.left_out.present])
     predicted = model.predict_vectors(vectors)
     assert model.score(table) > 0.8
-    assert np.mean(predicted == model.left_out_.labels) < 0.6
+    assert np.mean(predicted == model.fitted_.left_out.labels) < 0.6
 
 
 def test_a_subset_is_seen_by_those_that_have_it() -> None:

@@ -196,7 +196,7 @@ def test_fit_refuses_before_anything_is_prepared(
 
     for name in ("fit", "prepare"):
         monkeypatch.setattr(Preprocessor, name, never)
-    monkeypatch.setattr("steradian.fitting.build_model", never)
+    monkeypatch.setattr("steradian.fit.build_model", never)
     model = SphereEmbedder(center_optimizer=center_optimizer, verbose=False)
     advice = "center_optimizer=" if center_optimizer == "adamw" else "smaller embedding_dim"
     with pytest.raises(ConfigError, match=rf"fit with 3 classes: want .* within 0\.0 GB.*{advice}"):

@@ -68,15 +68,17 @@ class Fitted:
         torch.manual_seed(seed)
         encoder, result, self.seen = train_networks.train_networks(
             parts,
-            preprocessor=self.preprocessor,
-            prepared=self.prepared,
-            found=self.found,
-            model=SMALL,
-            config=TrainingConfig(batch_size=16, learning_rate=1e-2, seed=seed),
-            derived=Derived(scale=10.0, margin=0.1, epochs=epochs, reasons=("because",)),
+            train_networks.NetworkOptions(
+                self.preprocessor,
+                self.prepared,
+                self.found,
+                model=SMALL,
+                config=TrainingConfig(batch_size=16, learning_rate=1e-2, seed=seed),
+                derived=Derived(scale=10.0, margin=0.1, epochs=epochs, reasons=("because",)),
+                device=CPU,
+                progress=Progress(None),
+            ),
             new_classes=self.new_classes,
-            device=CPU,
-            progress=Progress(None),
             log_file=log_file,
         )
         return encoder, result
@@ -254,8 +256,8 @@ def assert_same_after_loading(model: sr.SphereEmbedder, objects: sr.ObjectTable,
 def test_a_model_with_networks_is_the_same_after_loading(make_table: MakeTable, tmp_path: Path) -> None:
     model = sr.SphereEmbedder(epochs=2, **OPTIONS).fit(make_table(np.arange(45) % 3))
     loaded = assert_same_after_loading(model, make_table(np.arange(30) % 3, seed=1), tmp_path)
-    assert len(loaded.encoder_.networks) == len(model.encoder_.networks) == 3
-    assert float(loaded.encoder_.share) == 0.5 and loaded.encoder_.fusion.learned
+    assert len(loaded.fitted_.encoder.networks) == len(model.fitted_.encoder.networks) == 3
+    assert float(loaded.fitted_.encoder.share) == 0.5 and loaded.fitted_.encoder.fusion.learned
     assert loaded.training_.choice == model.training_.choice
 
 
@@ -274,10 +276,10 @@ def test_a_model_with_networks_promises_and_explains(make_table: MakeTable) -> N
 def test_no_epochs_are_the_closed_form_alone(make_table: MakeTable, tmp_path: Path) -> None:
     objects, test = make_table(np.arange(60) % 3), make_table(np.arange(30) % 3, seed=1)
     model = sr.SphereEmbedder(epochs=0, **OPTIONS).fit(objects, save_to=tmp_path / "while")
-    assert len(model.encoder_.networks) == 0 and model.training_.steps == 0
+    assert len(model.fitted_.encoder.networks) == 0 and model.training_.steps == 0
     vectors = model.transform(test)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    closed = model.preprocessor_.prepare(test).closed
+    closed = model.fitted_.preprocessor.prepare(test).closed
     assert closed is not None
     sums = closed.sum(axis=1)
     np.testing.assert_allclose(vectors, sums / np.linalg.norm(sums, axis=1, keepdims=True), atol=1e-5)
@@ -294,7 +296,7 @@ def test_one_object_a_class_is_the_closed_form_alone() -> None:
     table = {"x": list(rng.normal(size=(40, 6))), "label": [f"c{row:02}" for row in range(40)]}
     objects = sr.read_objects(table, sr.Schema({"x": sr.Vector("x")}))
     model = sr.SphereEmbedder(epochs=1, **(OPTIONS | {"embedding_dim": 64})).fit(objects)
-    assert len(model.encoder_.networks) == 0
+    assert len(model.fitted_.encoder.networks) == 0
     assert (model.predict(objects) == objects.labels).all()
 
 
@@ -321,7 +323,7 @@ def test_ctrl_c_in_a_network_asks_left_out_objects_of_what_there_is(
     np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path).transform(objects), model.transform(objects))
 
 
-@pytest.mark.parametrize("where", ["build_encoder", "encoded_by", "_chosen"])
+@pytest.mark.parametrize("where", ["build_encoder", "encode_objects", "_chosen"])
 def test_ctrl_c_anywhere_else_leaves_the_closed_form(
     make_table: MakeTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

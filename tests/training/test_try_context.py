@@ -31,8 +31,8 @@ def model() -> sr.SphereEmbedder:
 
 
 def test_classes_in_the_interaction_of_modalities_are_found(model: sr.SphereEmbedder) -> None:
-    assert isinstance(model.encoder_, SphereEncoder)
-    assert model.encoder_.fusion.kind == "context"
+    assert isinstance(model.fitted_.encoder, SphereEncoder)
+    assert model.fitted_.encoder.fusion.kind == "context"
     assert model.score(make_table(400, parity=True, seed=1)) > 0.9
     choice = model.training_.choice
     assert choice is not None
@@ -40,7 +40,7 @@ def test_classes_in_the_interaction_of_modalities_are_found(model: sr.SphereEmbe
 
 
 def test_what_was_left_out_gives_thresholds_as_elsewhere(model: sr.SphereEmbedder) -> None:
-    assert 40 < len(model.left_out_.labels) < 80
+    assert 40 < len(model.fitted_.left_out.labels) < 80
     model.calibrate()
     predicted = model.predict(make_table(100, parity=True, seed=2), reject=True)
     assert set(predicted) <= {"odd", "even", "unknown"}
@@ -58,7 +58,7 @@ def test_ctrl_c_in_the_trial_keeps_what_there_was(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("steradian.training.try_context.train", interrupted)
     model = sr.SphereEmbedder(epochs=1, **OPTIONS).fit(make_table(parity=True))
-    assert isinstance(model.encoder_, TwoPartEncoder)
+    assert isinstance(model.fitted_.encoder, TwoPartEncoder)
 
 
 def test_a_trial_that_learns_nothing_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_a_trial_that_learns_nothing_is_not_taken(monkeypatch: pytest.MonkeyPatc
         "steradian.training.try_context.train", lambda *args, **options: TrainingResult(0, 0, None, False, [])
     )
     model = sr.SphereEmbedder(epochs=1, **OPTIONS).fit(make_table(parity=True))
-    assert isinstance(model.encoder_, TwoPartEncoder)
+    assert isinstance(model.fitted_.encoder, TwoPartEncoder)
 
 
 @pytest.mark.parametrize(("parity", "fusion"), [(False, None), (True, "certified")])
@@ -75,8 +75,8 @@ def test_nothing_is_tried_where_a_sum_suffices_or_is_asked_for(
 ) -> None:
     monkeypatch.setattr("steradian.training.try_context.train", lambda *args, **options: pytest.fail("tried"))
     model = sr.SphereEmbedder(epochs=1, fusion=fusion, **OPTIONS).fit(make_table(parity=parity))
-    assert isinstance(model.encoder_, TwoPartEncoder)
-    assert model.encoder_.fusion.kind == "certified"
+    assert isinstance(model.fitted_.encoder, TwoPartEncoder)
+    assert model.fitted_.encoder.fusion.kind == "certified"
 
 
 def test_the_closed_form_alone_says_what_it_cannot_tell(capsys: pytest.CaptureFixture[str]) -> None:

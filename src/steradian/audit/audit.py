@@ -1,10 +1,9 @@
 """`audit`: what in a labelled table a model finds hard to believe, ranked."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import torch
 
 from steradian.audit.class_view import ClassView, view_classes
 from steradian.audit.close_classes import find_close_classes
@@ -14,29 +13,22 @@ from steradian.audit.label_noise import longest_prefix
 from steradian.audit.outliers import class_offsets, find_outliers, main_centers
 from steradian.data import ObjectTable
 from steradian.errors import ConfigError, InputError
-from steradian.explanation.gated import GatedEmbedder
-from steradian.inputs import present_modalities, refuse_objects_without, refuse_other_labels, refuse_other_schema
+from steradian.fitted_model import BATCH, Encoded, FittedModel, table_of
+from steradian.inputs import refuse_objects_without, refuse_other_labels, refuse_other_schema
 from steradian.metrics import to_angles
-from steradian.model import encode_table, fuse_subset
 
-__all__ = ["AuditedEmbedder", "audit"]
-
-
-class AuditedEmbedder(GatedEmbedder, Protocol):
-    """A fitted `SphereEmbedder`."""
-
-    scale_: float
+__all__ = ["audit"]
 
 
 def audit(
-    model: AuditedEmbedder,
-    objects: ObjectTable,
+    model: FittedModel,
+    objects: ObjectTable | Encoded,
     *,
-    against: ObjectTable | None = None,
+    against: ObjectTable | Encoded | None = None,
     false_alarms: float = 0.05,
     confusion: float = 0.1,
     duplicates: bool = True,
-    batch_size: int = 512,
+    batch_size: int = BATCH,
 ) -> Audit:
     """Wrong labels, outliers, near-duplicates and classes too close to tell apart, each ranked by gravity.
 
@@ -47,7 +39,7 @@ def audit(
     - classes: objects of one give the other much of their probability.
 
     Args:
-        model: a fitted `SphereEmbedder`, best one that was not trained on these objects.
+        model: best one that was not trained on these objects.
         objects: a labelled table of its modalities.
         against: another table, such as the one it was trained on, of which no copy should be among the objects.
         false_alarms: the expected share of right labels among those listed.
@@ -59,15 +51,18 @@ def audit(
         ConfigError: `false_alarms` or `confusion` is no share.
         InputError: no objects, no labels, labels of one class or of none that the model knows, another schema.
     """
-    _check(model, objects, against, {"false_alarms": false_alarms, "confusion": confusion}, batch_size)
-    vectors, view = _embed(model, objects, batch_size)
-    known = np.flatnonzero(np.isin(objects.labels, model.classes_))
+    copied = None if against is None else table_of(against)
+    _check(model, table_of(objects), copied, {"false_alarms": false_alarms, "confusion": confusion})
+    encoded = model.encode(objects, batch_size=batch_size)
+    objects, view = encoded.objects, _view(encoded)
+    _, vectors = encoded.fused(np.ones(len(model.modalities), dtype=bool))
+    known = np.flatnonzero(np.isin(objects.labels, model.classes))
     patterns = np.unique(view.present[known], axis=0, return_inverse=True)[1].ravel()
-    numbers = np.searchsorted(model.classes_, objects.labels[known])
-    seen = view_classes(model.classifier_, vectors[known], numbers, groups=patterns, usual=model.scale_)
-    centers = model.classifier_.class_centers.detach().cpu().numpy()
+    numbers = np.searchsorted(model.classes, objects.labels[known])
+    seen = view_classes(model.classifier, vectors[known], numbers, groups=patterns, usual=model.scale)
+    centers = model.classifier.class_centers.detach().cpu().numpy()
     centers = centers.reshape(len(centers), -1, centers.shape[-1])
-    names = model.classes_.tolist()
+    names = model.classes.tolist()
     suspects = _suspects(seen, false_alarms)
     findings = [
         *_label_findings(objects, known, seen, suspects, names),
@@ -75,9 +70,8 @@ def audit(
     ]
     notes = list(_notes(objects, known, seen))
     if duplicates:
-        gallery = None if against is None else _embed(model, against, batch_size, whole=False)[1]
-        modalities = tuple(model.schema_.modalities)
-        found, more = _duplicate_findings(objects, against, view, gallery, modalities)
+        gallery = None if against is None else _view(model.encode(against, batch_size=batch_size))
+        found, more = _duplicate_findings(objects, copied, view, gallery, model.modalities)
         findings += found
         notes += more
     believed = np.setdiff1d(np.arange(len(known)), suspects)
@@ -86,47 +80,32 @@ def audit(
     return Audit(tuple(findings), len(objects), classes, len(known), seen.noise.noise, tuple(notes))
 
 
-def _check(
-    model: AuditedEmbedder,
-    objects: ObjectTable,
-    against: ObjectTable | None,
-    shares: dict[str, float],
-    batch_size: int,
-) -> None:
+def _check(model: FittedModel, objects: ObjectTable, against: ObjectTable | None, shares: dict[str, float]) -> None:
     for name, share in shares.items():
         if not 0 < share < 1:
             raise ConfigError("a share between 0 and 1", repr(share), f"audit({name}=...)", "Leave it out.")
-    if batch_size < 1 or not len(objects):
-        got = f"batch_size={batch_size} and {len(objects)} objects"
-        raise InputError("at least 1 of each", got, "audit(objects)", "Leave batch_size out, or pass objects.")
+    if not len(objects):
+        raise InputError("at least one object", "0 objects", "audit(objects)", "Check how the rows were chosen.")
     tables = {"the audited table": objects} | ({} if against is None else {"the table against": against})
     for name, table in tables.items():
-        refuse_other_schema(table, model.schema_, where=name)
-        rows = np.flatnonzero(present_modalities(model, table).any(axis=1))
-        refuse_objects_without(table, rows, names=tuple(model.schema_.modalities))
+        refuse_other_schema(table, model.schema, where=name)
+        rows = np.flatnonzero(model.present(table).any(axis=1))
+        refuse_objects_without(table, rows, names=model.modalities)
     if against is objects or (against is not None and not len(against)):
         got = "the very same table" if against is objects else "an empty one"
         raise InputError("another table with objects", got, "audit(against=...)", "Leave it out to search the table.")
     labels = objects.labels
-    refuse_other_labels(labels, model.classes_, where="the labels of the audited table")
-    known = np.unique(labels[np.isin(labels, model.classes_)])
+    refuse_other_labels(labels, model.classes, where="the labels of the audited table")
+    known = np.unique(labels[np.isin(labels, model.classes)])
     if len(np.unique(labels)) < 2 or not len(known):
         got = f"only {labels[0]!s}" if len(known) else f"none of them, but {labels[0]!s} and the like"
         fix = "Audit a whole table, with the classes that the model was trained on."
         raise InputError("labels of 2 classes or more, some known to the model", got, "the audited table", fix)
 
 
-def _embed(
-    model: AuditedEmbedder, objects: ObjectTable, batch_size: int, *, whole: bool = True
-) -> tuple[np.ndarray, ModalityView]:
-    """Unit vectors [objects, embedding_dim] of whole objects, none if not wanted, and those of their modalities."""
-    fused, parts, present = [np.zeros((0, model.encoder_.embedding_dim), dtype=np.float32)], [], []
-    for _, encoded in encode_table(model.encoder_, model.preprocessor_, objects, batch_size=batch_size):
-        if whole:
-            fused.append(fuse_subset(model.encoder_, encoded, torch.ones_like(encoded.present))[1])
-        parts.append(encoded.vectors.float().cpu().numpy())
-        present.append(encoded.present.cpu().numpy())
-    return np.concatenate(fused), ModalityView(np.concatenate(parts), np.concatenate(present))
+def _view(encoded: Encoded) -> ModalityView:
+    """The vectors of the modalities."""
+    return ModalityView(encoded.seen.vectors.float().numpy(), encoded.seen.present.numpy())
 
 
 def _suspects(seen: ClassView, false_alarms: float) -> np.ndarray:

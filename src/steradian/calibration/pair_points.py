@@ -5,7 +5,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from steradian.calibration.accept_angles import false_accept_angle, narrowed
-from steradian.calibration.result import PairPoint
+from steradian.calibration.operating_points import PairPoint
 from steradian.metrics import to_angles
 from steradian.metrics.pairs import other_class_pairs, same_class_pairs
 

@@ -3,23 +3,23 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from steradian.calibration import scales_of
 from steradian.data import ObjectTable
 from steradian.data.subsets import subsets_to_measure
+from steradian.embedder import SphereEmbedder
 from steradian.evaluation.decision_table import Decisions, SubsetDecisions
-from steradian.evaluation.scoring import SubsetEmbedder, check_tables
+from steradian.evaluation.scoring import check_tables
 from steradian.evaluation.steps import Steps
-from steradian.inputs import present_modalities
+from steradian.fitted_model import Encoded, FittedModel
 from steradian.metrics import SortedScores, class_interval, expected_calibration_error, to_angles
 from steradian.metrics.pairs import other_class_pairs, same_class_pairs
-from steradian.model import SphericalClassifier, cosine_chunks
+from steradian.model import cosine_chunks
 
 __all__ = ["measure_decisions"]
 
@@ -35,16 +35,9 @@ TRUE_POSITIVE_RATE = 0.95
 _PAIRS_A_CHUNK = 8192
 
 
-class DecisionModel(SubsetEmbedder, Protocol):
-    """What `measure_decisions` needs of a model; of one with a `calibration_`, this gives scales and accept angles."""
-
-    classifier_: SphericalClassifier
-    scale_: float
-
-
 def measure_decisions(
-    model: DecisionModel,
-    objects: ObjectTable,
+    model: SphereEmbedder,
+    objects: ObjectTable | Encoded,
     *,
     subsets: Iterable[str | Sequence[str]] | None = None,
     seed: int = 0,
@@ -62,7 +55,7 @@ def measure_decisions(
     Args:
         model: a fitted `SphereEmbedder`, calibrated (`calibrate`) or not.
         objects: labelled objects that the model was neither trained nor calibrated on; best with some of unknown
-            classes. An object that has nothing of a subset is left out of it.
+            classes; as a table, or encoded by `model.encode`. An object that has nothing of a subset is left out of it.
         subsets: the subsets to measure beside the whole, each one name or several; None takes all up to 6 modalities,
             else a sample of 63.
         seed: of the sample of subsets, of the pairs and of the intervals.
@@ -82,24 +75,24 @@ def measure_decisions(
         (4, 6, True)
     """
     check_is_fitted(model)
-    check_tables(model, objects, None, where="measure_decisions")
-    names = tuple(model.schema_.modalities)
+    table, fitted = check_tables(model, objects, None, where="measure_decisions"), model.fitted_
+    names = fitted.modalities
     chosen = subsets_to_measure(subsets, names, seed=seed)
     scores = []
     with Steps(1 + len(chosen), console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the objects")
         parts = model.transform_subsets(objects, chosen)
-        present = present_modalities(model, objects)
+        present = fitted.present(table)
         for subset, rows, vectors in parts:
             steps.begin(" + ".join(subset))
             used = present[rows] & np.isin(names, subset)
-            numbers = _measure(model, vectors, objects.labels[rows], used, seed=seed)
-            scores.append(SubsetDecisions(subset, without_subset=len(objects) - len(rows), **numbers))
-    classes = np.unique(objects.labels)
-    known = int(np.isin(classes, model.classes_).sum())
-    result = Decisions(tuple(scores), names, known, len(classes) - known, hasattr(model, "calibration_"))
-    other_classes = hasattr(model, "calibration_") and model.calibration_.other_classes
-    return replace(result, notes=tuple(_notes(result, objects.labels, other_classes=other_classes)))
+            numbers = _measure(fitted, vectors, table.labels[rows], used, seed=seed)
+            scores.append(SubsetDecisions(subset, without_subset=len(table) - len(rows), **numbers))
+    classes, calibration = np.unique(table.labels), fitted.calibration
+    known = int(np.isin(classes, fitted.classes).sum())
+    result = Decisions(tuple(scores), names, known, len(classes) - known, calibration is not None)
+    other_classes = calibration is not None and calibration.other_classes
+    return replace(result, notes=tuple(_notes(result, table.labels, other_classes=other_classes)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,14 +129,14 @@ class _Part:
 
 
 def _measure(
-    model: DecisionModel, vectors: np.ndarray, labels: np.ndarray, used: np.ndarray, *, seed: int
+    model: FittedModel, vectors: np.ndarray, labels: np.ndarray, used: np.ndarray, *, seed: int
 ) -> dict[str, Any]:
     """Entries of `SubsetDecisions`, of objects seen through what is used of each."""
-    seen, is_known = _see(model, vectors, labels, used), np.isin(labels, model.classes_)
+    seen, is_known = _see(model, vectors, labels, used), np.isin(labels, model.classes)
     known, unknown = seen.of(is_known), seen.of(~is_known)
     codes = np.unique(labels, return_inverse=True)[1]
     same, other = (draw(codes, max_pairs=MOST_PAIRS, seed=seed) for draw in (same_class_pairs, other_class_pairs))
-    parts = list(_parts(known, unknown, calibrated=hasattr(model, "calibration_")))
+    parts = list(_parts(known, unknown, calibrated=model.calibration is not None))
     if len(same[0]) and len(other[0]):
         parts.append(_pair_part(vectors, codes, same, other))
     entries: dict[str, Any] = {}
@@ -155,16 +148,16 @@ def _measure(
     return {**counts, **entries, "intervals": intervals}
 
 
-def _see(model: DecisionModel, vectors: np.ndarray, labels: np.ndarray, used: np.ndarray) -> _Seen:
+def _see(model: FittedModel, vectors: np.ndarray, labels: np.ndarray, used: np.ndarray) -> _Seen:
     """As `predict_proba` and `predict(reject=True)` have it; without a calibration all are accepted."""
-    calibration, scales = getattr(model, "calibration_", None), scales_of(model, used)
+    calibration, scales = model.calibration, model.scales(used)
     limits = np.full(len(vectors), np.pi) if calibration is None else calibration.accept_angles(used)
     predicted = np.zeros(len(vectors), dtype=np.int64)
     cosines, confidences = np.empty((2, len(vectors)))
-    for rows, found in cosine_chunks(model.classifier_, vectors):
+    for rows, found in cosine_chunks(model.classifier, vectors):
         predicted[rows], cosines[rows] = found.argmax(axis=1), found.max(axis=1)
         confidences[rows] = softmax(found * scales[rows, None], axis=1).max(axis=1)
-    return _Seen(labels, cosines, confidences, model.classes_[predicted] == labels, to_angles(cosines) <= limits)
+    return _Seen(labels, cosines, confidences, model.classes[predicted] == labels, to_angles(cosines) <= limits)
 
 
 def _parts(known: _Seen, unknown: _Seen, *, calibrated: bool) -> Iterator[_Part]:

@@ -21,9 +21,11 @@ from steradian.evaluation.scoring import (
     certified_shares,
     check_tables,
     classification_scores,
-    present_modalities,
+    encoded_once,
 )
 from steradian.evaluation.steps import Steps
+from steradian.fitted_model import Encoded, table_of
+from steradian.inputs import present_modalities
 from steradian.metrics import MAX_DISTANCES, clustering_ami
 
 __all__ = ["evaluate"]
@@ -33,9 +35,9 @@ FloorKind = Literal["none", "fast", "all"]
 
 def evaluate(
     model: SubsetEmbedder,
-    objects: ObjectTable,
+    objects: ObjectTable | Encoded,
     *,
-    gallery: ObjectTable | None = None,
+    gallery: ObjectTable | Encoded | None = None,
     subsets: Iterable[str | Sequence[str]] | None = None,
     ks: Sequence[int] = (1, 5, 10),
     max_subsets: int = MOST_SUBSETS,
@@ -47,21 +49,19 @@ def evaluate(
     """Retrieval, classification and clustering: of the whole objects, of every subset, of what lacks the same.
 
     An object seen through a subset is searched among the whole objects of the gallery, or without one among the other
-    objects of the table (leave-one-out). Accuracy and F1 are over the objects whose class the model was trained on. An
-    object that has nothing of a subset is left out of it and counted. Beside the subsets, objects that have exactly the
-    same modalities are scored together. For models that can promise it, the share of objects is given that keep their
-    class in every subset (`certify`).
+    objects of the table (leave-one-out). Accuracy and F1 are over the objects of classes in training. An object that
+    has nothing of a subset is left out of it and counted. Objects that have exactly the same modalities are scored
+    together as well, and the share of objects is given that keep their class in every subset (`certify`).
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
-        objects: labelled objects that the model was not trained on.
-        gallery: labelled objects to search in; None searches each object among the others.
+        objects: labelled objects that the model was not trained on; as a table, or encoded by `model.encode`.
+        gallery: labelled objects to search in, likewise; None searches each object among the others.
         subsets: the subsets to score beside the whole, each one name or several; None chooses them.
         ks: the k of recall@k.
         max_subsets: more subsets than these are sampled, but the whole, each modality alone and the whole without
             one modality are always scored. Default 63: all subsets of 6 modalities.
-        max_patterns: of the patterns of present modalities, the most frequent are scored each for itself and the rest
-            together. Default 15: all patterns of 4 modalities.
+        max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
         floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
             untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
             "all" takes an SVM and a random forest too; "none" leaves it out.
@@ -79,33 +79,45 @@ def evaluate(
         >>> sr.evaluate(model, objects).whole.objects
         4
     """
-    check_tables(model, objects, gallery, where="evaluate")
-    names, present = tuple(model.schema_.modalities), present_modalities(model, objects)
+    table = check_tables(model, objects, gallery, where="evaluate")
+    names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table)
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, seed=seed)
-    patterns = frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
-    count = 2 + len(chosen) + len(patterns) + (floor != "none")
+    # Where every object has everything, the only pattern is that of the whole objects, which are scored anyway.
+    several = () if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
+    count = 2 + len(chosen) + len(several) + (floor != "none")
     with Steps(count, console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the gallery")
-        search_in = None if gallery is None else Gallery(model.transform(gallery), gallery.labels)
+        gallery, search_in = _embedded(model, gallery)
         steps.begin("embedding the objects")
+        objects = encoded_once(model, objects)
         parts = model.transform_subsets(objects, chosen)
         # The whole objects come first: they are the gallery where none is given.
         _, rows, vectors = whole = next(parts)
-        search_in = search_in or Gallery(vectors, objects.labels[rows], rows)
-        score = _Scorer(model, search_in, objects.labels, ks, seed, steps)
+        search_in = search_in or Gallery(vectors, table.labels[rows], rows)
+        score = _Scorer(model, search_in, table.labels, ks, seed, steps)
         scores = tuple(score(*part) for part in chain([whole], parts))
-        pattern_scores = tuple(score(has, rows[places], vectors[places]) for has, places in patterns)
-        baseline = _floor(objects, gallery, floor, seed, steps)
+        patterns = tuple(score(has, rows[where], vectors[where]) for has, where in several)
+        baseline = _floor(table, None if gallery is None else table_of(gallery), floor, seed, steps)
     return Evaluation(
         scores=scores,
         modalities=names,
         gallery=None if gallery is None else len(gallery),
-        ami_sampled=len(objects) * len(np.unique(objects.labels)) > MAX_DISTANCES,
-        patterns=pattern_scores,
+        ami_sampled=len(table) * len(np.unique(table.labels)) > MAX_DISTANCES,
+        patterns=scores[:1] if present.all() else patterns,
         evaluated=Evaluated(model, objects, gallery),
         floor=baseline,
-        **certified_shares(model, objects[rows]),
+        **certified_shares(model, objects),
     )
+
+
+def _embedded(
+    model: SubsetEmbedder, gallery: ObjectTable | Encoded | None
+) -> tuple[ObjectTable | Encoded | None, Gallery | None]:
+    """What to search in, encoded once, and its vectors; None where the objects are searched among themselves."""
+    if gallery is None:
+        return None, None
+    encoded = encoded_once(model, gallery)
+    return encoded, Gallery(model.transform(encoded), table_of(encoded).labels)
 
 
 def _floor(

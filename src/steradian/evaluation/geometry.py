@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from steradian.data import ObjectTable
+from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
 from steradian.evaluation.result import write_json
-from steradian.evaluation.scoring import SubsetEmbedder, check_tables
+from steradian.evaluation.scoring import check_tables
+from steradian.fitted_model import Encoded
 from steradian.metrics import (
     MAX_DISTANCES,
     MAX_PAIRS,
@@ -35,7 +37,6 @@ from steradian.metrics import (
     uniformity,
     within_class_variability,
 )
-from steradian.model import SphericalClassifier
 from steradian.text_table import rich_table
 
 if TYPE_CHECKING:
@@ -47,12 +48,6 @@ _WIDTH = 80
 _LINE = "{:<48} {:>9}  {}"
 _BARS = " ▁▂▃▄▅▆▇█"
 _MOST_CENTERS = 4000
-
-
-class CenterEmbedder(SubsetEmbedder, Protocol):
-    """What `measure_geometry` needs of a model."""
-
-    classifier_: SphericalClassifier
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -184,7 +179,7 @@ class Geometry:
         return [f"radians {'0'.ljust(len(self.angles.within) - 2)}pi", *bars, *self.notes]
 
 
-def measure_geometry(model: CenterEmbedder, objects: ObjectTable, *, seed: int = 0) -> Geometry:
+def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, seed: int = 0) -> Geometry:
     """How classes, class centers and modalities lie on the sphere, measured on labelled objects.
 
     Best on objects that the model was not trained on. Classes that it does not know are welcome: their vectors count
@@ -195,7 +190,7 @@ def measure_geometry(model: CenterEmbedder, objects: ObjectTable, *, seed: int =
     Args:
         model: a fitted `SphereEmbedder`. Sub-centers: NC4 takes the nearest one of a class, the other numbers of class
             centers the mean of each class's.
-        objects: labelled, at least two. One without any modality is left out.
+        objects: labelled, at least two; as a table, or encoded by `model.encode`. One without any modality is left out.
         seed: of what is drawn where there is too much of it, of the clusters and of the classifier's folds.
 
     Raises:
@@ -212,9 +207,9 @@ def measure_geometry(model: CenterEmbedder, objects: ObjectTable, *, seed: int =
         (2, 2, 4)
     """
     check_is_fitted(model)
-    check_tables(model, objects, None, where="measure_geometry")
-    names = tuple(model.schema_.modalities)
-    whole, *single = model.transform_subsets(objects, [names, *((name,) for name in names if len(names) > 1)])
+    table, names = check_tables(model, objects, None, where="measure_geometry"), model.fitted_.modalities
+    singles = [(name,) for name in names if len(names) > 1]
+    whole, *single = model.transform_subsets(model.encode(objects), [names, *singles])
     _, rows, vectors = whole
     if len(rows) < 2:
         raise InputError(
@@ -230,8 +225,8 @@ def measure_geometry(model: CenterEmbedder, objects: ObjectTable, *, seed: int =
         modality_vectors[here, place], present[here, place] = found, True
     return measure_vectors(
         vectors,
-        objects.labels[rows],
-        class_centers=model.classifier_.class_centers.detach().cpu().numpy(),
+        table.labels[rows],
+        class_centers=model.fitted_.classifier.class_centers.detach().cpu().numpy(),
         classes=model.classes_,
         modality_vectors=modality_vectors,
         present=present,

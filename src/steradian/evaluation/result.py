@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from steradian.data import ObjectTable
 from steradian.evaluation.plain_baseline import PlainBaseline
+from steradian.evaluation.scoring import SubsetEmbedder
 from steradian.evaluation.subset_rows import SubsetRows
 from steradian.evaluation.verdict import verdict
+from steradian.fitted_model import Encoded
 from steradian.text_table import fit_text, rich_table
 from steradian.whole_file import write_whole
 
@@ -77,13 +79,13 @@ class Evaluated:
 
     Args:
         model: that embedded them.
-        objects: the labelled objects.
-        gallery: what was searched in; None where each object was searched among the others.
+        objects: the labelled objects, encoded by it where it is a `SphereEmbedder`.
+        gallery: what was searched in, likewise; None where each object was searched among the others.
     """
 
-    model: Any
-    objects: ObjectTable
-    gallery: ObjectTable | None
+    model: SubsetEmbedder
+    objects: ObjectTable | Encoded
+    gallery: ObjectTable | Encoded | None
 
 
 @dataclass(frozen=True, repr=False)

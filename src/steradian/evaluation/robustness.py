@@ -17,9 +17,11 @@ from steradian.evaluation.scoring import (
     SubsetEmbedder,
     check_tables,
     classification_scores,
-    present_modalities,
+    encoded_once,
 )
 from steradian.evaluation.steps import Steps
+from steradian.fitted_model import Encoded, table_of
+from steradian.inputs import present_modalities
 from steradian.text_table import rich_table
 
 if TYPE_CHECKING:
@@ -110,9 +112,9 @@ class Robustness:
 
 def robustness(
     model: SubsetEmbedder,
-    objects: ObjectTable,
+    objects: ObjectTable | Encoded,
     *,
-    gallery: ObjectTable | None = None,
+    gallery: ObjectTable | Encoded | None = None,
     shares: Sequence[float] = SHARES,
     draws: int = 3,
     seed: int = 0,
@@ -126,8 +128,8 @@ def robustness(
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
-        objects: labelled objects that the model was not trained on.
-        gallery: labelled objects to search in; None searches each object among the others.
+        objects: labelled objects that the model was not trained on; as a table, or encoded by `model.encode`.
+        gallery: labelled objects to search in, likewise; None searches each object among the others.
         shares: to drop, each from 0 to 1; 0 is always measured. Default 0, 0.1, ..., 0.9.
         draws: of what is dropped, at each share.
         seed: of the draws.
@@ -145,9 +147,9 @@ def robustness(
         >>> sr.robustness(model, objects, shares=[0.5, 1.0]).modalities_left[[0, -1]]
         array([2., 1.])
     """
-    check_tables(model, objects, gallery, where="robustness")
+    table = check_tables(model, objects, gallery, where="robustness")
     levels = _check_levels(shares)
-    present = present_modalities(model, objects)
+    present = present_modalities(model.schema_, table)
     slots, masks = [(0, 0)], [present]
     for draw in range(_check_draws(draws)):
         chances = np.random.default_rng((seed, draw)).random(present.shape)
@@ -156,15 +158,15 @@ def robustness(
     scores, left = np.full((len(_SCORES), len(levels), draws), np.nan), np.zeros((len(levels), draws))
     with Steps(2 + len(masks), console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the gallery")
-        search_in = None if gallery is None else Gallery(model.transform(gallery), gallery.labels)
+        search_in = None if gallery is None else Gallery(model.transform(gallery), table_of(gallery).labels)
         steps.begin("embedding the objects")
-        parts = model.transform_subsets(objects, masks)
+        parts = model.transform_subsets(encoded_once(model, objects), masks)
         _, rows, vectors = whole = next(parts)
         _refuse_nothing(rows)
-        search_in = search_in or Gallery(vectors, objects.labels[rows], rows)
+        search_in = search_in or Gallery(vectors, table.labels[rows], rows)
         for (place, draw), (mask, _, vectors) in zip(slots, chain([whole], parts), strict=True):
             steps.begin(f"{levels[place]:.0%} dropped")
-            scores[:, place, draw] = _scores(model, search_in, vectors, objects.labels[rows], rows)
+            scores[:, place, draw] = _scores(model, search_in, vectors, table.labels[rows], rows)
             left[place, draw] = mask.sum() / len(rows)
     # Every draw of nothing is the same.
     scores[:, 0], left[0] = scores[:, 0, :1], left[0, 0]

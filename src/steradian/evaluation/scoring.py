@@ -7,7 +7,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from steradian.data import ObjectTable, Schema
+from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
+from steradian.fitted_model import Encoded, table_of
 from steradian.inputs import present_modalities, refuse_other_labels, refuse_unread
 from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
 
@@ -17,14 +19,14 @@ __all__ = [
     "certified_shares",
     "check_tables",
     "classification_scores",
-    "present_modalities",
+    "encoded_once",
 ]
 
 S = TypeVar("S", bound=Sequence[str] | np.ndarray)
 
 
 class SubsetEmbedder(Protocol):
-    """What an evaluation needs of a model."""
+    """What an evaluation needs of a model: a fitted `SphereEmbedder`, or any other that has these methods."""
 
     classes_: np.ndarray
     schema_: Schema
@@ -87,18 +89,28 @@ def classification_scores(model: SubsetEmbedder, vectors: np.ndarray, labels: np
     }
 
 
-def certified_shares(model: SubsetEmbedder, objects: ObjectTable) -> dict[str, float]:
+def encoded_once(model: SubsetEmbedder, objects: ObjectTable | Encoded) -> ObjectTable | Encoded:
+    """The objects encoded, so that no later question encodes them again; as they are where the model is not ours.
+
+    Args:
+        model: to evaluate.
+        objects: a table, or what it has encoded.
+    """
+    return model.encode(objects) if isinstance(model, SphereEmbedder) else objects
+
+
+def certified_shares(model: SubsetEmbedder, objects: ObjectTable | Encoded) -> dict[str, float]:
     """The share of objects that keep their class in every subset of what they have, and of those where it is right.
 
     Args:
         model: with a method `certify` as `SphereEmbedder` has it; any other has no shares.
-        objects: labelled, each with a modality. Those whose class the model was not trained on do not count.
+        objects: labelled. Those without any modality, or whose class the model was not trained on, do not count.
 
     Returns:
         Values for `Evaluation`; none where the model promises nothing, or knows no object's class.
     """
-    certify = getattr(model, "certify", None)
-    known = np.isin(objects.labels, model.classes_)
+    certify, labels = getattr(model, "certify", None), table_of(objects).labels
+    known = np.isin(labels, model.classes_) & present_modalities(model.schema_, table_of(objects)).any(axis=1)
     if certify is None or not known.any():
         return {}
     try:
@@ -106,12 +118,14 @@ def certified_shares(model: SubsetEmbedder, objects: ObjectTable) -> dict[str, f
     except ConfigError:
         # fusion="free" promises nothing that could be counted.
         return {}
-    right = found.certified & (found.predicted == objects.labels[known])
+    right = found.certified & (found.predicted == labels[known])
     return {"certified": found.share, "certified_right": float(right.mean())}
 
 
-def check_tables(model: SubsetEmbedder, objects: ObjectTable, gallery: ObjectTable | None, *, where: str) -> None:
-    """See to it that tables can be evaluated.
+def check_tables(
+    model: SubsetEmbedder, objects: ObjectTable | Encoded, gallery: ObjectTable | Encoded | None, *, where: str
+) -> ObjectTable:
+    """See to it that tables can be evaluated; the table of the objects.
 
     Args:
         model: has classes.
@@ -122,10 +136,12 @@ def check_tables(model: SubsetEmbedder, objects: ObjectTable, gallery: ObjectTab
     Raises:
         InputError: no table, too few objects, or labels of another kind than the model's.
     """
-    _check_size(objects, least=2 if gallery is None else 1, where=f"{where}(...), objects")
+    table = table_of(objects)
+    _check_size(table, least=2 if gallery is None else 1, where=f"{where}(...), objects")
     if gallery is not None:
-        _check_size(gallery, least=1, where=f"{where}(...), gallery")
-    refuse_other_labels(objects.labels, model.classes_, where="the labels of the objects")
+        _check_size(table_of(gallery), least=1, where=f"{where}(...), gallery")
+    refuse_other_labels(table.labels, model.classes_, where="the labels of the objects")
+    return table
 
 
 def _check_size(objects: ObjectTable, *, least: int, where: str) -> None:

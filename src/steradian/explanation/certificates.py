@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.explanation.gated import GatedEmbedder, class_numbers, encode_objects
+from steradian.fitted_model import Encoded
 from steradian.metrics import guaranteed_leads
 from steradian.model import fuse_subset
 from steradian.text_table import fit_text, rich_table
@@ -144,26 +143,24 @@ class Certificates:
         return [*more, "A lead above 0 holds in every subset of what the object has; any other promises nothing."]
 
 
-def certify(
-    model: GatedEmbedder, objects: ObjectTable, *, all_classes: bool = False, batch_size: int = 512
-) -> Certificates:
+def certify(objects: Encoded, *, all_classes: bool = False) -> Certificates:
     """What every subset of an object's present modalities is bound to rank below the class of the whole object.
 
     Args:
-        model: a fitted model with fusion="certified" or "context".
-        objects: a table of its modalities.
+        objects: encoded by a model with fusion="certified" or "context".
         all_classes: keep the lead over every class, objects x classes numbers.
-        batch_size: objects at a time.
 
     Raises:
         ConfigError: fusion="free".
         InputError: no objects, or one without any modality.
     """
-    fusion, centers = model.encoder_.fusion, model.classifier_.class_centers.detach().cpu().numpy()
+    objects.check_sums(where="certify(objects)")
+    model = objects.model
+    fusion, centers = model.encoder.fusion, model.classifier.class_centers.detach().cpu().numpy()
     numbers, found = [], []
-    for _, encoded in encode_objects(model, objects, batch_size=batch_size, where="certify(objects)"):
-        _, fused = fuse_subset(model.encoder_, encoded, encoded.present)
-        numbers.append(class_numbers(model, fused))
+    for _, encoded in objects.batches():
+        _, fused = fuse_subset(model.encoder, encoded, encoded.present)
+        numbers.append(model.nearest(fused)[0])
         leads = guaranteed_leads(
             encoded.vectors.cpu().numpy(),
             encoded.present.cpu().numpy(),
@@ -174,11 +171,11 @@ def certify(
         )
         found.append(leads)
     return Certificates(
-        ids=objects.ids,
-        predicted=model.classes_[np.concatenate(numbers)],
+        ids=objects.objects.ids,
+        predicted=model.classes[np.concatenate(numbers)],
         leads=np.concatenate([part.least for part in found]),
-        runners_up=model.classes_[np.concatenate([part.runners_up for part in found])],
+        runners_up=model.classes[np.concatenate([part.runners_up for part in found])],
         below=np.concatenate([part.below for part in found]),
-        classes=model.classes_,
+        classes=model.classes,
         all_leads=np.concatenate([part.all_classes for part in found]) if all_classes else None,
     )

@@ -8,51 +8,51 @@ import torch
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.explanation.gated import GatedEmbedder, class_numbers, encode_objects
 from steradian.explanation.ledger import Ledger, TargetKind
-from steradian.inputs import query_table
+from steradian.fitted_model import Encoded, FittedModel
 from steradian.metrics import contributions, shapley_values
 from steradian.metrics.nearest import check_vectors
-from steradian.model import ModalityVectors, SphereEncoder, fuse_subset
+from steradian.model import Encoder, ModalityVectors, fuse_subset
 
 __all__ = ["MOST_FOR_SHAPLEY", "explain"]
 
 MOST_FOR_SHAPLEY = 8
 """Present modalities up to which every subset is fused: 255 of them. Objects with more have no Shapley values."""
 
+Target = str | float | np.generic | np.ndarray | ObjectTable | None
+
 Targets = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From rows [rows] and their vectors [rows, dim] to the unit vectors they are compared with [rows, dim]."""
 
 
-def explain(model: GatedEmbedder, objects: ObjectTable, target: Any = None, *, batch_size: int = 512) -> Ledger:
+def explain(objects: Encoded, target: Target = None) -> Ledger:
     """The cosine of each object to a target as a sum over its modalities, and what each modality is worth.
 
     Args:
-        model: a fitted model with fusion="certified" or "context".
-        objects: a table of its modalities.
+        objects: encoded by a model with fusion="certified" or "context".
         target: None for the class predicted for each object; the name of a class; one object or vector for each of
-            the objects, as a table that `transform` takes or as floats [objects, embedding_dim].
-        batch_size: objects at a time.
+            the objects, as a table or as floats [objects, embedding_dim].
 
     Raises:
         ConfigError: fusion="free".
         InputError: no objects, one without any modality, an unknown class, or targets of another number or width.
     """
-    batches = encode_objects(model, objects, batch_size=batch_size, where="explain(objects)")
-    kind, names, targets = _targets(model, objects, target)
-    parts = [_explain(model.encoder_, encoded, rows, targets) for rows, encoded in batches]
+    objects.check_sums(where="explain(objects)")
+    model = objects.model
+    kind, names, targets = _targets(model, len(objects), target)
+    parts = [_explain(model.encoder, encoded, rows, targets) for rows, encoded in objects.batches()]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     vectors = columns.pop("vectors")
     return Ledger(
-        ids=objects.ids,
-        modalities=tuple(model.schema_.modalities),
-        targets=model.predict_vectors(vectors) if names is None else names,
+        ids=objects.objects.ids,
+        modalities=model.modalities,
+        targets=model.predict(vectors) if names is None else names,
         target_kind=kind,
         **columns,
     )
 
 
-def _explain(encoder: SphereEncoder, encoded: ModalityVectors, rows: np.ndarray, targets: Targets) -> dict[str, Any]:
+def _explain(encoder: Encoder, encoded: ModalityVectors, rows: np.ndarray, targets: Targets) -> dict[str, Any]:
     """The columns of a ledger for one batch, and the objects' own vectors."""
     with torch.inference_mode():
         gates, context = encoder.fusion.weigh(encoded.vectors, encoded.summaries, encoded.present)
@@ -79,7 +79,7 @@ def _explain(encoder: SphereEncoder, encoded: ModalityVectors, rows: np.ndarray,
     }
 
 
-def _shapley(encoder: SphereEncoder, encoded: ModalityVectors, present: np.ndarray, toward: np.ndarray) -> np.ndarray:
+def _shapley(encoder: Encoder, encoded: ModalityVectors, present: np.ndarray, toward: np.ndarray) -> np.ndarray:
     """Shapley values of the cosine float64 [objects, modalities], 0 where absent, NaN where too many are present."""
     counts = present.sum(axis=1)
     few = counts <= MOST_FOR_SHAPLEY
@@ -87,7 +87,7 @@ def _shapley(encoder: SphereEncoder, encoded: ModalityVectors, present: np.ndarr
     if not few.any():
         return found
     kept = torch.from_numpy(few).to(encoded.present.device)
-    chosen = ModalityVectors(encoded.vectors[kept], encoded.summaries[kept], encoded.present[kept])
+    chosen = encoded[kept]
     # Bit i of a coalition is an object's i-th present modality; where it has fewer, the player is one who adds nothing.
     players, places = int(counts[few].max()), present[few].cumsum(axis=1) - 1
     values = np.zeros((np.count_nonzero(few), 2**players))
@@ -99,7 +99,7 @@ def _shapley(encoder: SphereEncoder, encoded: ModalityVectors, present: np.ndarr
     return found
 
 
-def _cosines(encoder: SphereEncoder, encoded: ModalityVectors, subset: np.ndarray, toward: np.ndarray) -> np.ndarray:
+def _cosines(encoder: Encoder, encoded: ModalityVectors, subset: np.ndarray, toward: np.ndarray) -> np.ndarray:
     """The cosines float64 [objects] of a subset's vectors; NaN where an object has nothing of it."""
     has, vectors = fuse_subset(encoder, encoded, torch.from_numpy(subset).to(encoded.present.device))
     cosines = np.full(len(has), np.nan)
@@ -107,26 +107,25 @@ def _cosines(encoder: SphereEncoder, encoded: ModalityVectors, subset: np.ndarra
     return cosines
 
 
-def _targets(model: GatedEmbedder, objects: ObjectTable, target: Any) -> tuple[TargetKind, np.ndarray | None, Targets]:
+def _targets(model: FittedModel, count: int, target: Target) -> tuple[TargetKind, np.ndarray | None, Targets]:
     """The kind of target, the names of the objects' targets [objects] (None: as predicted), and their vectors."""
-    if target is None or isinstance(target, (str, bool, int, float, np.generic)):
-        centers = model.classifier_.class_centers.detach().cpu().numpy().astype(np.float64)
+    if not isinstance(target, (np.ndarray, ObjectTable)):
+        centers = model.classifier.class_centers.detach().cpu().numpy().astype(np.float64)
         centers = centers[:, None] if centers.ndim == 2 else centers
         if target is None:
-            return "class", None, lambda _, vectors: _nearest(centers[class_numbers(model, vectors)], vectors)
+            return "class", None, lambda _, vectors: _nearest(centers[model.nearest(vectors)[0]], vectors)
         number = _class_number(model, target)
-        names = np.repeat(model.classes_[number], len(objects))
+        names = np.repeat(model.classes[number], count)
         return "class", names, lambda _, vectors: _nearest(np.repeat(centers[number, None], len(vectors), 0), vectors)
     kind: TargetKind = "vector" if isinstance(target, np.ndarray) else "object"
     if isinstance(target, np.ndarray):
         names, given = np.arange(len(target)), target
     else:
-        table = query_table(model, target)
-        names, given = table.ids, model.transform(table)
+        names, given = target.ids, model.vectors(target)
     given, lengths = check_vectors(given, where="explain(target=...)")
-    if given.shape != (len(objects), model.encoder_.embedding_dim):
+    if given.shape != (count, model.encoder.embedding_dim):
         raise InputError(
-            want=f"{len(objects)} targets, one an object, vectors of {model.encoder_.embedding_dim} numbers",
+            want=f"{count} targets, one an object, vectors of {model.encoder.embedding_dim} numbers",
             got=f"{len(given)} of {given.shape[1]}",
             where="explain(target=...)",
             fix="Repeat the rows of a target that is meant for several objects.",
@@ -135,10 +134,10 @@ def _targets(model: GatedEmbedder, objects: ObjectTable, target: Any) -> tuple[T
     return kind, names, lambda rows, _: unit[rows]
 
 
-def _class_number(model: GatedEmbedder, name: Any) -> int:
-    found = np.flatnonzero(model.classes_ == name)
+def _class_number(model: FittedModel, name: Target) -> int:
+    found = np.flatnonzero(model.classes == name)
     if not len(found):
-        shown = ", ".join(map(str, model.classes_[:5])) + (", ..." if len(model.classes_) > 5 else "")
+        shown = ", ".join(map(str, model.classes[:5])) + (", ..." if len(model.classes) > 5 else "")
         raise InputError(
             want=f"a class of the model: {shown}",
             got=repr(name),

@@ -1,6 +1,6 @@
 """The two levels: each modality to a unit vector, then any subset of them to the object's unit vector."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +32,24 @@ class ModalityVectors:
     vectors: Tensor
     summaries: Tensor
     present: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "ModalityVectors":
+        """Some of the objects, by row numbers or a bool mask."""
+        return ModalityVectors(self.vectors[rows], self.summaries[rows], self.present[rows])
+
+    def to(self, device: torch.device) -> "ModalityVectors":
+        """The same on a device."""
+        return ModalityVectors(self.vectors.to(device), self.summaries.to(device), self.present.to(device))
+
+    @classmethod
+    def joined(cls, parts: Sequence["ModalityVectors"]) -> "ModalityVectors":
+        """Batches one behind the other, on the CPU.
+
+        Args:
+            parts: at least one.
+        """
+        columns = zip(*((part.vectors, part.summaries, part.present) for part in parts), strict=True)
+        return cls(*(torch.cat([tensor.cpu() for tensor in column]) for column in columns))
 
 
 class ModalityEncoder(nn.Module):

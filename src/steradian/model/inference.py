@@ -22,6 +22,7 @@ __all__ = [
     "embed",
     "embed_subsets",
     "embed_table",
+    "encode_objects",
     "encode_table",
     "fuse_subset",
     "nearest_centers",
@@ -123,22 +124,35 @@ def embed_subsets(
 @torch.inference_mode()
 def encode_table(
     encoder: Encoder, preprocessor: Preprocessor, objects: ObjectTable, *, batch_size: int
-) -> Iterator[tuple[np.ndarray, ModalityVectors]]:
-    """What level 1 says of a whole table, batch by batch.
+) -> ModalityVectors:
+    """What level 1 says of a whole table, on the CPU.
 
     Args:
         encoder: in evaluation mode.
         preprocessor: fitted with it.
         objects: any number of objects.
         batch_size: objects at a time.
-
-    Yields:
-        Rows int64 [rows], and the vectors of their modalities on the encoder's device.
     """
-    device = encoder.device
-    for start, prepared in _prepared_parts(preprocessor, objects):
-        for part in batches(np.arange(len(prepared)), batch_size):
-            yield start + part, encoder.encode(prepared.batch(part).to(device))
+    parts = [encode_objects(encoder, prepared, batch_size) for _, prepared in _prepared_parts(preprocessor, objects)]
+    return ModalityVectors.joined(parts)
+
+
+@torch.inference_mode()
+def encode_objects(
+    encoder: Encoder, objects: PreparedObjects, batch_size: int, rows: np.ndarray | None = None
+) -> ModalityVectors:
+    """What level 1 says of prepared objects, on the CPU.
+
+    Args:
+        encoder: in evaluation mode.
+        objects: prepared objects.
+        batch_size: objects at a time.
+        rows: int64 [rows]; None takes all.
+    """
+    chosen = np.arange(len(objects)) if rows is None else rows
+    # Of no objects, one batch of none: it has the widths.
+    parts = list(batches(chosen, batch_size)) or [chosen]
+    return ModalityVectors.joined([encoder.encode(objects.batch(part).to(encoder.device)) for part in parts])
 
 
 @torch.inference_mode()
@@ -148,16 +162,15 @@ def fuse_subset(encoder: Encoder, encoded: ModalityVectors, subset: Tensor) -> t
     Args:
         encoder: in evaluation mode.
         encoded: level 1's output.
-        subset: bool [objects, modalities].
+        subset: bool [modalities], or [objects, modalities].
 
     Returns:
         Which objects have any of the subset, bool [objects]; their unit vectors float32 [objects with it,
         embedding_dim].
     """
-    present = encoded.present & subset
-    has = present.any(dim=1)
-    kept = ModalityVectors(encoded.vectors[has], encoded.summaries[has], present[has])
-    return has.cpu().numpy(), encoder.fuse(kept).cpu().numpy()
+    subset = subset.expand_as(encoded.present)
+    has = (encoded.present & subset).any(dim=1)
+    return has.cpu().numpy(), encoder.fuse(encoded[has], subset[has]).cpu().numpy()
 
 
 @torch.inference_mode()

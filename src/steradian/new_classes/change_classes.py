@@ -1,96 +1,63 @@
-"""Classes put into a fitted model and taken out of it, without training."""
+"""Models with more classes and with fewer, without training."""
 
 from collections.abc import Sequence
 from copy import deepcopy
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
 
-from steradian.calibration import scales_of
-from steradian.data import ObjectTable, Schema
+from steradian.data import ObjectTable
 from steradian.data.checks import to_names
 from steradian.data.columns import to_column
 from steradian.errors import InputError
-from steradian.inputs import query_table, refuse_other_labels
+from steradian.fitted_model import FittedModel
+from steradian.inputs import refuse_other_labels
 from steradian.model import SphericalClassifier
 from steradian.new_classes.added_classes import AddedClasses
 from steradian.new_classes.crowding import measure_crowding
-from steradian.new_classes.imprint import imprint
+from steradian.new_classes.example_centers import imprint
 
-__all__ = ["ClassEmbedder", "add_classes", "remove_classes"]
-
-
-class ClassEmbedder(Protocol):
-    """A fitted `SphereEmbedder`."""
-
-    schema_: Schema
-    classes_: np.ndarray
-    classifier_: SphericalClassifier
-    scale_: float
-
-    @property
-    def fingerprint(self) -> str:
-        """Of what makes the vectors."""
-        ...
-
-    def transform(self, objects: Any, /) -> np.ndarray:
-        """Unit vectors [objects, embedding_dim]."""
-        ...
+__all__ = ["add_classes", "remove_classes"]
 
 
-def add_classes(model: ClassEmbedder, X: Any, y: Any = None) -> AddedClasses:
-    """Give a fitted model new classes, each with a center made from its examples; nothing is trained.
+def add_classes(model: FittedModel, objects: ObjectTable) -> tuple[FittedModel, AddedClasses]:
+    """A model with new classes, each with a center made from its examples; nothing is trained.
 
     A center is the mean direction of the examples' vectors. Where classes have sub-centers, these are the means of
     k-means clusters of the examples. Vectors, the centers of other classes and what was built on vectors, such as an
-    index, stay as they are. After an error or Ctrl-C the model is as it was.
+    index, stay as they are.
 
     Args:
-        model: a fitted `SphereEmbedder`, changed in place.
-        X: a labelled `ObjectTable` of new classes only, what `read_objects` takes, or floats [objects, features] if the
-            model was fitted on such. An example may lack any of the modalities, not all.
-        y: labels [objects]; None takes the table's own.
+        model: stays as it is.
+        objects: labelled, of new classes only. An example may lack any of the modalities, not all.
 
     Returns:
-        How near the new classes are to each other and to the old ones.
+        The model with the classes, and how near these are to each other and to the old ones.
 
     Raises:
         InputError: a label that is a class already or of another kind than the classes; examples that do not fit the
             model, or whose vectors cancel out.
-
-    Example:
-        >>> import steradian as sr
-        >>> table = {"size": [[2.0, 0.0], [1.9, 0.1], [0.0, 2.0], [0.1, 1.9]], "label": ["a", "a", "b", "b"]}
-        >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))
-        >>> model = sr.SphereEmbedder(embedding_dim=8, epochs=2, verbose=False).fit(objects)
-        >>> added = add_classes(model, {"size": [[-2.0, -2.0], [-1.9, -2.0]], "label": ["c", "c"]})
-        >>> added.classes[0].name, added.classes[0].examples, model.classes_.tolist()
-        ('c', 2, ['a', 'b', 'c'])
     """
-    check_is_fitted(model)
-    objects = query_table(model, X)
-    objects = objects if y is None else objects.with_labels(column_or_1d(y))
-    _check_labels(objects, model.classes_)
-    names, owners = np.unique(objects.labels, return_inverse=True)
-    vectors, directions = model.transform(objects), model.classifier_.directions.detach()
+    _check_labels(objects, model.classes)
+    names, numbers = np.unique(objects.labels, return_inverse=True)
+    vectors, directions = model.vectors(objects), model.classifier.directions.detach()
     subcenters = directions.shape[1] if directions.ndim == 3 else 1
-    made = [imprint(vectors[owners == number], subcenters, name=name) for number, name in enumerate(names.tolist())]
+    made = [imprint(vectors[numbers == number], subcenters, name=name) for number, name in enumerate(names.tolist())]
     # Where a class has fewer parts than sub-centers, they come again.
     centers = np.stack([one.centers[np.arange(subcenters) % len(one.centers)] for one in made])
     added = torch.from_numpy(centers).to(directions).reshape(-1, *directions.shape[1:])
-    classes = _joined(model.classes_, names)
+    classes = _joined(model.classes, names)
     order = np.argsort(classes)
     classes, rows = classes[order], torch.from_numpy(order).to(directions.device)
-    classifier = _with_directions(model.classifier_, torch.cat([directions, added])[rows])
-    scale = float(scales_of(model, np.ones((1, len(model.schema_.modalities)), dtype=bool))[0])
+    classifier = _with_directions(model.classifier, torch.cat([directions, added])[rows])
+    scale = float(model.scales(np.ones((1, len(model.modalities)), dtype=bool))[0])
     found = [measure_crowding(classifier, classes, one, scale=scale) for one in made]
     found.sort(key=lambda entry: -1.0 if entry.confusion is None else entry.confusion, reverse=True)
-    _change(model, classes, classifier)
-    return AddedClasses(tuple(found), len(classes), scale, calibrated=hasattr(model, "calibration_"))
+    report = AddedClasses(tuple(found), len(classes), scale, calibrated=model.calibration is not None)
+    return model.with_classes(classes, classifier), report
 
 
 def _joined(classes: np.ndarray, names: np.ndarray) -> np.ndarray:
@@ -110,30 +77,21 @@ def _joined(classes: np.ndarray, names: np.ndarray) -> np.ndarray:
     return np.array(numbers, dtype=kind)
 
 
-def remove_classes(model: ClassEmbedder, names: Any) -> None:
-    """Take classes out of a fitted model, so that it never predicts them; nothing else changes.
+def remove_classes(model: FittedModel, names: Any) -> FittedModel:
+    """A model that never predicts some classes; nothing else changes.
 
     Args:
-        model: a fitted `SphereEmbedder`, changed in place.
+        model: stays as it is.
         names: of one class, or of several in a list or an array.
 
     Raises:
         InputError: a name that is no class, or fewer than two classes would be left.
-
-    Example:
-        >>> import steradian as sr
-        >>> model = sr.SphereEmbedder(embedding_dim=8, epochs=2, verbose=False)
-        >>> model = model.fit(np.eye(3)[[0, 0, 1, 1, 2, 2]], ["cup", "cup", "jar", "jar", "pan", "pan"])
-        >>> remove_classes(model, "jar")
-        >>> model.classes_.tolist()
-        ['cup', 'pan']
     """
-    check_is_fitted(model)
     column = to_column([names] if np.ndim(names) == 0 else names, "names")
     removed = to_names(column, np.arange(len(column)), name="names").tolist()
-    classes = model.classes_.tolist()
+    classes = model.classes.tolist()
     _refuse_unknown(removed, classes)
-    kept = np.flatnonzero(~np.isin(model.classes_, removed)) if removed else np.arange(len(classes))
+    kept = np.flatnonzero(~np.isin(model.classes, removed)) if removed else np.arange(len(classes))
     if len(kept) < 2:
         raise InputError(
             want="at least 2 classes that stay",
@@ -141,13 +99,13 @@ def remove_classes(model: ClassEmbedder, names: Any) -> None:
             where="remove_classes(names)",
             fix="Name fewer classes, or add others first: model.add_classes(objects).",
         )
-    names_kept = model.classes_[kept]
+    names_kept = model.classes[kept]
     if names_kept.dtype.kind == "U":
         # As wide as the longest: a name that was added and removed leaves no trace.
         names_kept = np.array(names_kept.tolist())
-    directions = model.classifier_.directions.detach()
+    directions = model.classifier.directions.detach()
     rows = torch.from_numpy(kept).to(directions.device)
-    _change(model, names_kept, _with_directions(model.classifier_, directions[rows]))
+    return model.with_classes(names_kept, _with_directions(model.classifier, directions[rows]))
 
 
 def _check_labels(objects: ObjectTable, classes: np.ndarray) -> None:
@@ -188,13 +146,3 @@ def _with_directions(classifier: SphericalClassifier, directions: Tensor) -> Sph
     old = classifier.directions
     # What the memo holds is taken for the copy, so the old centers are not copied.
     return deepcopy(classifier, {id(old): nn.Parameter(directions, requires_grad=old.requires_grad)})
-
-
-def _change(model: ClassEmbedder, classes: np.ndarray, classifier: SphericalClassifier) -> None:
-    # The fingerprint is kept from before the first change, since vectors and what was built on them stay.
-    changed: dict[str, Any] = {"fingerprint_": model.fingerprint, "classes_": classes, "classifier_": classifier}
-    calibration = getattr(model, "calibration_", None)
-    if calibration is not None:
-        changed["calibration_"] = calibration.for_classes(classes)
-    # At once: Ctrl-C finds the old model or the new one.
-    vars(model).update(changed)

@@ -6,7 +6,7 @@ from scipy.special import softmax
 from steradian.metrics import to_angles
 from steradian.model import SphericalClassifier, class_cosines, cosine_chunks
 from steradian.new_classes.added_classes import AddedClass
-from steradian.new_classes.imprint import Imprint
+from steradian.new_classes.example_centers import Imprint
 
 __all__ = ["measure_crowding"]
 

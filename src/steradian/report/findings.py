@@ -1,20 +1,18 @@
 """All that a report shows, computed once; the sections only write it down."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
 from steradian.audit import Audit
-from steradian.audit import audit as make_audit
-from steradian.calibration import scales_of
 from steradian.data import ObjectTable
+from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness, measure_plain_baseline
 from steradian.evaluation import robustness as measure_robustness
 from steradian.explanation import Ledger
-from steradian.inputs import present_modalities
+from steradian.fitted_model import Encoded, FittedModel
 from steradian.metrics import ClassAngles, class_angles, single_centers, to_angles
 from steradian.model import cosine_chunks
 from steradian.report.searching import Searched, search
@@ -55,7 +53,7 @@ class Findings:
 
     Args:
         evaluation: with what was evaluated.
-        model: the fitted model.
+        model: the fitted estimator.
         objects: those of the evaluated objects that have any modality.
         gallery: what was searched in; None: the objects themselves.
         vectors: of the objects, unit rows [objects, dim].
@@ -74,7 +72,7 @@ class Findings:
     """
 
     evaluation: Evaluation
-    model: Any
+    model: SphereEmbedder
     objects: ObjectTable
     gallery: ObjectTable | None
     vectors: np.ndarray
@@ -105,7 +103,7 @@ def measure(
     audit: Audit | None,
     seed: int,
 ) -> Findings:
-    """Embed the evaluated objects again and measure all that the sections show.
+    """Measure all that the sections show.
 
     Args:
         evaluation: of `evaluate`.
@@ -118,7 +116,8 @@ def measure(
         InputError: an evaluation without its model and objects, or one without any object that has a modality.
     """
     evaluated = evaluation.evaluated if isinstance(evaluation, Evaluation) else None
-    if evaluated is None or not hasattr(evaluated.model, "classifier_"):
+    model = None if evaluated is None else evaluated.model
+    if evaluated is None or not isinstance(model, SphereEmbedder):
         raise InputError(
             want="an evaluation that knows its SphereEmbedder and its objects",
             got=f"a {type(evaluation).__name__} of scores alone"
@@ -127,21 +126,22 @@ def measure(
             where="write_report(evaluation, ...)",
             fix="Pass what evaluate(model, objects) returned in this process: files of scores hold no objects.",
         )
-    model, gallery = evaluated.model, evaluated.gallery
-    names = tuple(model.schema_.modalities)
-    ((_, rows, vectors),) = model.transform_subsets(evaluated.objects, [names])
+    encoded = model.encode(evaluated.objects)
+    searched_in = None if evaluated.gallery is None else model.encode(evaluated.gallery)
+    rows, vectors = encoded.fused(np.ones(len(model.fitted_.modalities), dtype=bool))
     if not len(rows):
         fix = "Check which modalities the table was reduced to."
         raise InputError("an object that has any modality", "none", "write_report(evaluation, ...)", fix)
-    objects = evaluated.objects[rows]
+    encoded = encoded if len(rows) == len(encoded) else encoded[rows]
+    objects, gallery = encoded.objects, None if searched_in is None else searched_in.objects
     labels = objects.labels
-    inside = None if gallery is None else (model.transform(gallery), gallery.labels)
-    predictions = _predictions(model, objects, vectors)
+    inside = None if searched_in is None else (model.transform(searched_in), searched_in.objects.labels)
+    predictions = _predictions(model.fitted_, objects, vectors)
     searched = search(vectors, labels, inside, seed=seed)
-    centers = single_centers(model.classifier_.class_centers.detach().cpu().numpy())
-    ledger, no_ledger = _ledger(model, objects, searched.chosen)
+    centers = single_centers(model.fitted_.classifier.class_centers.detach().cpu().numpy())
+    ledger, no_ledger = _ledger(model, encoded, searched.chosen)
     baseline, no_baseline = (baseline, "") if baseline is not None else _baseline(evaluation, objects, gallery, seed)
-    audit, no_audit = (audit, "") if audit is not None else _audit(model, objects, gallery)
+    audit, no_audit = (audit, "") if audit is not None else _audit(model, encoded, searched_in)
     return Findings(
         evaluation=evaluation,
         model=model,
@@ -155,7 +155,7 @@ def measure(
         sphere=map_sphere(vectors, labels, predictions.classes, centers, model.classes_, seed=seed),
         ledger=ledger,
         no_ledger=no_ledger,
-        robustness=robustness or _small_robustness(model, objects, gallery, seed),
+        robustness=robustness or _small_robustness(model, encoded, searched_in, seed),
         baseline=baseline,
         no_baseline=no_baseline,
         audit=audit,
@@ -172,19 +172,19 @@ def _angles(
     return class_angles(vectors, labels, max_pairs=PAIRS, seed=seed) if len(vectors) > 1 else None
 
 
-def _predictions(model: Any, objects: ObjectTable, vectors: np.ndarray) -> Predictions:
-    scales = scales_of(model, present_modalities(model, objects))
+def _predictions(model: FittedModel, objects: ObjectTable, vectors: np.ndarray) -> Predictions:
+    scales = model.scales(model.present(objects))
     numbers, nearest, confidence = np.empty(len(vectors), dtype=np.int64), *np.empty((2, len(vectors)))
-    for part, cosines in cosine_chunks(model.classifier_, vectors):
+    for part, cosines in cosine_chunks(model.classifier, vectors):
         numbers[part], nearest[part] = cosines.argmax(axis=1), cosines.max(axis=1)
         confidence[part] = softmax(cosines * scales[part, None], axis=1).max(axis=1)
-    classes = model.classes_[numbers]
-    known = np.isin(objects.labels, model.classes_)
+    classes = model.classes[numbers]
+    known = np.isin(objects.labels, model.classes)
     angles = to_angles(nearest)
     return Predictions(classes, angles, confidence, known, known & (classes == objects.labels))
 
 
-def _ledger(model: Any, objects: ObjectTable, rows: np.ndarray) -> tuple[Ledger | None, str]:
+def _ledger(model: SphereEmbedder, objects: Encoded, rows: np.ndarray) -> tuple[Ledger | None, str]:
     try:
         return model.explain(objects[rows]), ""
     except ConfigError:
@@ -209,19 +209,19 @@ def _baseline(
         return None, f"want {error.want}, got {error.got}"
 
 
-def _audit(model: Any, objects: ObjectTable, gallery: ObjectTable | None) -> tuple[Audit | None, str]:
+def _audit(model: SphereEmbedder, objects: Encoded, gallery: Encoded | None) -> tuple[Audit | None, str]:
     if len(objects) > MEASURED:
         return None, "No audit was made, since the table is large: model.audit(objects) makes one; pass it as audit=."
     # The search for copies takes time with the square of the objects.
     few = len(objects) + (0 if gallery is None else len(gallery)) <= COMPARED
     left_out = "" if few else "Near-duplicates were not searched for, since the tables are large: model.audit does."
     try:
-        return make_audit(model, objects, against=gallery if few else None, duplicates=few), left_out
+        return model.audit(objects, against=gallery if few else None, duplicates=few), left_out
     except InputError as error:
         return None, f"No audit can be made: want {error.want}, got {error.got}."
 
 
-def _small_robustness(model: Any, objects: ObjectTable, gallery: ObjectTable | None, seed: int) -> Robustness | None:
+def _small_robustness(model: SphereEmbedder, objects: Encoded, gallery: Encoded | None, seed: int) -> Robustness | None:
     if len(objects) > SMALL or (gallery is not None and len(gallery) > 5 * SMALL):
         return None
     if len(model.schema_.modalities) < 2 or (gallery is None and len(objects) < 2):

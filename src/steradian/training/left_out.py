@@ -35,10 +35,7 @@ class LeftOutPart:
         Args:
             rows: int64 [rows].
         """
-        taken = torch.from_numpy(rows)
-        encoded = self.encoded
-        kept = ModalityVectors(encoded.vectors[taken], encoded.summaries[taken], encoded.present[taken])
-        return LeftOutPart(self.encoder, kept, self.labels[rows])
+        return LeftOutPart(self.encoder, self.encoded[torch.from_numpy(rows)], self.labels[rows])
 
     def fused(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which objects have any of what a mask leaves them, bool [objects], and the unit vectors of these.
@@ -47,9 +44,8 @@ class LeftOutPart:
             mask: bool [objects, modalities].
         """
         # Its network may stand in the model as well, and there on another device.
-        device, seen = self.encoder.device, self.encoded
-        encoded = ModalityVectors(seen.vectors.to(device), seen.summaries.to(device), seen.present.to(device))
-        return fuse_subset(self.encoder, encoded, torch.from_numpy(mask).to(device))
+        device = self.encoder.device
+        return fuse_subset(self.encoder, self.encoded.to(device), torch.from_numpy(mask).to(device))
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class TrainingResult:
         interrupted: stopped by Ctrl-C.
         history: a record at every 30th of the steps, with the mean loss since the last and the validation score.
         choice: how the closed form and the networks beside it were chosen; None where a network stands alone.
+        ended: whether this is the end; False in a model that was saved while training went on.
     """
 
     steps: int
@@ -50,6 +51,7 @@ class TrainingResult:
     interrupted: bool
     history: list[dict[str, Any]] = field(repr=False)
     choice: dict[str, Any] | None = field(default=None, repr=False)
+    ended: bool = True
 
 
 def train(

@@ -12,8 +12,14 @@ from torch import Tensor
 
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.data.samplers import batches
-from steradian.model import ModalityVectors, SphereEncoder, SphericalClassifier, TwoPartEncoder, build_encoder
+from steradian.model import (
+    ModalityVectors,
+    SphereEncoder,
+    SphericalClassifier,
+    TwoPartEncoder,
+    build_encoder,
+    encode_objects,
+)
 from steradian.training.choose_penalties import average_precisions, log_losses
 from steradian.training.derived import Derived
 from steradian.training.fit_closed_form import ClosedFormFit
@@ -22,9 +28,10 @@ from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
 
 __all__ = [
+    "BATCH",
     "SMALL",
+    "NetworkOptions",
     "Part",
-    "encoded_by",
     "fixed_centers",
     "join_parts",
     "left_out_part",
@@ -59,6 +66,31 @@ class Part:
     objects: PreparedObjects
     labels: np.ndarray
     names: np.ndarray
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What all networks beside a closed form have in common.
+
+    Args:
+        preprocessor: fitted on the training table.
+        prepared: that table.
+        found: its closed form, towards whose class centers networks are trained.
+        model: sizes of a network.
+        config: of its training.
+        derived: scale, margin and epochs.
+        device: where to train.
+        progress: shows it.
+    """
+
+    preprocessor: Preprocessor
+    prepared: PreparedObjects
+    found: ClosedFormFit
+    model: ModelConfig
+    config: TrainingConfig
+    derived: Derived
+    device: torch.device
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -120,18 +152,7 @@ def parts_to_leave_out(
 
 
 def train_networks(
-    parts: Sequence[Part],
-    *,
-    preprocessor: Preprocessor,
-    prepared: PreparedObjects,
-    found: ClosedFormFit,
-    model: ModelConfig,
-    config: TrainingConfig,
-    derived: Derived,
-    new_classes: bool,
-    device: torch.device,
-    progress: Progress,
-    log_file: Path | None = None,
+    parts: Sequence[Part], options: NetworkOptions, *, new_classes: bool, log_file: Path | None = None
 ) -> tuple[TwoPartEncoder, TrainingResult, list[LeftOutPart]]:
     """Train a network for each part and keep as much of them as left-out objects are surely better with.
 
@@ -140,35 +161,20 @@ def train_networks(
 
     Args:
         parts: what each learns from, and leaves out.
-        preprocessor: fitted on the training table.
-        prepared: that table.
-        found: its closed form, whose class centers the networks are trained towards.
-        model: sizes of a network.
-        config: of its training.
-        derived: scale, margin and epochs.
+        options: of all networks.
         new_classes: whether left-out classes are to be found, or known ones predicted.
-        device: where to train.
-        progress: shows it.
         log_file: one JSON object a line, of the first network.
     """
+    found, preprocessor, progress = options.found, options.preprocessor, options.progress
     networks: list[SphereEncoder] = []
     results: list[TrainingResult] = []
     outputs: list[ModalityVectors] = []
     for number, part in enumerate(parts):
-        network = build_encoder(preprocessor.modalities, model).to(device)
         progress.say(f"network {number + 1} of {len(parts)}, judged by {len(part.out)} objects that it leaves out")
-        result = train(
-            network,
-            fixed_centers(found.centers, device),
-            objects=prepared.rows(part.fit),
-            config=replace(config, seed=config.seed + number),
-            derived=derived if number == 0 else replace(derived, reasons=()),
-            progress=progress,
-            log_file=log_file if number == 0 else None,
-        )
+        network, result = _trained(options, part, number, log_file)
         networks.append(network)
         results.append(result)
-        outputs.append(encoded_by(network, part.objects, part.out))
+        outputs.append(encode_objects(network, part.objects, BATCH, part.out))
         if result.interrupted:
             break
     chosen, base = _chosen(parts[: len(networks)], networks, outputs, found, preprocessor, new_classes=new_classes)
@@ -191,7 +197,24 @@ def train_networks(
     progress.say(_sentence(choice))
     interrupted, steps = any(result.interrupted for result in results), sum(result.steps for result in results)
     summary = replace(results[0], steps=steps, choice=choice, interrupted=interrupted)
-    return join(kept).to(device).eval(), summary, left_out
+    return join(kept).to(options.device).eval(), summary, left_out
+
+
+def _trained(
+    options: NetworkOptions, part: Part, number: int, log_file: Path | None
+) -> tuple[SphereEncoder, TrainingResult]:
+    """The network of a part, by itself; the first one says how it is trained."""
+    network = build_encoder(options.preprocessor.modalities, options.model).to(options.device)
+    result = train(
+        network,
+        fixed_centers(options.found.centers, options.device),
+        objects=options.prepared.rows(part.fit),
+        config=replace(options.config, seed=options.config.seed + number),
+        derived=options.derived if number == 0 else replace(options.derived, reasons=()),
+        progress=options.progress,
+        log_file=log_file if number == 0 else None,
+    )
+    return network.eval(), result
 
 
 def join_parts(
@@ -246,23 +269,6 @@ def fixed_centers(centers: np.ndarray, device: torch.device) -> SphericalClassif
         classifier.directions.copy_(torch.from_numpy(centers))
     classifier.directions.requires_grad_(False)
     return classifier.to(device)
-
-
-@torch.inference_mode()
-def encoded_by(network: SphereEncoder, objects: PreparedObjects, rows: np.ndarray) -> ModalityVectors:
-    """What a network says of some objects, on the CPU.
-
-    Args:
-        network: put into evaluation mode.
-        objects: prepared objects.
-        rows: int64 [rows].
-    """
-    network.eval()
-    parts = [network.encode(objects.batch(part).to(network.device)) for part in batches(rows, BATCH)]
-    vectors, summaries, present = (
-        torch.cat([getattr(part, name).cpu() for part in parts]) for name in ("vectors", "summaries", "present")
-    )
-    return ModalityVectors(vectors, summaries, present)
 
 
 def _chosen(

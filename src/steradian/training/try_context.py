@@ -3,66 +3,51 @@
 from dataclasses import replace
 
 import numpy as np
-import torch
 
-from steradian.config import ModelConfig, TrainingConfig
-from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.model import SphereEncoder, build_encoder
+from steradian.data.batch import PreparedObjects
+from steradian.model import SphereEncoder, build_encoder, encode_objects
 from steradian.training.choose_penalties import log_losses
-from steradian.training.derived import Derived
-from steradian.training.fit_closed_form import ClosedFormFit
 from steradian.training.left_out import LeftOutPart
-from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
-from steradian.training.train_networks import Part, encoded_by, fixed_centers
+from steradian.training.train_networks import BATCH, NetworkOptions, Part, fixed_centers
 
 __all__ = ["try_context"]
 
 
 def try_context(
-    part: Part,
-    seen: LeftOutPart,
-    *,
-    preprocessor: Preprocessor,
-    prepared: PreparedObjects,
-    found: ClosedFormFit,
-    model: ModelConfig,
-    config: TrainingConfig,
-    derived: Derived,
-    device: torch.device,
-    progress: Progress,
+    part: Part, seen: LeftOutPart, options: NetworkOptions
 ) -> tuple[SphereEncoder, TrainingResult, LeftOutPart] | None:
     """A network of the whole table with the fusion "context", if one that left out a part beats what there is.
 
     Args:
         part: what the trial learns from, and the objects of known classes that it leaves out.
         seen: these objects by the model that it must surely beat.
-        preprocessor: fitted on the training table.
-        prepared: that table.
-        found: its closed form, towards whose class centers networks are trained.
-        model: sizes of a network.
-        config: of its training.
-        derived: scale, margin and epochs.
-        device: where to train.
-        progress: shows it.
+        options: of all networks.
 
     Returns:
         The network, how its training went, and the part's objects by the trial; None where it is not surely better,
         or where Ctrl-C ended it.
     """
+    prepared, found, progress = options.prepared, options.found, options.progress
 
     def trained(objects: PreparedObjects) -> tuple[SphereEncoder, TrainingResult]:
-        network = build_encoder(preprocessor.modalities, replace(model, fusion="context")).to(device)
-        centers = fixed_centers(found.centers, device)
-        quiet = replace(derived, reasons=())
-        result = train(network, centers, objects=objects, config=config, derived=quiet, progress=progress)
+        model = replace(options.model, fusion="context")
+        network = build_encoder(options.preprocessor.modalities, model).to(options.device)
+        result = train(
+            network,
+            fixed_centers(found.centers, options.device),
+            objects=objects,
+            config=options.config,
+            derived=replace(options.derived, reasons=()),
+            progress=progress,
+        )
         return network.eval(), result
 
     progress.say('a network with fusion="context", which sees modalities together, is tried')
     trial, result = trained(prepared.rows(part.fit))
     if result.interrupted:
         return None
-    left_out = LeftOutPart(trial, encoded_by(trial, part.objects, part.out), part.names)
+    left_out = LeftOutPart(trial, encode_objects(trial, part.objects, BATCH, part.out), part.names)
     losses, others = (_losses(each, found.centers, part.labels) for each in (left_out, seen))
     gain = others - losses
     measured = f"(log-loss of left-out objects {others.mean():.3f} -> {losses.mean():.3f})"

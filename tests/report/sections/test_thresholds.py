@@ -23,9 +23,10 @@ def test_objects_accepted_are_counted_at_each_point(findings: Findings) -> None:
     names = tuple(model.schema_.modalities)
     points = (OperatingPoint(names, 40, 12.0, 0.8, 0.95), OperatingPoint(names[1:], 9, 10.0, np.pi, 1.0))
     kappas = {"kappas": np.ones(5), "kappa_objects": np.ones(5, dtype=np.int64)}
-    model.calibration_ = Calibration(names, "coverage", 0.95, points, 0.01, (), model.classes_, **kappas)
+    calibration = Calibration(names, "coverage", 0.95, points, 0.01, (), model.classes_, **kappas)
+    model.fitted_ = replace(model.fitted_, calibration=calibration)
     body = threshold_section(replace(findings, model=model)).body
-    present = present_modalities(model, findings.objects)
+    present = present_modalities(model.schema_, findings.objects)
     whole = present.all(axis=1)
     share = (findings.predictions.angles[whole] <= 0.8).mean()
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", re.findall(r"<bdi>everything.*?</tr>", body)[0])
@@ -52,6 +53,6 @@ def test_what_the_promise_lacks_is_told(findings: Findings) -> None:
     kappas = {"kappas": np.ones(5), "kappa_objects": np.ones(5, dtype=np.int64)}
     points = (OperatingPoint(names, 40, 12.0, -1.0, 0.0, unknown=7),)
     calibration = Calibration(names, "false_accept", 0.05, points, 0.01, (), model.classes_, **kappas)
-    model.calibration_ = calibration.for_classes(model.classes_)
+    model.fitted_ = replace(model.fitted_, calibration=calibration.for_classes(model.classes_))
     body = threshold_section(replace(findings, model=model)).body
     assert "everything (7): it takes at least 19 unknown objects" in body and "calibrate again" in body

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from steradian.embedder import SphereEmbedder
 from steradian.report.findings import Findings
 from steradian.report.markup import Html, Section, facts, html, plain
 
@@ -25,10 +26,10 @@ def reproduction_section(findings: Findings) -> Section:
     entries = {
         "steradian": version("steradian"),
         "torch, numpy, Python": f"{torch.__version__}, {np.__version__}, {platform.python_version()}",
-        "device": str(model.encoder_.device),
+        "device": str(model.fitted_.encoder.device),
         "seed": str(model.seed),
         "fingerprint": f"{model.fingerprint}, the same for as long as the model was not fitted again",
-        "classes": "as trained" if model.fingerprint == model.classifier_.fingerprint else _OTHER_CLASSES,
+        "classes": "as trained" if model.fingerprint == model.fitted_.classifier.fingerprint else _OTHER_CLASSES,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
     lead = "The same table, options, seed and machine give the same model; the fingerprint tells whether it is."
@@ -62,9 +63,9 @@ def _commands(findings: Findings) -> Html:
     return Html("\n".join(html(plain(line)) for line in lines))
 
 
-def _calibration(model: Any) -> list[str]:
+def _calibration(model: SphereEmbedder) -> list[str]:
     """The line that calibrates the model, if it was."""
-    found = getattr(model, "calibration_", None)
+    found = model.fitted_.calibration
     if found is None:
         return []
     return [f"model.calibrate(sr.read_objects(HELD_OUT, schema), {found.goal}={found.rate!r})"]
@@ -90,7 +91,7 @@ def _call(modality: Any) -> str:
     return f"{kind}({', '.join([columns, *(f'{key}={value!r}' for key, value in given.items())])})"
 
 
-def _options(model: Any) -> str:
+def _options(model: SphereEmbedder) -> str:
     """The arguments that differ from their defaults, and the seed."""
     defaults = signature(type(model)).parameters
     options = {

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from steradian.inputs import present_modalities
 from steradian.metrics import class_interval
 from steradian.report.findings import Findings
 from steradian.report.markup import Html, Section, facts, html, name, nothing, table
@@ -105,13 +104,14 @@ def _alike(findings: Findings) -> bool:
 
 def _facts(findings: Findings) -> dict[str, Any]:
     model, objects, gallery = findings.model, findings.objects, findings.gallery
-    parts = [*model.encoder_.parameters(), *model.classifier_.parameters()]
+    encoder, classifier = model.fitted_.encoder, model.fitted_.classifier
+    parts = [*encoder.parameters(), *classifier.parameters()]
     count, size = sum(part.numel() for part in parts), sum(part.nbytes for part in parts)
-    training = getattr(model, "training_", None)
+    training = model.training_
     unknown = int(np.count_nonzero(~findings.predictions.known))
     entries = {
-        "model": f"{len(model.classes_):,} classes, unit vectors of {model.encoder_.embedding_dim} numbers, fusion "
-        f'"{model.encoder_.fusion.kind}", {count:,} parameters, {size:,} bytes',
+        "model": f"{len(model.classes_):,} classes, unit vectors of {encoder.embedding_dim} numbers, fusion "
+        f'"{encoder.fusion.kind}", {count:,} parameters, {size:,} bytes',
         "evaluated": f"{len(objects):,} objects of {len(np.unique(objects.labels)):,} classes",
         "searched in": "each object among the others" if gallery is None else f"a gallery of {len(gallery):,} objects",
         "class": html("what the column ", name(model.schema_.label), " names"),
@@ -131,8 +131,8 @@ def _facts(findings: Findings) -> dict[str, Any]:
 
 def _modalities(findings: Findings) -> Html:
     model = findings.model
-    present = present_modalities(model, findings.objects).mean(axis=0)
-    inside = None if findings.gallery is None else present_modalities(model, findings.gallery).mean(axis=0)
+    present = model.fitted_.present(findings.objects).mean(axis=0)
+    inside = None if findings.gallery is None else model.fitted_.present(findings.gallery).mean(axis=0)
     rows = []
     for place, (key, modality) in enumerate(model.schema_.modalities.items()):
         columns = ", ".join(modality.columns[:6]) + (", …" if len(modality.columns) > 6 else "")

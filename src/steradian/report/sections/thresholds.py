@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from steradian.inputs import present_modalities
 from steradian.metrics import expected_calibration_error
 from steradian.report.figures import reliability
 from steradian.report.findings import Findings
@@ -29,13 +28,13 @@ def threshold_section(findings: Findings) -> Section:
 
 
 def _operating_points(findings: Findings) -> Html:
-    calibration, predictions = getattr(findings.model, "calibration_", None), findings.predictions
+    calibration, predictions = findings.model.fitted_.calibration, findings.predictions
     if calibration is None:
         return nothing(
             "The model has no thresholds yet: model.calibrate(validation) fits them on labelled objects held out of "
             "training, and the report then shows how many of the evaluated objects are accepted."
         )
-    present = present_modalities(findings.model, findings.objects)
+    present = findings.model.fitted_.present(findings.objects)
     accepted = predictions.angles <= calibration.accept_angles(present)
     names = list(findings.model.schema_.modalities)
     rows = []
@@ -82,7 +81,7 @@ def _reliability(findings: Findings) -> Html:
     error = expected_calibration_error(confidence, right, bins=BINS)
     which = (
         "the calibrated scale"
-        if hasattr(findings.model, "calibration_")
+        if findings.model.fitted_.calibration is not None
         else "the scale of training, which is not calibrated"
     )
     rows = [

@@ -19,15 +19,12 @@ def training_section(findings: Findings) -> Section:
         "The loss should fall and level out; while the margin grows, the task grows harder and the loss may rise. The "
         "validation score decides which step's weights are kept."
     )
-    training = getattr(findings.model, "training_", None)
-    if training is None:
-        body = nothing(
-            "This model does not hold the history of its training: it was saved while that went on, or by an older "
-            "version."
-        )
+    training = findings.model.training_
+    if not training.ended:
+        body = nothing("This model does not hold the history of its training: it was saved while that went on.")
         return Section("training", "Training", lead, body)
     stopped = nothing("Training was ended early by Ctrl-C.") if training.interrupted else Html("")
-    choice = getattr(training, "choice", None)
+    choice = training.choice
     beside = Html("") if choice is None else html(Html("<p>"), _choice(choice), Html("</p>"))
     history = training.history
     if choice is not None and not history:

@@ -21,7 +21,7 @@ def test_each_subset_is_fitted_on_the_objects_that_have_it(model, held_out) -> N
         has = held_out.present[:, model.schema_.mask(point.subset)].all(axis=1)
         assert point.objects == has.sum()
         vectors = model.transform(held_out[has], modalities=point.subset)
-        cosines = vectors @ model.classifier_.class_centers.detach().numpy().T
+        cosines = vectors @ model.fitted_.classifier.class_centers.detach().numpy().T
         angles = np.arccos(np.clip(cosines.max(axis=1), -1, 1))
         assert point.accept_angle == pytest.approx(coverage_angle(angles, coverage=0.9), abs=1e-3)
         assert point.accepted >= 0.9
@@ -31,10 +31,10 @@ def test_the_scale_of_probabilities_is_fitted_to_what_an_object_has(model, held_
     found = model.calibrate(held_out)
     for point in found.points:
         has = held_out[(held_out.present == model.schema_.mask(point.subset)).all(axis=1)]
-        cosines = class_cosines(model.classifier_, model.transform(has))
+        cosines = class_cosines(model.fitted_.classifier, model.transform(has))
         np.testing.assert_allclose(model.predict_proba(has), softmax(point.scale * cosines, axis=1), rtol=1e-4)
     whole = held_out[held_out.present.all(axis=1)]
-    cosines = class_cosines(model.classifier_, model.transform(whole))
+    cosines = class_cosines(model.fitted_.classifier, model.transform(whole))
     assert found.points[0].scale == fit_scale(cosines, np.searchsorted(model.classes_, whole.labels))
     assert found.points[0].scale > found.points[1].scale
 

@@ -2,16 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.inputs import present_modalities
+from steradian.fitted_model import Encoded, FittedModel, table_of
 from steradian.metrics import fit_scale
-from steradian.model import class_cosines, nearest_centers
-from steradian.training.left_out import LeftOut
+from steradian.model import class_cosines
+from steradian.training import LeftOut
 
 __all__ = ["Evidence", "HeldOut", "LeftOutClasses", "LeftOutObjects", "left_out_of"]
 
@@ -83,51 +82,54 @@ class Evidence(ABC):
 class _OfModel(Evidence):
     """Objects whose classes have the model's own centers."""
 
-    def __init__(self, model: Any, labels: np.ndarray, present: np.ndarray, fits: np.ndarray | None = None) -> None:
-        super().__init__(labels, np.asarray(np.isin(labels, model.classes_)), present, fits)
+    def __init__(
+        self, model: FittedModel, labels: np.ndarray, present: np.ndarray, fits: np.ndarray | None = None
+    ) -> None:
+        super().__init__(labels, np.asarray(np.isin(labels, model.classes)), present, fits)
         self._model = model
 
     def nearest(self, rows: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Evidence`."""
-        numbers, cosines = nearest_centers(self._model.classifier_, vectors)
-        return self._model.classes_[numbers] == self.labels[rows], cosines
+        numbers, cosines = self._model.nearest(vectors)
+        return self._model.classes[numbers] == self.labels[rows], cosines
 
     def cosines(self, rows: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Evidence`."""
-        return class_cosines(self._model.classifier_, vectors), np.searchsorted(self._model.classes_, self.labels[rows])
+        return class_cosines(self._model.classifier, vectors), np.searchsorted(self._model.classes, self.labels[rows])
 
     @property
     def centers(self) -> int:
         """See `Evidence`."""
-        return len(self._model.classes_)
+        return len(self._model.classes)
 
 
 class HeldOut(_OfModel):
     """A table that the model was not trained on.
 
     Args:
-        model: a fitted `SphereEmbedder`.
+        model: whose classes count.
         objects: labelled.
     """
 
-    def __init__(self, model: Any, objects: ObjectTable) -> None:
-        super().__init__(model, objects.labels, present_modalities(model, objects))
+    def __init__(self, model: FittedModel, objects: ObjectTable | Encoded) -> None:
+        table = table_of(objects)
+        super().__init__(model, table.labels, model.present(table))
         self._objects = objects
 
     def subsets(self, masks: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """See `Evidence`."""
-        return ((rows, vectors) for _, rows, vectors in self._model.transform_subsets(self._objects, masks))
+        return ((rows, vectors) for _, rows, vectors in self._model.subset_vectors(self._objects, masks))
 
 
 class LeftOutObjects(_OfModel):
     """Training objects, each seen by a fit that has left it out.
 
     Args:
-        model: a fitted `SphereEmbedder`.
-        left_out: by its `fit`.
+        model: whose classes count.
+        left_out: by its fit.
     """
 
-    def __init__(self, model: Any, left_out: LeftOut) -> None:
+    def __init__(self, model: FittedModel, left_out: LeftOut) -> None:
         super().__init__(model, left_out.labels, left_out.present, left_out.numbers)
         self._left_out = left_out
 
@@ -183,16 +185,16 @@ class LeftOutClasses(Evidence):
         return len(self._sums)
 
 
-def left_out_of(model: Any) -> Evidence:
-    """What `fit` has left out of a model.
+def left_out_of(model: FittedModel) -> Evidence:
+    """What a model's fits have left out.
 
     Args:
-        model: a fitted `SphereEmbedder`.
+        model: that was just fitted.
 
     Raises:
         InputError: it has left nothing out, or was saved since.
     """
-    found: LeftOut | None = getattr(model, "left_out_", None)
+    found = model.left_out
     if found is None:
         raise InputError(
             want="a table of held-out objects, or a model that has left training objects out",

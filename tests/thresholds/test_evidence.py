@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import steradian as sr
-from steradian.calibration.evidence import HeldOut, LeftOutClasses, LeftOutObjects, left_out_of
+from steradian.thresholds.evidence import HeldOut, LeftOutClasses, LeftOutObjects, left_out_of
 
 from .conftest import make_objects
 
@@ -41,7 +41,7 @@ def test_without_a_table_nothing_is_guaranteed(model) -> None:
 
 
 def test_left_out_objects_are_measured_like_a_held_out_table(model, held_out) -> None:
-    table, kept = HeldOut(model, held_out), LeftOutObjects(model, model.left_out_)
+    table, kept = HeldOut(model.fitted_, held_out), LeftOutObjects(model.fitted_, model.fitted_.left_out)
     for evidence in (table, kept):
         ((rows, vectors),) = evidence.subsets([evidence.present])
         own, cosines = evidence.nearest(rows, vectors)
@@ -52,11 +52,11 @@ def test_left_out_objects_are_measured_like_a_held_out_table(model, held_out) ->
 
 
 def test_left_out_classes_are_found_at_the_mean_of_their_other_objects(searching) -> None:
-    evidence = left_out_of(searching)
+    evidence = left_out_of(searching.fitted_)
     assert isinstance(evidence, LeftOutClasses)
     ((rows, vectors),) = evidence.subsets([evidence.present])
     cosines, own = evidence.cosines(rows, vectors)
-    parts = searching.left_out_.numbers
+    parts = searching.fitted_.left_out.numbers
     for row in (0, 50, 179):
         others = (evidence.labels == evidence.labels[row]) & (np.arange(len(rows)) != row)
         center = vectors[others].sum(axis=0)
@@ -72,7 +72,7 @@ def test_a_class_of_one_object_is_unknown_to_the_classes_left_out() -> None:
     # Of every third class one object alone stays.
     lonely = (table.labels % 3 == 0) & (np.arange(len(table)) % 3 > 0)
     model = sr.SphereEmbedder(epochs=0, verbose=False).fit(table[~lonely])
-    evidence = left_out_of(model)
+    evidence = left_out_of(model.fitted_)
     assert isinstance(evidence, LeftOutClasses)
     np.testing.assert_array_equal(evidence.known, evidence.labels % 3 > 0)
     found = model.calibrate(false_accept=0.2)

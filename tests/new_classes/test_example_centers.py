@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steradian.errors import InputError
-from steradian.new_classes.imprint import Imprint, imprint
+from steradian.new_classes.example_centers import Imprint, imprint
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

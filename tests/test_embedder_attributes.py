@@ -1,5 +1,6 @@
 """Sub-centers, margins, moving centers and rival objectives through the front door: fit, predict, save and load."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -32,14 +33,14 @@ def test_it_predicts_is_saved_and_loaded(points: Any, tmp_path: Path, options: d
     values, labels = points
     model = sr.SphereEmbedder(subcenters=subcenters, **options, **SMALL).fit(values, labels)
     shape = (4, 8) if subcenters == 1 else (4, subcenters, 8)
-    assert model.classifier_.directions.shape == shape
+    assert model.fitted_.classifier.directions.shape == shape
     assert model.score(values, labels) > 0.95
     vectors, cosines, probabilities = (
         model.transform(values),
         model.decision_function(values),
         model.predict_proba(values),
     )
-    centers = model.classifier_.class_centers.detach().numpy().reshape(4, subcenters, 8)
+    centers = model.fitted_.classifier.class_centers.detach().numpy().reshape(4, subcenters, 8)
     np.testing.assert_allclose(cosines, np.einsum("nd,ckd->nck", vectors, centers).max(axis=2), atol=1e-6)
     np.testing.assert_array_equal(model.predict(values), model.classes_[cosines.argmax(axis=1)])
     powers = np.exp(model.scale_ * (cosines.astype(np.float64) - 1))
@@ -108,7 +109,7 @@ def test_options_that_cannot_be_are_refused(points: Any, options: dict[str, Any]
 def test_centers_of_another_number_are_no_model_of_this_configuration(points: Any, tmp_path: Path) -> None:
     model = sr.SphereEmbedder(**(SMALL | {"epochs": 1})).fit(*points)
     torch.manual_seed(0)
-    model.classifier_ = SphericalClassifier(4, 8, subcenters=2)
+    model.fitted_ = replace(model.fitted_, classifier=SphericalClassifier(4, 8, subcenters=2))
     model.save(tmp_path)
     with pytest.raises(sr.SavedModelError, match="weights that it describes"):
         sr.SphereEmbedder.load(tmp_path)
@@ -197,14 +198,14 @@ def test_a_model_saved_while_training_has_class_means_for_centers(pairs: sr.Obje
     class Watched(sr.SphereEmbedder):
         def save(self, folder: Any) -> None:
             super().save(folder)
-            training = self.encoder_.training
-            self.encoder_.eval()
+            training = self.fitted_.encoder.training
+            self.fitted_.encoder.eval()
             vectors, labels = self.transform(pairs), pairs.labels
             means = np.stack([vectors[labels == name].mean(axis=0) for name in self.classes_])
             means /= np.linalg.norm(means, axis=1, keepdims=True)
-            centers = self.classifier_.class_centers.detach().numpy()
+            centers = self.fitted_.classifier.class_centers.detach().numpy()
             found.append(float((means * centers).sum(axis=1).min()))
-            self.encoder_.train(training)
+            self.fitted_.encoder.train(training)
 
     options = SMALL | {"objective": "cross_entropy", "epochs": 4, "validation_share": 0.0}
     names = list(sr.SphereEmbedder().get_params())

@@ -1,7 +1,7 @@
 """Fit scales and accept angles on labelled objects that the model was not trained on."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -15,14 +15,15 @@ from steradian.calibration.accept_angles import (
     precision_angle,
     widened,
 )
-from steradian.calibration.evidence import Evidence, HeldOut, left_out_of
+from steradian.calibration.operating_points import Calibration, OperatingPoint
 from steradian.calibration.pair_points import PairFitter
-from steradian.calibration.result import Calibration, OperatingPoint
 from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import ConfigError, InputError
+from steradian.fitted_model import Encoded, FittedModel, table_of
 from steradian.inputs import refuse_other_labels, refuse_other_schema, refuse_unread
 from steradian.metrics import concentration, to_angles
+from steradian.thresholds.evidence import Evidence, HeldOut, left_out_of
 
 __all__ = ["calibrate"]
 
@@ -32,8 +33,8 @@ LEAST_OBJECTS = 5
 
 
 def calibrate(
-    model: Any,
-    objects: ObjectTable | None = None,
+    model: FittedModel,
+    objects: ObjectTable | Encoded | None = None,
     *,
     coverage: float | None = None,
     false_accept: float | None = None,
@@ -45,7 +46,7 @@ def calibrate(
     """A scale and an accept angle for each subset of modalities, and accept angles for pairs.
 
     Args:
-        model: a fitted `SphereEmbedder`.
+        model: to calibrate; it stays as it is.
         objects: labelled, not trained on; those of classes the model does not know count as unknown. None takes the
             training objects that the model's own fits have left out in turn: an estimate without a guarantee.
         coverage: the share of objects of known classes to accept at least; 0.95 where nothing else is asked for.
@@ -65,7 +66,7 @@ def calibrate(
     check_rate(pair_false_accept, name="pair_false_accept")
     evidence = _evidence(model, objects)
     _check(evidence, goal, rate)
-    names = tuple(model.schema_.modalities)
+    names = model.modalities
     # Each modality alone is fitted too, so that an object always has a fitted subset within what it has.
     given = None if subsets is None else [*subsets, *names]
     chosen = subsets_to_measure(given, names, max_subsets=MOST_SUBSETS, seed=seed)
@@ -73,10 +74,10 @@ def calibrate(
         evidence.labels, subsets=len(chosen), false_accept=pair_false_accept, seed=seed, fits=evidence.fits
     )
     # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
-    masks = [_seen_through(evidence.present, model.schema_.mask(subset)) for subset in chosen]
+    masks = [_seen_through(evidence.present, model.schema.mask(subset)) for subset in chosen]
     parts = evidence.subsets([evidence.present, *masks])
     rows, vectors = next(parts)
-    kappas, counts = _concentrations(model.classes_, evidence.labels[rows], vectors)
+    kappas, counts = _concentrations(model.classes, evidence.labels[rows], vectors)
     points = []
     for subset, (rows, vectors) in zip(chosen, parts, strict=True):
         point = _point(evidence, subset, rows, vectors, goal=goal, rate=rate, seed=seed)
@@ -97,20 +98,21 @@ def calibrate(
         points=tuple(points),
         pair_false_accept=float(pair_false_accept),
         pairs=pairs.points(),
-        classes=model.classes_,
+        classes=model.classes,
         kappas=kappas,
         kappa_objects=counts,
         left_out=objects is None,
     )
 
 
-def _evidence(model: Any, objects: ObjectTable | None) -> Evidence:
+def _evidence(model: FittedModel, objects: ObjectTable | Encoded | None) -> Evidence:
     """The table's objects once they fit the model, or those that its fits have left out."""
     if objects is None:
         return left_out_of(model)
-    refuse_unread(objects, where="calibrate(objects)")
-    refuse_other_schema(objects, model.schema_, where="the table")
-    refuse_other_labels(objects.labels, model.classes_, where="the labels of the objects")
+    table = table_of(objects)
+    refuse_unread(table, where="calibrate(objects)")
+    refuse_other_schema(table, model.schema, where="the table")
+    refuse_other_labels(table.labels, model.classes, where="the labels of the objects")
     return HeldOut(model, objects)
 
 

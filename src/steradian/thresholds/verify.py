@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steradian.calibration.result import Calibration, shown_angle
+from steradian.calibration.operating_points import shown_angle
 from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.inputs import present_modalities
+from steradian.fitted_model import FittedModel
 from steradian.metrics import to_angles
 from steradian.text_table import fit_text, rich_table
 
@@ -106,18 +106,18 @@ class Verification:
         return [*more, note]
 
 
-def verify(model: Any, first: ObjectTable, second: ObjectTable, calibration: Calibration) -> Verification:
+def verify(model: FittedModel, first: ObjectTable, second: ObjectTable) -> Verification:
     """Whether the objects of each row of two tables are the same.
 
     Args:
-        model: a fitted `SphereEmbedder`.
+        model: with a calibration.
         first: one object a pair, of any modalities.
         second: as many.
-        calibration: of the model.
 
     Raises:
-        InputError: tables of different lengths, or an object without any modality.
+        InputError: tables of different lengths, an object without any modality, or no calibration.
     """
+    calibration = model.calibrated()
     if len(first) != len(second):
         raise InputError(
             want="as many second objects as first ones, a pair a row",
@@ -125,8 +125,8 @@ def verify(model: Any, first: ObjectTable, second: ObjectTable, calibration: Cal
             where="verify(first, second)",
             fix="Repeat the rows of an object that is compared with several.",
         )
-    vectors = [model.transform(table).astype(np.float64) for table in (first, second)]
-    points = calibration.pair_points(*(present_modalities(model, table) for table in (first, second)))
+    vectors = [model.vectors(table).astype(np.float64) for table in (first, second)]
+    points = calibration.pair_points(*(model.present(table) for table in (first, second)))
     cosines = (vectors[0] * vectors[1]).sum(axis=1)
     true = [np.nan if point.true_accept is None else point.true_accept for point in points]
     return Verification(

@@ -1,0 +1,326 @@
+"""From a labelled table to a fitted model: the closed form and networks beside it, or a network alone."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from textwrap import wrap
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from steradian.config import ModelConfig, TrainingConfig
+from steradian.data import ObjectTable
+from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.errors import InputError
+from steradian.fitted_model import FittedModel
+from steradian.inputs import check_validation
+from steradian.model import Encoder, SphericalClassifier, build_model
+from steradian.training import (
+    Derived,
+    LeftOut,
+    Progress,
+    TrainingResult,
+    check_objective,
+    derive_within_memory,
+    train,
+    with_derived,
+)
+from steradian.training.device import choose_device
+from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
+from steradian.training.schedule import default_epochs
+from steradian.training.train_networks import (
+    SMALL,
+    NetworkOptions,
+    Part,
+    fixed_centers,
+    join_parts,
+    left_out_part,
+    parts_to_leave_out,
+    train_networks,
+)
+from steradian.training.try_context import try_context
+from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
+
+__all__ = ["asks_for_new_classes", "fit_model", "has_closed_form"]
+
+PREPARED_WHOLE = 1 << 15
+"""Objects up to which a table is prepared at once also for the closed form alone: equal pictures are then seen once."""
+WIDTH = 80
+"""Characters of a printed line at most."""
+FEW = 5
+"""Objects of a class, in the middle of all classes, up to which a table asks to find new classes again."""
+BESIDE = 20
+"""Passes of a network beside a closed form over a table that is neither small nor large."""
+MANY_CLASSES = 30
+"""Classes from which on it does."""
+
+
+def fit_model(
+    objects: ObjectTable,
+    model: ModelConfig,
+    config: TrainingConfig,
+    *,
+    validation: ObjectTable | None = None,
+    log_file: Path | None = None,
+    on_model: Callable[[FittedModel], None] | None = None,
+    console: Console | None = None,
+) -> FittedModel:
+    """Learn a model. Ctrl-C ends early and returns the best so far.
+
+    Args:
+        objects: labelled, each with a modality.
+        model: its options.
+        config: of the training.
+        validation: labelled objects for early stopping and choices; None holds some out of `objects`.
+        log_file: where to write the history, one JSON object a line.
+        on_model: takes the best model so far, at the end and whenever training has found a better one.
+        console: where progress is shown; None is silent.
+
+    Raises:
+        InputError: labels or values that cannot be used.
+        ConfigError: options that cannot be.
+        TrainingError: the loss is not finite.
+    """
+    solvable = has_closed_form(model, config) and not _tunes_an_encoder(objects)
+    if validation is None and not solvable:
+        objects, validation = hold_out(objects, config.validation_share, seed=config.seed)
+    classes, labels = _classes(objects)
+    if validation is not None:
+        check_validation(validation, objects.schema, classes)
+    if not solvable:
+        check_objective(config, model, objects.present)
+    device = choose_device(config.device)
+    model = with_derived(model, objects=len(objects), num_classes=len(classes))
+    derived = derive_within_memory(
+        _shortened(config, labels) if solvable else config,
+        labels,
+        model=model,
+        modalities=len(objects.schema.modalities),
+        device=device,
+        validated=validation is not None and not solvable,
+    )
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda), Progress(console) as progress:
+        torch.manual_seed(config.seed)
+        fit = _Fit(objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model)
+        return _kept(fit, _solve_and_learn(fit) if solvable else _learn(fit))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What is being fitted, and how."""
+
+    objects: ObjectTable
+    classes: np.ndarray
+    labels: np.ndarray
+    model: ModelConfig
+    config: TrainingConfig
+    derived: Derived
+    validation: ObjectTable | None
+    device: torch.device
+    progress: Progress
+    log_file: Path | None
+    on_model: Callable[[FittedModel], None] | None
+
+    def fitted(
+        self,
+        preprocessor: Preprocessor,
+        encoder: Encoder,
+        classifier: SphericalClassifier,
+        training: TrainingResult,
+    ) -> FittedModel:
+        """The model of these parts."""
+        return FittedModel(
+            schema=self.objects.schema,
+            classes=self.classes,
+            preprocessor=preprocessor,
+            encoder=encoder,
+            classifier=classifier,
+            model_config=self.model,
+            training_config=self.config,
+            scale=self.derived.scale,
+            margin=self.derived.margin,
+            training=training,
+            fingerprint=classifier.fingerprint,
+        )
+
+
+def _kept(fit: _Fit, model: FittedModel) -> FittedModel:
+    """The model, once who wants the best so far has it."""
+    if fit.on_model is not None:
+        fit.on_model(model)
+    return model
+
+
+def has_closed_form(model: ModelConfig, config: TrainingConfig) -> bool:
+    """Whether a model with these options has a closed form: they must leave it one fixed center a class.
+
+    Args:
+        model: the model's options.
+        config: the training's.
+    """
+    plain = config.objective == "angular" and config.center_optimizer == "adamw"
+    return model.closed_form and plain and model.kind_of_fusion == "certified" and model.subcenters == 1
+
+
+def _tunes_an_encoder(objects: ObjectTable) -> bool:
+    """Whether training changes a pretrained encoder, whose features are then not fixed."""
+    return any(getattr(modality, "trainable", False) for modality in objects.schema.modalities.values())
+
+
+def _solve_and_learn(fit: _Fit) -> FittedModel:
+    """The closed form of the whole table, then networks beside it."""
+    objects, config, labels = fit.objects, fit.config, fit.labels
+    preprocessor = Preprocessor.fit(objects)
+    whole = config.epochs != 0 or len(objects) <= PREPARED_WHOLE
+    prepared = preprocessor.prepare(objects, labels) if whole else None
+    begun = time.monotonic()
+    found = fit_closed_form(
+        preprocessor,
+        _preparing(preprocessor, objects, prepared),
+        labels,
+        present=objects.present,
+        embedding_dim=fit.model.dim,
+        new_classes=asks_for_new_classes(labels, fit.classes, fit.validation),
+        seed=config.seed,
+    )
+    _say_closed_form(fit.progress, found, len(objects), time.monotonic() - begun)
+    model = fit.fitted(
+        replace(preprocessor, closed_form=found.closed_form),
+        join_parts(preprocessor, found, []).to(fit.device),
+        fixed_centers(found.centers, fit.device),
+        TrainingResult(0, 0, None, False, [], {"penalties": found.penalties}),
+    )
+    if prepared is None or (config.epochs == 0 and len(objects) >= SMALL and fit.validation is None):
+        return model
+    if config.epochs != 0:
+        _kept(fit, model)
+    try:
+        return _learn_beside(fit, model, preprocessor, prepared, found)
+    except KeyboardInterrupt:
+        fit.progress.say("stopped by Ctrl-C: the closed form alone")
+        return replace(model, training=TrainingResult(0, 0, None, True, [], {"penalties": found.penalties}))
+
+
+def _learn_beside(
+    fit: _Fit, model: FittedModel, preprocessor: Preprocessor, prepared: PreparedObjects, found: ClosedFormFit
+) -> FittedModel:
+    """Networks that leave out the validation objects, or parts of the table, and what of them is kept."""
+    new_classes = asks_for_new_classes(fit.labels, fit.classes, fit.validation)
+    parts = _parts(fit, preprocessor, prepared, found, new_classes=new_classes)
+    if not parts:
+        return model
+    if fit.config.epochs == 0:
+        seen = [left_out_part(part, join_parts(preprocessor, found, []), []) for part in parts]
+    else:
+        options = NetworkOptions(
+            preprocessor, prepared, found, fit.model, fit.config, fit.derived, fit.device, fit.progress
+        )
+        encoder, result, seen = train_networks(parts, options, new_classes=new_classes, log_file=fit.log_file)
+        model = replace(model, encoder=encoder, training=result)
+        if found.interact and fit.model.fusion is None and not result.interrupted:
+            tried = try_context(parts[0], seen[0], options)
+            if tried is not None:
+                network, result, left_out = tried
+                context = replace(fit.model, fusion="context")
+                model = replace(
+                    model, preprocessor=preprocessor, encoder=network, training=result, model_config=context
+                )
+                seen = [left_out]
+    return replace(model, left_out=LeftOut.drawn(seen, new_classes=new_classes, seed=fit.config.seed))
+
+
+def _parts(
+    fit: _Fit, preprocessor: Preprocessor, prepared: PreparedObjects, found: ClosedFormFit, *, new_classes: bool
+) -> list[Part]:
+    """What each network learns from, and the objects that it leaves out: those of validation, or parts of the table."""
+    if fit.validation is None:
+        seed = fit.config.seed
+        return parts_to_leave_out(
+            preprocessor, prepared, found, fit.labels, fit.classes, new_classes=new_classes, seed=seed
+        )
+    held_out = preprocessor.prepare(fit.validation)
+    closed = found.closed_form.vectors(preprocessor.modalities, held_out.items, held_out.present)
+    numbers = class_numbers(fit.validation.labels, fit.classes)
+    every = np.arange(len(fit.labels)), np.arange(len(fit.validation))
+    return [Part(*every, closed, held_out, numbers, fit.validation.labels)]
+
+
+def _learn(fit: _Fit) -> FittedModel:
+    """A network alone."""
+    preprocessor = Preprocessor.fit(fit.objects)
+    prepared = preprocessor.prepare(fit.objects, fit.labels)
+    parts = build_model(preprocessor.modalities, fit.model, num_classes=len(fit.classes), device=fit.device)
+
+    def better() -> None:
+        _kept(fit, fit.fitted(preprocessor, *parts, TrainingResult(0, 0, None, False, [], ended=False)))
+
+    result = train(
+        *parts,
+        objects=prepared,
+        config=fit.config,
+        derived=fit.derived,
+        validation=_validation(fit, preprocessor, prepared),
+        progress=fit.progress,
+        log_file=fit.log_file,
+        on_improvement=None if fit.on_model is None else better,
+    )
+    return fit.fitted(preprocessor, *parts, result)
+
+
+def _validation(fit: _Fit, preprocessor: Preprocessor, training: PreparedObjects) -> RetrievalValidation | None:
+    if fit.validation is None:
+        return None
+    prepared = preprocessor.prepare(fit.validation, class_numbers(fit.validation.labels, fit.classes))
+    return RetrievalValidation(prepared, training, seed=fit.config.seed)
+
+
+def _classes(objects: ObjectTable) -> tuple[np.ndarray, np.ndarray]:
+    """Class names [num_classes], sorted, and each object's class number [objects]."""
+    classes, labels = np.unique(objects.labels, return_inverse=True)
+    if len(classes) < 2:
+        got, where = f"1 class, {classes[0]}", f"the labels of {len(objects)} training objects"
+        raise InputError("at least 2 classes", got, where, "Add objects of another class.")
+    return classes, labels
+
+
+def asks_for_new_classes(labels: np.ndarray, classes: np.ndarray, validation: ObjectTable | None) -> bool:
+    """Whether the model is to find new classes, as most validation objects are, or few objects of many classes say.
+
+    Args:
+        labels: class numbers of the training objects [objects].
+        classes: class names [num_classes].
+        validation: labelled objects, if there are any.
+    """
+    if validation is not None:
+        return bool(np.isin(validation.labels, classes).mean() < 0.5)
+    return len(classes) >= MANY_CLASSES and bool(np.median(np.bincount(labels)) <= FEW)
+
+
+def _shortened(config: TrainingConfig, labels: np.ndarray) -> TrainingConfig:
+    """The configuration with its epochs filled in: a network beside a closed form need not find everything itself."""
+    if config.epochs is not None:
+        return config
+    return replace(config, epochs=default_epochs(len(labels), config.batch_size, usual=BESIDE))
+
+
+def _preparing(
+    preprocessor: Preprocessor, objects: ObjectTable, prepared: PreparedObjects | None
+) -> Callable[[np.ndarray], tuple[PreparedObjects, np.ndarray]]:
+    """What brings rows to prepared objects: the whole table's where that is there, else some rows at a time."""
+    if prepared is not None:
+        return lambda rows: (prepared, rows)
+    return lambda rows: (preprocessor.prepare(objects[rows]), np.arange(len(rows)))
+
+
+def _say_closed_form(progress: Progress, found: ClosedFormFit, objects: int, seconds: float) -> None:
+    shown = ", ".join(
+        f"{name} {penalty:.2g}" + (f" (weight {found.weights[name]:g})" if found.weights[name] != 1 else "")
+        for name, penalty in found.penalties.items()
+    )
+    for line in wrap(f"closed form of {objects} objects in {seconds:.1f} s, penalty {shown}", WIDTH):
+        progress.say(line)
+    if found.interact:
+        progress.say("classes live in the interaction of modalities, of which a closed form knows nothing")

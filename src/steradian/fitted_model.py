@@ -1,0 +1,297 @@
+"""A fitted model as one value: what `fit` returns, what is saved, and what everything else asks."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from steradian.calibration import Calibration, with_unknown
+from steradian.config import ModelConfig, TrainingConfig
+from steradian.data import ObjectTable, Schema
+from steradian.data.batch import Preprocessor
+from steradian.data.samplers import batches
+from steradian.errors import ConfigError, InputError
+from steradian.inputs import present_modalities, refuse_objects_without
+from steradian.metrics import to_angles
+from steradian.model import (
+    Encoder,
+    ModalityVectors,
+    SphericalClassifier,
+    embed_table,
+    encode_table,
+    fuse_subset,
+    nearest_centers,
+)
+from steradian.training import LeftOut, TrainingResult
+
+__all__ = ["BATCH", "Encoded", "FittedModel", "Subset", "table_of"]
+
+Subset = TypeVar("Subset", bound=Sequence[str] | np.ndarray)
+"""Names of modalities, or a bool array [objects, modalities] with a subset for each object."""
+
+BATCH = 512
+"""Objects encoded at a time: 256 to 1024 are equally fast on CPU."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """All that a fit has made; what changes it, such as new classes, gives another one.
+
+    Args:
+        schema: of the training table.
+        classes: class names, sorted [num_classes].
+        preprocessor: from a table to batches; holds the closed form.
+        encoder: both levels, in evaluation mode.
+        classifier: the class centers.
+        model_config: the options of the model, what was derived filled in.
+        training_config: the options of the training, as given.
+        scale: factor of the cosines that training used.
+        margin: in radians, likewise.
+        training: how training went, or that it has not ended.
+        fingerprint: 16 hexadecimal digits, the same for as long as the vectors are.
+        calibration: scales and accept angles; None before `calibrate`.
+        left_out: training objects as fits that left them out see them; None where there are none, as after loading.
+    """
+
+    schema: Schema
+    classes: np.ndarray
+    preprocessor: Preprocessor = field(repr=False)
+    encoder: Encoder = field(repr=False)
+    classifier: SphericalClassifier = field(repr=False)
+    model_config: ModelConfig
+    training_config: TrainingConfig
+    scale: float
+    margin: float
+    training: TrainingResult
+    fingerprint: str
+    calibration: Calibration | None = None
+    left_out: LeftOut | None = field(default=None, repr=False)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Their names, in the order of the schema."""
+        return tuple(self.schema.modalities)
+
+    def present(self, objects: ObjectTable) -> np.ndarray:
+        """Which of the modalities each object has, bool [objects, modalities].
+
+        Args:
+            objects: a table of these modalities, in any order.
+        """
+        return present_modalities(self.schema, objects)
+
+    def vectors(
+        self, objects: "ObjectTable | Encoded", *, modalities: Sequence[str] | None = None, batch_size: int = BATCH
+    ) -> np.ndarray:
+        """Unit vectors float32 [objects, embedding_dim].
+
+        Args:
+            objects: a table of the model's modalities.
+            modalities: names of those to use; None uses all that are present.
+            batch_size: objects at a time.
+
+        Raises:
+            InputError: an object that has none of the modalities.
+        """
+        names = self.modalities if modalities is None else tuple(modalities)
+        ((_, rows, vectors),) = self.subset_vectors(objects, [names], batch_size=batch_size)
+        refuse_objects_without(table_of(objects), rows, names=names)
+        return vectors
+
+    def subset_vectors(
+        self, objects: "ObjectTable | Encoded", subsets: Iterable[Subset], *, batch_size: int = BATCH
+    ) -> Iterator[tuple[Subset, np.ndarray, np.ndarray]]:
+        """For each subset itself, the rows int64 [rows] that have any of it, and their vectors [rows, embedding_dim].
+
+        Args:
+            objects: a table of the model's modalities, of which each item is encoded once.
+            subsets: each names of modalities, or a bool array [objects, modalities].
+            batch_size: objects at a time.
+
+        Raises:
+            InputError: no subset, or no batch size.
+        """
+        chosen = list(subsets)
+        if batch_size < 1 or not chosen:
+            got = f"batch_size={batch_size} and {len(chosen)} subsets"
+            raise InputError("at least 1 of each", got, "transform", "Leave batch_size out, or name a subset.")
+        masks = [subset if isinstance(subset, np.ndarray) else self.schema.mask(subset) for subset in chosen]
+        if isinstance(objects, Encoded):
+            return ((subset, *self.checked(objects).fused(mask)) for subset, mask in zip(chosen, masks, strict=True))
+        parts = embed_table(self.encoder, self.preprocessor, objects, subsets=masks, batch_size=batch_size)
+        return ((chosen[number], rows, vectors) for number, rows, vectors in parts)
+
+    def encode(self, objects: "ObjectTable | Encoded", *, batch_size: int = BATCH) -> "Encoded":
+        """What level 1 says of a table, for all that is asked of it afterwards.
+
+        Args:
+            objects: a table of the model's modalities; one that this model has encoded stays as it is.
+            batch_size: objects at a time.
+
+        Raises:
+            InputError: no objects, no batch size, or objects that another model has encoded.
+        """
+        if batch_size < 1 or not len(objects):
+            got = f"batch_size={batch_size} and {len(objects)} objects"
+            raise InputError("at least 1 of each", got, "encode(objects)", "Leave batch_size out, or pass objects.")
+        if isinstance(objects, Encoded):
+            return self.checked(objects)
+        return Encoded(self, objects, encode_table(self.encoder, self.preprocessor, objects, batch_size=batch_size))
+
+    def checked(self, objects: "Encoded") -> "Encoded":
+        """The encoded objects, once their vectors are known to be this model's.
+
+        Args:
+            objects: encoded by any model.
+
+        Raises:
+            InputError: another model has encoded them.
+        """
+        if objects.model.fingerprint != self.fingerprint:
+            raise InputError(
+                want=f"objects encoded by this model, of fingerprint {self.fingerprint}",
+                got=f"by one of fingerprint {objects.model.fingerprint}",
+                where="the encoded objects",
+                fix="Encode them again: model.encode(objects).",
+            )
+        return objects
+
+    def nearest(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The number of the nearest class int64 [objects], and the cosine to its center float64 [objects].
+
+        Args:
+            vectors: unit rows [objects, embedding_dim].
+
+        Raises:
+            InputError: vectors of another width.
+        """
+        return nearest_centers(self.classifier, vectors)
+
+    def predict(self, vectors: np.ndarray, *, present: np.ndarray | None = None) -> np.ndarray:
+        """The class of the center nearest to each vector [objects].
+
+        Args:
+            vectors: unit rows [objects, embedding_dim].
+            present: what each object has, bool [objects, modalities], to answer "unknown" beyond its accept angle; None
+                always names a class.
+
+        Raises:
+            InputError: vectors of another width; with `present`, no calibration, or a class called "unknown".
+        """
+        numbers, cosines = self.nearest(vectors)
+        predicted = np.asarray(self.classes[numbers])
+        if present is None:
+            return predicted
+        accepted = to_angles(cosines) <= self.calibrated().accept_angles(present)
+        return with_unknown(predicted, accepted, self.classes)
+
+    def calibrated(self) -> Calibration:
+        """The calibration.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.calibration is None:
+            raise InputError(
+                want="a model with accept angles",
+                got="one that was not calibrated",
+                where="predict(..., reject=True) and verify(...)",
+                fix="Call model.calibrate(held_out_objects) first.",
+            )
+        return self.calibration
+
+    def scales(self, present: np.ndarray) -> np.ndarray:
+        """The scale of each object's cosines float64 [objects]: calibrated for what it has, or else that of training.
+
+        Args:
+            present: what each object has, bool [objects, modalities].
+        """
+        found = self.calibration
+        return np.full(len(present), float(self.scale)) if found is None else found.scales(present)
+
+    def with_classes(self, classes: np.ndarray, classifier: SphericalClassifier) -> "FittedModel":
+        """The same model with other classes; the vectors stay, and so does the fingerprint.
+
+        Args:
+            classes: names, sorted [num_classes].
+            classifier: their centers.
+        """
+        calibration = None if self.calibration is None else self.calibration.for_classes(classes)
+        return replace(self, classes=classes, classifier=classifier, calibration=calibration)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A table as level 1 of a model sees it, so that what is asked of it next encodes nothing again.
+
+    It holds modalities x (embedding_dim + width of a summary) numbers an object, 4 bytes each.
+
+    Args:
+        model: that encoded it.
+        objects: the table.
+        seen: level 1's output, on the CPU.
+    """
+
+    model: FittedModel
+    objects: ObjectTable
+    seen: ModalityVectors = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    def __getitem__(self, rows: np.ndarray) -> "Encoded":
+        """Some of the objects, by row numbers or a bool mask [objects]."""
+        taken = np.arange(len(self))[rows]
+        return Encoded(self.model, self.objects[taken], self.seen[torch.from_numpy(taken)])
+
+    def fused(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rows int64 [rows] that have any of a subset, and their unit vectors float32 [rows, embedding_dim].
+
+        Args:
+            mask: bool [modalities], or [objects, modalities] where each object has its own subset.
+        """
+        encoder, masks = self.model.encoder, np.broadcast_to(mask, (len(self), mask.shape[-1]))
+        rows, vectors = [np.zeros(0, dtype=np.int64)], [np.zeros((0, encoder.embedding_dim), dtype=np.float32)]
+        for part, encoded in self.batches():
+            has, fused = fuse_subset(encoder, encoded, torch.from_numpy(masks[part].copy()).to(encoder.device))
+            rows.append(part[has])
+            vectors.append(fused)
+        return np.concatenate(rows), np.concatenate(vectors)
+
+    def batches(self) -> Iterator[tuple[np.ndarray, ModalityVectors]]:
+        """Rows int64 [rows], and level 1's output for them on the encoder's device."""
+        for part in batches(np.arange(len(self)), BATCH):
+            yield part, self.seen[torch.from_numpy(part)].to(self.model.encoder.device)
+
+    def check_sums(self, *, where: str) -> None:
+        """See to it that the vectors of all objects are sums of their modalities' vectors.
+
+        Args:
+            where: the name of the method that needs it.
+
+        Raises:
+            ConfigError: fusion="free", whose vectors are none.
+            InputError: no objects, or one without any modality.
+        """
+        if self.model.encoder.fusion.kind == "free":
+            raise ConfigError(
+                want='fusion="certified" or fusion="context", whose vectors are sums of the modalities\' vectors',
+                got='fusion="free", whose vectors come out of a transformer whole: nothing bounds or divides them',
+                where=where,
+                fix='Fit again with fusion="certified", or compare the subsets themselves: model.transform_subsets.',
+            )
+        if not len(self):
+            raise InputError("at least one object", "0 objects", where, "Check how the rows were chosen.")
+        rows = np.flatnonzero(self.model.present(self.objects).any(axis=1))
+        refuse_objects_without(self.objects, rows, names=self.model.modalities)
+
+
+def table_of(objects: ObjectTable | Encoded) -> ObjectTable:
+    """The table, whether it is encoded or not.
+
+    Args:
+        objects: as a table, or encoded.
+    """
+    return objects.objects if isinstance(objects, Encoded) else objects

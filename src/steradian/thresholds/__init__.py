@@ -1,0 +1,6 @@
+"""Thresholds that keep a promise: what is accepted, what is unknown, which two are the same."""
+
+from steradian.thresholds.calibrate import calibrate
+from steradian.thresholds.verify import Verification, verify
+
+__all__ = ["Verification", "calibrate", "verify"]
