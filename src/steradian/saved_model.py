@@ -1,16 +1,11 @@
-"""Saved folders: a JSON file and the file of arrays it names. A model's is here; an index is kept the same way.
+"""The folder of a saved model: what is written, and what is believed of what is read."""
 
-Nothing in them is unpickled.
-"""
-
-import json
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 import torch
@@ -28,17 +23,42 @@ from steradian.errors import SavedModelError
 from steradian.fitted_model import FittedModel
 from steradian.model import SphericalClassifier, TwoPartEncoder, build_encoder, build_model
 from steradian.model.inference import Encoder
+from steradian.saved_files import broken, check_value, read_files, read_json, refuse_special_file, replace_files
 from steradian.training import TrainingResult
 from steradian.training.device import choose_device
 
-__all__ = ["SavedModel", "load_model", "read_files", "read_folder", "replace_files", "save_model", "write_folder"]
+__all__ = ["SavedModel", "load_model", "read_folder", "save_model", "write_folder"]
 
-Content = TypeVar("Content")
 Part = TypeVar("Part", FittedModality, FeatureMap)
 
 FORMAT = 1
 CONFIG = "config.json"
 ARRAY_PREFIX = "preprocessing/"
+
+ENTRIES: dict[str, Any] = {
+    "classes": dict[str, Any],
+    "scale": float,
+    "margin": float,
+    "fingerprint": str,
+    "two_parts": dict[str, Any] | None,
+    "history": dict[str, Any],
+    "calibration": dict[str, Any] | None,
+    "features": int | None,
+    "feature_names": list[str],
+}
+"""What a configuration holds beside the options, the schema and the modalities, and of what kind."""
+TWO_PARTS: dict[str, Any] = {
+    "networks": int,
+    "share": float,
+    "learned_gates": bool,
+    "embedding_dim": int,
+    "featured": list[bool],
+}
+"""Of the entry of a closed form and the networks beside it."""
+PART: dict[str, Any] = {"type": str, "fields": dict[str, Any], "arrays": dict[str, str]}
+"""Of a fitted modality, or of the features of its closed form."""
+UNFIT = KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, OverflowError
+"""What values raise that are of the right kind and do not fit each other."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +98,7 @@ def save_model(model: FittedModel, folder: str | Path, *, inputs: Mapping[str, A
         "features": inputs.get("n_features_in_"),
         "feature_names": inputs.get("feature_names_in_", np.zeros(0)).tolist(),
     }
-    weights = nn.ModuleDict({"encoder": model.encoder, "classifier": model.classifier}).state_dict()
+    weights = _joint(model.encoder, model.classifier).state_dict()
     write_folder(folder, SavedModel(entries, model.preprocessor, weights))
 
 
@@ -96,13 +116,16 @@ def load_model(folder: str | Path, *, device: str) -> tuple[FittedModel, dict[st
     entries = saved.entries
     try:
         model_config, config = ModelConfig(**entries["model"]), TrainingConfig(**entries["training"])
+        for name, kind in ENTRIES.items():
+            check_value(entries[name], kind, where=f"{folder}, {name}")
+        for name, kind in get_type_hints(TrainingResult).items():
+            check_value(entries["history"][name], kind, where=f"{folder}, history, {name}")
         schema = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
-        classes = np.array(entries["classes"]["names"], dtype=entries["classes"]["type"])
-        calibration = entries["calibration"]
-        with torch.random.fork_rng(devices=[]):
-            parts = _build(saved, model_config, num_classes=len(classes), device=choose_device(device))
-        nn.ModuleDict(dict(zip(("encoder", "classifier"), parts, strict=True))).load_state_dict(dict(saved.weights))
-        names = list(schema.modalities)
+        classes = _class_names(entries["classes"], where=f"{folder}, classes")
+        parts = _with_weights(saved, model_config, len(classes), device=device, where=str(folder))
+        calibration, names = entries["calibration"], list(schema.modalities)
+        if names != list(saved.preprocessor.modalities):
+            raise KeyError(f"modalities {', '.join(names)}")
         model = FittedModel(
             schema=schema,
             classes=classes,
@@ -124,14 +147,51 @@ def load_model(folder: str | Path, *, device: str) -> tuple[FittedModel, dict[st
             inputs["n_features_in_"] = entries["features"]
         if entries["feature_names"]:
             inputs["feature_names_in_"] = np.array(entries["feature_names"], dtype=object)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except UNFIT as error:
         raise SavedModelError(
             want="a configuration and the weights that it describes",
-            got=f"{type(error).__name__}: {str(error).splitlines()[-1].strip()}",
+            got=f"{type(error).__name__}: {(str(error).splitlines() or [''])[-1].strip()}",
             where=str(folder),
             fix="Copy the whole folder again, or fit and save the model again.",
         ) from error
     return model, inputs
+
+
+def _class_names(entry: Mapping[str, Any], *, where: str) -> np.ndarray:
+    """The class names [num_classes], of one type, each once and sorted."""
+    check_value(entry["type"], str, where=where)
+    check_value(entry["names"], list[str] | list[int] | list[float] | list[bool], where=where)
+    found = re.fullmatch(r"[<>|=]?(U)\d+|([<>|=]?[iufb]\d)", entry["type"])
+    if found is None or (found[1] is not None) != isinstance(entry["names"][0], str):
+        raise ValueError(f"classes of the type {entry['type'][:20]}")
+    # Text is as wide as the longest name, whatever the file says.
+    names = np.array(entry["names"], dtype=found[2] or np.str_)
+    if not np.array_equal(names, np.unique(names)) or len(names) < 2 or names.tolist() != entry["names"]:
+        raise ValueError("class names that are not sorted, not different, or fewer than 2")
+    return names
+
+
+def _with_weights(
+    saved: SavedModel, config: ModelConfig, num_classes: int, *, device: str, where: str
+) -> tuple[Encoder, SphericalClassifier]:
+    """The modules with their weights, once all sizes are known to be those of the file."""
+    _refuse_sizes(saved, config, num_classes)
+    with torch.random.fork_rng(devices=[]):
+        described = _joint(*_build(saved, config, num_classes, torch.device("meta"))).state_dict()
+    for name, tensor in saved.weights.items():
+        if name in described and described[name].shape != tensor.shape:
+            raise ValueError(f"{name} of shape {tuple(tensor.shape)}, and not {tuple(described[name].shape)}")
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} with a value that is not finite")
+    with torch.random.fork_rng(devices=[]):
+        parts = _build(saved, config, num_classes, choose_device(device))
+    _joint(*parts).load_state_dict(dict(saved.weights))
+    return parts
+
+
+def _joint(encoder: Encoder, classifier: SphericalClassifier) -> nn.ModuleDict:
+    """Both as one module, by the names that their weights are saved under."""
+    return nn.ModuleDict({"encoder": encoder, "classifier": classifier})
 
 
 def _two_parts(encoder: Encoder) -> dict[str, Any] | None:
@@ -147,8 +207,27 @@ def _two_parts(encoder: Encoder) -> dict[str, Any] | None:
     }
 
 
+def _refuse_sizes(saved: SavedModel, config: ModelConfig, num_classes: int) -> None:
+    """No module is made of a size that no tensor has, nor more blocks than there are tensors."""
+    shapes, joined = [tensor.shape for tensor in saved.weights.values()], saved.entries["two_parts"]
+    networks = 1 if joined is None else joined["networks"]
+    dim = config.dim if joined is None else joined["embedding_dim"]
+    sizes, counts = (
+        {"embedding_dim": dim, "classes": num_classes, "subcenters": config.subcenters},
+        {"networks": networks},
+    )
+    if networks:
+        sizes |= {"width": config.width, "heads": config.heads}
+        counts |= {"depth": config.depth, "fusion_depth": config.fusion_depth}
+    limits = max((max(shape, default=1) for shape in shapes), default=1), len(shapes)
+    for found, limit in zip((sizes, counts), limits, strict=True):
+        wrong = [f"{name}={size}" for name, size in found.items() if size > limit]
+        if wrong:
+            raise ValueError(f"weights too small for {', '.join(wrong)}")
+
+
 def _build(
-    saved: SavedModel, config: ModelConfig, *, num_classes: int, device: torch.device
+    saved: SavedModel, config: ModelConfig, num_classes: int, device: torch.device
 ) -> tuple[Encoder, SphericalClassifier]:
     """The modules that the weights belong to."""
     modalities, joined = saved.preprocessor.modalities, saved.entries.get("two_parts")
@@ -184,121 +263,45 @@ def read_folder(folder: str | Path) -> SavedModel:
     Raises:
         SavedModelError: no model there, a file missing or cut short, or a format of another version.
     """
-    path, entries, tensors = read_files(Path(folder, CONFIG), key="weights", read=_read_entries, load=_load_weights)
+    path, entries, tensors = read_files(Path(folder, CONFIG), key="weights", read=_read_entries, load=_load_tensors)
     arrays = {name: tensor for name, tensor in tensors.items() if name.startswith(ARRAY_PREFIX)}
     weights = {name: tensor for name, tensor in tensors.items() if name not in arrays}
     joined = entries.get("two_parts")
-    embedding_dim = None if joined is None else joined["embedding_dim"]
+    embedding_dim = None
+    if joined is not None:
+        for name, kind in TWO_PARTS.items():
+            check_value(
+                joined.get(name) if isinstance(joined, dict) else None, kind, where=f"{path}, two_parts, {name}"
+            )
+        embedding_dim = joined["embedding_dim"]
     preprocessor = _join_arrays(entries["preprocessing"], arrays, path, embedding_dim=embedding_dim)
     return SavedModel(entries, preprocessor, weights)
 
 
-def replace_files(path: Path, entries: Mapping[str, Any], *, key: str, content: bytes) -> None:
-    """Write a JSON file and the safetensors file it names; whoever reads finds the old two or the new two.
-
-    The content goes to a file of a new name. Replacing the JSON file is the one step that counts; the file that only
-    the old one named is removed after it. Of two saves at the same time, one stands; the other may leave its content.
-
-    Args:
-        path: the JSON file; its folder is made if it does not exist.
-        entries: its values.
-        key: the entry that names the other file, whose name begins with it.
-        content: of the other file.
-
-    Raises:
-        SavedModelError: a file stands where the folder should be.
-    """
-    if path.parent.exists() and not path.parent.is_dir():
-        raise SavedModelError("a folder to write to", "a file", str(path.parent), "Choose another name.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = f"{key}-{os.urandom(4).hex()}.safetensors"
-    unfinished = path.with_name(f".{name}.unfinished")
-    before = None
+def _load_tensors(path: Path) -> dict[str, Tensor]:
     try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path.with_name(name))
-        # Options may be numpy's numbers, such as those of a grid search; categories may hold lone surrogates.
-        text = json.dumps({key: name, **entries}, ensure_ascii=False, indent=1, default=np.generic.item)
-        unfinished.write_text(text, encoding="utf-8", errors="surrogatepass")
-        before = _named(path, key)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-        # What is not named now will never be: no two saves choose the same name.
-        for unused in {before, name} - {_named(path, key), None}:
-            path.with_name(str(unused)).unlink(missing_ok=True)
-
-
-def read_files(
-    path: Path, *, key: str, read: Callable[[Path], dict[str, Any]], load: Callable[[Path], Content]
-) -> tuple[Path, dict[str, Any], Content]:
-    """What `replace_files` wrote, also while it is being replaced.
-
-    Args:
-        path: the JSON file.
-        key: the entry that names the other file.
-        read: the entries of a JSON file.
-        load: the content of the other file.
-
-    Returns:
-        The path of the other file, the entries, the content.
-
-    Raises:
-        SavedModelError: from `read` or `load`.
-    """
-    entries = read(path)
-    while True:
-        other = path.parent / str(entries[key])
-        try:
-            return other, entries, load(other)
-        except SavedModelError:
-            # A save that ended meanwhile has removed the file, and named another.
-            newer = read(path)
-            if newer[key] == entries[key]:
-                raise
-            entries = newer
-
-
-def _named(path: Path, key: str) -> str | None:
-    """The file that a JSON file names, if it is one that `replace_files` made: no other is ever removed."""
-    try:
-        name = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))[key]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return name if isinstance(name, str) and re.fullmatch(rf"{key}-[0-9a-f]+\.safetensors", name) else None
-
-
-def _load_weights(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
+        refuse_special_file(path)
+        # The arrays are copied, and weights will be: what is mapped would end the process if the file were cut short.
+        found = load_file(path)
+        return {name: tensor.clone() if name.startswith(ARRAY_PREFIX) else tensor for name, tensor in found.items()}
     except (OSError, SafetensorError) as error:
-        raise _broken(path, "the weights, whole", f"{type(error).__name__}: {error}") from error
+        raise broken(path, "the weights, whole", f"{type(error).__name__}: {error}") from error
 
 
 def _read_entries(path: Path) -> dict[str, Any]:
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        got = "a file" if path.parent.is_file() else "no such file"
-        raise SavedModelError("a model folder", got, str(path), "Check the path.") from error
-    except (OSError, ValueError) as error:
-        raise _broken(path, "the model's configuration, whole", str(error)) from error
-    found = entries.get("format") if isinstance(entries, dict) else None
+    entries = read_json(path)
+    found = entries.get("format")
     if found != FORMAT:
         raise SavedModelError(
             want=f"a model of format {FORMAT}",
-            got=f"format {found}",
+            got=f"format {found}"[:100],
             where=str(path),
             fix="Load it with the version of steradian that saved it, or fit and save it again.",
         )
     missing = [key for key in ("weights", "preprocessing", "model", "training", "schema") if key not in entries]
     if missing:
-        raise _broken(path, "the model's configuration, whole", f"no {', '.join(missing)}")
-    return dict(entries)
-
-
-def _broken(path: Path, want: str, got: str) -> SavedModelError:
-    return SavedModelError(want, got, str(path), "Copy the whole folder again, or fit and save the model again.")
+        raise broken(path, "the model's configuration, whole", f"no {', '.join(missing)}")
+    return entries
 
 
 def _split_arrays(preprocessor: Preprocessor) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -335,9 +338,8 @@ def _split(value: FittedModality | FeatureMap, place: str, arrays: dict[str, Ten
     return plain
 
 
-def _join_arrays(
-    plain: Mapping[str, Any], arrays: Mapping[str, Tensor], path: Path, *, embedding_dim: int | None
-) -> Preprocessor:
+def _join_arrays(plain: Any, arrays: Mapping[str, Tensor], path: Path, *, embedding_dim: int | None) -> Preprocessor:
+    check_value(plain, dict[str, dict[str, Any]], where=f"{path.parent}, preprocessing")
     modalities: dict[str, FittedModality] = {}
     maps: dict[str, LinearMap] = {}
     for name, entry in plain.items():
@@ -345,18 +347,21 @@ def _join_arrays(
         try:
             modalities[name] = _joined(FittedModality, entry, arrays, where)  # type: ignore[type-abstract]
             if "closed_form" in entry:
-                linear = entry["closed_form"]
+                linear, likeness = entry["closed_form"], entry["closed_form"]["likeness"]
                 features = _joined(FeatureMap, linear["features"], arrays, where)  # type: ignore[type-abstract]
                 matrix, offset = (arrays[linear["arrays"][part]].numpy() for part in ("matrix", "offset"))
-                likeness = None if linear["likeness"] is None else Likeness(**linear["likeness"])
-                maps[name] = LinearMap(features, matrix, offset, likeness)
+                maps[name] = LinearMap(features, matrix, offset, None if likeness is None else Likeness(**likeness))
         except KeyError as error:
-            raise _broken(path, "the weights, whole", f"no array {error}") from error
+            raise broken(path, "the weights, whole", f"no array {error}") from error
+        except UNFIT as error:
+            raise broken(path, f"the values of the modality {name!r}", f"{type(error).__name__}: {error}") from error
     return Preprocessor(modalities, None if embedding_dim is None else ClosedForm(maps, embedding_dim))
 
 
 def _joined(family: type[Part], entry: Mapping[str, Any], arrays: Mapping[str, Tensor], where: str) -> Part:
-    """A dataclass of a family from what `_split` made of it."""
+    """A dataclass of a family from what `_split` made of it, its plain fields of the kinds that it declares."""
+    for name, kind in PART.items():
+        check_value(entry[name], kind, where=f"{where}, {name}")
     kinds = {kind.__name__: kind for kind in family.__subclasses__()}
     if entry["type"] not in kinds:
         raise SavedModelError(
@@ -365,5 +370,8 @@ def _joined(family: type[Part], entry: Mapping[str, Any], arrays: Mapping[str, T
             where=where,
             fix="Import the module that defines it before loading the model.",
         )
-    found = {field: arrays[key].numpy() for field, key in entry["arrays"].items()}
-    return kinds[entry["type"]](**entry["fields"], **found)
+    kind, plain = kinds[entry["type"]], dict(entry["fields"])
+    declared = get_type_hints(kind)
+    for name, value in plain.items():
+        check_value(value, declared.get(name, Any), where=f"{where}, {name}")
+    return kind(**plain, **{field: arrays[key].numpy() for field, key in entry["arrays"].items()})

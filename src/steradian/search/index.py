@@ -14,7 +14,7 @@ from steradian.data.checks import refuse_repeated_ids, to_names
 from steradian.data.columns import to_column
 from steradian.errors import InputError, SavedModelError
 from steradian.metrics import nearest, unit_vectors
-from steradian.saved_model import read_files, replace_files
+from steradian.saved_files import read_files, replace_files
 from steradian.search.neighbors import Neighbors
 
 __all__ = ["Embedder", "Index"]

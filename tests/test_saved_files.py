@@ -1,0 +1,245 @@
+"""Saved files as a stranger's: special files, deep or huge JSON, paths that lead elsewhere, values of other kinds."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+import steradian as sr
+from steradian.errors import SavedModelError
+from steradian.saved_files import check_value, read_json
+
+OPTIONS: dict[str, Any] = {"embedding_dim": 8, "width": 8, "heads": 2, "verbose": False}
+
+
+@pytest.fixture(scope="module")
+def objects() -> sr.ObjectTable:
+    kinds = np.arange(30) % 3
+    points = np.eye(3)[kinds] + 0.1 * np.random.default_rng(0).normal(size=(30, 3))
+    table = {"size": list(points), "title": [f"thing {kind}" for kind in kinds], "label": kinds}
+    return sr.read_objects(table, sr.Schema({"size": sr.Vector("size"), "title": sr.Text("title")}))
+
+
+@pytest.fixture(scope="module")
+def saved(objects: sr.ObjectTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    sr.SphereEmbedder(**OPTIONS, epochs=0).fit(objects).save(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    """A copy to be damaged."""
+    copy = tmp_path / "model"
+    copy.mkdir()
+    for path in saved.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    return copy
+
+
+def change(folder: Path, edit: Callable[[Any], Any]) -> None:
+    path = folder / "config.json"
+    entries = json.loads(path.read_text())
+    edit(entries)
+    path.write_text(json.dumps(entries))
+
+
+def refused(folder: Path) -> SavedModelError:
+    """The error, within a second."""
+    begun = time.monotonic()
+    with pytest.raises(SavedModelError) as caught:
+        sr.SphereEmbedder.load(folder)
+    assert time.monotonic() - begun < 5
+    return caught.value
+
+
+def test_the_folder_loads_as_long_as_nothing_is_changed(folder: Path, objects: sr.ObjectTable) -> None:
+    change(folder, lambda entries: None)
+    assert sr.SphereEmbedder.load(folder).score(objects) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("two_parts", "embedding_dim"), 10**7),
+        (("two_parts", "networks"), 10**6),
+        (("two_parts", "networks"), "3"),
+        (("two_parts", "share"), None),
+        (("classes", "type"), "<U100000000"),
+        (("classes", "type"), "object"),
+        (("classes", "names"), []),
+        (("classes", "names"), [0, 0, 1]),
+        (("classes", "names"), [2, 1, 0]),
+        (("classes", "names"), [0, "1", 2]),
+        (("classes", "names"), ["a", "b", "c"]),
+        (("classes", "names"), [0, 1, 2**70]),
+        (("classes", "names"), {"a": 1}),
+        (("classes",), None),
+        (("scale",), "12.5"),
+        (("scale",), None),
+        (("margin",), [0.2]),
+        (("fingerprint",), 7),
+        (("history",), []),
+        (("history", "steps"), "many"),
+        (("history", "history"), {}),
+        (("calibration",), []),
+        (("calibration",), {}),
+        (("features",), "3"),
+        (("feature_names",), [1]),
+        (("schema",), {}),
+        (("schema", "modalities"), {}),
+        (("schema", "modalities"), []),
+        (("model",), []),
+        (("model", "width"), "8"),
+        (("preprocessing",), []),
+        (("preprocessing", "size"), []),
+        (("preprocessing", "size", "type"), "Preprocessor"),
+        (("preprocessing", "size", "type"), ["FittedVector"]),
+        (("preprocessing", "size", "type"), None),
+        (("preprocessing", "size", "fields"), {"mean": 3}),
+        (("preprocessing", "size", "arrays"), []),
+        (("preprocessing", "size", "arrays", "mean"), "preprocessing/1/nothing"),
+        (("preprocessing", "size", "closed_form"), 3),
+        (("preprocessing", "size", "closed_form", "features"), {}),
+        (("preprocessing", "size", "closed_form", "likeness"), [1]),
+    ],
+    ids=str,
+)
+def test_a_value_that_cannot_be_is_refused_at_once(folder: Path, path: tuple[str, ...], value: Any) -> None:
+    def edit(entries: Any) -> None:
+        for key in path[:-1]:
+            entries = entries[key]
+        assert path[-1] in entries
+        entries[path[-1]] = value
+
+    change(folder, edit)
+    refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("fusion_depth", 10**6), ("depth", 10**6), ("width", 4 * 10**7), ("heads", 10**7), ("embedding_dim", 10**7)]
+    + [("width", 16), ("depth", 2), ("fusion", "context"), ("subcenters", 2), ("subcenters", 10**8)],
+)
+def test_sizes_of_a_network_are_those_of_its_weights(
+    objects: sr.ObjectTable, tmp_path: Path, name: str, value: Any
+) -> None:
+    sr.SphereEmbedder(**OPTIONS, closed_form=False, epochs=1).fit(objects).save(tmp_path / "model")
+    change(tmp_path / "model", lambda entries: entries["model"].update({name: value}))
+    refused(tmp_path / "model")
+
+
+def every_place(entries: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    if not isinstance(entries, dict):
+        return []
+    return [place for key, value in entries.items() for place in [(*path, key), *every_place(value, (*path, key))]]
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "text", -1, True, 1e300], ids=str)
+def test_whatever_stands_anywhere_a_load_works_or_is_our_error(folder: Path, value: Any) -> None:
+    original = json.loads((folder / "config.json").read_text())
+    for path in every_place(original):
+        entries = json.loads(json.dumps(original))
+        inner = entries
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+        (folder / "config.json").write_text(json.dumps(entries))
+        try:
+            sr.SphereEmbedder.load(folder)
+        except sr.SteradianError:
+            continue
+
+
+@pytest.mark.parametrize(
+    "name", ["../weights-aa.safetensors", "/etc/passwd", "config.json", "weights-AA.safetensors", 7]
+)
+def test_a_path_that_leads_elsewhere_is_never_read(folder: Path, name: Any) -> None:
+    change(folder, lambda entries: entries.update(weights=name))
+    assert "weights-" in refused(folder).want
+
+
+@pytest.mark.parametrize("what", ["config.json", "weights"])
+def test_a_pipe_is_not_waited_for(folder: Path, what: str) -> None:
+    (path,) = (path for path in folder.iterdir() if path.name.startswith(what))
+    path.unlink()
+    os.mkfifo(path)
+    assert "a pipe or a device" in refused(folder).got
+
+
+@pytest.mark.parametrize("depth", [500, 10_000, 200_000])
+def test_values_within_values_are_read_or_refused(folder: Path, depth: int) -> None:
+    entries = json.loads((folder / "config.json").read_text())
+    text = json.dumps(entries | {"schema": 0}).replace('"schema": 0', f'"schema": {"[" * depth}{"]" * depth}')
+    (folder / "config.json").write_text(text)
+    refused(folder)
+
+
+def test_a_huge_file_is_refused_by_its_size(tmp_path: Path) -> None:
+    with open(tmp_path / "config.json", "wb") as file:
+        file.truncate(300_000_000)
+    with pytest.raises(SavedModelError, match=r"want at most 67,108,864 bytes, got 300,000,000"):
+        read_json(tmp_path / "config.json")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(folder: Path, value: float) -> None:
+    (path,) = folder.glob("weights-*")
+    tensors = load_file(path)
+    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    tensors["classifier.directions"][1, 2] = value
+    save_file(tensors, path)
+    assert "classifier.directions with a value that is not finite" in refused(folder).got
+
+
+def test_a_loaded_model_lives_on_when_its_file_is_cut_short(folder: Path, objects: sr.ObjectTable) -> None:
+    model = sr.SphereEmbedder.load(folder)
+    (path,) = folder.glob("weights-*")
+    os.truncate(path, 100)
+    assert model.score(objects) == 1.0
+
+
+def test_classes_come_back_as_they_were(tmp_path: Path) -> None:
+    points = np.eye(4)
+    for labels in (["b", "a"], [2, 1], [True, False], [0.5, 0.25], [2**63 + 3, 2**63 + 1]):
+        model = sr.SphereEmbedder(**OPTIONS, epochs=0)
+        if isinstance(labels[0], float):
+            continue
+        model.fit(points, np.repeat(labels, 2)).save(tmp_path / "model")
+        found = sr.SphereEmbedder.load(tmp_path / "model").classes_
+        assert found.dtype == model.classes_.dtype and found.tolist() == model.classes_.tolist() == sorted(labels)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "fits"),
+    [
+        (3, int, True),
+        (True, int, False),
+        (3, float, True),
+        (float("nan"), float, False),
+        (2**70, int, False),
+        ("a", str, True),
+        (None, int | None, True),
+        ([1, 2], list[int], True),
+        ([1, "2"], list[int], False),
+        ([1, 2], tuple[int, ...], True),
+        ({"a": 1}, dict[str, int], True),
+        ({"a": "1"}, dict[str, int], False),
+        ("mean", Literal["mean", "cls"], True),
+        ("max", Literal["mean", "cls"], False),
+        ([1, 2], list[str] | list[int], True),
+        ([1, "2"], list[str] | list[int], False),
+    ],
+)
+def test_values_are_of_their_kind(value: Any, kind: Any, fits: bool) -> None:
+    if fits:
+        check_value(value, kind, where="here")
+        return
+    with pytest.raises(SavedModelError, match="here: want a value of the kind"):
+        check_value(value, kind, where="here")
