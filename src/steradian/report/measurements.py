@@ -20,7 +20,7 @@ from steradian.model import cosine_chunks
 from steradian.report.searching import Searched, search
 from steradian.report.sphere import SphereMap, map_sphere
 
-__all__ = ["Findings", "Predictions", "measure"]
+__all__ = ["Measurements", "Predictions", "measure"]
 
 PAIRS = 200_000
 """Pairs of objects that the histograms of angles draw of each kind."""
@@ -50,7 +50,7 @@ class Predictions:
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
+class Measurements:
     """The numbers and objects of a report.
 
     Args:
@@ -104,7 +104,7 @@ def measure(
     robustness: Robustness | None,
     audit: Audit | None,
     seed: int,
-) -> Findings:
+) -> Measurements:
     """Embed the evaluated objects again and measure all that the sections show.
 
     Args:
@@ -142,7 +142,7 @@ def measure(
     ledger, no_ledger = _ledger(model, objects, searched.chosen)
     baseline, no_baseline = (baseline, "") if baseline is not None else _baseline(evaluation, objects, gallery, seed)
     audit, no_audit = (audit, "") if audit is not None else _audit(model, objects, gallery)
-    return Findings(
+    return Measurements(
         evaluation=evaluation,
         model=model,
         objects=objects,
