@@ -60,4 +60,4 @@ def neighbors_page(title: str, lead: str, *, sections: Sequence[PageSection], cr
         (True, 1)
     """
     values = {"title": title, "lead": lead, "sections": sections, "credits": credits, "address": picture_address}
-    return str(write_html("demo/templates/neighbors.html", **values))
+    return str(write_html("demo/templates/neighbors_page.html", **values))
