@@ -11,7 +11,7 @@ import steradian as sr
 from benchmarks.shared_sets import read_set
 from benchmarks.spoken_digits import find_archive, paired
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.data.demo import emoji_columns, load_emoji, query_and_gallery, split_emoji, training_objects
+from steradian.demo.emoji import emoji_columns, load_emoji, query_and_gallery, split_emoji, training_objects
 from steradian.demo.job import SCHEMA as EMOJI_SCHEMA
 from steradian.training.validation import class_numbers
 

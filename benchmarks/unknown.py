@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 import steradian as sr
 from benchmarks.shared_sets import read_set
 from steradian.data.batch import PreparedObjects
-from steradian.data.demo import emoji_columns, load_emoji, query_and_gallery, split_emoji, training_objects
+from steradian.demo.emoji import emoji_columns, load_emoji, query_and_gallery, split_emoji, training_objects
 from steradian.demo.job import SCHEMA as EMOJI_SCHEMA
 from steradian.metrics import auroc, false_positive_rate_at, oscr
 from steradian.model import SphereEncoder, SphericalClassifier, class_cosines

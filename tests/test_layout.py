@@ -31,6 +31,9 @@ ORDER = (
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
 EXTRAS = {"emoji", "faiss", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "soundfile", "transformers"}
 UNSAFE_READERS = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
+# A tag, or the beginning of one. No tags: "<f4" is a kind of number, "<class" stands in Python's own messages, "?P<"
+# in regular expressions.
+TAG = re.compile(r"(?<!\?P)<(?!class\b)/?(?:[a-z]+|h[1-6])(?=[\s/>]|$)")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|mnt|opt|root|tmp|Users|work)/")
 
 
@@ -143,6 +146,21 @@ def test_no_assert_and_nothing_that_unpickles() -> None:
                 case ast.Attribute(value=ast.Name(id="torch"), attr="load"):
                     wrong.append(f"{where(name, node.lineno)} torch.load")
     assert wrong == []
+
+
+def tags(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """The HTML tags in the strings of a module that are no docstrings, with the line."""
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+            yield from ((found[0], node.lineno) for found in TAG.finditer(node.value))
+
+
+def test_html_stands_in_templates_and_not_in_python() -> None:
+    found = [len(list(tags(ast.parse(f"x = {text!r}")))) for text in ("<b>", "a</td>", "<td", "<svg role=", "<br/>")]
+    assert found == [1, 1, 1, 1, 1] and list(tags(ast.parse("x = f'<p>{y}'")))
+    assert list(tags(ast.parse("'<b>'; x = 'a < b'; x = '<f4'; x = f'{y}<{z}'"))) == []
+    assert [f"{where(name, line)} {tag}" for name, tree in TREES.items() for tag, line in tags(tree)] == []
 
 
 def test_public_names_are_exact() -> None:

@@ -33,6 +33,14 @@ def saved(objects: sr.ObjectTable, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder
 
 
+@pytest.fixture(scope="module")
+def network(objects: sr.ObjectTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network alone."""
+    folder = tmp_path_factory.mktemp("saved") / "network"
+    sr.SphereEmbedder(**OPTIONS, closed_form=False, epochs=1).fit(objects).save(folder)
+    return folder
+
+
 @pytest.fixture
 def folder(saved: Path, tmp_path: Path) -> Path:
     """A copy to be damaged."""
@@ -124,15 +132,17 @@ def test_a_value_that_cannot_be_is_refused_at_once(folder: Path, path: tuple[str
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("fusion_depth", 10**6), ("depth", 10**6), ("width", 4 * 10**7), ("heads", 10**7), ("embedding_dim", 10**7)]
-    + [("width", 16), ("depth", 2), ("fusion", "context"), ("subcenters", 2), ("subcenters", 10**8)],
+    [
+        *(("fusion_depth", 10**6), ("depth", 10**6), ("width", 4 * 10**7), ("heads", 10**7), ("embedding_dim", 10**7)),
+        *(("width", 16), ("depth", 2), ("fusion", "context"), ("subcenters", 2), ("subcenters", 10**8)),
+    ],
 )
-def test_sizes_of_a_network_are_those_of_its_weights(
-    objects: sr.ObjectTable, tmp_path: Path, name: str, value: Any
-) -> None:
-    sr.SphereEmbedder(**OPTIONS, closed_form=False, epochs=1).fit(objects).save(tmp_path / "model")
-    change(tmp_path / "model", lambda entries: entries["model"].update({name: value}))
-    refused(tmp_path / "model")
+def test_sizes_of_a_network_are_those_of_its_weights(network: Path, name: str, value: Any) -> None:
+    path = network / "config.json"
+    whole = path.read_text()
+    change(network, lambda entries: entries["model"].update({name: value}))
+    refused(network)
+    path.write_text(whole)
 
 
 def every_place(entries: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -269,10 +269,9 @@ def read_folder(folder: str | Path) -> SavedModel:
     joined = entries.get("two_parts")
     embedding_dim = None
     if joined is not None:
+        check_value(joined, dict[str, Any], where=f"{path}, two_parts")
         for name, kind in TWO_PARTS.items():
-            check_value(
-                joined.get(name) if isinstance(joined, dict) else None, kind, where=f"{path}, two_parts, {name}"
-            )
+            check_value(joined.get(name), kind, where=f"{path}, two_parts, {name}")
         embedding_dim = joined["embedding_dim"]
     preprocessor = _join_arrays(entries["preprocessing"], arrays, path, embedding_dim=embedding_dim)
     return SavedModel(entries, preprocessor, weights)

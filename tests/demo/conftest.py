@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from steradian.data.demo import ARTISTS, LANGUAGES, Emoji
+from steradian.demo.emoji import ARTISTS, LANGUAGES, Emoji
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from steradian.data.demo import Emoji, emoji_columns, query_and_gallery, training_objects
 from steradian.demo.baseline import PlainBaseline
+from steradian.demo.emoji import Emoji, emoji_columns, query_and_gallery, training_objects
 
 
 @pytest.fixture

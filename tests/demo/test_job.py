@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from steradian import Index, SphereEmbedder
-from steradian.data.demo import Emoji
 from steradian.demo import run_demo
 from steradian.demo.comparison import QUESTIONS
+from steradian.demo.emoji import Emoji
 from steradian.training import Progress
 
 SMALL = {"rows_per_emoji": 4, "epochs": 1, "width": 16, "heads": 2, "embedding_dim": 16, "verbose": False}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from steradian.data.demo import CREDITS, Emoji, query_and_gallery
+from steradian.demo.emoji import CREDITS, Emoji, query_and_gallery
 from steradian.demo.showcase import NEIGHBORS, SHOWN, showcase_page
 
 

@@ -1,7 +1,6 @@
-"""A small model, tables whose every text is hostile, and a parser of pages."""
+"""A small model, and tables whose every text is hostile."""
 
 from collections.abc import Callable
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 import steradian as sr
 from steradian.evaluation import Evaluation
-from steradian.report.findings import Findings, measure
+from steradian.report.measurements import Measurements, measure
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -19,36 +18,6 @@ HOSTILE = (
     "nul \x00 half \ud800",
 )
 """Labels; as a text of an object each is repeated."""
-
-VOID = {"meta", "img", "br", "path", "circle"}
-
-
-class Elements(HTMLParser):
-    """Collects start tags with their attributes, the tags that are still open, and the visible text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in {"script", "style"}:
-            self.text += data
-
-    def found(self, tag: str) -> list[dict[str, str | None]]:
-        """The attributes of each element of a kind."""
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def make_table(seed: int, objects: int = 60, *, labels: tuple[Any, ...] = HOSTILE) -> sr.ObjectTable:
@@ -95,11 +64,6 @@ def table() -> Callable[..., sr.ObjectTable]:
 
 
 @pytest.fixture(scope="session")
-def elements() -> type[Elements]:
-    return Elements
-
-
-@pytest.fixture(scope="session")
 def hostile() -> tuple[str, ...]:
     return HOSTILE
 
@@ -115,7 +79,7 @@ def evaluation(model: sr.SphereEmbedder) -> Evaluation:
 
 
 @pytest.fixture(scope="session")
-def findings(evaluation: Evaluation) -> Findings:
+def findings(evaluation: Evaluation) -> Measurements:
     return measure(evaluation, baseline=None, robustness=None, audit=None, seed=0)
 
 
@@ -133,10 +97,10 @@ def plain_table() -> Callable[..., sr.ObjectTable]:
 
 
 @pytest.fixture(scope="session")
-def plain_findings(plain_table: Callable[..., sr.ObjectTable]) -> Callable[..., Findings]:
+def plain_findings(plain_table: Callable[..., sr.ObjectTable]) -> Callable[..., Measurements]:
     """Findings of a one-modality model: of labels to train on, labels to evaluate, and options."""
 
-    def make(trained: Any, seen: Any, *, gallery: Any = None, noise: float = 0.2, **options: Any) -> Findings:
+    def make(trained: Any, seen: Any, *, gallery: Any = None, noise: float = 0.2, **options: Any) -> Measurements:
         model = fit(plain_table(0, trained), **options)
         inside = None if gallery is None else plain_table(2, gallery)
         scores = evaluated(model, plain_table(1, seen, noise), inside)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,20 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import UndefinedError
+from markupsafe import Markup as Html
 
-from steradian.report.markup import Html, facts, html, json_data, linked, name, nothing, plain, plot, plot_name, table
+from steradian.report import markup
+from steradian.report.markup import PARTS, asset, json_data, name, plain, plot_name, write_html
+
+facts, linked, nothing, plot, table = (PARTS[part] for part in ("facts", "linked", "nothing", "plot", "table"))
 
 any_text = st.text(st.characters(codec=None, categories=None), max_size=30)
+
+
+def html(*parts: Any) -> str:
+    """The parts one after the other, as a template of this package puts them in."""
+    return markup._PAGES.from_string("{% for part in parts %}{{ part }}{% endfor %}").render(parts=parts)
 
 
 @given(any_text)
@@ -88,3 +99,25 @@ def test_tables_name_their_columns_and_align_numbers() -> None:
     made = table("All", ["name", "kind", "size"], [["a", "b", "1"]], words=2)
     assert made.count("<th scope=") == 4 and made.count('class="number"') == 2
     assert "<caption><span>All</span></caption>" in made
+
+
+def test_what_a_template_needs_and_is_not_given_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="lacking"):
+        write_html("report/templates/card.html", pictures=[], texts=[], id="a", label=None)
+
+
+def test_a_written_template_is_html_for_the_next() -> None:
+    card = write_html(
+        "report/templates/card.html", pictures=[], texts=[("<b>", True)], lacking=[], id="a", label=None, most=9
+    )
+    assert "&lt;b&gt;" in card and nothing(card) == f'<p class="nothing">{card}</p>'
+
+
+ASSETS = ["report/page.css", "report/report.css", "report/report.js", "demo/neighbors_page.css"]
+
+
+@pytest.mark.parametrize("name", ASSETS)
+def test_an_asset_asks_for_nothing_and_ends_no_element(name: str) -> None:
+    text = asset(name)
+    assert not re.search(r"https?:|url\(|@import|fetch|XMLHttp|WebSocket|eval\(|new Function", text)
+    assert "</script" not in text and "</style" not in text

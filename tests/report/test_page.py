@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from steradian.errors import MissingExtraError
-from steradian.report.markup import Section, html
+from steradian.report.markup import PARTS, Section
 from steradian.report.page import report_page
 
 EVIL = "</title><script>alert(1)</script>"
-SECTIONS = [Section("one", EVIL, "How to read it.", html("text")), Section("two", "Two", "Likewise.", html("more"))]
+SECTIONS = [
+    Section("one", EVIL, "How to read it.", PARTS["nothing"]("text")),
+    Section("two", "Two", "Likewise.", PARTS["nothing"]("more")),
+]
 
 
 def test_every_section_is_in_the_contents_and_headings_are_in_order(elements: Any) -> None:

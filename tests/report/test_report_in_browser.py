@@ -1,7 +1,5 @@
 """The report in a real headless Chromium: it draws, turns, goes dark, fits a phone, and runs no stranger's script."""
 
-import importlib.util
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +10,6 @@ import pytest
 from steradian.evaluation import Evaluation
 from steradian.report import write_report
 
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"),
-    *("--disable-component-update", "--disable-sync", "--no-first-run"),
-]
 IDENTITIES = "[...document.querySelectorAll('.plot')].map((div) => div.id)"
 WAIT = 30_000
 
@@ -45,22 +39,6 @@ class Opened:
         """Scroll to one plot until it is drawn."""
         self.page.evaluate(f"document.getElementById('{plot}').scrollIntoView({{ behavior: 'instant' }})")
         self.page.wait_for_selector(f"#{plot}[data-drawn]", timeout=WAIT)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if importlib.util.find_spec("playwright") is None:
-        pytest.skip("playwright is not installed")
-    from playwright.sync_api import Error, sync_playwright
-
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with sync_playwright() as playwright:
-        try:
-            opened = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        except Error as error:
-            pytest.skip(f"there is no Chromium: {str(error).splitlines()[0]}")
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,9 @@ from typing import Any
 from PIL import Image as Pillow
 
 from steradian import Image, Index, ObjectTable, Schema, SphereEmbedder, Text, read_objects
-from steradian.data.demo import (
+from steradian.demo.baseline import PlainBaseline
+from steradian.demo.comparison import comparison_table, score_questions
+from steradian.demo.emoji import (
     ARTISTS,
     CREDITS,
     LANGUAGES,
@@ -24,8 +26,6 @@ from steradian.data.demo import (
     split_emoji,
     training_objects,
 )
-from steradian.demo.baseline import PlainBaseline
-from steradian.demo.comparison import comparison_table, score_questions
 from steradian.demo.showcase import showcase_page
 from steradian.whole_file import write_whole
 
@@ -33,6 +33,8 @@ __all__ = ["run_demo"]
 
 SCHEMA = Schema({"picture": Image("picture"), "name": Text("name")}, label="emoji")
 WIDTH = 80
+Sides = tuple[list[EmojiObject], list[EmojiObject]]
+"""Queries, and the gallery that they are looked for in."""
 
 
 def run_demo(
@@ -67,7 +69,6 @@ def run_demo(
     train = _table(training_objects(split.train, rows_per_emoji=rows_per_emoji, seed=seed))
     say(f"training: {len(split.train):,} emoji, {len(train):,} objects of a drawing and a name, or one of the two")
     say(f"choices: by {len(split.valid):,} other emoji; test: {len(split.test):,} emoji never seen before")
-    queries, gallery = query_and_gallery(split.test, seed=seed)
     valid = _table([row for side in query_and_gallery(split.valid, seed=seed) for row in side])
 
     out.mkdir(parents=True, exist_ok=True)
@@ -75,34 +76,39 @@ def run_demo(
     model = SphereEmbedder(seed=seed, **({"batch_size": 128, "epochs": 3} | options))
     model.fit(train, validation=valid, log_file=out / "training.jsonl", save_to=out / "model")
     model.save(out / "model")
-    seconds = time.monotonic() - begun
-    baseline = PlainBaseline().fit(train.columns)
-
-    say("")
-    say(f"Twemoji's drawing and a name of each test emoji, looked for among the {len(gallery):,}")
-    say("drawings of OpenMoji and their names in another language:")
-    answers = [cache(partial(_vectors, model, _table(side))) for side in (queries, gallery)]
-    plain = [cache(partial(baseline.transform, emoji_columns(side))) for side in (queries, gallery)]
-    results = {"plain baseline": score_questions(*plain), "steradian": score_questions(*answers)}
-    say(comparison_table(results))
-
-    everything = _table([EmojiObject(one, "OpenMoji", "en") for one in emoji])
-    Index.build(model, everything).save(out / "model" / "index")
-    page = showcase_page(queries, gallery, query_vectors=answers[0], gallery_vectors=answers[1], seed=seed)
-    write_whole(out / "neighbors.html", page)
-    shown = queries[len(queries) // 2]
-    write_whole(out / "query.png", _png(shown))
-    metrics = {
+    metrics: dict[str, Any] = {
         "seed": seed,
         "emoji": {part: len(members) for part, members in split._asdict().items()},
         "training_objects": len(train),
-        "training_seconds": round(seconds, 1),
+        "training_seconds": round(time.monotonic() - begun, 1),
         "interrupted": model.training_.interrupted,
-        "results": results,
     }
+    everything = _table([EmojiObject(one, "OpenMoji", "en") for one in emoji])
+    Index.build(model, everything).save(out / "model" / "index")
+    sides = query_and_gallery(split.test, seed=seed)
+    shown = sides[0][len(sides[0]) // 2]
+    write_whole(out / "query.png", _png(shown))
+    metrics["results"] = _compare(model, train, sides, out, seed, say)
     write_whole(out / "metrics.json", json.dumps(metrics, indent=1))
     _say_what_next(out, shown.emoji.names["en"], say)
     return metrics
+
+
+def _compare(
+    model: SphereEmbedder, train: ObjectTable, sides: Sides, out: Path, seed: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Scores of the baseline and the model, told and returned, and a page of what the model finds."""
+    baseline, (queries, gallery) = PlainBaseline().fit(train.columns), sides
+    say("")
+    say(f"Twemoji's drawing and a name of each test emoji, looked for among the {len(gallery):,}")
+    say("drawings of OpenMoji and their names in another language:")
+    answers = [cache(partial(_vectors, model, _table(side))) for side in sides]
+    plain = [cache(partial(baseline.transform, emoji_columns(side))) for side in sides]
+    results = {"plain baseline": score_questions(*plain), "steradian": score_questions(*answers)}
+    say(comparison_table(results))
+    page = showcase_page(queries, gallery, query_vectors=answers[0], gallery_vectors=answers[1], seed=seed)
+    write_whole(out / "neighbors.html", page)
+    return results
 
 
 def _table(objects: Iterable[EmojiObject]) -> ObjectTable:

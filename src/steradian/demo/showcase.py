@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steradian.data.demo import CREDITS, EmojiObject
 from steradian.demo.comparison import BOTH, Question, Vectors
+from steradian.demo.emoji import CREDITS, EmojiObject
+from steradian.demo.neighbors_page import PageNeighbor, PageObject, PageRow, PageSection, neighbors_page
 from steradian.metrics import to_angles
-from steradian.report import PageNeighbor, PageObject, PageRow, PageSection, neighbors_page
 
 __all__ = ["showcase_page"]
 

@@ -1,7 +1,7 @@
-"""A ledger as a picture: a bar for what each modality adds, written as SVG by hand, so that nothing draws it."""
+"""A ledger as a picture: a bar for what each modality adds, written as SVG, so that nothing draws it."""
 
 from collections.abc import Sequence
-from html import escape
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from steradian.text_table import fit_text
 
@@ -35,30 +35,27 @@ def ledger_bars(subject: str, bars: Sequence[tuple[str, float]], *, total: float
     scale = (_WIDTH - _NUMBERS - left) / max(high - low, 1e-9)
     zero = left - low * scale
     height = _TOP + _ROW * len(rows) + 8
-    lines = [_row(name, value, zero=zero, scale=scale, y=_TOP + _ROW * n) for n, (name, value) in enumerate(bars)]
-    lines.append(_row("whole object", total, zero=zero, scale=scale, y=_TOP + _ROW * len(bars), color=_TOTAL))
-    title = escape(f"{_plain(subject, 60)}: angle {angle:.3f}, cosine {total:.3f}")
-    size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
-    text = 'font-family="system-ui, sans-serif" font-size="13" fill="currentColor"'
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {text}>
-<title>{title}</title>
-<text x="0" y="16" font-weight="bold">{title}</text>
-{chr(10).join(lines)}
-<line x1="{zero:.1f}" x2="{zero:.1f}" y1="{_TOP - 6}" y2="{height - 8}" stroke="currentColor"/>
-</svg>
-"""
+    text = {"font-family": "system-ui, sans-serif", "font-size": "13", "fill": "currentColor"}
+    size = {"viewBox": f"0 0 {_WIDTH} {height}", "width": str(_WIDTH), "height": str(height)}
+    picture = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", **size, "role": "img", **text})
+    title = f"{_plain(subject, 60)}: angle {angle:.3f}, cosine {total:.3f}"
+    SubElement(picture, "title").text = title
+    SubElement(picture, "text", {"x": "0", "y": "16", "font-weight": "bold"}).text = title
+    for number, (name, value) in enumerate(rows):
+        color = _TOTAL if number == len(bars) else _MORE if value >= 0 else _LESS
+        _add_row(picture, name, value, start=zero + min(value, 0.0) * scale, scale=scale, number=number, color=color)
+    ends = {"x1": f"{zero:.1f}", "x2": f"{zero:.1f}", "y1": str(_TOP - 6), "y2": str(height - 8)}
+    SubElement(picture, "line", ends, stroke="currentColor")
+    return f"{tostring(picture, encoding='unicode')}\n"
 
 
-def _row(name: str, value: float, *, zero: float, scale: float, y: int, color: str | None = None) -> str:
-    start, length = zero + min(value, 0.0) * scale, abs(value) * scale
-    color = color or (_MORE if value >= 0 else _LESS)
+def _add_row(picture: Element, name: str, value: float, *, start: float, scale: float, number: int, color: str) -> None:
+    length, top = abs(value) * scale, _TOP + _ROW * number
     place, anchor = (start + length + 6, "start") if value >= 0 else (start - 6, "end")
-    base = y + _BAR - 3
-    return (
-        f'<text x="0" y="{base}">{escape(_plain(name, 20))}</text>'
-        f'<rect x="{start:.1f}" y="{y}" width="{length:.1f}" height="{_BAR}" fill="{color}"/>'
-        f'<text x="{place:.1f}" y="{base}" text-anchor="{anchor}">{value:.3f}</text>'
-    )
+    base = str(top + _BAR - 3)
+    SubElement(picture, "text", x="0", y=base).text = _plain(name, 20)
+    SubElement(picture, "rect", x=f"{start:.1f}", y=str(top), width=f"{length:.1f}", height=str(_BAR), fill=color)
+    SubElement(picture, "text", {"x": f"{place:.1f}", "y": base, "text-anchor": anchor}).text = f"{value:.3f}"
 
 
 def _plain(text: str, width: int) -> str:

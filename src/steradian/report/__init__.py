@@ -1,6 +1,5 @@
-"""Self-contained HTML pages: one file each, which asks for nothing from a network."""
+"""The report: one self-contained HTML file, which asks for nothing from a network."""
 
-from steradian.report.neighbors_page import PageNeighbor, PageObject, PageRow, PageSection, neighbors_page
 from steradian.report.write_report import write_report
 
-__all__ = ["PageNeighbor", "PageObject", "PageRow", "PageSection", "neighbors_page", "write_report"]
+__all__ = ["write_report"]

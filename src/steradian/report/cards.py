@@ -8,8 +8,8 @@ from steradian.data import ObjectTable
 from steradian.data.modality import Modality, is_missing
 from steradian.errors import InputError
 from steradian.modalities import Image, Series, Tabular, Text, Vector
-from steradian.report.markup import Html, html, name
-from steradian.report.pictures import thumbnail
+from steradian.report.markup import write_html
+from steradian.report.thumbnails import thumbnail
 
 __all__ = ["object_card"]
 
@@ -17,7 +17,7 @@ TEXT, CELLS, NUMBERS = 140, 4, 3
 """Characters of a text, columns of a table and numbers of a vector that are shown."""
 
 
-def object_card(objects: ObjectTable, row: int, *, label: bool = True) -> Html:
+def object_card(objects: ObjectTable, row: int, *, label: bool = True) -> str:
     """One object: its id and label, and of each modality what there is to see.
 
     Args:
@@ -27,61 +27,57 @@ def object_card(objects: ObjectTable, row: int, *, label: bool = True) -> Html:
     """
     # A table of one object: no cell of another is copied.
     one = objects[row]
-    seen, lacking = [], []
+    pictures, texts, lacking = [], [], []
     # Beside a picture or a text, nobody reads numbers.
     told = {key for key, kind in one.schema.modalities.items() if isinstance(kind, (Image, Text))}
     brief = any(has and key in told for key, has in zip(one.schema.modalities, one.present[0], strict=True))
-    for place, (key, modality) in enumerate(one.schema.modalities.items()):
-        if one.present[0, place]:
-            seen.append(_shown(key, modality, one, brief=brief))
-        else:
+    for (key, modality), has in zip(one.schema.modalities.items(), one.present[0], strict=True):
+        if not has:
             lacking.append(key)
-    lines = [html(Html("<b>"), name(one.labels[0]), Html("</b>"))] if label and one.has_labels else []
-    lines += [html(Html('<span class="soft">'), "object ", name(one.ids[0], 24), Html("</span>"))]
-    lines += [html(Html('<span class="soft">'), "no ", name(key, 24), Html("</span>")) for key in lacking]
-    # Pictures first: on a phone they stand at the left of all else.
-    pictures = [part for part in seen if part.startswith("<img")]
-    texts = [part for part in seen if not part.startswith("<img")]
-    return html(
-        Html('<div class="object">'), *pictures, Html("<div>"), *map(_paragraph, [*lines, *texts]), Html("</div></div>")
+        elif isinstance(modality, Image) and (picture := _picture(key, one)):
+            pictures.append(picture)
+        elif isinstance(modality, Text):
+            text = one.values[key]["text"][0]
+            texts.append((" · ".join(text) if isinstance(text, list) else text, False))
+        else:
+            texts.append((f"{key}: {_words(key, modality, one, brief=brief)}", True))
+    return write_html(
+        "report/templates/card.html",
+        label=one.labels[0] if label and one.has_labels else None,
+        id=one.ids[0],
+        pictures=pictures,
+        texts=texts,
+        lacking=lacking,
+        most=TEXT,
     )
 
 
-def _paragraph(part: Html) -> Html:
-    return html(Html("<p>"), part, Html("</p>"))
-
-
-def _shown(key: str, modality: Modality, one: ObjectTable, *, brief: bool) -> Html:
+def _words(key: str, modality: Modality, one: ObjectTable, *, brief: bool) -> str:
+    """What there is to say of an object's modality that is neither a picture nor a text."""
     values = {column: array[0] for column, array in one.values[key].items()}
     if isinstance(modality, Image):
-        return _picture(key, values["picture"], one)
-    if isinstance(modality, Text):
-        texts = values["text"] if isinstance(values["text"], list) else [values["text"]]
-        return name(" · ".join(texts), TEXT)
+        return "cannot be read any more"
     if isinstance(modality, Tabular):
         cells = {column: one.columns[column][0] for column in modality.columns}
-        known = [f"{column} {_number(cell)}" for column, cell in cells.items() if not is_missing(cell)]
-        return _soft(key, _some(known, CELLS))
+        return _some([f"{column} {_number(cell)}" for column, cell in cells.items() if not is_missing(cell)], CELLS)
     if isinstance(modality, Vector):
-        return _soft(key, _vector(values["values"], brief=brief))
+        return _vector(values["values"], brief=brief)
     if isinstance(modality, Series):
         steps, channels = values["series"].shape
-        return _soft(key, f"series of {steps:,} steps" + (f", {channels} channels" if channels > 1 else ""))
-    return _soft(key, type(modality).__name__.lower())
+        return f"series of {steps:,} steps" + (f", {channels} channels" if channels > 1 else "")
+    return type(modality).__name__.lower()
 
 
-def _picture(key: str, value: Any, one: ObjectTable) -> Html:
+def _picture(key: str, one: ObjectTable) -> dict[str, Any] | None:
+    """An object's first picture; None where it cannot be read any more."""
+    value = one.values[key]["picture"][0]
     several = value if isinstance(value, list) else [value]
     try:
         address, few = thumbnail(several[0])
     except InputError:
-        return _soft(key, "cannot be read any more")
-    small = Html(' class="small"') if few else ""
-    what = one.labels[0] if one.has_labels else one.ids[0]
+        return None
     more = "" if len(several) == 1 else f", the first of {len(several)}"
-    return html(
-        Html('<img alt="'), f"{key} of {what}{more}", Html(f'" src="{address}"'), small, Html(' loading="lazy">')
-    )
+    return {"alt": f"{key} of {one.labels[0] if one.has_labels else one.ids[0]}{more}", "address": address, "few": few}
 
 
 def _vector(values: np.ndarray, *, brief: bool) -> str:
@@ -101,7 +97,3 @@ def _number(value: Any) -> str:
         return str(value)
     number = float(value)
     return f"{number:.2g}" if abs(number) < 1 else f"{number:.4g}"
-
-
-def _soft(key: str, words: str) -> Html:
-    return html(Html('<span class="soft">'), name(f"{key}: {words}", TEXT), Html("</span>"))

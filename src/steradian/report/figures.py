@@ -129,7 +129,7 @@ def heat_map(names: Sequence[Any], angles: np.ndarray) -> Figure:
         "colorscale": "Cividis",
         "reversescale": True,
         "colorbar": {"title": {"text": "rad"}, "thickness": 12, "outlinewidth": 0},
-        "hovertemplate": "%{text}<br>%{z:.2f} rad<extra></extra>",
+        "hovertemplate": "%{text}\n%{z:.2f} rad",
         "xgap": 1 if few else 0,
         "ygap": 1 if few else 0,
     }
@@ -165,7 +165,7 @@ def reliability(confidence: np.ndarray, accuracy: np.ndarray, counts: np.ndarray
         "y": accuracy,
         "marker": {"size": sizes, "color": color("c0"), "opacity": 0.75},
         "customdata": counts,
-        "hovertemplate": "confidence %{x:.2f}<br>accuracy %{y:.2f}<br>%{customdata} objects<extra></extra>",
+        "hovertemplate": "confidence %{x:.2f}\naccuracy %{y:.2f}\n%{customdata} objects",
     }
     layout = {
         "showlegend": False,

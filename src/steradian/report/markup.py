@@ -1,58 +1,28 @@
-"""Pieces of HTML. All text is escaped unless it is `Html` already, so that no user's text is ever taken for markup."""
+"""The templates of all pages: what is put into them is escaped and cleaned, so that no text of the data is markup."""
 
 import base64
-import json
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import Any
+from importlib.resources import files
+from typing import Any, NamedTuple
 
 import numpy as np
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 
-__all__ = [
-    "Html",
-    "Section",
-    "facts",
-    "html",
-    "json_data",
-    "linked",
-    "name",
-    "nothing",
-    "plain",
-    "plot",
-    "plot_name",
-    "table",
-]
-
-WIDTH = 60
-"""Characters of a name that are shown at most, in HTML."""
+__all__ = ["PARTS", "Section", "asset", "json_data", "name", "plain", "plot_name", "section", "write_html"]
 
 _PLACEHOLDER = "\N{REPLACEMENT CHARACTER}"
 _TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], _PLACEHOLDER)
 
 
-class Html(str):
-    """Text that is HTML and safe: made by the functions of this package, never of a user's text as it stands."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report.
-
-    Args:
-        name: what its address ends with.
-        title: its heading.
-        lead: one plain sentence that says how to read it.
-        body: all else.
-    """
+class Section(NamedTuple):
+    """A part of the report: what its address ends with, its heading, a sentence on how to read it, the rest as HTML."""
 
     name: str
     title: str
     lead: str
-    body: Html
+    body: str
 
 
 def plain(text: Any) -> str:
@@ -74,31 +44,9 @@ def _shown(character: str) -> str:
     return _PLACEHOLDER if unicodedata.category(character) in {"Cc", "Cs"} else character
 
 
-def html(*parts: Any) -> Html:
-    """The parts one after the other; what is no `Html` is escaped.
-
-    Args:
-        parts: `Html`, text or any other value.
-
-    Example:
-        >>> html(Html("<b>"), "a < b", Html("</b>"))
-        '<b>a &lt; b</b>'
-    """
-    return Html("".join(part if isinstance(part, Html) else escape(plain(part)) for part in parts))
-
-
-def name(text: Any, width: int = WIDTH) -> Html:
-    """A name from the data: cut to a width, and of a direction of its own.
-
-    Args:
-        text: any value.
-        width: characters at most.
-
-    Example:
-        >>> name("<abc>", 4)
-        '<bdi>&lt;ab…</bdi>'
-    """
-    return html(Html("<bdi>"), _cut(plain(text), width), Html("</bdi>"))
+def _cut(text: Any, width: int) -> str:
+    words = plain(text)
+    return words if len(words) <= width else words[: width - 1] + "…"
 
 
 def plot_name(text: Any, width: int = 24) -> str:
@@ -109,108 +57,10 @@ def plot_name(text: Any, width: int = 24) -> str:
         width: characters at most.
 
     Example:
-        >>> plot_name("<b>x</b>")
-        '&lt;b&gt;x&lt;/b&gt;'
+        >>> plot_name("a<b")
+        'a&lt;b'
     """
-    return escape(_cut(plain(text), width), quote=False)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], *, words: int = 1) -> Html:
-    """A table in a box of its own, which scrolls where the page is narrow.
-
-    Args:
-        caption: what it shows.
-        heads: of the columns.
-        rows: cells, text or `Html`.
-        words: how many columns from the left hold words; the others hold numbers, aligned on the right.
-    """
-    kinds = [Html("") if place < words else Html(' class="number"') for place in range(len(heads))]
-    head = html(
-        *(html(Html(f'<th scope="col"{kind}>'), text, Html("</th>")) for kind, text in zip(kinds, heads, strict=True))
-    )
-    lines = []
-    for row in rows:
-        cells = [html(Html('<th scope="row">'), row[0], Html("</th>"))]
-        cells += [html(Html(f"<td{kind}>"), cell, Html("</td>")) for kind, cell in zip(kinds[1:], row[1:], strict=True)]
-        lines.append(html(Html("<tr>"), *cells, Html("</tr>")))
-    return html(
-        Html('<div class="box" tabindex="0" role="region" aria-label="'),
-        caption,
-        Html('"><table><caption><span>'),
-        caption,
-        Html("</span></caption><thead><tr>"),
-        head,
-        Html("</tr></thead><tbody>\n"),
-        Html("\n".join(lines)),
-        Html("\n</tbody></table></div>"),
-    )
-
-
-def facts(entries: Mapping[str, Any]) -> Html:
-    """Names and what is to be said of them.
-
-    Args:
-        entries: by name, text or `Html`.
-    """
-    lines = (html(Html("<dt>"), key, Html("</dt><dd>"), value, Html("</dd>")) for key, value in entries.items())
-    return html(Html("<dl>"), *lines, Html("</dl>"))
-
-
-def linked(line: str) -> Html:
-    """A line of text whose addresses that begin with https:// are links.
-
-    Args:
-        line: any text.
-
-    Example:
-        >>> linked("see https://example.org.")
-        'see <a href="https://example.org">https://example.org</a>.'
-    """
-    words = plain(line).split(" ")
-    return Html(" ".join(_link(word) if word.startswith("https://") else escape(word) for word in words))
-
-
-def _link(word: str) -> str:
-    address = word.rstrip(".,;")
-    return f'<a href="{escape(address)}">{escape(address)}</a>{escape(word[len(address) :])}'
-
-
-def nothing(why: Any) -> Html:
-    """What stands where there is nothing to show.
-
-    Args:
-        why: a sentence or two, and how to get it.
-    """
-    return html(Html('<p class="nothing">'), why, Html("</p>"))
-
-
-def plot(
-    key: str, figure: Mapping[str, Any], *, caption: Any, height: int = 280, kind: str = "plotly", narrow: bool = False
-) -> Html:
-    """A place for a plot, which the page's script draws when it comes into view, and the sentence below it.
-
-    Args:
-        key: unique in the page.
-        figure: `data` and `layout` of plotly, or what the script makes them of.
-        caption: what there is to see; read out in the plot's place.
-        height: in pixels.
-        kind: "plotly" or "sphere".
-        narrow: whether it should not be as wide as the page.
-    """
-    frame = '<figure class="narrow">' if narrow else "<figure>"
-    focus = ' tabindex="0"' if kind == "sphere" else ""
-    return html(
-        Html(f'{frame}<div class="plot" id="{key}" data-kind="{kind}" style="--height: {height}px" role="img"{focus} '),
-        Html(f'aria-labelledby="{key}-caption"></div>\n<script type="application/json" id="{key}-data">'),
-        Html(json_data(figure)),
-        Html(f'</script>\n<figcaption id="{key}-caption">'),
-        caption,
-        Html("</figcaption></figure>"),
-    )
+    return escape(_cut(text, width), quote=False)
 
 
 def json_data(value: Any) -> str:
@@ -220,10 +70,10 @@ def json_data(value: Any) -> str:
         value: plain values, and numpy arrays of one or two axes.
 
     Example:
-        >>> json_data({"a": "</script>"})
-        '{"a": "\\u003c/script>"}'
+        >>> print(json_data({"a": "<b"}))
+        {"a": "\u003cb"}
     """
-    return json.dumps(value, default=_packed, allow_nan=False).replace("<", "\\u003c")
+    return htmlsafe_json_dumps(value, default=_packed, allow_nan=False)
 
 
 def _packed(value: Any) -> Any:
@@ -236,3 +86,54 @@ def _packed(value: Any) -> Any:
         "bdata": base64.b64encode(array.tobytes()).decode("ascii"),
     }
     return entries if array.ndim == 1 else entries | {"shape": ", ".join(map(str, array.shape))}
+
+
+def asset(name: str) -> str:
+    """The text of a template, style sheet or script of the package.
+
+    Args:
+        name: of the file, from the folder of the package on.
+
+    Example:
+        >>> "prefers-color-scheme: dark" in asset("report/page.css")
+        True
+    """
+    return files("steradian").joinpath(name).read_text(encoding="utf-8")
+
+
+_PAGES = Environment(
+    loader=FunctionLoader(asset),
+    autoescape=True,
+    undefined=StrictUndefined,
+    # Whatever is no HTML yet is cleaned where it is put in, so that no template can forget it.
+    finalize=lambda value: value if hasattr(value, "__html__") else plain(value),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_PAGES.filters |= {"cut": _cut, "json": json_data, "plain": plain}
+_SHARED = vars(_PAGES.get_template("report/templates/parts.html").module)
+PARTS = {part: macro for part, macro in _SHARED.items() if callable(macro)}
+"""What all templates share, by name: see there. Each gives HTML."""
+_PAGES.globals |= PARTS
+name = PARTS["name"]
+
+
+def write_html(template: str, **values: Any) -> str:
+    """A template filled with values: HTML, which other templates take as it is.
+
+    Args:
+        template: its name, from the folder of the package on.
+        values: what it names.
+    """
+    return _PAGES.get_template(template).make_module(values).__html__()
+
+
+def section(name: str, **values: Any) -> Section:
+    """A section of the report from the template that is named as it is, which sets `title`, `lead` and `body`.
+
+    Args:
+        name: of the section.
+        values: what the template names.
+    """
+    made = vars(_PAGES.get_template(f"report/templates/{name}.html").make_module(values))
+    return Section(name, made["title"], made["lead"], made["body"])

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from steradian.errors import MissingExtraError
-from steradian.report.assets import asset
-from steradian.report.markup import Html, Section, html, linked, plain
+from steradian.report.markup import Section, asset, write_html
 
 __all__ = ["report_page"]
 
@@ -23,44 +22,10 @@ def report_page(title: str, lead: str, *, sections: Sequence[Section], credits: 
     Raises:
         MissingExtraError: plotly is not installed.
     """
-    scripts = [_plotly(), asset("report.js").replace("\r\n", "\n")]
-    hashes = " ".join(f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts)
-    policy = (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    contents = (html(Html(f'<li><a href="#{part.name}">'), part.title, Html("</a></li>")) for part in sections)
-    foot = [Html(f"<p>{linked(line)}</p>") for line in credits]
-    return "".join(
-        [
-            '<!doctype html>\n<html lang="en" class="plain">\n<head>\n<meta charset="utf-8">\n',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
-            f"<title>{html(title)}</title>\n<style>{asset('page.css')}{asset('report.css')}</style>\n</head>\n<body>\n",
-            f"<header><h1>{html(title)}</h1>\n<p>{html(lead)}</p></header>\n",
-            '<div class="frame">\n<nav aria-label="Contents"><ol>',
-            html(*contents),
-            "</ol></nav>\n<main>\n",
-            *map(_section, sections),
-            "</main>\n</div>\n<footer>\n",
-            html(
-                *foot,
-                Html("<p>"),
-                plain("Written by steradian; nothing in this page is loaded from elsewhere."),
-                Html("</p>"),
-            ),
-            "\n</footer>\n",
-            *(f"<script>{text}</script>\n" for text in scripts),
-            "</body>\n</html>\n",
-        ]
-    )
-
-
-def _section(section: Section) -> str:
-    heading = f'<section id="{section.name}" aria-labelledby="{section.name}-title">\n<h2 id="{section.name}-title">'
-    return (
-        f'{heading}{html(section.title)}</h2>\n<p class="lead">{html(section.lead)}</p>\n{section.body}\n</section>\n'
-    )
+    scripts = [_plotly(), asset("report/report.js")]
+    hashes = [base64.b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+    values = {"title": title, "lead": lead, "sections": sections, "credits": credits}
+    return str(write_html("report/templates/report.html", scripts=scripts, hashes=hashes, **values))
 
 
 def _plotly() -> str:

@@ -81,7 +81,7 @@
       `${wrong(row) ? " ✗" : ""}<br>${angles[row].toFixed(2)} rad from its center`);
     const [x, y, z] = place(points, 0, labels.length), [a, b, c] = place(points, labels.length, labels.length + centers.length);
     const dot = labels.length > 3000 ? 2.5 : labels.length > 600 ? 3.5 : 5;
-    const marks = { type: "scatter3d", mode: "markers", hovertemplate: "%{text}<extra></extra>", showlegend: false };
+    const marks = { type: "scatter3d", mode: "markers", hovertemplate: "%{text}", showlegend: false };
     return {
       data: [globe(), wires(),
         { ...marks, x, y, z, text: words, marker: { size: dot, opacity: 1, line: { width: 0 },
@@ -97,10 +97,13 @@
 
   // -- Drawing
   const choice = (div) => div.dataset.chosen || "all";
+  // Python writes no markup: a line ends with "\n" there, and a trace without a name shows none beside its words.
+  const told = (trace) => trace.hovertemplate && !trace.name ?
+    { ...trace, hovertemplate: trace.hovertemplate.replaceAll("\n", "<br>") + "<extra></extra>" } : trace;
   const figure = (div) => {
     const made = div.dataset.kind === "sphere" ? sphere(spec(div), choice(div)) : themed(spec(div));
     const size = root.classList.contains("printing") ? { width: div.clientWidth, height: div.clientHeight, autosize: false } : {};
-    return [div, made.data, { ...made.layout, template: template(), ...size },
+    return [div, made.data.map(told), { ...made.layout, template: template(), ...size },
       { displayModeBar: false, scrollZoom: false, responsive: true, displaylogo: false }];
   };
   const drawn = new Set();

@@ -1,11 +1,12 @@
 """The objects and class centers on a sphere that can be looked at, and the same as a picture without a script."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from steradian.metrics import SphereProjection, sphere_projection
-from steradian.report.markup import Html
+from steradian.report.markup import write_html
 
 __all__ = ["SphereMap", "hemispheres", "map_sphere"]
 
@@ -77,39 +78,30 @@ def map_sphere(
     return SphereMap(rows, classes, numbers[: len(rows)], numbers[len(rows) :], shown, projection)
 
 
-def hemispheres(shown: SphereMap) -> Html:
+def hemispheres(shown: SphereMap) -> str:
     """Front and back of the sphere side by side as SVG, for paper and for browsers that cannot turn it.
 
     Args:
         shown: what to draw.
     """
-    sides = []
-    for side, (sign, word) in enumerate(((1, "front"), (-1, "back"))):
-        middle = _RADIUS + 10 + side * (2 * _RADIUS + 30)
-        circles = "".join(
-            f'<circle cx="{middle}" cy="{_RADIUS + 10}" r="{radius:.0f}" fill="none" stroke="var(--line)"/>'
-            for radius in (_RADIUS, _RADIUS * np.sin(np.pi / 3), _RADIUS * np.sin(np.pi / 6))
-        )
-        points = _dots(shown.projection.points, shown.labels, sign, middle, width=3.5)
-        centers = shown.projection.centers
-        marks = "" if centers is None else _dots(centers, shown.centers, sign, middle, width=11)
-        word = f'<text x="{middle}" y="{2 * _RADIUS + 30}" text-anchor="middle">{word}</text>'
-        sides.append(circles + points + marks + word)
-    width, height = 4 * _RADIUS + 50, 2 * _RADIUS + 36
-    head = f'<svg viewBox="0 0 {width} {height}" role="img" font-size="13" fill="currentColor" stroke-linecap="round">'
-    title = "<title>Both sides of the sphere: objects as dots, class centers as larger ones.</title>"
-    return Html(f"{head}{title}{''.join(sides)}</svg>")
+    projection, sides = shown.projection, []
+    for middle, sign, word in ((_RADIUS + 10, 1, "front"), (3 * _RADIUS + 40, -1, "back")):
+        paths = [*_dots(projection.points, shown.labels, sign, middle, width=3.5)]
+        if projection.centers is not None:
+            paths += _dots(projection.centers, shown.centers, sign, middle, width=11)
+        sides.append({"middle": middle, "word": word, "paths": paths})
+    radii = [round(_RADIUS * share) for share in (1, np.sin(np.pi / 3), np.sin(np.pi / 6))]
+    size = {"width": 4 * _RADIUS + 50, "height": 2 * _RADIUS + 36}
+    return write_html("report/templates/hemispheres.svg", sides=sides, radii=radii, middle=_RADIUS + 10, **size)
 
 
-def _dots(points: np.ndarray, numbers: np.ndarray, sign: int, middle: int, *, width: float) -> str:
+def _dots(
+    points: np.ndarray, numbers: np.ndarray, sign: int, middle: int, *, width: float
+) -> Iterator[tuple[int, float, str]]:
     """One path a colour: a dot is a line of no length with round ends, so thousands of them stay small."""
     near = sign * points[:, 0] >= 0
-    paths = []
     for colour in range(8):
         chosen = points[near & (numbers % 8 == colour)]
         places = zip(middle + sign * _RADIUS * chosen[:, 1], _RADIUS + 10 - _RADIUS * chosen[:, 2], strict=True)
-        dots = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in places)
-        if dots:
-            edge = f'<path d="{dots}" stroke="var(--ink)" stroke-width="{width + 3}" fill="none"/>' if width > 5 else ""
-            paths.append(f'{edge}<path d="{dots}" stroke="var(--c{colour})" stroke-width="{width}" fill="none"/>')
-    return "".join(paths)
+        if len(chosen):
+            yield colour, width, "".join(f"M{x:.0f} {y:.0f}h0" for x, y in places)

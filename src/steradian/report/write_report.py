@@ -6,7 +6,7 @@ from pathlib import Path
 from steradian.audit import Audit
 from steradian.errors import InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness
-from steradian.report.findings import measure
+from steradian.report.measurements import measure
 from steradian.report.page import report_page
 from steradian.report.sections import SECTIONS
 from steradian.whole_file import write_whole

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steradian.report.findings import Findings
+from steradian.report.measurements import Measurements
 from steradian.report.sections.ledgers import ledger_section
 
 
-def test_each_chosen_object_has_its_ledger(findings: Findings, elements: Any) -> None:
+def test_each_chosen_object_has_its_ledger(findings: Measurements, elements: Any) -> None:
     ledger = findings.ledger
     assert ledger is not None
     body = ledger_section(findings).body
@@ -21,7 +21,7 @@ def test_each_chosen_object_has_its_ledger(findings: Findings, elements: Any) ->
     assert f"{findings.evaluation.certified:.1%} of the objects are bound to keep their class" in body
 
 
-def test_bars_are_as_long_as_what_is_added(findings: Findings) -> None:
+def test_bars_are_as_long_as_what_is_added(findings: Measurements) -> None:
     assert findings.ledger is not None
     one = replace(findings, ledger=findings.ledger[:1])
     bars = re.findall(r'<i class="(\w+)" style="--left: ([\d.]+)%; --width: ([\d.]+)%', ledger_section(one).body)
@@ -32,5 +32,5 @@ def test_bars_are_as_long_as_what_is_added(findings: Findings) -> None:
     assert bars[-1][0] == "whole"
 
 
-def test_without_a_ledger_the_reason_is_told(findings: Findings) -> None:
+def test_without_a_ledger_the_reason_is_told(findings: Measurements) -> None:
     assert "because &lt;free&gt;" in ledger_section(replace(findings, ledger=None, no_ledger="because <free>")).body

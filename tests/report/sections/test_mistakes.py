@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from steradian.report.findings import Findings
+from steradian.report.measurements import Measurements
 from steradian.report.sections.mistakes import confusion_section, neighbor_section
 
 
-def test_confusions_are_counted(findings: Findings, elements: Any) -> None:
+def test_confusions_are_counted(findings: Measurements, elements: Any) -> None:
     body = confusion_section(findings).body
     pairs = zip(findings.labels.tolist(), findings.predictions.classes.tolist(), strict=True)
     counts = Counter(pair for pair in pairs if pair[0] != pair[1])
@@ -22,12 +22,12 @@ def test_confusions_are_counted(findings: Findings, elements: Any) -> None:
     assert found.open == [] and " taken for " in found.text
 
 
-def test_without_mistakes_there_is_nothing(findings: Findings) -> None:
+def test_without_mistakes_there_is_nothing(findings: Measurements) -> None:
     right = replace(findings.predictions, classes=findings.labels, right=np.ones(len(findings.labels), dtype=bool))
     assert "No evaluated object was taken for another" in confusion_section(replace(findings, predictions=right)).body
 
 
-def test_of_unknown_classes_the_neighbors_are_counted(plain_findings: Callable[..., Findings]) -> None:
+def test_of_unknown_classes_the_neighbors_are_counted(plain_findings: Callable[..., Measurements]) -> None:
     found = plain_findings(["a", "b"] * 10, ["x", "y", "z"] * 5, noise=2.0)
     body = confusion_section(found).body
     assert "not trained on most of these" in body
@@ -36,7 +36,7 @@ def test_of_unknown_classes_the_neighbors_are_counted(plain_findings: Callable[.
     assert sum(shown) == wrong.sum() > 0
 
 
-def test_a_neighbor_is_marked_right_if_it_is_of_the_querys_class(findings: Findings) -> None:
+def test_a_neighbor_is_marked_right_if_it_is_of_the_querys_class(findings: Measurements) -> None:
     body = neighbor_section(findings).body
     assert findings.gallery is not None
     searched = findings.searched

@@ -9,16 +9,16 @@ from importlib.metadata import version
 import numpy as np
 
 import steradian as sr
-from steradian.report.findings import Findings
+from steradian.report.measurements import Measurements
 from steradian.report.sections.reproduction import reproduction_section
 
 
-def code(findings: Findings) -> str:
+def code(findings: Measurements) -> str:
     (found,) = re.findall(r"<pre><code>(.*?)</code></pre>", reproduction_section(findings).body, re.DOTALL)
     return unescape(found)
 
 
-def test_schema_and_options_come_back(findings: Findings) -> None:
+def test_schema_and_options_come_back(findings: Measurements) -> None:
     text = code(findings)
     namespace: dict[str, object] = {"sr": sr}
     exec(text[text.index("schema =") : text.index("train,")], namespace)
@@ -28,7 +28,7 @@ def test_schema_and_options_come_back(findings: Findings) -> None:
     assert "gallery=train" in text
 
 
-def test_every_kind_of_modality_is_written_as_it_was(findings: Findings) -> None:
+def test_every_kind_of_modality_is_written_as_it_was(findings: Measurements) -> None:
     modalities = {
         "a": sr.Image("p", size=64),
         "b": sr.Text("t", "u"),
@@ -44,7 +44,7 @@ def test_every_kind_of_modality_is_written_as_it_was(findings: Findings) -> None
     assert namespace["schema"] == model.schema_
 
 
-def test_versions_seed_and_fingerprint_are_told(plain_findings: Callable[..., Findings]) -> None:
+def test_versions_seed_and_fingerprint_are_told(plain_findings: Callable[..., Measurements]) -> None:
     found = plain_findings(["a", "b"] * 10, ["a", "b"] * 2, seed=7)
     body = reproduction_section(found).body
     assert version("steradian") in body and version("torch").split("+")[0] in body
@@ -52,7 +52,7 @@ def test_versions_seed_and_fingerprint_are_told(plain_findings: Callable[..., Fi
     assert "sr.evaluate(model, test)" in unescape(body)
 
 
-def test_thresholds_are_fitted_again_and_other_classes_are_told(plain_findings: Callable[..., Findings]) -> None:
+def test_thresholds_are_fitted_again_and_other_classes_are_told(plain_findings: Callable[..., Measurements]) -> None:
     found = plain_findings(["a", "b"] * 20, ["a", "b"] * 20, seed=0)
     body = unescape(reproduction_section(found).body)
     assert "model.calibrate" not in body and "as trained" in body

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from steradian.report.findings import Findings
+from steradian.report.measurements import Measurements
 from steradian.report.sections.summary import summary_section
 
 
-def test_each_tile_is_the_evaluations_number_within_its_interval(findings: Findings, elements: Any) -> None:
+def test_each_tile_is_the_evaluations_number_within_its_interval(findings: Measurements, elements: Any) -> None:
     section = summary_section(findings)
     whole = findings.evaluation.whole
     tiles = re.findall(r"<strong>([\d.]+)%</strong><span>95% interval ([\d.]+)% to ([\d.]+)%", section.body)
@@ -22,12 +22,12 @@ def test_each_tile_is_the_evaluations_number_within_its_interval(findings: Findi
     assert "<i>text" in text
 
 
-def test_the_share_that_is_missing_is_that_of_the_table(findings: Findings) -> None:
+def test_the_share_that_is_missing_is_that_of_the_table(findings: Measurements) -> None:
     rows = re.findall(r"<td>(Image|Series)</td>.*?>([\d.]+)%</td>.*?>([\d.]+)%</td>", summary_section(findings).body)
     assert rows == [("Image", "13.3", "15.0"), ("Series", "0.0", "0.0")]
 
 
-def test_a_baseline_stands_beside_and_its_absence_is_told(findings: Findings) -> None:
+def test_a_baseline_stands_beside_and_its_absence_is_told(findings: Measurements) -> None:
     assert findings.baseline is not None
     given = replace(findings.baseline, name="<u>nearest</u>", accuracy=0.25, recall_at_1=0.125, map_at_r=None)
     body = summary_section(replace(findings, baseline=given)).body
@@ -40,7 +40,7 @@ def test_a_baseline_stands_beside_and_its_absence_is_told(findings: Findings) ->
     assert "it is &lt;late&gt;" in none and "<span>plain baseline" not in none
 
 
-def test_unknown_classes_are_counted(plain_findings: Callable[..., Findings]) -> None:
+def test_unknown_classes_are_counted(plain_findings: Callable[..., Measurements]) -> None:
     mixed = summary_section(plain_findings(["a", "b"] * 10, ["a", "b", "x", "x"])).body
     assert "accuracy of the 2 objects of known classes" in mixed
     assert "2 objects are of classes that the model was not trained on" in mixed

@@ -10,15 +10,15 @@ import pytest
 from steradian.calibration import Calibration, OperatingPoint
 from steradian.inputs import present_modalities
 from steradian.metrics import expected_calibration_error
-from steradian.report.findings import Findings
+from steradian.report.measurements import Measurements
 from steradian.report.sections.thresholds import threshold_section
 
 
-def test_without_a_calibration_the_way_to_one_is_told(findings: Findings) -> None:
+def test_without_a_calibration_the_way_to_one_is_told(findings: Measurements) -> None:
     assert "model.calibrate(validation)" in threshold_section(findings).body
 
 
-def test_objects_accepted_are_counted_at_each_point(findings: Findings) -> None:
+def test_objects_accepted_are_counted_at_each_point(findings: Measurements) -> None:
     model = copy(findings.model)
     names = tuple(model.schema_.modalities)
     points = (OperatingPoint(names, 40, 12.0, 0.8, 0.95), OperatingPoint(names[1:], 9, 10.0, np.pi, 1.0))
@@ -35,19 +35,19 @@ def test_objects_accepted_are_counted_at_each_point(findings: Findings) -> None:
     assert re.search(r"vector \+ specs \+ motion</bdi></th><td[^>]*>9</td><td[^>]*>10.0</td><td[^>]*>any<", body)
 
 
-def test_the_calibration_error_is_that_of_the_metric(findings: Findings) -> None:
+def test_the_calibration_error_is_that_of_the_metric(findings: Measurements) -> None:
     found = findings.predictions
     error = expected_calibration_error(found.confidence, found.right)
     shown = re.search(r"calibration error ([\d.]+), over 15 bins\.<", threshold_section(findings).body)
     assert shown is not None and float(shown[1]) == pytest.approx(error, abs=6e-4)
 
 
-def test_unknown_classes_have_no_accuracy(findings: Findings) -> None:
+def test_unknown_classes_have_no_accuracy(findings: Measurements) -> None:
     unknown = replace(findings.predictions, known=np.zeros(len(findings.labels), dtype=bool))
     assert "knows no class" in threshold_section(replace(findings, predictions=unknown)).body
 
 
-def test_what_the_promise_lacks_is_told(findings: Findings) -> None:
+def test_what_the_promise_lacks_is_told(findings: Measurements) -> None:
     model = copy(findings.model)
     names = tuple(model.schema_.modalities)
     kappas = {"kappas": np.ones(5), "kappa_objects": np.ones(5, dtype=np.int64)}

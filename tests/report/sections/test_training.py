@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from steradian.report.findings import Findings
+from steradian.report.measurements import Measurements
 from steradian.report.sections.training import training_section
 
 CHOICE = {
@@ -22,7 +22,9 @@ CHOICE = {
 }
 
 
-def test_the_loss_is_drawn_and_a_training_without_validation_says_so(plain_findings: Callable[..., Findings]) -> None:
+def test_the_loss_is_drawn_and_a_training_without_validation_says_so(
+    plain_findings: Callable[..., Measurements],
+) -> None:
     body = training_section(plain_findings(["a", "b"] * 20, ["a", "b"], closed_form=False)).body
     (packed,) = re.findall(r'id="plot-loss-data">(.*?)</script>', body)
     assert json.loads(packed)["data"][0]["x"]["dtype"] == "f4"
@@ -30,7 +32,7 @@ def test_the_loss_is_drawn_and_a_training_without_validation_says_so(plain_findi
     assert "closed form" not in body and "first network" not in body
 
 
-def test_a_closed_form_has_the_loss_of_its_first_network_and_what_was_chosen(findings: Findings) -> None:
+def test_a_closed_form_has_the_loss_of_its_first_network_and_what_was_chosen(findings: Measurements) -> None:
     assert findings.model.training_.choice is not None
     body = training_section(findings).body
     assert 'id="plot-loss"' in body and "of the first network" in body and "plot-score" not in body
@@ -46,29 +48,29 @@ def test_a_closed_form_has_the_loss_of_its_first_network_and_what_was_chosen(fin
         (CHOICE | {"networks": 0}, "0.457 by the closed form, which stands alone, since no network"),
     ],
 )
-def test_what_the_networks_gain_is_told(findings: Findings, choice: dict[str, Any], says: str) -> None:
+def test_what_the_networks_gain_is_told(findings: Measurements, choice: dict[str, Any], says: str) -> None:
     training = replace(findings.model.training_, choice=choice)
     assert says in training_section(replace(findings, model=SimpleNamespace(training_=training))).body
 
 
-def test_a_closed_form_without_networks_has_no_curve(plain_findings: Callable[..., Findings]) -> None:
+def test_a_closed_form_without_networks_has_no_curve(plain_findings: Callable[..., Measurements]) -> None:
     section = training_section(plain_findings(["a", "b"] * 20, ["a", "b"], epochs=0))
     assert "plot" not in section.body and "no network was trained" in section.body
     assert "solved" in section.lead
 
 
-def test_scores_of_validation_are_drawn(plain_findings: Callable[..., Findings]) -> None:
+def test_scores_of_validation_are_drawn(plain_findings: Callable[..., Measurements]) -> None:
     found = plain_findings(["a", "b"] * 20, ["a", "b"], validation_share=0.3, closed_form=False)
     body = training_section(found).body
     assert 'id="plot-score"' in body and f"{found.model.training_.best_score:.3f}" in body
 
 
-def test_a_model_without_a_history_says_so(findings: Findings) -> None:
+def test_a_model_without_a_history_says_so(findings: Measurements) -> None:
     going_on = replace(findings.model.training_, ended=False)
     body = training_section(replace(findings, model=SimpleNamespace(training_=going_on))).body
     assert "does not hold the history" in body and "plot" not in body
 
 
-def test_a_training_that_was_interrupted_says_so(findings: Findings) -> None:
+def test_a_training_that_was_interrupted_says_so(findings: Measurements) -> None:
     stopped = replace(findings.model.training_, interrupted=True)
     assert "Ctrl-C" in training_section(replace(findings, model=SimpleNamespace(training_=stopped))).body

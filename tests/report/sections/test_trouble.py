@@ -9,7 +9,7 @@ import pytest
 from steradian.audit import Audit, Finding
 from steradian.data import ObjectTable
 from steradian.report.cards import object_card
-from steradian.report.findings import Findings
+from steradian.report.measurements import Measurements
 from steradian.report.sections.trouble import trouble_section
 
 NOT_SHOWN = "The objects are not shown"
@@ -20,20 +20,20 @@ def finding(kind: Any, rank: int, objects: ObjectTable, row: int, other: Any = "
     return Finding(kind, rank, row, objects.ids[row], objects.labels[row], other, 1.0, 0.5, 0.1, sentence, **more)
 
 
-def shown(findings: Findings, *found: Finding, **sizes: int) -> str:
+def shown(findings: Measurements, *found: Finding, **sizes: int) -> str:
     counts = {"objects": len(findings.objects), "judged": 20, "classes": 5} | sizes
     return trouble_section(replace(findings, audit=Audit(found, noise=0.05, **counts), no_audit="")).body
 
 
 @pytest.fixture
-def numbered(findings: Findings) -> Findings:
+def numbered(findings: Measurements) -> Measurements:
     """Both tables without ids of their own, so that row numbers stand for them and say nothing."""
     assert findings.gallery is not None
     tables = (replace(each, ids=np.arange(len(each))) for each in (findings.objects, findings.gallery))
     return replace(findings, **dict(zip(("objects", "gallery"), tables, strict=True)))
 
 
-def test_findings_are_told_with_their_objects(findings: Findings, elements: Any) -> None:
+def test_findings_are_told_with_their_objects(findings: Measurements, elements: Any) -> None:
     objects, inside = findings.objects, findings.gallery
     assert inside is not None
     twin = {"across": True, "other_row": 2, "other_label": inside.labels[2]}
@@ -52,7 +52,7 @@ def test_findings_are_told_with_their_objects(findings: Findings, elements: Any)
     assert "outlier 13" not in page.text and "the first 12 of each kind" in page.text
 
 
-def test_rows_and_not_ids_that_are_row_numbers_name_the_objects(numbered: Findings) -> None:
+def test_rows_and_not_ids_that_are_row_numbers_name_the_objects(numbered: Measurements) -> None:
     objects, inside = numbered.objects, numbered.gallery
     assert inside is not None
     within = finding("duplicate", 1, objects, 3, 7, other_row=7, other_label=objects.labels[7])
@@ -67,7 +67,7 @@ def test_rows_and_not_ids_that_are_row_numbers_name_the_objects(numbered: Findin
     "sizes", [{}, {"objects": 29}, {"objects": 31}, {"classes": 4}], ids=["labels", "fewer", "more", "classes"]
 )
 def test_objects_of_another_table_are_not_shown_though_its_ids_occur_here(
-    numbered: Findings, sizes: dict[str, int]
+    numbered: Measurements, sizes: dict[str, int]
 ) -> None:
     found = [finding("label", rank, numbered.objects, rank) for rank in (1, 2, 3)]
     if not sizes:
@@ -78,7 +78,7 @@ def test_objects_of_another_table_are_not_shown_though_its_ids_occur_here(
     assert NOT_SHOWN not in shown(numbered, *found[:2])
 
 
-def test_an_audit_of_other_ids_or_more_rows_is_of_another_table(findings: Findings) -> None:
+def test_an_audit_of_other_ids_or_more_rows_is_of_another_table(findings: Measurements) -> None:
     found = finding("label", 1, findings.objects, 4)
     for other in (replace(found, id="another"), replace(found, row=len(findings.objects))):
         assert NOT_SHOWN in shown(findings, other)
@@ -86,7 +86,7 @@ def test_an_audit_of_other_ids_or_more_rows_is_of_another_table(findings: Findin
     assert NOT_SHOWN in shown(findings, twin)
 
 
-def test_twins_of_another_table_than_the_gallery_are_not_shown(numbered: Findings) -> None:
+def test_twins_of_another_table_than_the_gallery_are_not_shown(numbered: Measurements) -> None:
     inside = numbered.gallery
     assert inside is not None
     wrong = inside.labels[(np.flatnonzero(inside.labels != inside.labels[8]))[0]]
@@ -97,7 +97,7 @@ def test_twins_of_another_table_than_the_gallery_are_not_shown(numbered: Finding
     assert alone.count('class="object"') == 1 and "Near-duplicates in another table are not shown" in alone
 
 
-def test_nothing_found_and_no_audit_are_told_apart(findings: Findings) -> None:
+def test_nothing_found_and_no_audit_are_told_apart(findings: Measurements) -> None:
     audit = Audit((), 30, 5, 30, 0.0)
     nothing = trouble_section(replace(findings, audit=audit, no_audit="Copies were not searched for."))
     assert "found nothing" in nothing.body and "Copies were not" in nothing.body

@@ -1,10 +1,10 @@
 """The sections of the report: each a function from findings to HTML, in the order in which they stand in the page."""
 
-from steradian.report.sections.geometry import angle_section, center_section, sphere_section
 from steradian.report.sections.ledgers import ledger_section
 from steradian.report.sections.mistakes import confusion_section, neighbor_section
+from steradian.report.sections.positions import angle_section, center_section, sphere_section
 from steradian.report.sections.reproduction import reproduction_section
-from steradian.report.sections.subsets import subset_section
+from steradian.report.sections.scores import score_section
 from steradian.report.sections.summary import summary_section
 from steradian.report.sections.thresholds import threshold_section
 from steradian.report.sections.training import training_section
@@ -15,7 +15,7 @@ __all__ = ["SECTIONS"]
 SECTIONS = (
     summary_section,
     training_section,
-    subset_section,
+    score_section,
     angle_section,
     sphere_section,
     center_section,

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from steradian.embedder import SphereEmbedder
-from steradian.report.findings import Findings
-from steradian.report.markup import Html, Section, facts, html, plain
+from steradian.report.markup import Section, section
+from steradian.report.measurements import Measurements
 
 __all__ = ["reproduction_section"]
 
 
-def reproduction_section(findings: Findings) -> Section:
+def reproduction_section(findings: Measurements) -> Section:
     """How to make this page again.
 
     Args:
@@ -32,20 +32,18 @@ def reproduction_section(findings: Findings) -> Section:
         "classes": "as trained" if model.fingerprint == model.fitted_.classifier.fingerprint else _OTHER_CLASSES,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
-    lead = "The same table, options, seed and machine give the same model; the fingerprint tells whether it is."
-    body = html(facts(entries), Html("<pre><code>"), _commands(findings), Html("</code></pre>"))
-    return Section("reproduce", "How to reproduce it", lead, body)
+    return section("reproduce", entries=entries, lines=_commands(findings))
 
 
 _OTHER_CLASSES = "added or removed after training, which the lines below do not do: model.add_classes, remove_classes"
 
 
-def _commands(findings: Findings) -> Html:
-    """Python that trains, evaluates and reports likewise. Each line is plain text: what breaks lines in it is gone."""
+def _commands(findings: Measurements) -> list[str]:
+    """Lines of Python that train, evaluate and report likewise."""
     schema = findings.model.schema_
     modalities = [f"        {key!r}: sr.{_call(modality)}," for key, modality in schema.modalities.items()]
     identity = "" if schema.id is None else f", id={schema.id!r}"
-    lines = [
+    return [
         "import steradian as sr",
         "",
         "schema = sr.Schema(",
@@ -60,7 +58,6 @@ def _commands(findings: Findings) -> Html:
         "evaluation = sr.evaluate(model, test" + (")" if findings.gallery is None else ", gallery=train)"),
         'sr.write_report(evaluation, "report.html")',
     ]
-    return Html("\n".join(html(plain(line)) for line in lines))
 
 
 def _calibration(model: SphereEmbedder) -> list[str]:

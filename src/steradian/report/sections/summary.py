@@ -6,41 +6,29 @@ from typing import Any
 import numpy as np
 
 from steradian.metrics import class_interval
-from steradian.report.findings import Findings
-from steradian.report.markup import Html, Section, facts, html, name, nothing, table
+from steradian.report.markup import Section, name, section
+from steradian.report.measurements import Measurements
 
 __all__ = ["summary_section"]
 
 
-def summary_section(findings: Findings) -> Section:
+def summary_section(findings: Measurements) -> Section:
     """The first things to know.
 
     Args:
         findings: what was measured.
     """
-    tiles = [_tile(*entry) for entry in _headlines(findings)]
-    verdict = findings.evaluation.verdict
-    body = html(
-        "" if verdict is None else html(Html("<p><strong>"), verdict, Html("</strong></p>")),
-        html(Html('<ul class="tiles">'), *tiles, Html("</ul>")) if tiles else nothing(_NO_SCORE),
-        html(Html("<p>"), _baseline_words(findings), Html("</p>")),
-        Html("<h3>What was trained on what</h3>"),
-        facts(_facts(findings)),
-        _modalities(findings),
-    )
-    return Section(
+    return section(
         "summary",
-        "Summary",
-        "Each number is a share of the evaluated objects; its interval says where it would lie, in 95 of 100 cases, "
-        "with other classes of the same kind; the plain baseline is what a simple model reaches on the same objects.",
-        body,
+        verdict=findings.evaluation.verdict,
+        tiles=[_tile(*entry) for entry in _headlines(findings)],
+        baseline=_baseline_words(findings),
+        entries=_facts(findings),
+        **_modalities(findings),
     )
 
 
-_NO_SCORE = "No object could be scored: none is of a class that the model knows, or that another object has."
-
-
-def _headlines(findings: Findings) -> Iterator[tuple[str, float, np.ndarray, float | None]]:
+def _headlines(findings: Measurements) -> Iterator[tuple[str, float, np.ndarray, float | None]]:
     """Name, value, interval and the baseline's value."""
     whole, baseline, labels = findings.evaluation.whole, findings.baseline, findings.labels
     predictions, searched = findings.predictions, findings.searched
@@ -48,22 +36,17 @@ def _headlines(findings: Findings) -> Iterator[tuple[str, float, np.ndarray, flo
         known = predictions.known
         interval = _interval(predictions.right[known], labels[known])
         what = "accuracy" if known.all() else f"accuracy of the {known.sum():,} objects of known classes"
-        yield what, whole.accuracy, interval, baseline.accuracy if baseline is not None and _alike(findings) else None
+        yield what, whole.accuracy, interval, getattr(baseline, "accuracy", None) if _alike(findings) else None
     queries = labels[searched.rows]
     if whole.recall and 1 in whole.recall:
         interval = _interval(searched.first_right[searched.relevant], queries[searched.relevant])
-        yield "nearest is right (R@1)", whole.recall[1], interval, None if baseline is None else baseline.recall_at_1
+        yield "nearest is right (R@1)", whole.recall[1], interval, getattr(baseline, "recall_at_1", None)
     if whole.map_at_r is not None:
         scored = np.isfinite(searched.average_precision)
         # Of classes too large to be searched through, the others' interval would be of something else.
         scored = scored if (scored == searched.relevant).all() else np.zeros_like(scored)
         interval = _interval(searched.average_precision[scored], queries[scored])
-        yield (
-            "mean average precision (MAP@R)",
-            whole.map_at_r,
-            interval,
-            None if baseline is None else baseline.map_at_r,
-        )
+        yield "mean average precision (MAP@R)", whole.map_at_r, interval, getattr(baseline, "map_at_r", None)
     if findings.evaluation.certified is not None:
         yield "certified", findings.evaluation.certified, np.full(2, np.nan), None
 
@@ -74,7 +57,7 @@ def _interval(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return class_interval(lambda weights: np.average(values, weights=weights), labels)
 
 
-def _tile(what: str, value: float, interval: np.ndarray, plain_value: float | None) -> Html:
+def _tile(what: str, value: float, interval: np.ndarray, plain_value: float | None) -> tuple[str, str, list[str]]:
     lines = []
     if np.isfinite(interval).all():
         lines.append(f"95% interval {interval[0]:.1%} to {interval[1]:.1%}")
@@ -82,11 +65,10 @@ def _tile(what: str, value: float, interval: np.ndarray, plain_value: float | No
         lines.append("keep their class whatever is missing")
     if plain_value is not None:
         lines.append(f"plain baseline {plain_value:.1%}")
-    spans = (html(Html("<span>"), line, Html("</span>")) for line in lines)
-    return html(Html("<li><span>"), what, Html(f"</span><strong>{value:.1%}</strong>"), *spans, Html("</li>"))
+    return what, f"{value:.1%}", lines
 
 
-def _baseline_words(findings: Findings) -> str:
+def _baseline_words(findings: Measurements) -> str:
     baseline = findings.baseline
     if baseline is None:
         return f"There is no plain baseline beside these numbers: {findings.no_baseline}."
@@ -97,12 +79,12 @@ def _baseline_words(findings: Findings) -> str:
     return f"The plain baseline is {baseline.name}{learnt}. {' '.join(notes)}"
 
 
-def _alike(findings: Findings) -> bool:
+def _alike(findings: Measurements) -> bool:
     """Whether model and baseline know the classes of the same objects."""
     return findings.baseline is not None and np.array_equal(findings.baseline.known, findings.predictions.known)
 
 
-def _facts(findings: Findings) -> dict[str, Any]:
+def _facts(findings: Measurements) -> dict[str, Any]:
     model, objects, gallery = findings.model, findings.objects, findings.gallery
     encoder, classifier = model.fitted_.encoder, model.fitted_.classifier
     parts = [*encoder.parameters(), *classifier.parameters()]
@@ -114,7 +96,7 @@ def _facts(findings: Findings) -> dict[str, Any]:
         f'"{encoder.fusion.kind}", {count:,} parameters, {size:,} bytes',
         "evaluated": f"{len(objects):,} objects of {len(np.unique(objects.labels)):,} classes",
         "searched in": "each object among the others" if gallery is None else f"a gallery of {len(gallery):,} objects",
-        "class": html("what the column ", name(model.schema_.label), " names"),
+        "class": "what the column " + name(model.schema_.label) + " names",
         "objective": f'"{model.objective}", scale {model.scale_:.3g}, margin {model.margin_:.3g} radians',
     }
     if unknown:
@@ -129,7 +111,7 @@ def _facts(findings: Findings) -> dict[str, Any]:
     return entries
 
 
-def _modalities(findings: Findings) -> Html:
+def _modalities(findings: Measurements) -> dict[str, Any]:
     model = findings.model
     present = model.fitted_.present(findings.objects).mean(axis=0)
     inside = None if findings.gallery is None else model.fitted_.present(findings.gallery).mean(axis=0)
@@ -139,4 +121,4 @@ def _modalities(findings: Findings) -> Html:
         cells = [name(key), type(modality).__name__, name(columns), f"{1 - present[place]:.1%}"]
         rows.append(cells if inside is None else [*cells, f"{1 - inside[place]:.1%}"])
     heads = ["modality", "kind", "columns", "missing"] + ([] if inside is None else ["missing in the gallery"])
-    return table("Modalities: what each object may have", heads, rows, words=3)
+    return {"heads": heads, "modalities": rows}

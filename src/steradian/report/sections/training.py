@@ -2,62 +2,35 @@
 
 from typing import Any
 
-from steradian.report.figures import lines
-from steradian.report.findings import Findings
-from steradian.report.markup import Html, Section, html, nothing, plot
+from steradian.report.figures import Figure, lines
+from steradian.report.markup import Section, section
+from steradian.report.measurements import Measurements
 
 __all__ = ["training_section"]
 
 
-def training_section(findings: Findings) -> Section:
+def training_section(findings: Measurements) -> Section:
     """Loss and validation score over the steps.
 
     Args:
         findings: what was measured.
     """
-    lead = (
-        "The loss should fall and level out; while the margin grows, the task grows harder and the loss may rise. The "
-        "validation score decides which step's weights are kept."
-    )
     training = findings.model.training_
-    if not training.ended:
-        body = nothing("This model does not hold the history of its training: it was saved while that went on.")
-        return Section("training", "Training", lead, body)
-    stopped = nothing("Training was ended early by Ctrl-C.") if training.interrupted else Html("")
-    choice = training.choice
-    beside = Html("") if choice is None else html(Html("<p>"), _choice(choice), Html("</p>"))
-    history = training.history
-    if choice is not None and not history:
-        lead = "The model is the closed form of the whole table: it is solved for, and has no curve."
-        return Section("training", "Training", lead, html(stopped, beside))
-    steps = [record["step"] for record in history]
-    loss = plot(
-        "plot-loss",
-        lines({"loss": (steps, [record["loss"] for record in history])}, x="step", y="mean loss"),
-        caption="Mean loss since the last record" + ("." if choice is None else ", of the first network."),
-        height=240,
-    )
+    choice, history = training.choice, training.history
     scored = [record for record in history if record["score"] is not None]
-    if scored:
-        series = {"score": ([record["step"] for record in scored], [record["score"] for record in scored])}
-        score = plot(
-            "plot-score",
-            lines(series, x="step", y="MAP@R", zero=True),
-            caption=f"MAP@R of the held-out objects; the best, {training.best_score:.3f}, is that of step "
-            f"{training.best_step:,}.",
-            height=240,
-        )
-    elif choice is not None:
-        score = nothing("No step is chosen: networks are kept or not by the objects that they left out.")
-    else:
-        score = nothing("No objects were held out: training ran to its end, and the last weights are kept.")
-    if choice is not None:
-        lead = (
-            "Networks are trained beside the closed form of the whole table, and kept as far as objects that they left "
-            "out gain by them. The loss should fall and level out; while the margin grows, it may rise."
-        )
-    body = html(stopped, beside, Html('<div class="pair">'), loss, score, Html("</div>"))
-    return Section("training", "Training", lead, body)
+    return section(
+        "training",
+        training=training,
+        choice=None if choice is None else _choice(choice),
+        loss=_curve("loss", history, y="mean loss"),
+        score=_curve("score", scored, y="MAP@R", zero=True) if scored else None,
+    )
+
+
+def _curve(key: str, records: list[dict[str, Any]], **axes: Any) -> Figure:
+    """What is recorded under a key, over the steps."""
+    steps = [record["step"] for record in records]
+    return lines({key: (steps, [record[key] for record in records])}, x="step", **axes)
 
 
 def _choice(choice: dict[str, Any]) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 from steradian.audit import Audit, Finding
 from steradian.data import ObjectTable
 from steradian.report.cards import object_card
-from steradian.report.findings import Findings
-from steradian.report.markup import Html, Section, html, name, nothing, table
+from steradian.report.markup import Section, name, section
+from steradian.report.measurements import Measurements
 
 __all__ = ["trouble_section"]
 
@@ -25,20 +25,15 @@ _Entry = tuple[int | None, Any, Any]
 """A row of a table, an id and a label."""
 
 
-def trouble_section(findings: Findings) -> Section:
+def trouble_section(findings: Measurements) -> Section:
     """What an audit found, the gravest of each kind first.
 
     Args:
         findings: what was measured.
     """
-    lead = "Each line is a suspicion, not a verdict: look at the object, then mend its label or leave it."
-    audit, left_out = findings.audit, nothing(findings.no_audit) if findings.no_audit else Html("")
+    audit = findings.audit
     if audit is None:
-        return Section("audit", "Label trouble", lead, left_out)
-    if not audit.findings:
-        return Section(
-            "audit", "Label trouble", lead, html(nothing("The audit found nothing that looks wrong."), left_out)
-        )
+        return section("audit", audit=None, left_out=findings.no_audit)
     counts = ((count, *KINDS[kind]) for kind, count in audit.counts.items() if count)
     counted = ", ".join(f"{count:,} {one if count == 1 else several}" for count, one, several in counts)
     shown = [each for each in audit if each.rank <= LINES]
@@ -47,35 +42,24 @@ def trouble_section(findings: Findings) -> Section:
         for each in shown
     ]
     more = f", the first {LINES} of each kind" if len(shown) < len(audit) else ""
-    heads = ["kind", "object", "label", "what was found"]
-    body = html(
-        html(
-            Html("<p>"), f"Looked at: {audit.objects:,} objects. Found: {counted}. {audit.wrong_labels}", Html("</p>")
-        ),
-        left_out,
-        _cards(findings, audit),
-        table(f"Findings by rank{more}", heads, rows, words=len(heads)),
-    )
-    return Section("audit", "Label trouble", lead, body)
+    cards = _cards(findings, audit)
+    return section("audit", audit=audit, left_out=findings.no_audit, counted=counted, more=more, rows=rows, **cards)
 
 
-def _cards(findings: Findings, audit: Audit) -> Html:
+def _cards(findings: Measurements, audit: Audit) -> dict[str, Any]:
     """The gravest findings about objects, with the objects, if the audit is of these."""
     objects, gallery = findings.objects, findings.gallery
     own: list[_Entry] = [(each.row, each.id, each.label) for each in audit if each.row is not None]
-    if not own:
-        return Html("")
     twins = [each for each in audit if each.kind == "duplicate"]
     own += [(each.other_row, each.other, each.other_label) for each in twins if not each.across]
     sizes = (audit.objects, audit.classes) == (len(objects), len(np.unique(objects.labels)))
-    if not sizes or not _holds(objects, own):
-        return nothing("The objects are not shown, since this audit is of other ones than those evaluated.")
+    if own and not (sizes and _holds(objects, own)):
+        return {"others": True}
     across = [(each.other_row, each.other, each.other_label) for each in twins if each.across]
     known = gallery is not None and _holds(gallery, across)
     chosen = sorted((each for each in audit if each.row is not None), key=lambda each: each.rank)[:CARDS]
-    cards = (_card(each, objects, (gallery if known else None) if each.across else objects) for each in chosen)
-    unknown = nothing("Near-duplicates in another table are not shown: it is not the one that was searched in.")
-    return html(Html('<div class="duel">'), *cards, Html("</div>"), Html("") if known or not across else unknown)
+    cards = [_card(each, objects, (gallery if known else None) if each.across else objects) for each in chosen]
+    return {"others": False, "cards": cards, "strange": bool(across) and not known}
 
 
 def _holds(objects: ObjectTable, entries: Iterable[_Entry]) -> bool:
@@ -90,16 +74,9 @@ def _holds(objects: ObjectTable, entries: Iterable[_Entry]) -> bool:
     )
 
 
-def _card(finding: Finding, objects: ObjectTable, twins: ObjectTable | None) -> Html:
+def _card(finding: Finding, objects: ObjectTable, twins: ObjectTable | None) -> tuple[str, str, list[str]]:
     shown = [(objects, finding.row)]
     if finding.kind == "duplicate" and twins is not None:
         shown.append((twins, finding.other_row))
-    return html(
-        Html("<article><h4>"),
-        KINDS[finding.kind][0],
-        Html("</h4><p>"),
-        name(finding.sentence, 300),
-        Html('</p><div class="sides">'),
-        *(object_card(of, row) for of, row in shown if row is not None),
-        Html("</div></article>"),
-    )
+    cards = [object_card(of, row) for of, row in shown if row is not None]
+    return KINDS[finding.kind][0], finding.sentence, cards

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from steradian.errors import InputError
-from steradian.report.pictures import SIDE, picture_address, thumbnail
+from steradian.report.thumbnails import SIDE, picture_address, thumbnail
 
 
 def opened(address: str) -> Any:

@@ -9,11 +9,11 @@ import pytest
 
 import steradian as sr
 from steradian.evaluation import Evaluation
-from steradian.report import findings as module
-from steradian.report.findings import Findings, measure
+from steradian.report import measurements as module
+from steradian.report.measurements import Measurements, measure
 
 
-def test_predictions_are_the_models(findings: Findings) -> None:
+def test_predictions_are_the_models(findings: Measurements) -> None:
     model, objects, found = findings.model, findings.objects, findings.predictions
     assert np.array_equal(found.classes, model.predict(objects))
     assert np.allclose(found.confidence, model.predict_proba(objects).max(axis=1))
@@ -22,7 +22,7 @@ def test_predictions_are_the_models(findings: Findings) -> None:
     assert found.right.mean() == pytest.approx(findings.evaluation.whole.accuracy)
 
 
-def test_scores_of_neighbors_are_the_evaluations(findings: Findings) -> None:
+def test_scores_of_neighbors_are_the_evaluations(findings: Measurements) -> None:
     whole, found = findings.evaluation.whole, findings.searched
     assert whole.recall is not None
     assert found.first_right[found.relevant].mean() == pytest.approx(whole.recall[1])
@@ -54,7 +54,7 @@ def test_scores_alone_are_refused(evaluation: Evaluation, evaluated: str) -> Non
         measure(replace(evaluation, evaluated=other), baseline=None, robustness=None, audit=None, seed=0)
 
 
-def test_what_is_given_is_not_measured_again(evaluation: Evaluation, findings: Findings) -> None:
+def test_what_is_given_is_not_measured_again(evaluation: Evaluation, findings: Measurements) -> None:
     given: dict[str, Any] = {"baseline": findings.baseline, "robustness": findings.robustness, "audit": findings.audit}
     found = measure(evaluation, **given, seed=0)
     assert found.robustness is findings.robustness is not None
@@ -62,19 +62,21 @@ def test_what_is_given_is_not_measured_again(evaluation: Evaluation, findings: F
     assert found.baseline is findings.baseline is not None
 
 
-def test_a_free_fusion_has_no_ledger(plain_findings: Callable[..., Findings]) -> None:
+def test_a_free_fusion_has_no_ledger(plain_findings: Callable[..., Measurements]) -> None:
     found = plain_findings(["a", "b"] * 10, ["a", "b"] * 3, fusion="free")
     assert found.ledger is None and 'fusion="free"' in found.no_ledger
 
 
-def test_where_no_class_has_two_objects_the_gallery_helps(plain_findings: Callable[..., Findings]) -> None:
+def test_where_no_class_has_two_objects_the_gallery_helps(plain_findings: Callable[..., Measurements]) -> None:
     found = plain_findings(["a", "b"] * 10, ["a", "b"], gallery=["a", "b"] * 5)
     assert found.angles is not None and found.angles.within_pairs == 2 * 15
     alone = plain_findings(["a", "b"] * 10, ["a", "b"])
     assert alone.angles is not None and alone.angles.within_pairs == 0
 
 
-def test_the_baseline_is_fitted_on_the_gallery(findings: Findings, plain_findings: Callable[..., Findings]) -> None:
+def test_the_baseline_is_fitted_on_the_gallery(
+    findings: Measurements, plain_findings: Callable[..., Measurements]
+) -> None:
     assert findings.baseline is not None and findings.gallery is not None
     assert findings.baseline.trained == len(findings.gallery) and len(findings.baseline.labels) == len(findings.objects)
     assert findings.baseline is findings.evaluation.floor
@@ -94,7 +96,7 @@ def test_an_evaluation_without_a_floor_gets_its_baseline_from_the_gallery(evalua
 
 
 def test_large_tables_are_measured_less(
-    evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch, findings: Findings
+    evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch, findings: Measurements
 ) -> None:
     for name, value in (("MEASURED", 10), ("SMALL", 10)):
         monkeypatch.setattr(module, name, value)
@@ -108,7 +110,7 @@ def test_large_tables_are_measured_less(
     assert "Near-duplicates were not searched for" in found.no_audit
 
 
-def test_labels_that_the_model_does_not_know_cannot_be_audited(plain_findings: Callable[..., Findings]) -> None:
+def test_labels_that_the_model_does_not_know_cannot_be_audited(plain_findings: Callable[..., Measurements]) -> None:
     found = plain_findings(["a", "b"] * 10, ["x", "y"] * 4)
     assert found.audit is None and found.no_audit.startswith("No audit can be made: want")
     assert not found.predictions.known.any()

@@ -18,7 +18,7 @@ from steradian.model import cosine_chunks
 from steradian.report.searching import Searched, search
 from steradian.report.sphere import SphereMap, map_sphere
 
-__all__ = ["Findings", "Predictions", "measure"]
+__all__ = ["Measurements", "Predictions", "measure"]
 
 PAIRS = 200_000
 """Pairs of objects that the histograms of angles draw of each kind."""
@@ -48,7 +48,7 @@ class Predictions:
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
+class Measurements:
     """The numbers and objects of a report.
 
     Args:
@@ -102,7 +102,7 @@ def measure(
     robustness: Robustness | None,
     audit: Audit | None,
     seed: int,
-) -> Findings:
+) -> Measurements:
     """Measure all that the sections show.
 
     Args:
@@ -142,7 +142,7 @@ def measure(
     ledger, no_ledger = _ledger(model, encoded, searched.chosen)
     baseline, no_baseline = (baseline, "") if baseline is not None else _baseline(evaluation, objects, gallery, seed)
     audit, no_audit = (audit, "") if audit is not None else _audit(model, encoded, searched_in)
-    return Findings(
+    return Measurements(
         evaluation=evaluation,
         model=model,
         objects=objects,

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from steradian.data.demo import (
+from steradian.demo.emoji import (
     ARTISTS,
     LANGUAGES,
     Emoji,
