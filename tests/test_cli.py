@@ -1,8 +1,11 @@
 """The commands, as a person types them."""
 
+import io
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +24,7 @@ modalities:
 label: kind
 id: sku
 """
-FAST = ("--epochs", "15", "--batch_size", "8", "--embedding_dim", "8", "--width", "16", "--heads", "2")
+FAST = ("--epochs", "15", "--batch-size", "8", "--embedding-dim", "8", "--width", "16", "--heads", "2")
 
 
 def write_table(path: Path, objects: int = 40, seed: int = 0) -> Path:
@@ -121,7 +124,7 @@ def test_calibrate_keeps_its_thresholds_with_the_model(folder: Path, capsys) -> 
     assert len(sr.Index.load(copy / "index", model=model)) == 40
     assert model.training_.history == sr.SphereEmbedder.load(folder / "model").training_.history
     assert run("calibrate", copy, held_out, "--precision", 0.999) == 2
-    assert "precision=0.999 needs, got 60" in capsys.readouterr().err
+    assert "--precision 0.999 needs, got 60" in capsys.readouterr().err
     assert sr.SphereEmbedder.load(copy).calibration_.rate == 0.9
 
 
@@ -140,7 +143,8 @@ def test_predict_writes_classes_and_angles(folder: Path, capsys) -> None:
     assert all(line.split(",")[:2] == [f"s{row}", ("cup", "lamp")[row % 2]] for row, line in enumerate(lines[1:]))
     answers = folder / "answers.csv"
     assert run("predict", folder / "model", test, "--reject") == 2
-    assert "Call model.calibrate" in capsys.readouterr().err
+    assert "--reject: want a model with accept angles" in (told := capsys.readouterr().err)
+    assert "Run this first: steradian calibrate MODEL TABLE" in told
     copy = folder / "rejecting"
     shutil.copytree(folder / "model", copy)
     assert run("calibrate", copy, write_table(folder / "held_out.csv", objects=60, seed=2), "--coverage", 0.5) == 0
@@ -207,14 +211,36 @@ def test_explain_shows_one_object_or_several(folder: Path, capsys) -> None:
         (["search", "{model}"], "Give --text, --image or --query"),
         (["search", "{model}", "--image", "x.png"], "want a model with one Image modality"),
         (["search", "{model}", "--query", "colour=red"], "want COLUMN=VALUE with a column of title, height, width"),
+        (["search", "{model}", "--query", "titel=red"], "got 'titel=red'. Did you mean title?"),
         (["search", "nowhere", "--text", "x"], "want a model folder"),
+        (["search", "{model}", "--text", "x", "--k", "0"], "--k: want a whole number from 1, got 0"),
         (["evaluate", "{model}", "nowhere.csv"], "nowhere.csv"),
         (["explain", "{model}", "{model}/../table.csv", "--rows", "40"], "--rows: want rows from 0 to 39, got 40"),
-        (["explain", "{model}", "{model}/../table.csv", "--target", "jar"], "want a class of the model: cup, lamp"),
-        (["calibrate", "{model}", "{model}/../table.csv", "--coverage", "2"], "Did you mean coverage=0.02?"),
+        (
+            ["explain", "{model}", "{model}/../table.csv", "--target", "jar"],
+            "--target: want a class of the model: cup, lamp",
+        ),
+        (["explain", "{model}", "{model}/../table.csv", "--target", "lmap"], "got 'lmap'. Did you mean lamp?"),
+        (["calibrate", "{model}", "{model}/../table.csv", "--coverage", "2"], "Did you mean --coverage 0.02?"),
         (["fit", "x.csv", "--schema", "s.yaml", "--out", "{model}/../table.csv"], "--out: want a folder to write to"),
         (["report", "{model}", "x.csv", "--out", "{model}"], "--out: want a file to write to"),
+        (["report", "{model}", "x.csv", "--out", "{model}/../table.csv/r.html"], "--out: want a place that can be"),
+        (["audit", "{model}", "x.csv", "--out", ""], "--out: want a file to write to, got no name"),
+        (["evaluate", "{model}", "x.csv", "--robustness", "x.csv"], "--robustness: want a file of its own"),
+        (["embed", "{model}", "x.csv", "--out", "v.parquet"], "Name a folder, or a file that ends in .npy"),
         (["calibrate", "{model}", "{model}/../table.csv", "--false_accept", "0.05"], "does not know"),
+        (["calibrate", "{model}", "{model}/../table.csv", "--false-accept", "0.05"], "as --false-accept 0.05 needs"),
+        (
+            ["calibrate", "{model}", "{model}/../table.csv", "--false-accept", "0.05", "--precision", "0.9"],
+            "want one of --coverage, --false-accept and --precision, got --false-accept and --precision",
+        ),
+        (["demo", "--seed", "-1"], "the options: want --seed 0 or more, got --seed -1"),
+        (["demo", "--out", "{model}/../table.csv"], "--out: want a folder to write to"),
+        (
+            ["fit", "x.csv", "--schema", "s.yaml", "--out", "{model}2", "--batch-size", "0", "--width", "5"],
+            "--width a multiple of --heads 4, got --width 5",
+        ),
+        (["fit", "x.csv", "--schema", "s.yaml", "--out", "{model}2", "--device", "tpu"], "Leave --device auto"),
         (["fit", "{model}/../table.csv", "--schema", "nowhere.yaml", "--out", "{model}2"], "want a schema file"),
     ],
 )
@@ -224,6 +250,8 @@ def test_a_mistake_is_one_clear_line_and_exit_code_2(folder: Path, capsys, words
     assert complaint in captured.err
     assert captured.err.startswith("steradian: ") and captured.err.count("\n") == 1
     assert captured.out == ""
+    # Words of Python's, which nobody can type on a command line.
+    assert re.findall(r"model\.|\w\(|\w+_\w+=|=True|Config\b", captured.err) == []
 
 
 def test_options_may_stand_in_a_file(folder: Path, capsys) -> None:
@@ -234,7 +262,7 @@ def test_options_may_stand_in_a_file(folder: Path, capsys) -> None:
     assert json.loads((folder / "other" / "config.json").read_text())["model"]["embedding_dim"] == 4
     options.write_text("epohcs: 1\n")
     assert run(*words, "--config", options) == 2
-    assert "epohcs" in capsys.readouterr().err
+    assert "--config: 'epohcs' is no option of steradian fit. Did you mean epochs?" in capsys.readouterr().err
 
 
 def test_what_cannot_be_read_stops_or_is_counted(folder: Path, capsys) -> None:
@@ -260,7 +288,7 @@ def test_what_cannot_be_read_stops_or_is_counted(folder: Path, capsys) -> None:
     assert run(*fit, "--on_error", "missing") == 0
     assert "  2 unreadable items treated as missing: size 2" in capsys.readouterr().out
     assert run(*words, "--on_error", "ignore") == 2
-    assert "on_error" in capsys.readouterr().err
+    assert "--on-error: want one of raise, missing, got 'ignore'" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_the_best_model_and_says_so(folder: Path, monkeypatch, capsys) -> None:
@@ -301,7 +329,7 @@ def test_an_error_of_the_system_names_the_file_if_there_is_one(error: OSError, l
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
 @pytest.mark.parametrize("lines", [1, 100_000], ids=["at the end", "while it prints"])
-def test_a_reader_that_closes_the_pipe_is_no_error(lines: int) -> None:
+def test_a_reader_that_closes_the_pipe_does_not_end_the_work(lines: int) -> None:
     command = (
         "from steradian import cli; import sys; sys.stdin.read();"
         f"cli.COMMANDS['search'] = lambda options: [print('line') for _ in range({lines})] and 0;"
@@ -312,8 +340,90 @@ def test_a_reader_that_closes_the_pipe_is_no_error(lines: int) -> None:
         assert running.stdin and running.stdout and running.stderr
         running.stdout.close()
         running.stdin.close()
-        assert running.stderr.read() == b""
-    assert running.returncode == 0
+        told = running.stderr.read().decode()
+    assert told == "steradian: not all of the output could be printed: Broken pipe. Everything else is done.\n"
+    assert running.returncode == 1
+
+
+class FullDisk(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_what_a_command_saves_is_saved_where_nothing_can_be_printed(folder: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    test, model, out = write_table(folder / "test.csv", seed=1), folder / "unprinted", folder / "unprinted_out"
+    fit = ("fit", folder / "table.csv", "--schema", folder / "schema.yaml", "--out", model, *FAST)
+    assert run(*fit) == 1
+    assert run("calibrate", model, test, "--coverage", 0.9) == 1
+    assert sr.SphereEmbedder.load(model).calibration_.rate == 0.9
+    assert len(sr.Index.load(model / "index")) == 40
+    assert run("evaluate", model, test, "--out", out / "e.json", "--robustness", out / "r.json") == 1
+    assert run("audit", model, test, "--out", out / "a.json") == 1
+    assert run("predict", model, test, "--out", out / "p.csv") == 1
+    assert run("report", model, test, "--out", out / "p.html") == 1
+    assert run("embed", model, test, "--out", out / "v.npy") == 1
+    assert {path.name for path in out.iterdir()} == {"e.json", "r.json", "a.json", "p.csv", "p.html", "v.npy"}
+    line = "steradian: not all of the output could be printed: No space left on device. Everything else is done."
+    assert capsys.readouterr().err.splitlines() == [line] * 7
+
+
+def test_a_mistake_is_told_where_nothing_can_be_printed(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    assert run("report", "nowhere", "nowhere.csv", "--out", "x.html") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_what_an_encoding_lacks_is_a_question_mark(folder: Path, encoding: str, monkeypatch, capsys) -> None:
+    table = folder / "foreign.csv"
+    table.write_text((folder / "table.csv").read_text().replace("cup", "杯"), encoding="utf-8")
+    printed = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", printed)
+    assert run("fit", table, "--schema", folder / "schema.yaml", "--out", folder / "foreign", *FAST, "--epochs", 0) == 0
+    assert capsys.readouterr().err == ""
+    scores = folder / "foreign.json"
+    assert run("evaluate", folder / "foreign", table, "--out", scores) == 0
+    assert run("predict", folder / "foreign", table) == 0
+    assert f"the output's encoding, {encoding}, lacks some characters, printed as '?'" in capsys.readouterr().err
+    printed.seek(0)
+    assert "s0,?,0." in printed.read()
+    assert scores.is_file()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_end_keeps_the_best_model_as_ctrl_c_does(name: str, folder: Path, monkeypatch) -> None:
+    number = getattr(signal, name)
+
+    def end(self: Progress, step: int, *, loss: float) -> None:
+        if step == 3:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(Progress, "advance", end)
+    words = ("fit", folder / "table.csv", "--schema", folder / "schema.yaml", "--out", folder / name, *FAST)
+    assert run(*words) == 130
+    assert sr.SphereEmbedder.load(folder / name).training_.interrupted
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_signal_outside_training_stops_and_is_named(monkeypatch, capsys) -> None:
+    monkeypatch.setitem(COMMANDS, "search", lambda options: signal.raise_signal(signal.SIGTERM))
+    assert run("search", "model") == 130
+    assert capsys.readouterr().err == "steradian: stopped by SIGTERM\n"
+    # Whoever ignores a signal, as `nohup` does, goes on ignoring it.
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setitem(COMMANDS, "search", lambda options: signal.raise_signal(signal.SIGHUP) or 0)
+    assert run("search", "model") == 0
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_an_array_of_vectors_is_a_file_of_numpy(folder: Path, capsys) -> None:
+    assert run("embed", folder / "model", folder / "table.csv", "--out", folder / "vectors.npy") == 0
+    assert f"wrote 40 vectors of width 8 to {folder / 'vectors.npy'}" in capsys.readouterr().out
+    index = sr.Index.load(folder / "model" / "index")
+    np.testing.assert_allclose(np.load(folder / "vectors.npy"), index.vectors, atol=1e-6)
 
 
 def test_on_a_terminal_tables_are_drawn(folder: Path, monkeypatch, capsys) -> None:

@@ -3,18 +3,24 @@
 import csv
 import io
 import json
-import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jsonargparse import Namespace
 
+from steradian.command_mistakes import did_you_mean, told_for_commands
 from steradian.command_words import USER_MISTAKE, make_parser
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
+from steradian.out_paths import check_file, check_folder
+from steradian.standard_streams import LastingStream, lasting_streams
 from steradian.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -24,34 +30,80 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+NOT_PRINTED = 1
 INTERRUPTED = 130
+STOPPING = ("SIGTERM", "SIGHUP")
+"""Signals that end a program by what it makes of them; Windows has only the first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command and exit: 0 when it went well, 2 for a user's mistake, 130 after Ctrl-C.
+    """Run a command and exit.
+
+    The exit code is 0 when all went well, 1 when not all could be printed, 2 for a user's mistake, and 130 after Ctrl-C
+    or a signal to end.
 
     Args:
         arguments: the words after `steradian`; None takes the command line's.
     """
-    parsed = make_parser().parse_args(arguments)
+    with lasting_streams() as output, _signals_as_ctrl_c():
+        code = _run(arguments)
+        output.flush()
+        code = code or _tell_what_was_not_printed(output)
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> str | int | None:
+    """The exit code of a command."""
+    parsed = None
     try:
-        code = COMMANDS[parsed.command](parsed[parsed.command])
-        sys.stdout.flush()
-        sys.exit(code)
+        parsed = make_parser().parse_args(arguments)
+        return COMMANDS[parsed.command](parsed[parsed.command])
+    except SystemExit as end:
+        # After --help, and after a mistake in the words.
+        return end.code
     except SteradianError as error:
-        print(f"steradian: {error}", file=sys.stderr)
-        sys.exit(USER_MISTAKE)
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough; what Python still holds for it at exit must go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        names = [] if parsed is None else list(parsed[parsed.command].keys())
+        print(f"steradian: {told_for_commands(error, names)}", file=sys.stderr)
+        return USER_MISTAKE
     except OSError as error:
         place = f": {error.filename}. Check the path." if error.filename else "."
         print(f"steradian: {error.strerror or error}{place}", file=sys.stderr)
-        sys.exit(USER_MISTAKE)
-    except KeyboardInterrupt:
-        print("steradian: stopped by Ctrl-C", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        return USER_MISTAKE
+    except KeyboardInterrupt as interrupt:
+        print(f"steradian: stopped by {interrupt.args[0] if interrupt.args else 'Ctrl-C'}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _tell_what_was_not_printed(output: LastingStream) -> int:
+    """Warn of characters that the output could not hold; 1 where it could not be written in full."""
+    if output.problem is not None:
+        line = f"not all of the output could be printed: {output.problem}. Everything else is done."
+        print(f"steradian: {line}", file=sys.stderr)
+        return NOT_PRINTED
+    if output.replaced:
+        line = f"the output's encoding, {output.encoding}, lacks some characters, printed as '?'."
+        print(f"steradian: warning: {line} Set PYTHONIOENCODING=utf-8 to have them.", file=sys.stderr)
+    return 0
+
+
+@contextmanager
+def _signals_as_ctrl_c() -> Iterator[None]:
+    """A request to end, such as a batch system's or that of a closed terminal, keeps what Ctrl-C keeps."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    numbers = [getattr(signal, name) for name in STOPPING if hasattr(signal, name)]
+    # Signals belong to the main thread; `nohup` and hosts of Python have their own way with them.
+    inside = threading.current_thread() is threading.main_thread()
+    taken = [number for number in numbers if inside and signal.getsignal(number) == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 # -- The commands ------------------------------------------------------------------------------------------------------
@@ -60,42 +112,50 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _demo(options: Namespace) -> int:
     from steradian.demo import run_demo
 
+    TrainingConfig(seed=options.seed)
+    check_folder(options.out)
     metrics = run_demo(Path(options.out), seed=options.seed)
     return INTERRUPTED if metrics["interrupted"] else 0
 
 
 def _fit(options: Namespace) -> int:
     from steradian import Index, Schema, SphereEmbedder
+    from steradian.training.device import choose_device
 
-    _want_folder(options.out)
+    check_folder(options.out)
+    names = [field.name for kind in (ModelConfig, TrainingConfig) for field in fields(kind)]
+    model = SphereEmbedder(**{name: options[name] for name in names})
+    model.config(ModelConfig)
+    choose_device(model.config(TrainingConfig).device)
     schema = Schema.from_yaml(options.schema)
     objects = _read(options.table, schema, options)
     validation = None if options.validation is None else _read(options.validation, schema, options)
     print(objects)
     out = Path(options.out)
-    names = [field.name for kind in (ModelConfig, TrainingConfig) for field in fields(kind)]
-    model = SphereEmbedder(**{name: options[name] for name in names})
     model.fit(objects, validation=validation, log_file=out / "training.jsonl", save_to=out)
     Index.build(model, objects).save(out / "index")
-    print(f"wrote the model, the index of its objects and training.jsonl to {out}")
+    # The closed form alone, and a training that was stopped at once, have no history.
+    log = " and training.jsonl" if (out / "training.jsonl").exists() else ""
+    print(f"wrote the model with the index of its objects{log} to {out}")
     return INTERRUPTED if model.training_.interrupted else 0
 
 
 def _evaluate(options: Namespace) -> int:
     from steradian import evaluate, measure_decisions, measure_geometry, robustness
 
-    _want_file(options.out)
-    _want_file(options.robustness, option="--robustness")
+    tables = [options.table, options.gallery]
+    check_file(options.out, others=[*tables, options.robustness])
+    check_file(options.robustness, option="--robustness", others=tables)
     model = _load(options.model)
     objects, gallery = _read_both(options.table, options.gallery, replace(model.schema_, id=None), options)
     evaluation = evaluate(model, objects, gallery=gallery)
-    _show(evaluation)
     if options.out is not None:
         evaluation.save(options.out)
+    _show(evaluation)
     if options.robustness is not None:
         curve = robustness(model, objects, gallery=gallery)
-        _show(curve)
         curve.save(options.robustness)
+        _show(curve)
     if options.decisions:
         _show(measure_decisions(model, objects))
     if options.geometry:
@@ -108,7 +168,7 @@ def _evaluate(options: Namespace) -> int:
 def _report(options: Namespace) -> int:
     from steradian import evaluate, write_report
 
-    _want_file(options.out)
+    check_file(options.out, others=[options.table, options.gallery])
     model = _load(options.model)
     objects, gallery = _read_both(options.table, options.gallery, model.schema_, options)
     evaluation = evaluate(model, objects, gallery=gallery)
@@ -117,11 +177,13 @@ def _report(options: Namespace) -> int:
 
 
 def _calibrate(options: Namespace) -> int:
+    check_folder(options.model, option="MODEL")
     model = _load(options.model)
     objects = _read(options.table, replace(model.schema_, id=None), options)
     promises = {name: options[name] for name in ("coverage", "false_accept", "precision", "pair_false_accept")}
-    _show(model.calibrate(objects, **promises))
+    found = model.calibrate(objects, **promises)
     model.save(options.model)
+    _show(found)
     _tell_of_training_objects(model, Path(options.model, "index"), objects)
     print(f"kept in {options.model}: steradian predict {options.model} TABLE --reject uses it")
     return 0
@@ -130,7 +192,7 @@ def _calibrate(options: Namespace) -> int:
 def _predict(options: Namespace) -> int:
     from steradian.metrics import to_angles
 
-    _want_file(options.out)
+    check_file(options.out, others=[options.table])
     model = _load(options.model)
     objects = _read(options.table, model.schema_, options, labelled=False)
     vectors = model.transform(objects)
@@ -148,24 +210,36 @@ def _predict(options: Namespace) -> int:
 
 
 def _audit(options: Namespace) -> int:
-    _want_file(options.out)
+    check_file(options.out, others=[options.table, options.against])
     model = _load(options.model)
     objects, against = _read_both(options.table, options.against, model.schema_, options)
     found = model.audit(objects, against=against)
-    _show(found)
     if options.out is not None:
         found.save(options.out)
+    _show(found)
+    if options.out is not None:
         print(f"wrote {options.out}")
     return 0
 
 
 def _embed(options: Namespace) -> int:
+    import numpy as np
+
     from steradian import Index
 
-    _want_folder(options.out)
+    plain = options.out.lower().endswith(".npy") and not Path(options.out).is_dir()
+    if plain:
+        check_file(options.out, others=[options.table])
+    else:
+        check_folder(options.out, fix="Name a folder, or a file that ends in .npy.")
     model = _load(options.model)
     index = Index.build(model, _read(options.table, model.schema_, options, labelled=False))
-    index.save(options.out)
+    if plain:
+        content = io.BytesIO()
+        np.save(content, index.vectors)
+        write_whole(Path(options.out), content.getvalue())
+    else:
+        index.save(options.out)
     print(f"wrote {len(index)} vectors of width {model.embedding_dim} to {options.out}")
     return 0
 
@@ -193,7 +267,11 @@ def _explain(options: Namespace) -> int:
         objects = objects[rows]
     # Class names may be numbers, which a command line has only as text.
     names = {str(name): name for name in model.classes_.tolist()}
-    _show(model.explain(objects, names.get(options.target, options.target)))
+    if options.target is not None and options.target not in names:
+        shown = ", ".join([*names][:5]) + (", ..." if len(names) > 5 else "")
+        fix = did_you_mean(options.target, names).strip() or "Write it as in the labels of the training table."
+        raise InputError(f"a class of the model: {shown}", repr(options.target), "--target", fix)
+    _show(model.explain(objects, names.get(options.target)))
     return 0
 
 
@@ -220,18 +298,6 @@ def _show(result: "RenderableType") -> None:
         console.print(result)
     else:
         print(result)
-
-
-def _want_folder(path: str, *, option: str = "--out") -> None:
-    """Refuse, before any work is done, a folder that cannot be written."""
-    if Path(path).exists() and not Path(path).is_dir():
-        raise InputError("a folder to write to", f"{path}, which is a file", option, "Choose another name.")
-
-
-def _want_file(path: str | None, *, option: str = "--out") -> None:
-    """Refuse, before any work is done, a file that cannot be written."""
-    if path is not None and Path(path).is_dir():
-        raise InputError("a file to write to", f"{path}, which is a folder", option, "Add the name of a file.")
 
 
 def _tell_of_training_objects(model: "SphereEmbedder", folder: Path, objects: "ObjectTable") -> None:
@@ -286,7 +352,8 @@ def _query_cells(model: "SphereEmbedder", options: Namespace) -> dict[str, Any]:
                 want=f"COLUMN=VALUE with a column of {', '.join(model.schema_.columns)}",
                 got=repr(assignment),
                 where="--query",
-                fix="Write for example --query 'title=red shoe'.",
+                fix=did_you_mean(column, model.schema_.columns).strip()
+                or "Write for example --query 'title=red shoe'.",
             )
         cells[column] = value if column in text_columns else _value(value)
     if not cells:

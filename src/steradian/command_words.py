@@ -1,14 +1,16 @@
-"""The words that the command line understands: commands, their arguments, and one line for a mistake."""
+"""The words that the command line understands: commands, their options and what each is for."""
 
 import re
 import sys
+from argparse import SUPPRESS, Action
 from collections.abc import Callable
-from difflib import get_close_matches
+from dataclasses import fields
 from importlib.metadata import version
-from typing import NoReturn
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
+from steradian.command_mistakes import as_options, did_you_mean, told_plainly
 from steradian.config import ModelConfig, TrainingConfig
 
 __all__ = ["USER_MISTAKE", "make_parser"]
@@ -16,31 +18,99 @@ __all__ = ["USER_MISTAKE", "make_parser"]
 USER_MISTAKE = 2
 """The exit code of a mistake of the user's."""
 
+OPTIONS = [option.name for config in (ModelConfig, TrainingConfig) for option in fields(config)]
+METAVARS = {bool: "{true,false}", int: "N", float: "X"}
+
+
+class _HelpFormatter(DefaultHelpFormatter):
+    """Options with what they take and their defaults, in the words of a command line."""
+
+    def _format_action(self, action: Action) -> str:
+        if action.dest == "command":
+            # The line above the commands: their title stands there already.
+            return "".join(self._format_action(each) for each in self._iter_indented_subactions(action))
+        return super()._format_action(action)
+
+    def _get_help_string(self, action: Action) -> str:
+        if action.option_strings == ["--print-config"]:
+            return "print all options as YAML, such as --config reads, and exit"
+        words = re.sub(r"(?<=\. )None:", "By default:", action.help or "").replace("None:", "by default:")
+        line = as_options(words, OPTIONS)
+        kind, default = getattr(action, "_typehint", None), action.default
+        notes = ["required"] if action.required and action.option_strings else []
+        if _choices(kind):
+            notes.append(f"one of {', '.join(_choices(kind))}")
+        if isinstance(default, (int, float, str)) and action.nargs != 0 and default != SUPPRESS:
+            notes.append(f"default: {str(default).lower() if isinstance(default, bool) else default}")
+        return line.rstrip(".") + (f" ({'; '.join(notes)})" if notes else "")
+
+    def _get_default_metavar_for_optional(self, action: Action) -> str:
+        kinds = {action.type, getattr(action, "_typehint", None)}
+        kinds |= {inner for kind in kinds for inner in get_args(kind)}
+        if any(_choices(kind) for kind in kinds):
+            return "NAME"
+        return next((name for kind, name in METAVARS.items() if kind in kinds), action.dest.upper())
+
+    def _metavar_formatter(self, action: Action, default_metavar: str) -> Callable[[int], tuple[str, ...]]:
+        if _choices(getattr(action, "_typehint", None)):
+            return lambda size: (default_metavar,) * size
+        return super()._metavar_formatter(action, default_metavar)
+
 
 class _Parser(ArgumentParser):
-    """A parser whose complaints are one line."""
+    """A parser whose complaints are one line, and whose options may be written with hyphens or underscores."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, formatter_class=_HelpFormatter, **kwargs)
+        self.commands: dict[str, _Parser] = {}
+
+    def name_by_hyphens(self) -> None:
+        """Show all options with hyphens; those with underscores, as Python has them, stay understood."""
+        for action in self._actions:
+            shown = [option.replace("_", "-") for option in action.option_strings]
+            action.option_strings = shown
+            if shown == ["--print-config"]:
+                action.metavar = "\b"
+            for option in shown:
+                self._option_string_actions.update(dict.fromkeys((option, _with_underscores(option)), action))
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        # This one is looked for by its name.
+        return super()._parse_optional(re.sub("^--print-config(?=$|=)", "--print_config", arg_string))  # type: ignore[no-untyped-call]
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the line, with the nearest known option if one was misspelt, and exit."""
-        line = _plain(" ".join(message.split()).rstrip("."))
-        program = self.prog.replace(" [options]", "")
-        known = [option for action in self._actions for option in action.option_strings]
-        unknown = [word for word in re.findall(r"--[\w-]+", line) if word not in known]
-        # Options are written with underscores, as in Python.
-        near = [match for word in unknown for match in get_close_matches("--" + word[2:].replace("-", "_"), known, n=1)]
-        hint = f" Did you mean {near[0]}?" if near else ""
-        print(f"steradian: {line}.{hint} See: {program} --help", file=sys.stderr)
+        command, line = self, told_plainly(message)
+        if found := re.match(r"the following arguments are required: (.*)\.$", line):
+            keys = [key.split(".") for key in found[1].split(", ")]
+            command = self.commands.get(keys[0][0], self)
+            line = f"want {', '.join(command._shown(key[-1]) for key in keys)}, got none."
+        elif found := re.match(r"Subcommand '(\w+)' does not accept option '(.*)'\.$", line):
+            command = self.commands.get(found[1], self)
+            near = did_you_mean(found[2].replace("-", "_"), [action.dest for action in command._actions])
+            line = f"--config: {found[2]!r} is no option of steradian {found[1]}.{near}"
+        elif line.startswith("unrecognized arguments: "):
+            known = [option for action in self._actions for option in action.option_strings]
+            words = [word.partition("=")[0].replace("_", "-") for word in line.rstrip(".").split()]
+            line += "".join(did_you_mean(word, known) for word in words if word.startswith("--"))
+        program = re.sub(r" COMMAND \.\.\.| \[options\]", "", command.prog)
+        print(f"steradian: {line} See: {program} --help", file=sys.stderr)
         sys.exit(USER_MISTAKE)
 
+    def _shown(self, key: str) -> str:
+        """An argument as one types it."""
+        action = next((action for action in self._actions if action.dest == key), None)
+        return key if action is None else " ".join([*action.option_strings, str(action.metavar)])
 
-def _plain(complaint: str) -> str:
-    """Jsonargparse's words about a value's type, in a person's words."""
-    found = re.match(r'Parser key "(?P<key>\S+)":.*?(?:Got value|Given value): (?P<got>.*)$', complaint)
-    if not found:
-        return complaint
-    wanted = re.findall(r"<class '(\w+)'>|Literal\[(.*?)\]", complaint.split("Given value type")[0])
-    kinds = [kind or f"one of {choices}" for kind, choices in dict.fromkeys(wanted) if kind != "NoneType"]
-    return f"--{found['key']}: want {' or '.join(kinds)}, got {found['got']!r}"
+
+def _with_underscores(option: str) -> str:
+    return "--" + option[2:].replace("-", "_") if option.startswith("--") else option
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    """What a `Literal` allows, also where it may be left out."""
+    literal = next((each for each in (kind, *get_args(kind)) if get_origin(each) is Literal), None)
+    return get_args(literal)
 
 
 def make_parser() -> ArgumentParser:
@@ -48,24 +118,29 @@ def make_parser() -> ArgumentParser:
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = _Parser(
         prog="steradian",
+        usage="steradian COMMAND ...",
         description="One unit vector for each labelled object of several modalities, some of them missing.",
     )
-    parser.add_argument("--version", action="version", version=f"steradian {version('steradian')}")
-    commands = parser.add_subcommands(dest="command", metavar="COMMAND")
+    parser.add_argument(
+        "--version", action="version", version=f"steradian {version('steradian')}", help="Show the version and exit."
+    )
+    about = "steradian COMMAND --help explains each."
+    commands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands", description=about)
     for name, (make, usage, line) in _PARSERS.items():
-        commands.add_subcommand(
-            name, make(_Parser(usage=f"steradian {name} {usage} [options]", description=line)), help=line
-        )
+        command = _Parser(usage=f"steradian {name} {usage} [options]".replace("  ", " "), description=line)
+        make(command).name_by_hyphens()
+        commands.add_subcommand(name, command, help=line)
+        parser.commands[name] = command
     return parser
 
 
-def _demo_parser(parser: ArgumentParser) -> ArgumentParser:
+def _demo_parser(parser: _Parser) -> _Parser:
     parser.add_argument("--out", default="demo-output", metavar="DIR", help="where to write model, metrics and page")
     parser.add_argument("--seed", type=int, default=0, help="of the split and the training")
     return parser
 
 
-def _fit_parser(parser: ArgumentParser) -> ArgumentParser:
+def _fit_parser(parser: _Parser) -> _Parser:
     parser.add_argument("table", metavar="TABLE", help="the training objects: .parquet, .csv or .jsonl")
     parser.add_argument("--schema", required=True, metavar="FILE", help="YAML: which columns form which modality")
     parser.add_argument("--out", required=True, metavar="DIR", help="the model folder to write")
@@ -77,7 +152,7 @@ def _fit_parser(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
-def _evaluate_parser(parser: ArgumentParser) -> ArgumentParser:
+def _evaluate_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
     parser.add_argument("--gallery", metavar="TABLE", help="objects to search in; without it, the others of TABLE")
@@ -89,7 +164,7 @@ def _evaluate_parser(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
-def _report_parser(parser: ArgumentParser) -> ArgumentParser:
+def _report_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
     parser.add_argument("--gallery", metavar="TABLE", help="the training objects: to search in, and for the baseline")
@@ -99,19 +174,25 @@ def _report_parser(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
-def _calibrate_parser(parser: ArgumentParser) -> ArgumentParser:
+def _calibrate_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder, in which the thresholds are kept")
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
-    parser.add_argument("--coverage", type=float, help="share of known objects to accept at least; 0.95 by default")
-    parser.add_argument("--false_accept", type=float, help="or: share of unknown objects to accept at most")
-    parser.add_argument("--precision", type=float, help="or: share of the accepted to be right at least")
+    parser.add_argument(
+        "--coverage", metavar="SHARE", type=float, help="share of known objects to accept at least; by default 0.95"
+    )
+    parser.add_argument(
+        "--false-accept", metavar="SHARE", type=float, help="or: share of unknown objects to accept at most"
+    )
+    parser.add_argument(
+        "--precision", metavar="SHARE", type=float, help="or: share of the accepted to be right at least"
+    )
     line = "share of pairs of different classes to take for the same"
-    parser.add_argument("--pair_false_accept", type=float, default=0.01, help=line)
+    parser.add_argument("--pair-false-accept", metavar="SHARE", type=float, default=0.01, help=line)
     _add_on_error(parser)
     return parser
 
 
-def _predict_parser(parser: ArgumentParser) -> ArgumentParser:
+def _predict_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
     parser.add_argument("--reject", action="store_true", help='answer "unknown" beyond the angles of calibrate')
@@ -120,7 +201,7 @@ def _predict_parser(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
-def _audit_parser(parser: ArgumentParser) -> ArgumentParser:
+def _audit_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="labelled objects, best such as it was not trained on")
     parser.add_argument("--against", metavar="TABLE", help="objects that TABLE should have nothing of: training's")
@@ -129,30 +210,31 @@ def _audit_parser(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
-def _embed_parser(parser: ArgumentParser) -> ArgumentParser:
+def _embed_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
     _add_on_error(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", help="the index folder to write: vectors, labels, ids")
+    line = "the index folder to write: vectors, labels, ids; or a file FILE.npy with the vectors alone"
+    parser.add_argument("--out", required=True, metavar="PLACE", help=line)
     return parser
 
 
-def _add_on_error(parser: ArgumentParser) -> None:
+def _add_on_error(parser: _Parser) -> None:
     line = "an item that cannot be read: stop, or go on as if it were not there and count it"
-    parser.add_argument("--on_error", choices=["raise", "missing"], default="raise", help=line)
+    parser.add_argument("--on-error", choices=["raise", "missing"], default="raise", help=line)
 
 
-def _search_parser(parser: ArgumentParser) -> ArgumentParser:
+def _search_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("--text", metavar="WORDS", help="what to look for, in the model's one text modality")
     parser.add_argument("--image", metavar="FILE", help="a picture to look for")
     parser.add_argument("--query", action="append", metavar="COLUMN=VALUE", help="a cell of the query; may be repeated")
-    parser.add_argument("--index", metavar="DIR", help="an index folder; MODEL/index by default")
+    parser.add_argument("--index", metavar="DIR", help="an index folder; by default MODEL/index")
     parser.add_argument("--k", type=int, default=10, help="how many neighbors")
     return parser
 
 
-def _explain_parser(parser: ArgumentParser) -> ArgumentParser:
+def _explain_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
     line = "which rows of TABLE, counted from 0; one is shown in full; all without it"
@@ -162,7 +244,7 @@ def _explain_parser(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
-_PARSERS: dict[str, tuple[Callable[[ArgumentParser], ArgumentParser], str, str]] = {
+_PARSERS: dict[str, tuple[Callable[[_Parser], _Parser], str, str]] = {
     "demo": (_demo_parser, "", "Train on emoji, compare with a plain baseline, and write a page to look at."),
     "fit": (_fit_parser, "TABLE --schema FILE --out DIR", "Learn a model from a table of labelled objects."),
     "evaluate": (_evaluate_parser, "MODEL TABLE", "Score a model on a table, for every subset of modalities."),
@@ -170,7 +252,7 @@ _PARSERS: dict[str, tuple[Callable[[ArgumentParser], ArgumentParser], str, str]]
     "calibrate": (_calibrate_parser, "MODEL TABLE", "Find up to which angle objects are accepted, and keep it."),
     "predict": (_predict_parser, "MODEL TABLE", "Write the class of each object and its angle, or unknown, as CSV."),
     "audit": (_audit_parser, "MODEL TABLE", "List wrong labels, outliers, duplicates and classes too close."),
-    "embed": (_embed_parser, "MODEL TABLE --out DIR", "Write the unit vectors of a table's objects."),
+    "embed": (_embed_parser, "MODEL TABLE --out PLACE", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
     "explain": (_explain_parser, "MODEL TABLE", "Show what each modality adds to the cosine of an object to a class."),
 }
