@@ -57,6 +57,12 @@ def test_several_mistakes_are_told_at_once() -> None:
     )
 
 
+def test_an_option_to_leave_out_is_told_as_typed() -> None:
+    error = ConfigError("one center a class", "heads=3", "objective='supcon'", "Leave heads out.")
+    told = told_for_commands(error, NAMES)
+    assert told == "--objective supcon: want one center a class, got --heads 3. Leave --heads out."
+
+
 def test_what_is_no_argument_stays() -> None:
     error = InputError("a number", "'x'", "row 3, column 'width'", "Mend the cell.")
     assert told_for_commands(error, NAMES) == str(error)

@@ -26,19 +26,8 @@ ORDER = (
     *("errors", "whole_file", "config", "text_table", "data", "losses", "metrics", "modalities", "model"),
     *("calibration", "training", "inputs", "fitted_model", "fit", "explanation", "thresholds"),
     *("saved_files", "saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
-    *(
-        "search",
-        "evaluation",
-        "report",
-        "__init__",
-        "demo",
-        "command_mistakes",
-        "command_words",
-        "out_paths",
-        "standard_streams",
-        "cli",
-        "__main__",
-    ),
+    *("search", "evaluation", "report", "__init__", "demo", "command_mistakes", "command_words", "out_paths"),
+    *("standard_streams", "stop_signals", "cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
 EXTRAS = {"emoji", "faiss", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "soundfile", "transformers"}

@@ -23,6 +23,7 @@ def test_what_can_be_written_passes_and_nothing_is_made(tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     ("path", "complaint"),
     [
+        ("", "no name. Add the name of a folder."),
         ("file", "file, which is a file. Choose another name."),
         ("file/model", "file/model, but "),
         ("vectors.npy", "vectors.npy, the name of a file. Name a folder."),

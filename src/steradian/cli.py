@@ -3,14 +3,10 @@
 import csv
 import io
 import json
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jsonargparse import Namespace
@@ -21,6 +17,7 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 from steradian.out_paths import check_file, check_folder
 from steradian.standard_streams import LastingStream, lasting_streams
+from steradian.stop_signals import signals_as_ctrl_c
 from steradian.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -32,8 +29,6 @@ __all__ = ["main"]
 
 NOT_PRINTED = 1
 INTERRUPTED = 130
-STOPPING = ("SIGTERM", "SIGHUP")
-"""Signals that end a program by what it makes of them; Windows has only the first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -45,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: the words after `steradian`; None takes the command line's.
     """
-    with lasting_streams() as output, _signals_as_ctrl_c():
+    with lasting_streams() as output, signals_as_ctrl_c():
         code = _run(arguments)
         output.flush()
         code = code or _tell_what_was_not_printed(output)
@@ -84,26 +79,6 @@ def _tell_what_was_not_printed(output: LastingStream) -> int:
         line = f"the output's encoding, {output.encoding}, lacks some characters, printed as '?'."
         print(f"steradian: warning: {line} Set PYTHONIOENCODING=utf-8 to have them.", file=sys.stderr)
     return 0
-
-
-@contextmanager
-def _signals_as_ctrl_c() -> Iterator[None]:
-    """A request to end, such as a batch system's or that of a closed terminal, keeps what Ctrl-C keeps."""
-
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    numbers = [getattr(signal, name) for name in STOPPING if hasattr(signal, name)]
-    # Signals belong to the main thread; `nohup` and hosts of Python have their own way with them.
-    inside = threading.current_thread() is threading.main_thread()
-    taken = [number for number in numbers if inside and signal.getsignal(number) == signal.SIG_DFL]
-    for number in taken:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
 
 
 # -- The commands ------------------------------------------------------------------------------------------------------

@@ -80,14 +80,15 @@ def told_for_commands(error: SteradianError, names: Collection[str]) -> str:
     """
     want, got = error.want, error.got
     where = option_name(error.where) if error.where in names else error.where
+    every = "|".join(map(re.escape, names)) or "(?!)"
+    fix = re.sub(rf"(?<=\bLeave )({every})(?= out\b)", lambda m: option_name(m[1]), error.fix)
     if where in ("ModelConfig", "TrainingConfig"):
-        every = "|".join(map(re.escape, names))
         where = "the options"
         # Each of these begins with the name of an option.
         want = re.sub(rf"(^|; )({every})(?= )", lambda m: m[1] + option_name(m[2]), want)
     elif error.where == "calibrate(...)":
         got = re.sub(r"\w+", lambda m: option_name(m[0]) if m[0] in names else m[0], got)
-    text = f"{where}: want {want}, got {got}. {error.fix}"
+    text = f"{where}: want {want}, got {got}. {fix}"
     for python, words in PHRASES.items():
         text = re.sub(python, words, text)
     return as_options(text, names)

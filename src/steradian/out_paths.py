@@ -30,6 +30,8 @@ def check_folder(path: str, *, option: str = "--out", fix: str = "Name a folder.
     """
     place, want = Path(path), "a folder to write to"
     with _refusing(path, option):
+        if not path:
+            raise InputError(want, "no name", option, "Add the name of a folder.")
         if place.exists() and not place.is_dir():
             raise InputError(want, f"{path}, which is a file", option, "Choose another name.")
         if not place.exists() and place.suffix.lower() in FILE_ENDINGS:
