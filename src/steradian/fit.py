@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import wrap
+from threading import Lock
 
 import numpy as np
 import torch
@@ -55,6 +56,8 @@ BESIDE = 20
 """Passes of a network beside a closed form over a table that is neither small nor large."""
 MANY_CLASSES = 30
 """Classes from which on it does."""
+_ONE_AT_A_TIME = Lock()
+"""Torch's generators belong to the process: fits in two threads would draw from each other's."""
 
 
 def fit_model(
@@ -102,7 +105,7 @@ def fit_model(
         validated=validation is not None and not solvable,
     )
     cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda), Progress(console) as progress:
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), Progress(console) as progress:
         torch.manual_seed(config.seed)
         fit = _Fit(objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model)
         return _kept(fit, _solve_and_learn(fit) if solvable else _learn(fit))
@@ -196,7 +199,7 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
     if prepared is None or (config.epochs == 0 and len(objects) >= SMALL and fit.validation is None):
         return model
     if config.epochs != 0:
-        _kept(fit, model)
+        _kept(fit, replace(model, training=replace(model.training, ended=False)))
     try:
         return _learn_beside(fit, model, preprocessor, prepared, found)
     except KeyboardInterrupt:
