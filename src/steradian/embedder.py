@@ -391,11 +391,6 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         if model.training.ended:
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    def _forget(self) -> None:
-        """Be as before the first fit: half of a new model beside half of an older one would answer, and wrongly."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
