@@ -69,6 +69,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         validation: ObjectTable | None = None,
         log_file: str | Path | None = None,
         save_to: str | Path | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Self:
         """Learn encoders and class centers. Ctrl-C ends early and keeps the best model so far.
 
@@ -78,6 +79,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             validation: labelled objects for early stopping, of known or new classes; None holds some out of X.
             log_file: where to write the history, one JSON object a line.
             save_to: a folder for the model; until it is whole, the best so far stands in its folder "unfinished".
+            checkpoint: a folder that keeps the training; the same fit, killed and begun again, goes on from there.
 
         Raises:
             InputError: labels or values that cannot be used.
@@ -93,6 +95,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
                 validation=validation,
                 log_file=None if log_file is None else Path(log_file),
                 on_model=None if save_to is None else lambda model: self._keep(model, save_to),
+                checkpoint=None if checkpoint is None else Path(checkpoint),
                 console=Console() if self.verbose else None,
             )
         except BaseException:
