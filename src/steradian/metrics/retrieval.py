@@ -104,7 +104,8 @@ def retrieval_scores(
     by_k, errors_by_k = (dict(zip(map(int, ks), v[:-2].tolist(), strict=True)) for v in (means, errors))
     return RetrievalScores(
         by_k,
-        *means[-2:].tolist(),
+        map_at_r=float(means[-2]),
+        r_precision=float(means[-1]),
         queries=len(scored),
         without_relevant=len(queries) - answerable,
         answerable=answerable,

@@ -91,7 +91,7 @@ def are_different(names: np.ndarray) -> bool:
     if names.dtype.kind == "U":
         # Sorting text is slow. Names with different sums are different; else all are compared.
         characters = _characters(names)
-        weights = np.random.default_rng(0).integers(2**63, size=characters.shape[1], dtype=np.uint64)
+        weights = np.random.default_rng(0).integers(2**63, size=(characters.shape[1],), dtype=np.uint64)
         sums = np.zeros(len(names), dtype=np.uint64)
         for place in range(characters.shape[1]):
             sums += characters[:, place] * weights[place]
