@@ -16,8 +16,9 @@ def test_no_neighbor_is_lost(seed: int, error: float, step: int) -> None:
     exact = products + error * rng.uniform(-0.99, 0.99, size=products.shape)
     exclude, k = rng.integers(-1, 300, size=4), int(rng.integers(1, 30))
     blocks = ((first, gallery[first : first + step]) for first in range(0, 300, step))
-    of_query, rows = near_candidates(queries, blocks, k=k, exclude=exclude, error=error + 1e-6)
+    of_query, rows, crowded = near_candidates(queries, blocks, k=k, exclude=exclude, error=error + 1e-6)
     assert (np.diff(of_query) >= 0).all()
+    assert not len(crowded)
     for query in range(4):
         mine = rows[of_query == query]
         assert len(np.unique(mine)) == len(mine)
@@ -26,9 +27,22 @@ def test_no_neighbor_is_lost(seed: int, error: float, step: int) -> None:
         assert set(order[order != exclude[query]][:k]) <= set(mine.tolist())
 
 
+@pytest.mark.parametrize("step", [700, 9000])
+def test_a_crowd_of_equal_rows_is_not_held(rng: np.random.Generator, step: int) -> None:
+    gallery = rng.normal(size=(9000, 4)).astype(np.float32)
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    gallery[1000:7000] = gallery[0]
+    queries = np.stack([gallery[0], -gallery[0]])
+    blocks = ((first, gallery[first : first + step]) for first in range(0, 9000, step))
+    of_query, rows, crowded = near_candidates(queries, blocks, k=3, exclude=np.full(2, -1), error=1e-6)
+    assert crowded.tolist() == [0]
+    assert set(of_query.tolist()) == {1}
+    assert len(rows) < 20
+
+
 def test_few_others_are_kept(rng: np.random.Generator) -> None:
     queries, gallery = (rng.normal(size=(rows, 16)).astype(np.float32) for rows in (10, 4000))
-    of_query, _ = near_candidates(queries, [(0, gallery)], k=5, exclude=np.full(10, -1), error=1e-6)
+    of_query, _, _ = near_candidates(queries, [(0, gallery)], k=5, exclude=np.full(10, -1), error=1e-6)
     assert len(of_query) == 50
 
 

@@ -154,6 +154,14 @@ def test_few_and_many_neighbors_are_found_alike(rng: np.random.Generator, k: int
     np.testing.assert_array_equal(cosines, all_cosines[:, :k])
 
 
+def test_a_crowd_of_equal_rows_is_ordered_by_row(rng: np.random.Generator) -> None:
+    gallery = rng.normal(size=(5000, 4))
+    gallery[100:4000] = gallery[7]
+    rows, _ = nearest(gallery[[7, 4500]], gallery, k=4, exclude=np.array([100, -1]))
+    assert rows[0].tolist() == [7, 101, 102, 103]
+    np.testing.assert_array_equal(rows[1], ranked(gallery[[4500]], gallery)[0][0, :4])
+
+
 @pytest.mark.parametrize("vectors", [np.float32, np.float64], ids=["float32", "float64"])
 def test_checked_rows_are_searched_alike(rng: np.random.Generator, vectors: Any) -> None:
     gallery, queries = unit_vectors(rng.normal(size=(400, 8))).astype(vectors), rng.normal(size=(7, 8))

@@ -7,11 +7,13 @@ import numpy as np
 __all__ = ["near_candidates", "reached_by", "side_by_side"]
 
 _GROUPS = 8
+_CROWD = 1000
+_CROWD_A_NEIGHBOR = 16
 
 
 def near_candidates(
     queries: np.ndarray, blocks: Iterable[tuple[int, np.ndarray]], *, k: int, exclude: np.ndarray, error: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All gallery rows that may be among the k nearest of each query, and few others.
 
     Let k rows have products of at least t. Their cosines are at least t - error, and so is the k-th highest; a row with
@@ -25,16 +27,18 @@ def near_candidates(
         error: by how much a product may differ from the exact cosine.
 
     Returns:
-        Queries int64 [candidates], ascending, and the gallery row of each int64 [candidates].
+        Queries int64 [candidates], ascending; the gallery row of each int64 [candidates]; queries that have none here,
+        since float32 cannot rule out enough for them, as where many rows are equal, int64 [crowded].
 
     Example:
         >>> gallery = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], dtype=np.float32)
         >>> found = near_candidates(gallery[:1], [(0, gallery)], k=1, exclude=np.array([-1]), error=1e-6)
         >>> [part.tolist() for part in found]
-        [[0], [0]]
+        [[0], [0], []]
     """
     slack = np.float32(2 * error)
     best = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    held, most = np.zeros(len(queries), dtype=np.int64), _CROWD + _CROWD_A_NEIGHBOR * k
     none = np.zeros(0, dtype=np.int64)
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [(none, none, np.zeros(0, dtype=np.float32))]
     for first, block in blocks:
@@ -48,15 +52,20 @@ def near_candidates(
         values = products if len(reached) == len(queries) else products[reached]
         least = np.maximum(best[reached, 0], reached_by(values, k)) - slack
         flat = np.flatnonzero(values >= least[:, None])
-        rows, at, products_found = flat // len(block), flat % len(block), values.ravel()[flat]
+        rows, at = flat // len(block), flat % len(block)
+        held[reached] += np.bincount(rows, minlength=len(reached))
+        kept = held[reached[rows]] <= most
+        rows, at, products_found = rows[kept], at[kept], values.ravel()[flat[kept]]
         found.append((reached[rows], first + at, products_found))
         merged = np.concatenate([best[reached], side_by_side(rows, products_found, len(reached), -np.inf)], axis=1)
         # Sorted, as a partition is slow where many entries are equal.
         best[reached] = np.sort(merged, axis=1)[:, merged.shape[1] - k :]
+        # Nothing reaches a crowded query any more, neither later rows nor those that it holds.
+        best[held > most] = np.inf
     of_query, rows, values = map(np.concatenate, zip(*found, strict=True))
     kept = np.flatnonzero((values >= best[of_query, 0] - slack) & np.isfinite(values))
     kept = kept[np.argsort(of_query[kept], kind="stable")]
-    return of_query[kept], rows[kept]
+    return of_query[kept], rows[kept], np.flatnonzero(held > most)
 
 
 def side_by_side(rows: np.ndarray, values: np.ndarray, count: int, empty: float) -> np.ndarray:

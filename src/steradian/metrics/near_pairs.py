@@ -1,6 +1,6 @@
 """The nearest neighbors within an angle: what lies far apart in a few directions needs no cosines.
 
-Rows are split in halves, each time along the direction in which they spread most, into leaves of some hundred rows. A
+Rows are split in halves, each time along the direction in which they spread most, into leaves of a hundred rows. A
 leaf has a box in the directions that spread most. Projections bring nothing farther apart, so that two leaves whose
 boxes lie farther apart than the chord of the angle have no pair. All others are compared by exact cosines. With
 a small angle the work grows little faster than the rows; where no direction parts them it is that of all pairs.
@@ -15,7 +15,7 @@ from steradian.metrics.exact_cosines import NO_ROW, decode_keys, fixed_point, ra
 
 __all__ = ["nearest_within"]
 
-_LEAF = 512
+_LEAF = 128
 _DIRECTIONS = 16
 _SLACK = 1e-5
 _COLUMNS = 8192

@@ -311,13 +311,17 @@ def _by_candidates(
     keys = np.empty((len(queries), k))
     for part in _chunks(len(queries), query_step):
         blocks = ((block.start, searched.single(block)) for block in _chunks(total, gallery_step))
-        of_query, found = near_candidates(rows.single(part), blocks, k=k, exclude=exclude[part], error=error)
+        of_query, found, crowded = near_candidates(rows.single(part), blocks, k=k, exclude=exclude[part], error=error)
         left, cosines = fixed_point(queries[part]), np.empty(len(found))
         for some in _chunks(len(found), max(1, min(2**10, memory_bytes // (32 * dim)))):
             cosines[some] = np.einsum("cd,cd->c", left[of_query[some]], fixed_point(vectors[found[some]]))
         ranked = side_by_side(of_query, ranking_keys(cosines, found), len(left), NO_ROW)
-        ranked.sort(axis=1)
-        keys[part] = ranked[:, : -k - 1 : -1]
+        if ranked.shape[1] >= k:
+            ranked.sort(axis=1)
+            keys[part] = ranked[:, : -k - 1 : -1]
+        if len(crowded):
+            again = part.start + crowded
+            keys[again] = _by_all_cosines(queries[again], searched, k, exclude[again], memory_bytes)
     return keys
 
 
