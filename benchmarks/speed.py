@@ -123,7 +123,7 @@ def _clustering(size: int, rounds: int) -> Iterator[Timing]:
 
 def _whole(work: str, size: int, rounds: int) -> Iterator[Timing]:
     """Evaluate or audit made objects of 10 classes and 3 modalities by the closed form alone."""
-    model, objects = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(2000)), _table(size)
+    model, objects = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(500)), _table(size)
     if work == "evaluate":
         ours = _seconds(lambda: sr.evaluate(model, objects, verbose=False, floor="none"), rounds)
     else:

@@ -54,8 +54,8 @@ def near_candidates(
         flat = np.flatnonzero(values >= least[:, None])
         rows, at = flat // len(block), flat % len(block)
         held[reached] += np.bincount(rows, minlength=len(reached))
-        kept = held[reached[rows]] <= most
-        rows, at, products_found = rows[kept], at[kept], values.ravel()[flat[kept]]
+        few = held[reached[rows]] <= most
+        rows, at, products_found = rows[few], at[few], values.ravel()[flat[few]]
         found.append((reached[rows], first + at, products_found))
         merged = np.concatenate([best[reached], side_by_side(rows, products_found, len(reached), -np.inf)], axis=1)
         # Sorted, as a partition is slow where many entries are equal.
