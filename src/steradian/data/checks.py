@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from steradian.data.modality import is_missing
+from steradian.data.modality import is_missing, is_told_apart, shown
 from steradian.data.schema import Schema
 from steradian.errors import InputError
 
@@ -21,22 +21,22 @@ NO_LABEL = (
 )
 
 
-def table_length(columns: Mapping[str, np.ndarray]) -> int:
+def table_length(lengths: Mapping[str, int]) -> int:
     """The number of rows, which all columns share.
 
     Args:
-        columns: arrays by name.
+        lengths: the rows of each column by its name.
 
     Raises:
         InputError: columns of different lengths, or no row.
 
     Example:
-        >>> table_length({"title": np.zeros(3), "price": np.zeros(3)})
+        >>> table_length({"title": 3, "price": 3})
         3
     """
     names_by_length: dict[int, list[str]] = {}
-    for name, column in columns.items():
-        names_by_length.setdefault(len(column), []).append(repr(name))
+    for name, length in lengths.items():
+        names_by_length.setdefault(length, []).append(repr(name))
     if len(names_by_length) > 1:
         raise InputError(
             want="columns of one length",
@@ -52,7 +52,7 @@ def table_length(columns: Mapping[str, np.ndarray]) -> int:
     return rows
 
 
-def refuse_absent_columns(columns: Mapping[str, np.ndarray], schema: Schema, *, labelled: bool) -> None:
+def refuse_absent_columns(columns: Mapping[str, Any], schema: Schema, *, labelled: bool) -> None:
     """Refuse a table that lacks a column of the schema.
 
     Args:
@@ -93,7 +93,8 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
         role: what an entry is, for messages: "a label".
 
     Raises:
-        InputError: an entry that is missing, of another type, or of another type than the rest.
+        InputError: an entry that is missing, of another type, or of another type than the rest; one that might be
+            taken for another: a float of 2**53 or more, an integer beyond 64 bits, text that ends in a NUL.
 
     Example:
         >>> to_names(np.array([2.0, 1.0]), np.arange(2), name="kind", role="a label")
@@ -101,7 +102,11 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
     """
     if column.ndim != 1 or column.dtype.kind not in "biufUTO":
         raise _no_name(f"an array of shape {column.shape} and type {column.dtype}", f"column {name!r}")
-    entries = [entry.item() if isinstance(entry, np.generic) else entry for entry in column.tolist()]
+    entries = column.tolist()
+    if column.dtype == np.float16 or column.dtype == np.float32:
+        entries = list(column)
+    _refuse_names_that_merge(entries, rows, name)
+    entries = [entry.item() if isinstance(entry, np.generic) else entry for entry in entries]
     missing = [row for entry, row in zip(entries, rows, strict=True) if is_missing(entry)]
     if missing:
         raise InputError(
@@ -119,6 +124,20 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
             got = f"{kinds[0].__name__} {entries[0]!r} in row {rows[0]} and {kind.__name__} {entry!r}"
             raise _no_name(got, _place(row, name))
     return np.array(entries)
+
+
+def _refuse_names_that_merge(entries: list[Any], rows: np.ndarray, name: str) -> None:
+    """Refuse what an array of names, or a float before it, does not tell from another name."""
+    for entry, row in zip(entries, rows, strict=True):
+        if isinstance(entry, (float, np.floating)) and entry.is_integer() and not is_told_apart(entry):
+            want, fix = "whole numbers that a float tells apart", "Give them as integers or as text: they have merged."
+        elif isinstance(entry, (int, np.integer)) and not -(2**63) <= entry < 2**63:
+            want, fix = "whole numbers of at most 64 bits with their sign", "Write all of them as text."
+        elif isinstance(entry, str) and entry.endswith("\0"):
+            want, fix = "text that does not end in a NUL character", "Cut the NULs off the end."
+        else:
+            continue
+        raise InputError(want, shown(entry), _place(row, name), fix)
 
 
 def refuse_repeated_ids(ids: np.ndarray, rows: np.ndarray, *, name: str) -> None:

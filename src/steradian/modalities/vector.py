@@ -205,7 +205,11 @@ def _sets(column: np.ndarray) -> np.ndarray | None:
 def _is_set(cell: Any) -> bool:
     if isinstance(cell, np.ndarray):
         return cell.ndim == 2
-    return isinstance(cell, (list, tuple)) and all(item is None or np.ndim(item) == 1 for item in cell)
+    try:
+        return isinstance(cell, (list, tuple)) and all(item is None or np.ndim(item) == 1 for item in cell)
+    except ValueError:
+        # Lists of several lengths or of very many axes are no vectors; `_vector` says so.
+        return False
 
 
 def _read_sets(cells: ItemCells, name: str, where: str) -> ReadValues:
