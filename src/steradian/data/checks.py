@@ -1,19 +1,16 @@
 """What a user's table must fulfil before it is a table of objects; each message names the rows and columns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
-from steradian.data.modality import is_missing, is_told_apart, shown
+from steradian.data.modality import is_missing, is_told_apart, listed, shown
 from steradian.data.schema import Schema
 from steradian.errors import InputError
 
 __all__ = ["refuse_absent_columns", "refuse_bare_objects", "refuse_repeated_ids", "table_length", "to_names"]
-
-SHOWN = 5
-"""Rows that a message names at most."""
 
 NO_LABEL = (
     "Name the label's column in the schema: training and evaluation need labels; "
@@ -40,7 +37,7 @@ def table_length(lengths: Mapping[str, int]) -> int:
     if len(names_by_length) > 1:
         raise InputError(
             want="columns of one length",
-            got=_listed(f"{length} rows in {_listed(names)}" for length, names in names_by_length.items()),
+            got=listed(f"{length} rows in {listed(names)}" for length, names in names_by_length.items()),
             where="the table",
             fix="Give each column an entry for every row, None where there is no value.",
         )
@@ -77,7 +74,7 @@ def refuse_absent_columns(columns: Mapping[str, Any], schema: Schema, *, labelle
             near = " or ".join(map(repr, get_close_matches(column, columns)))
             raise InputError(
                 want=f"the column {column!r}, {role}",
-                got=f"the columns {_listed(map(repr, columns), most=20)}",
+                got=f"the columns {listed(map(repr, columns), most=20)}",
                 where="the table",
                 fix=f"Did you mean {near}? {fix}" if near else fix,
             )
@@ -176,12 +173,12 @@ def refuse_bare_objects(present: np.ndarray, schema: Schema, *, rows: np.ndarray
     """
     bare = np.flatnonzero(~present.any(axis=1))
     if bare.size:
-        named = f", id {_listed(map(repr, ids[bare].tolist()))}" if ids is not None else ""
+        named = f", id {listed(map(repr, ids[bare].tolist()))}" if ids is not None else ""
         raise InputError(
             want=f"at least one modality of {', '.join(schema.modalities)}",
             got=f"none in {bare.size} of {len(present)} rows",
-            where=f"row {_listed(map(str, rows[bare]))} (counted from 0){named}",
-            fix=f"Drop these rows, or fill in one of their columns {', '.join(schema.columns)}.",
+            where=f"row {listed(map(str, rows[bare]))} (counted from 0){named}",
+            fix=f"Drop these rows, or fill in one of their columns {listed(schema.columns, most=20)}.",
         )
 
 
@@ -196,8 +193,3 @@ def _no_name(got: str, where: str) -> InputError:
 
 def _place(row: int, name: str) -> str:
     return f"row {row} (counted from 0), column {name!r}"
-
-
-def _listed(names: Iterable[str], most: int = SHOWN) -> str:
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -8,7 +8,7 @@ A modality passes through three forms:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -208,6 +208,17 @@ def is_told_apart(number: Any) -> bool:
 def is_url(value: Any) -> bool:
     """True for text that names a place on the web or holds the data itself, and so no file."""
     return isinstance(value, str) and ("://" in value or value.startswith("data:"))
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """What a message shows of many names: the first ones, and how many more there are.
+
+    Example:
+        >>> listed("abcdefg")
+        'a, b, c, d, e and 2 more'
+    """
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from steradian.data.columns import to_objects
-from steradian.data.modality import Columns, Modality, ReadValues, Values, is_missing
+from steradian.data.modality import Columns, Modality, ReadValues, Values, is_missing, listed
 from steradian.data.prefetch import prefetched
 from steradian.errors import InputError
 
@@ -98,7 +98,7 @@ class _Search:
                 self.faults += [Fault(place, name, text) for name, texts in found.items() for text in texts if text]
             else:
                 self._put(place, dict.fromkeys(known))
-                self.faults.append(Fault(place, ", ".join(known), _complaint(whole)))
+                self.faults.append(Fault(place, listed(known), _complaint_of_row(whole, known)))
 
     def drop_misfits(self, error: InputError) -> None:
         """Leave out rows of another form than most, where each can be read alone but not all together."""
@@ -111,7 +111,7 @@ class _Search:
         misfits = [place for place, form in forms.items() if form != usual]
         for place in misfits if holders > len(misfits) else []:
             self._put(place, dict.fromkeys(self.columns))
-            self.faults.append(Fault(place, ", ".join(self.columns), f"want {error.want}, got another form than most"))
+            self.faults.append(Fault(place, listed(self.columns), f"want {error.want}, got another form than most"))
 
     def drop_undecodable(self, places: Sequence[int]) -> bool:
         """Try every item of some rows and leave out those that fail; whether any did."""
@@ -220,6 +220,13 @@ def _key(item: np.ndarray) -> Hashable:
         return value
     # An array of numbers makes a new object of its entry whenever it is asked.
     return id(value if item.dtype == object else item)
+
+
+def _complaint_of_row(error: InputError, columns: Sequence[str]) -> str:
+    """What is wrong with a row that is left out whole, with the column at fault where it is one of several."""
+    culprit = [name for name in columns if f"column {name!r}" in error.where]
+    complaint = _complaint(error) + (f" in column {culprit[0]!r}" if culprit and len(columns) > 1 else "")
+    return complaint + (f"; all {len(columns)} columns of the row are left out" if len(columns) > 1 else "")
 
 
 def _complaint(error: InputError) -> str:
