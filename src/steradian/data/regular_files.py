@@ -1,12 +1,12 @@
 """Only regular files are opened: a pipe would wait for ever, a device has no end."""
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
-__all__ = ["open_regular", "read_regular"]
+__all__ = ["EmptyFileError", "open_regular", "read_regular"]
 
 KINDS = {
     stat.S_ISFIFO: "a pipe",
@@ -16,7 +16,11 @@ KINDS = {
 }
 
 
-def open_regular(path: str | Path, *, most: int | None = None) -> BinaryIO:
+class EmptyFileError(OSError):
+    """A file says that it holds nothing."""
+
+
+def open_regular(path: str | Path, *, most: int | None = None) -> io.BufferedReader:
     """A regular file opened for reading bytes, without waiting.
 
     Args:
@@ -24,28 +28,27 @@ def open_regular(path: str | Path, *, most: int | None = None) -> BinaryIO:
         most: its bytes at most; None: any number.
 
     Raises:
-        OSError: there is none, or it is a folder, a pipe, a socket or a device, or larger.
+        OSError: there is none, or it is a folder, a pipe, a socket or a device, or empty, or larger.
 
     Example:
         >>> open_regular("/dev/null")
         Traceback (most recent call last):
-        OSError: a device, not a file
+        OSError: [Errno 22] a device, not a file
     """
     # Opening a pipe waits for its writer, and a terminal may become this process's own, unless told not to.
     flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
     try:
-        file = os.fdopen(os.open(path, os.O_RDONLY | flags), "rb")
+        number = os.open(Path(path), os.O_RDONLY | flags)
     except OSError as error:
         # A socket cannot be opened at all.
         if error.errno == errno.ENXIO:
-            raise OSError("a socket or a device, not a file") from error
+            raise OSError(errno.EINVAL, "a socket or a device, not a file") from error
         raise
-    state = os.fstat(file.fileno())
-    kind = next((name for is_kind, name in KINDS.items() if is_kind(state.st_mode)), None)
-    if kind is not None or (most is not None and state.st_size > most):
-        file.close()
-        raise OSError(f"{kind}, not a file" if kind else f"{state.st_size:,} bytes, of at most {most:,}")
-    return file
+    mistake = _mistake(os.fstat(number), most)
+    if mistake is not None:
+        os.close(number)
+        raise mistake
+    return os.fdopen(number, "rb")
 
 
 def read_regular(path: str | Path, *, most: int) -> bytes:
@@ -53,11 +56,26 @@ def read_regular(path: str | Path, *, most: int) -> bytes:
 
     Args:
         path: of the file.
-        most: its bytes at most. A file that says it is smaller, as those of /proc do, is cut off there as well.
+        most: its bytes at most.
 
     Raises:
         OSError: as of `open_regular`.
     """
     with open_regular(path, most=most) as file:
-        # A file of no stated size may have no end: what the system makes up as it is read is no picture or table.
-        return file.read(os.fstat(file.fileno()).st_size)
+        # It may grow while it is read.
+        return file.read(most)
+
+
+def _mistake(state: os.stat_result, most: int | None) -> OSError | None:
+    """Why a file that was opened is not read."""
+    if stat.S_ISDIR(state.st_mode):
+        return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    for is_kind, name in KINDS.items():
+        if is_kind(state.st_mode):
+            return OSError(errno.EINVAL, f"{name}, not a file")
+    # What the system makes up as it is read, such as the files of /proc, says that it is empty.
+    if not state.st_size:
+        return EmptyFileError(errno.EINVAL, "an empty file")
+    if most is not None and state.st_size > most:
+        return OSError(errno.EINVAL, f"{state.st_size:,} bytes, more than {most:,}")
+    return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steradian.data.modality import Modality
-from steradian.data.regular_files import read_regular
+from steradian.data.regular_files import EmptyFileError, read_regular
 from steradian.errors import ConfigError, InputError
 
 __all__ = ["Schema"]
@@ -147,10 +147,14 @@ class Schema:
         path = Path(path)
         try:
             text = read_regular(path, most=LARGEST_FILE)
+        except EmptyFileError:
+            text = b""
         except (OSError, ValueError) as error:
             raise InputError(
                 want=f"a schema file of at most {LARGEST_FILE >> 20} MiB",
-                got="no such file" if isinstance(error, FileNotFoundError) else _cut(str(error)),
+                got="no such file"
+                if isinstance(error, FileNotFoundError)
+                else _cut(getattr(error, "strerror", None) or str(error)),
                 where=str(path),
                 fix="Check the path given to --schema.",
             ) from error

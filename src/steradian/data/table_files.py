@@ -60,9 +60,7 @@ def read_file(path: Path, schema: Schema, *, cell_by_cell: bool) -> dict[str, La
             raise FileNotFoundError
         if read is not None:
             # Arrow would wait for a pipe for ever, and read what the system makes up as it is read.
-            with open_regular(path) as file:
-                if not os.fstat(file.fileno()).st_size:
-                    raise ValueError("an empty file")
+            open_regular(path).close()
             return read(path, schema, cell_by_cell)
     except FileNotFoundError as error:
         raise InputError(
@@ -111,7 +109,8 @@ def _short(error: Exception) -> str:
     """What a library says, on a line."""
     if "straddling object" in str(error):
         return f"a row of more than {LONGEST_ROW >> 20} MiB, or a quote that is never closed"
-    return (" ".join(str(error).split())[:200] or type(error).__name__).rstrip(".")
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return (" ".join(said.split())[:200] or type(error).__name__).rstrip(".")
 
 
 def _of_table(table: pa.Table) -> dict[str, LateColumn]:
