@@ -316,3 +316,12 @@ def test_a_channel_that_is_constant_but_for_rounding_is_constant() -> None:
     values = [np.array([[0.1], [0.1 + 1e-8], [0.1 - 1e-9]])] * 3
     fitted = fit(*values)
     np.testing.assert_array_equal(fitted.std, [1.0])
+
+
+@pytest.mark.parametrize(
+    "times", [[1, 2], [1, 2, [3]], [[1], [2], [3]], "a", 5, {"a": 1}, [1, None, 3], [1, "x", 3]], ids=str
+)
+def test_times_of_another_form_are_refused(times: Any) -> None:
+    table = {"x": to_objects([[1.0, 2.0, 3.0]]), "t": to_objects([times])}
+    with pytest.raises(InputError, match=r"row 0 .*column 't'"):
+        Series("x", time="t").read(table)

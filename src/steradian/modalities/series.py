@@ -300,7 +300,11 @@ def _times(value: Any, steps: int, row: int, column: str) -> np.ndarray:
 
     if is_missing(value):
         raise unusable(f"the times of {steps} steps", "an empty cell")
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        # Lists of several lengths within.
+        raise unusable(f"times of {steps} steps", shown(value)) from error
     if array.shape != (steps,):
         raise unusable(f"times of {steps} steps", f"shape {array.shape}")
     try:
