@@ -21,6 +21,9 @@ __all__ = ["Fault", "salvage"]
 
 SECONDS_BEFORE_BAR = 2.0
 
+LISTED = 5
+"""Columns of a row that are named at most."""
+
 EMPTY = {"f": np.nan, "m": "NaT", "M": "NaT"}
 """What an empty cell holds by the kind of array; None in others, which are of Python objects."""
 
@@ -98,7 +101,7 @@ class _Search:
                 self.faults += [Fault(place, name, text) for name, texts in found.items() for text in texts if text]
             else:
                 self._put(place, dict.fromkeys(known))
-                self.faults.append(Fault(place, listed(known), _complaint_of_row(whole, known)))
+                self.faults.append(Fault(place, listed(known, LISTED), _complaint_of_row(whole, known)))
 
     def drop_misfits(self, error: InputError) -> None:
         """Leave out rows of another form than most, where each can be read alone but not all together."""
@@ -223,10 +226,11 @@ def _key(item: np.ndarray) -> Hashable:
 
 
 def _complaint_of_row(error: InputError, columns: Sequence[str]) -> str:
-    """What is wrong with a row that is left out whole, with the column at fault where it is one of several."""
-    culprit = [name for name in columns if f"column {name!r}" in error.where]
-    complaint = _complaint(error) + (f" in column {culprit[0]!r}" if culprit and len(columns) > 1 else "")
-    return complaint + (f"; all {len(columns)} columns of the row are left out" if len(columns) > 1 else "")
+    """What is wrong with a row that is left out whole; of many columns, which is at fault and that all are left out."""
+    if len(columns) <= LISTED:
+        return _complaint(error)
+    culprit = "".join([f" in column {name!r}" for name in columns if f"column {name!r}" in error.where][:1])
+    return f"{_complaint(error)}{culprit}; all {len(columns)} columns of the row are left out"
 
 
 def _complaint(error: InputError) -> str:
