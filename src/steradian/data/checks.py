@@ -102,7 +102,8 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
     entries = column.tolist()
     if column.dtype == np.float16 or column.dtype == np.float32:
         entries = list(column)
-    _refuse_names_that_merge(entries, rows, name)
+    if column.dtype.kind not in "bi":
+        _refuse_names_that_merge(entries, rows, name)
     entries = [entry.item() if isinstance(entry, np.generic) else entry for entry in entries]
     missing = [row for entry, row in zip(entries, rows, strict=True) if is_missing(entry)]
     if missing:
