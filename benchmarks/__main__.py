@@ -62,6 +62,9 @@ growth.add_argument("--rounds", type=int, help="that count; 7, or 3 with --quick
 growth.add_argument("--quick", action="store_true", help="at fewer sizes; all of them take ten minutes and 6 GB")
 growth.add_argument("--json", type=Path, help="a file for everything measured")
 growth.add_argument("--out", type=Path, help="a folder for the tables and for plots, which need matplotlib")
+speed = commands.add_parser("speed", help="search, scores, loading, evaluate and audit beside a peer and the floor")
+speed.add_argument("--quick", action="store_true", help="at small sizes; all of them take some minutes and 3 GB")
+speed.add_argument("--rounds", type=int, default=3, help="of which the least counts")
 coverage = commands.add_parser("coverage", help="accepted shares beside the promised one, for every subset")
 coverage.add_argument("names", nargs="*", help="sets; all by default")
 coverage.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
@@ -148,6 +151,10 @@ elif arguments.command == "growth":
         json_file=arguments.json,
         folder=arguments.out,
     )
+elif arguments.command == "speed":
+    from benchmarks import speed as speed_benchmark
+
+    speed_benchmark.run(quick=arguments.quick, rounds=arguments.rounds)
 elif arguments.command == "coverage":
     from benchmarks import coverage as coverage_benchmark
 

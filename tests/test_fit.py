@@ -1,9 +1,11 @@
 """What `fit` does beyond training: what it tells, keeps and refuses."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 
 import steradian as sr
@@ -50,6 +52,46 @@ def test_ctrl_c_leaves_the_best_model_so_far_fitted_and_saved(objects, tmp_path,
     np.testing.assert_allclose(loaded.transform(objects), model.transform(objects), atol=1e-6)
     records = [json.loads(line) for line in log.read_text().splitlines()]
     assert records == model.training_.history and records
+
+
+def test_what_was_saved_before_stays_until_the_new_model_is_whole(objects, tmp_path, monkeypatch) -> None:
+    options = SMALL | {"closed_form": False, "validation_share": 0.2}
+    old = sr.SphereEmbedder(epochs=2, **options).fit(objects, save_to=tmp_path)
+    assert not (tmp_path / "unfinished").exists()
+    advance, steps = Progress.advance, []
+
+    def fail(self, step, *, loss):
+        steps.append(step)
+        if len(steps) == 40:
+            raise OSError("the disk is gone")
+        advance(self, step, loss=loss)
+
+    monkeypatch.setattr(Progress, "advance", fail)
+    with pytest.raises(OSError, match="the disk is gone"):
+        sr.SphereEmbedder(epochs=60, seed=1, **options).fit(objects, save_to=tmp_path)
+    np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path).transform(objects), old.transform(objects))
+    with pytest.warns(UserWarning, match="saved while its training went on"):
+        partial = sr.SphereEmbedder.load(tmp_path / "unfinished")
+    assert not partial.training_.ended and partial.score(objects) > 0.3
+    monkeypatch.setattr(Progress, "advance", advance)
+    new = sr.SphereEmbedder(epochs=3, seed=1, **options).fit(objects, save_to=tmp_path)
+    assert not (tmp_path / "unfinished").exists()
+    np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path).transform(objects), new.transform(objects))
+
+
+def test_fits_in_threads_are_those_one_after_another(objects) -> None:
+    def fitted(seed: int) -> np.ndarray:
+        model = sr.SphereEmbedder(epochs=2, seed=seed, **(SMALL | {"closed_form": False})).fit(objects)
+        return model.transform(objects)
+
+    expected = [fitted(seed) for seed in range(4)]
+    torch.manual_seed(7)
+    state = torch.random.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(fitted, range(4)))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_what_is_derived_is_printed_with_its_reason(objects, capsys) -> None:

@@ -1,9 +1,11 @@
 """The front door: `SphereEmbedder`, a scikit-learn estimator over tables of multimodal objects."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
+from warnings import warn
 
 import numpy as np
 from rich.console import Console
@@ -67,6 +69,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         validation: ObjectTable | None = None,
         log_file: str | Path | None = None,
         save_to: str | Path | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Self:
         """Learn encoders and class centers. Ctrl-C ends early and keeps the best model so far.
 
@@ -75,7 +78,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             y: labels [objects]; None takes the table's own.
             validation: labelled objects for early stopping, of known or new classes; None holds some out of X.
             log_file: where to write the history, one JSON object a line.
-            save_to: a folder in which the best model so far is kept saved while training goes on.
+            save_to: a folder for the model; until it is whole, the best so far stands in its folder "unfinished".
+            checkpoint: a folder that keeps the training; the same fit, killed and begun again, goes on from there.
 
         Raises:
             InputError: labels or values that cannot be used.
@@ -91,6 +95,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
                 validation=validation,
                 log_file=None if log_file is None else Path(log_file),
                 on_model=None if save_to is None else lambda model: self._keep(model, save_to),
+                checkpoint=None if checkpoint is None else Path(checkpoint),
                 console=Console() if self.verbose else None,
             )
         except BaseException:
@@ -227,9 +232,9 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             ConfigError: fusion="free", whose vectors are no sums.
             InputError: values that do not fit the model, an object without any modality, or targets that do not fit.
         """
-        named = target is None or isinstance(target, (str, bool, int, float, np.generic, np.ndarray))
-        compared = target if named else table_of(self._query(target))
-        return explain(self._fitted.encode(self._query(X), batch_size=batch_size), compared)
+        if not (target is None or isinstance(target, (str, bool, int, float, np.generic, np.ndarray))):
+            target = table_of(self._query(target))
+        return explain(self._fitted.encode(self._query(X), batch_size=batch_size), target)
 
     def calibrate(
         self,
@@ -371,6 +376,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             SavedModelError: no model there, cut short, or of another version.
         """
         model, inputs = load_model(folder, device=device)
+        if not model.training.ended:
+            warn(f"{folder}: this model was saved while its training went on", stacklevel=2)
         estimator = cls(**model.model_config.to_dict(), **(model.training_config.to_dict() | {"device": device}))
         estimator.__dict__ |= inputs
         estimator.fitted_ = model
@@ -381,13 +388,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         return self._fitted.checked(X) if isinstance(X, Encoded) else query_table(self, self._fitted.schema, X)
 
     def _keep(self, model: FittedModel, folder: str | Path) -> None:
-        self.fitted_ = model
-        self.save(folder)
-
-    def _forget(self) -> None:
-        """Be as before the first fit: half of a new model beside half of an older one would answer, and wrongly."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
+        """Save a model, beside what stands there as long as training has not ended."""
+        self.fitted_, unfinished = model, Path(folder, "unfinished")
+        self.save(folder if model.training.ended else unfinished)
+        if model.training.ended:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

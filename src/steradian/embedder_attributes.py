@@ -177,3 +177,8 @@ class EmbedderAttributes(BaseEstimator):  # type: ignore[misc]
         """The fitted model, or scikit-learn's error."""
         check_is_fitted(self)
         return self.fitted_
+
+    def _forget(self) -> None:
+        """Be as before the first fit: half of a new model beside half of an older one would answer, and wrongly."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)

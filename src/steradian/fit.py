@@ -1,10 +1,14 @@
 """From a labelled table to a fitted model: the closed form and networks beside it, or a network alone."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import wrap
+from threading import Lock
 
 import numpy as np
 import torch
@@ -27,6 +31,7 @@ from steradian.training import (
     train,
     with_derived,
 )
+from steradian.training.checkpoint import Checkpoint
 from steradian.training.device import choose_device
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.schedule import default_epochs
@@ -55,6 +60,8 @@ BESIDE = 20
 """Passes of a network beside a closed form over a table that is neither small nor large."""
 MANY_CLASSES = 30
 """Classes from which on it does."""
+_ONE_AT_A_TIME = Lock()
+"""Torch's generators belong to the process: fits in two threads would draw from each other's."""
 
 
 def fit_model(
@@ -65,6 +72,7 @@ def fit_model(
     validation: ObjectTable | None = None,
     log_file: Path | None = None,
     on_model: Callable[[FittedModel], None] | None = None,
+    checkpoint: Path | None = None,
     console: Console | None = None,
 ) -> FittedModel:
     """Learn a model. Ctrl-C ends early and returns the best so far.
@@ -76,12 +84,14 @@ def fit_model(
         validation: labelled objects for early stopping and choices; None holds some out of `objects`.
         log_file: where to write the history, one JSON object a line.
         on_model: takes the best model so far, at the end and whenever training has found a better one.
+        checkpoint: a folder that keeps the training while it goes on, and from which a fit that was killed goes on.
         console: where progress is shown; None is silent.
 
     Raises:
         InputError: labels or values that cannot be used.
         ConfigError: options that cannot be.
         TrainingError: the loss is not finite.
+        SavedModelError: a checkpoint of another fit, or a damaged one.
     """
     solvable = has_closed_form(model, config) and not _tunes_an_encoder(objects)
     if validation is None and not solvable:
@@ -102,10 +112,27 @@ def fit_model(
         validated=validation is not None and not solvable,
     )
     cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda), Progress(console) as progress:
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), Progress(console) as progress:
         torch.manual_seed(config.seed)
-        fit = _Fit(objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model)
-        return _kept(fit, _solve_and_learn(fit) if solvable else _learn(fit))
+        kept = None if checkpoint is None else Checkpoint(checkpoint, _key(objects, validation, model, config))
+        fit = _Fit(
+            objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model, kept
+        )
+        fitted = _kept(fit, _solve_and_learn(fit) if solvable else _learn(fit))
+        if kept is not None and not fitted.training.interrupted:
+            kept.remove()
+        return fitted
+
+
+def _key(objects: ObjectTable, validation: ObjectTable | None, model: ModelConfig, config: TrainingConfig) -> str:
+    """The same for the same table, options and versions alone."""
+    plain = {"model": model.to_dict(), "training": config.to_dict(), "schema": objects.schema.to_dict()}
+    found = sha256(json.dumps(plain, sort_keys=True, default=str).encode())
+    found.update(f"{version('steradian')} {torch.__version__}".encode())
+    for table in filter(None, (objects, validation)):
+        for part in (table.present, table.rows, table.labels.astype(np.str_)):
+            found.update(np.ascontiguousarray(part).tobytes())
+    return found.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -123,6 +150,7 @@ class _Fit:
     progress: Progress
     log_file: Path | None
     on_model: Callable[[FittedModel], None] | None
+    checkpoint: Checkpoint | None
 
     def fitted(
         self,
@@ -196,7 +224,7 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
     if prepared is None or (config.epochs == 0 and len(objects) >= SMALL and fit.validation is None):
         return model
     if config.epochs != 0:
-        _kept(fit, model)
+        _kept(fit, replace(model, training=replace(model.training, ended=False)))
     try:
         return _learn_beside(fit, model, preprocessor, prepared, found)
     except KeyboardInterrupt:
@@ -216,7 +244,8 @@ def _learn_beside(
         seen = [left_out_part(part, join_parts(preprocessor, found, []), []) for part in parts]
     else:
         options = NetworkOptions(
-            preprocessor, prepared, found, fit.model, fit.config, fit.derived, fit.device, fit.progress
+            *(preprocessor, prepared, found, fit.model, fit.config, fit.derived, fit.device, fit.progress),
+            checkpoint=fit.checkpoint,
         )
         encoder, result, seen = train_networks(parts, options, new_classes=new_classes, log_file=fit.log_file)
         model = replace(model, encoder=encoder, training=result)
@@ -266,6 +295,7 @@ def _learn(fit: _Fit) -> FittedModel:
         progress=fit.progress,
         log_file=fit.log_file,
         on_improvement=None if fit.on_model is None else better,
+        stage=None if fit.checkpoint is None else fit.checkpoint.stage("network"),
     )
     return fit.fitted(preprocessor, *parts, result)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from steradian.errors import SavedModelError
 
-__all__ = ["broken", "check_value", "read_files", "read_json", "refuse_special_file", "replace_files"]
+__all__ = ["MOST_JSON", "broken", "check_value", "read_files", "read_json", "refuse_special_file", "replace_files"]
 
 Content = TypeVar("Content")
 

@@ -30,12 +30,12 @@ def columns(*names: str) -> dict[str, np.ndarray]:
 
 def test_columns_of_different_lengths_are_named() -> None:
     with pytest.raises(InputError) as error:
-        table_length({"title": np.zeros(3), "price": np.zeros((4, 2)), "omics": np.zeros(4)})
+        table_length({"title": 3, "price": 4, "omics": 4})
     assert error.value.got == "3 rows in 'title', 4 rows in 'price', 'omics'"
 
 
-@pytest.mark.parametrize("empty", [{}, {"title": np.zeros(0)}])
-def test_an_empty_table_is_refused(empty: dict[str, np.ndarray]) -> None:
+@pytest.mark.parametrize("empty", [{}, {"title": 0}])
+def test_an_empty_table_is_refused(empty: dict[str, int]) -> None:
     with pytest.raises(InputError, match="want at least one row, got an empty table"):
         table_length(empty)
 

@@ -249,3 +249,32 @@ def test_what_takes_long_is_shown(
     run(tmp_path, ["u", "v"])
     shown = capsys.readouterr()
     assert shown.out == "" and "encoding" in shown.err and "encoded" not in shown.err
+
+
+@pytest.mark.timeout(20)
+def test_strange_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    items = ["a", "b", "c"]
+    run(tmp_path, items)
+    for name in (
+        "0-ab.features",
+        f"{'9' * 30}-ab.features",
+        "٣-ab.features",
+        "3-xyz.features",
+        "note.features",
+        "a.txt",
+    ):
+        (tmp_path / name).write_bytes(bytes(range(256)) * 9)
+    (tmp_path / "3-ab.features").mkdir()
+    os.mkfifo(tmp_path / "3-cd.features")
+    (tmp_path / "3-ef.features").symlink_to("nowhere")
+    (tmp_path / "3-aa.features").write_bytes(bytes(range(256)) * 9)
+    (tmp_path / "5-bb.features").write_bytes(bytes(range(256)) * 9)
+    # A shard of the same items by an encoder of another length.
+    other = np.zeros(3, dtype=feature_cache._record(4))
+    records = feature_cache._records(
+        np.stack([np.frombuffer(digest_of(item), np.uint8) for item in items]), other["features"]
+    )
+    (tmp_path / "4-ff.features").write_bytes(records.tobytes())
+    (own,) = (path for path in tmp_path.glob("3-*.features") if len(path.name) > 20)
+    own.rename(tmp_path / "3-00.features")
+    assert run(tmp_path, items) == []

@@ -270,3 +270,13 @@ def test_what_takes_long_shows_a_bar_on_a_terminal(terminal: bool, monkeypatch: 
     monkeypatch.setattr(module, "SECONDS_BEFORE_BAR", 60.0)
     cleaned(Letter("a"), a=["A", "B"])
     assert "trying" not in out.getvalue()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, "n/a"])
+def test_of_many_columns_the_one_at_fault_is_told(bad: Any) -> None:
+    columns = {f"g{number}": to_objects([1.0, 2.0, 3.0]) for number in range(500)}
+    columns["g77"][1] = bad
+    _, read, ((place, column, message),) = salvage(Vector(*columns), columns)
+    assert read.present.tolist() == [True, False, True]
+    assert place == 1 and len(column) < 40
+    assert "in column 'g77'" in message and message.endswith("columns of the row are left out")

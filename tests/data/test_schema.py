@@ -1,7 +1,9 @@
 """The schema: its columns, its way to JSON and YAML and back, and every mistake in a schema file."""
 
 import json
+import os
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +171,44 @@ def test_a_schema_file_that_is_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ConfigError, match="want YAML"):
         Schema.from_yaml(path)
+
+
+DEEP = {
+    "lists": lambda deep: "[" * deep + "]" * deep,
+    "open lists": lambda deep: "[" * deep,
+    "mappings": lambda deep: "{a: " * deep + "}" * deep,
+    "bullets": lambda deep: "- " * deep,
+    "lines": lambda deep: "modalities:\n" + "".join(f"{' ' * level}a:\n" for level in range(1, min(deep, 1200))),
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("deep", [17, 500, 5_000, 100_000])
+@pytest.mark.parametrize("write", DEEP.values(), ids=DEEP.keys())
+def test_a_deep_schema_file_is_refused_in_a_moment(write: Callable[[int], str], deep: int, tmp_path: Path) -> None:
+    (tmp_path / "schema.yaml").write_text(write(deep))
+    with pytest.raises(ConfigError, match="want YAML, got nested more than 16 deep"):
+        Schema.from_yaml(tmp_path / "schema.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("a: &a [x, x]\nb: &b [*a, *a]\nmodalities: [*b, *b]", "an alias"),
+        ("modalities: 2020-13-45", "month must be in 1..12"),
+        ("modalities: !!python/object:os.system x", "could not determine a constructor"),
+    ],
+)
+def test_yaml_that_is_not_plain_is_refused(text: str, got: str, tmp_path: Path) -> None:
+    (tmp_path / "schema.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=f"want YAML, got {got}"):
+        Schema.from_yaml(tmp_path / "schema.yaml")
+
+
+@pytest.mark.timeout(10)
+def test_only_a_small_regular_schema_file_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(bytes((1 << 20) + 1))
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "large", Path("/dev/zero"), tmp_path / "none"):
+        with pytest.raises(InputError, match="want a schema file of at most 1 MiB"):
+            Schema.from_yaml(path)

@@ -13,6 +13,7 @@ from steradian.evaluation.scoring import (
 )
 from steradian.explanation import Certificates
 from steradian.inputs import present_modalities
+from steradian.metrics import retrieval_scores
 
 RIGHT = np.array([[1.0, 0.0, 0, 0], [0.9, 0.1, 0, 0], [0.0, 1.0, 0, 0], [0.1, 0.9, 0, 0]], dtype=np.float32)
 
@@ -24,6 +25,14 @@ def test_a_query_does_not_find_itself_among_the_others() -> None:
     assert among.scores(RIGHT[1:3], labels[1:3], np.array([3, 5]), ks=(1, 3))["recall"] == {1: 0.0, 3: 1.0}
     given = Gallery(RIGHT, labels)
     assert given.scores(RIGHT[1:3], labels[1:3], np.array([3, 5]), ks=(1, 3))["recall"] == {1: 1.0, 3: 1.0}
+
+
+def test_some_objects_may_be_drawn_to_be_searched_for(rng: np.random.Generator) -> None:
+    vectors, labels, rows = rng.normal(size=(80, 4)), rng.integers(3, size=80), np.arange(80)
+    drawn = Gallery(vectors, labels, rows, max_queries=20, seed=5).scores(vectors, labels, rows, ks=(1,))
+    want = retrieval_scores(vectors, labels, vectors, labels, ks=(1,), exclude=rows, max_queries=20, seed=5)
+    assert (drawn["map_at_r"], drawn["recall"]) == (want.map_at_r, want.recall)
+    assert drawn != Gallery(vectors, labels, rows).scores(vectors, labels, rows, ks=(1,))
 
 
 def test_without_anything_to_find_there_is_a_count() -> None:

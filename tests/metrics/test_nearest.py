@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from steradian.errors import InputError
 from steradian.metrics import nearest, unit_vectors
-from steradian.metrics.nearest import check_exclude, check_pair, check_vectors
+from steradian.metrics.exact_cosines import check_gallery_size
+from steradian.metrics.nearest import check_exclude, check_pair, check_rows, check_vectors
 
 # The package's attribute of this name is the function.
 MODULE = import_module("steradian.metrics.nearest")
@@ -121,25 +122,65 @@ def test_cosines_stay_within_one(rng: np.random.Generator, dim: int) -> None:
     assert np.abs(cosines).max() == 1.0
 
 
-def test_products_are_exact_in_any_order_of_addition(rng: np.random.Generator) -> None:
-    vectors, order = rng.normal(size=(200, 64)), rng.permutation(64)
-    lengths = np.linalg.norm(vectors, axis=1)
-    plain, shuffled = (MODULE._fixed_point(v, lengths) for v in (vectors, vectors[:, order]))
-    np.testing.assert_array_equal(plain @ plain.T, shuffled @ shuffled.T)
-
-
-def test_working_memory_keeps_to_its_bound(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("k", [3, 300])
+def test_working_memory_keeps_to_its_bound(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, k: int) -> None:
     shapes = []
-    original = MODULE._ranking_keys
+    candidates, keys = MODULE.near_candidates, MODULE.ranking_keys
 
-    def recorded(queries: Any, gallery: Any, *, first_row: int) -> Any:
-        shapes.append((len(queries), len(gallery)))
-        return original(queries, gallery, first_row=first_row)
+    def few(queries: Any, blocks: Any, **options: Any) -> Any:
+        blocks = list(blocks)
+        shapes.extend((len(queries), len(block)) for _, block in blocks)
+        return candidates(queries, blocks, **options)
 
-    monkeypatch.setattr(MODULE, "_ranking_keys", recorded)
-    nearest(rng.normal(size=(40, 4)), rng.normal(size=(900, 4)), k=3, memory_bytes=16_000)
+    def many(cosines: Any, rows: Any) -> Any:
+        shapes.extend([cosines.shape] if cosines.ndim == 2 else [])
+        return keys(cosines, rows)
+
+    monkeypatch.setattr(MODULE, "near_candidates", few)
+    monkeypatch.setattr(MODULE, "ranking_keys", many)
+    nearest(rng.normal(size=(40, 4)), rng.normal(size=(900, 4)), k=k, memory_bytes=16_000)
     assert max(8 * queries * gallery for queries, gallery in shapes) <= 16_000
     assert sum(queries * gallery for queries, gallery in shapes) == 40 * 900
+
+
+@pytest.mark.parametrize("k", [2, 9, 10, 299])
+def test_few_and_many_neighbors_are_found_alike(rng: np.random.Generator, k: int) -> None:
+    """Copies of a few rows, some of them off by less than float32 can tell."""
+    gallery = rng.normal(size=(10, 16))[rng.integers(10, size=300)] * (1 + 1e-9 * rng.normal(size=(300, 16)))
+    queries, exclude = gallery[:20] + 1e-8 * rng.normal(size=(20, 16)), rng.integers(-1, 300, size=20)
+    rows, cosines = nearest(queries, gallery, k=k, exclude=exclude)
+    all_rows, all_cosines = nearest(queries, gallery, k=300, exclude=exclude)
+    np.testing.assert_array_equal(rows, all_rows[:, :k])
+    np.testing.assert_array_equal(cosines, all_cosines[:, :k])
+
+
+def test_a_crowd_of_equal_rows_is_ordered_by_row(rng: np.random.Generator) -> None:
+    gallery = rng.normal(size=(5000, 4))
+    gallery[100:4000] = gallery[7]
+    rows, _ = nearest(gallery[[7, 4500]], gallery, k=4, exclude=np.array([100, -1]))
+    assert rows[0].tolist() == [7, 101, 102, 103]
+    np.testing.assert_array_equal(rows[1], ranked(gallery[[4500]], gallery)[0][0, :4])
+
+
+@pytest.mark.parametrize("vectors", [np.float32, np.float64], ids=["float32", "float64"])
+def test_checked_rows_are_searched_alike(rng: np.random.Generator, vectors: Any) -> None:
+    gallery, queries = unit_vectors(rng.normal(size=(400, 8))).astype(vectors), rng.normal(size=(7, 8))
+    checked = check_rows(gallery)
+    assert (checked.off_unit is not None) == (vectors is np.float32)
+    assert checked.vectors is gallery
+    for got, want in zip(nearest(queries, checked, k=5), nearest(queries, gallery, k=5), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("row", [[0, 0], [np.nan, 0], [np.inf, 0]])
+def test_rows_without_a_direction_are_refused(row: list[float]) -> None:
+    with pytest.raises(InputError, match="gallery, row 1: want a vector with a direction"):
+        check_rows(np.array([[1, 0], row], dtype=np.float32), where="gallery")
+
+
+def test_float32_rows_that_are_not_unit_are_made_so() -> None:
+    gallery = np.array([[1.0, 0.0], [0.0, 1.001]], dtype=np.float32)
+    assert check_rows(gallery).off_unit is None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +209,7 @@ def test_what_cannot_be_searched_is_refused(queries: np.ndarray, options: dict[s
 
 def test_more_rows_than_keys_can_number_are_refused() -> None:
     with pytest.raises(InputError, match="gallery: want at most 268435456 rows"):
-        MODULE._chunk_sizes(1, 2**28 + 1, 1, 1, 1)
+        check_gallery_size(2**28 + 1)
 
 
 def test_unit_vectors(rng: np.random.Generator) -> None:

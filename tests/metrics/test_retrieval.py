@@ -103,6 +103,29 @@ def test_a_gallery_of_one_class_with_and_without_the_query_itself() -> None:
     assert (scores.recall[3], scores.map_at_r, scores.r_precision) == (1.0, 1.0, 1.0)
 
 
+def test_drawn_queries_come_near_all_and_say_how_near(rng: np.random.Generator) -> None:
+    labels = rng.integers(6, size=600)
+    vectors = rng.normal(size=(6, 8))[labels] + rng.normal(size=(600, 8))
+    whole = retrieval_scores(vectors, labels, vectors, labels, exclude=np.arange(600))
+    assert (whole.answerable, whole.map_at_r_error, whole.recall_errors) == (600, 0.0, {1: 0.0, 5: 0.0, 10: 0.0})
+    off = []
+    for seed in range(40):
+        part = retrieval_scores(vectors, labels, vectors, labels, exclude=np.arange(600), max_queries=150, seed=seed)
+        assert (part.queries, part.answerable, part.without_relevant) == (150, 600, 0)
+        off.append([(part.map_at_r - whole.map_at_r) / part.map_at_r_error, part.recall[1] != whole.recall[1]])
+    spread, differs = np.array(off).T
+    # Means of 40 draws: a standard error that is right within a third.
+    assert 0.67 < np.sqrt(np.mean(spread**2)) < 1.5
+    assert differs.any()
+    assert retrieval_scores(vectors, labels, vectors, labels, exclude=np.arange(600), max_queries=600) == whole
+
+
+def test_one_drawn_query_has_no_standard_error() -> None:
+    scores = retrieval_scores(np.eye(3), ["a"] * 3, np.eye(3), ["a"] * 3, ks=(1,), max_queries=1)
+    assert scores.queries == 1
+    assert np.isnan([scores.map_at_r_error, scores.recall_errors[1]]).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -117,6 +140,7 @@ def test_a_gallery_of_one_class_with_and_without_the_query_itself() -> None:
         ({"ks": (0,)}, "ks"),
         ({"ks": (1.5,)}, "ks"),
         ({"exclude": np.array([0, 2])}, "exclude, query 1"),
+        ({"max_queries": 0}, "max_queries: want a whole number from 1, or None, got 0"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(changes: dict[str, Any], says: str) -> None:

@@ -2,6 +2,9 @@
 
 import importlib
 import io
+import os
+import socket
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -248,3 +251,92 @@ def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_which_arrays_are_pictures(shape: tuple[int, ...], kind: str, expected: bool) -> None:
     assert is_picture_array(np.zeros(shape, dtype=kind)) is expected
+
+
+# -- Grey of more than 8 bits ------------------------------------------------------------------------------------------
+
+RAMP = np.arange(256, dtype=np.int64).reshape(SIZE, SIZE)
+
+
+def files_of(array: np.ndarray, *kinds: str) -> list[Any]:
+    picture = Pillow.fromarray(array)
+    return [picture, *(encoded(picture, kind) for kind in kinds)]
+
+
+@pytest.mark.parametrize(
+    ("array", "kinds"),
+    [
+        (RAMP.astype(np.int32), ["TIFF"]),
+        (RAMP.astype(np.uint16), ["TIFF", "PNG"]),
+        ((RAMP * 4095 // 255).astype(np.uint16), ["TIFF", "PNG"]),
+        ((RAMP * 4095 // 255).astype(np.int32), ["TIFF"]),
+        ((RAMP * 257).astype(np.uint16), ["TIFF", "PNG"]),
+        ((RAMP * 257).astype(np.int32), ["TIFF"]),
+    ],
+    ids=["8 in 32", "8 in 16", "12 in 16", "12 in 32", "16", "16 in 32"],
+)
+def test_whole_numbers_keep_their_grey(array: np.ndarray, kinds: list[str]) -> None:
+    for found in pixels_of(*files_of(array, *kinds)):
+        assert np.abs(found[..., 0].astype(int) - RAMP).max() <= 1
+
+
+@pytest.mark.parametrize("largest", [4095, 900])
+def test_a_tiff_of_12_bits_says_so(largest: int) -> None:
+    values = RAMP * largest // 255
+    packed = np.zeros((SIZE * SIZE // 2, 3), dtype=np.uint8)
+    even, odd = values.ravel()[::2], values.ravel()[1::2]
+    packed[:, 0], packed[:, 1], packed[:, 2] = even >> 4, (even & 15) << 4 | odd >> 8, odd & 255
+    tags = {256: SIZE, 257: SIZE, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: SIZE, 279: packed.size}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = b"II*\0" + struct.pack("<I", 8 + packed.size)
+    data = head + packed.tobytes() + struct.pack("<H", len(tags)) + entries + bytes(4)
+    (found,) = pixels_of(data)
+    assert np.abs(found[..., 0] - values * 255 / 4095).max() <= 1
+
+
+@pytest.mark.parametrize("value", [-1, 65536, 2**31 - 1])
+def test_whole_numbers_of_no_known_range_are_refused(value: int) -> None:
+    array = RAMP.astype(np.int32)
+    array[3, 3] = value
+    for picture in files_of(array, "TIFF"):
+        refused(picture, r"grey from .* which is not within 0\.\.65535. Bring it to 8 or 16 bits")
+
+
+# -- What is not opened ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(20)
+def test_only_regular_files_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.png")
+    with open("large.png", "wb") as file:
+        file.truncate((1 << 28) + 1)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.png")
+        for path, got in [
+            ("pipe.png", "got a pipe, not a file: 'pipe.png'"),
+            ("socket.png", "got a socket"),
+            ("/dev/zero", "got a device, not a file"),
+            ("/proc/self/maps", "got an empty file"),
+            ("large.png", "got 268,435,457 bytes, more than 268,435,456"),
+        ]:
+            refused(path, got)
+
+
+def test_a_picture_of_too_many_pixels_is_made_smaller_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 10_000)
+    large = plain("red", size=(400, 300))
+    refused(encoded(large, "PNG"), "120,000 pixels, more than 10,000")
+    refused(large, "120,000 pixels")
+    assert open_picture(encoded(large, "JPEG"), where=WHERE, enough=16).size == (100, 75)
+    refused(encoded(large, "JPEG"), "120,000 pixels")
+
+
+def test_the_warning_of_very_many_pixels_is_shown_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", SIZE**2 - 1)
+    data = encoded(plain("red"), "PNG")
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.resetwarnings()
+        importlib.reload(pictures).open_picture(data, where=WHERE)
+        Pillow.open(io.BytesIO(data))
+    assert [warning.category for warning in shown] == [Pillow.DecompressionBombWarning]

@@ -1,6 +1,7 @@
 """Items reach an encoder as its own processor makes them, and are known by their raw bytes alone."""
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,12 @@ def test_an_unreadable_item_is_named(encoders: Path, kind: Kind, path: str) -> N
         reader(encoders, kind).arrays([path], np.array([7]))
     with pytest.raises(InputError, match=r"row 7 \(counted from 0\), column 'own': want a"):
         reader(encoders, kind).arrays([b"nonsense"], np.array([7]))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_only_regular_files_get_a_digest(kind: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/proc/self/maps")):
+        with pytest.raises(InputError, match=r"want a (picture|sound) that can be read"):
+            item_digest(path, kind=kind, row=7, columns="own")

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from steradian.data.batch import Preprocessor
 from steradian.data.columns import to_objects
 from steradian.data.modality import ReadValues
+from steradian.data.reading import read_objects
 from steradian.data.schema import Schema
 from steradian.errors import InputError
 from steradian.modalities import Series
@@ -279,7 +281,7 @@ def test_a_long_series_becomes_the_means_of_equal_bins_without_its_gaps(length: 
 def test_a_series_of_the_longest_length_is_left_as_it_is(rng: np.random.Generator) -> None:
     training, (long,) = walks(rng, 64, 64, 64), walks(rng, 512)
     fitted = fit(*training)
-    expected = (long.astype(np.float32) - fitted.mean) / fitted.std
+    expected = ((long.astype(np.float32) - fitted.mean) / fitted.std).astype(np.float32)
     assert np.array_equal(prepare(fitted, long).series.flat, expected)
 
 
@@ -294,3 +296,32 @@ def test_a_long_series_neither_swells_its_batch_nor_changes_with_it(rng: np.rand
         tokens = alone.values.shape[1]
         assert together.mask[row].sum() == tokens
         torch.testing.assert_close(together.values[row, :tokens], alone.values[0], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e8, 1.7e9, 1e12], ids=str)
+@pytest.mark.parametrize("beside", [0.0, 1e9])
+def test_values_far_from_zero_are_centered_exactly(offset: float, beside: float, rng: np.random.Generator) -> None:
+    motions = rng.normal(size=(30, 5, 1))
+
+    def standardised(series: np.ndarray) -> np.ndarray:
+        objects = read_objects({"x": list(series)}, Schema({"x": Series("x")}), labelled=False)
+        items = Preprocessor.fit(objects).prepare(objects).items["x"](np.arange(30))
+        return items["values"].numpy()[..., 0]
+
+    moved = np.concatenate([motions + offset, np.full_like(motions, beside)], axis=2)
+    np.testing.assert_allclose(standardised(moved), standardised(motions), atol=1e-5 + 1e-15 * offset)
+
+
+def test_a_channel_that_is_constant_but_for_rounding_is_constant() -> None:
+    values = [np.array([[0.1], [0.1 + 1e-8], [0.1 - 1e-9]])] * 3
+    fitted = fit(*values)
+    np.testing.assert_array_equal(fitted.std, [1.0])
+
+
+@pytest.mark.parametrize(
+    "times", [[1, 2], [1, 2, [3]], [[1], [2], [3]], "a", 5, {"a": 1}, [1, None, 3], [1, "x", 3]], ids=str
+)
+def test_times_of_another_form_are_refused(times: Any) -> None:
+    table = {"x": to_objects([[1.0, 2.0, 3.0]]), "t": to_objects([times])}
+    with pytest.raises(InputError, match=r"row 0 .*column 't'"):
+        Series("x", time="t").read(table)

@@ -1,6 +1,7 @@
 """Vectors in every form of column, their mistakes, and their standardisation."""
 
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 import torch
 
 import steradian as sr
+from steradian.data.batch import Preprocessor
 from steradian.data.columns import to_objects
 from steradian.data.modality import ReadValues
+from steradian.data.reading import read_objects
+from steradian.data.schema import Schema
 from steradian.errors import InputError
 from steradian.modalities import Vector, vector
 from steradian.modalities.vector import TOKENS, WHOLE, FittedVector, VectorTokenizer
@@ -318,3 +322,40 @@ def test_outputs_begin_as_those_of_a_usual_layer_and_a_step_moves_them_alike(fea
             weight += 1e-3 * torch.sign(torch.randn_like(weight))
     moved = (tokenizer(values).values - before).std().item()
     assert moved < 1e-3 * 64**0.5 * 1.2
+
+
+FAR = {
+    "int32": lambda seconds: seconds.astype(np.int32),
+    "uint32": lambda seconds: seconds.astype(np.uint32),
+    "int64": lambda seconds: seconds.astype(np.int64),
+    "floats": lambda seconds: seconds,
+    "lists": lambda seconds: [[second] for second in seconds.tolist()],
+    "arrays of int32": lambda seconds: [np.array([second], dtype=np.int32) for second in seconds],
+    "ragged gaps": lambda seconds: [None, *([int(second)] for second in seconds[1:])],
+    "sets": lambda seconds: [[[second]] for second in seconds.tolist()],
+}
+
+
+@pytest.mark.parametrize("write", FAR.values(), ids=FAR.keys())
+def test_seconds_are_told_apart_however_they_are_held(write: Callable[[np.ndarray], Any]) -> None:
+    seconds = 1_700_000_000.0 + np.arange(12)
+    objects = read_objects(
+        {"t": write(seconds), "y": np.ones(12)}, Schema({"t": Vector("t"), "y": Vector("y")}), labelled=False
+    )
+    items = Preprocessor.fit(objects).prepare(objects).items["t"](np.arange(objects.present[:, 0].sum()))
+    found = items["values"].numpy()[:, 0]
+    np.testing.assert_allclose(np.diff(found), np.full(len(found) - 1, found[1] - found[0]), rtol=1e-5)
+    assert found[1] > found[0]
+
+
+@pytest.mark.parametrize(("bad", "got"), [(NAN, "1 NaN of 502 entries"), (INF, "an infinite or too large one")])
+def test_one_bad_cell_among_many_columns_is_named(bad: float, got: str) -> None:
+    columns: dict[str, Any] = {f"g{number}": np.ones(6) for number in range(500)} | {"wide": np.ones((6, 2))}
+    columns["g77"][3] = bad
+    with pytest.raises(InputError) as error:
+        read(**columns)
+    assert error.value.where == "row 3 (counted from 0), columns g0, g1, g2, g3, g4 and 496 more"
+    assert error.value.got == f"{got}, the first in column 'g77'"
+    columns["g77"], columns["wide"][3, 1] = np.ones(6), bad
+    with pytest.raises(InputError, match=r"the first in column 'wide', entry 1 \(counted from 0\)"):
+        read(**columns)

@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -236,3 +237,16 @@ def test_without_soundfile_the_extra_is_named_and_samples_do_without(monkeypatch
     with pytest.raises(MissingExtraError, match=r"row 12 .*pip install 'steradian\[audio\]'"):
         decoded(b"bytes")
     assert len(decoded(Sound(tone(440, 800), RATE))[0]) == 800
+
+
+@pytest.mark.timeout(20)
+def test_only_regular_files_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.wav")
+    for path, got in [
+        ("pipe.wav", "a pipe, not a file"),
+        ("/dev/zero", "a device, not a file"),
+        ("/proc/self/maps", "an empty file"),
+    ]:
+        with pytest.raises(InputError, match=f"want a sound that can be read, got {got}"):
+            decode_sound(path, 16_000, where="row 0")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import steradian as sr
 from steradian.errors import InputError, SavedModelError
@@ -149,13 +150,11 @@ def test_other_files_stay(tmp_path: Path) -> None:
         ("index.json", b"\xff\xfe", "want the entries of an index, whole"),
         ("index.json", b"[]", "another file of that name"),
         ("index.json", {"kind": "a model"}, "another file of that name"),
-        ("index.json", {"format": 2}, "want an index of format 1, got format 2"),
-        ("index.json", b'{"kind": "steradian index", "format": 1}', "no vectors, rows, dim, ids, labels"),
+        ("index.json", {"format": 1}, "want an index of format 2, got format 1.*build and save it again"),
+        ("index.json", b'{"kind": "steradian index", "format": 2}', "no vectors, rows, dim, labelled"),
         ("index.json", {"rows": 4}, r"float32 vectors of shape \[4, 3\]"),
-        ("index.json", {"labels": ["a"]}, "want 3 labels"),
-        ("index.json", {"ids": [1, 1, 2]}, "1 twice"),
-        ("index.json", {"ids": [1, None, 2]}, "got nothing"),
-        ("vectors", None, "want the vectors of an index, whole"),
+        ("index.json", {"rows": "3"}, r"float32 vectors of shape \['3', 3\]"),
+        ("vectors", None, "want the arrays of an index, whole"),
         ("vectors", b"", "SafetensorError"),
         ("vectors", -1, "SafetensorError"),
         ("vectors", pickle.dumps(np.eye(3)), "SafetensorError"),
@@ -174,6 +173,40 @@ def test_what_is_no_index_is_refused(tmp_path: Path, file: str, harm: Any, says:
             path.write_bytes(path.read_bytes()[:harm])
         case dict():
             path.write_text(json.dumps(json.loads(path.read_text()) | harm))
+    with pytest.raises(SavedModelError, match=says):
+        Index.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"vectors": None}, r"float32 vectors of shape \[3, 3\]"),
+        ({"vectors": np.eye(3)}, r"float32 vectors of shape \[3, 3\]"),
+        ({"vectors": np.eye(4, 3, dtype=np.float32)}, r"float32 vectors of shape \[3, 3\]"),
+        ({"vectors": np.zeros((3, 3), dtype=np.float32)}, "row 0: want a vector with a direction"),
+        ({"vectors": np.full((3, 3), np.nan, dtype=np.float32)}, "row 0: want a vector with a direction"),
+        ({"vectors": np.full((3, 3), 7, dtype=np.float32)}, "want unit vectors"),
+        ({"ids/numbers": np.array([1, 1, 2])}, "1 twice"),
+        ({"ids/numbers": np.array([1.0, 2.0, 3.0])}, "ids of type float64"),
+        ({"ids/numbers": np.array([1, 2])}, r"ids of type int64 and shape \[2\]"),
+        ({"ids/numbers": None}, "no ids"),
+        ({"labels/ends": None}, "no labels"),
+        ({"labels/ends": np.array([1, 2])}, r"labels of types and shapes uint8 \[3\] and int64 \[2\]"),
+        ({"labels/ends": np.array([1.0, 2.0, 3.0])}, "float64"),
+        ({"labels/ends": np.array([1, 2, 4])}, "labels whose ends do not fit"),
+        ({"labels/ends": np.array([2, 1, 3])}, "labels whose ends do not fit"),
+        ({"labels/ends": np.array([-1, 1, 3])}, "labels whose ends do not fit"),
+        ({"labels/ends": np.array([2**62, -(2**62), 3])}, "labels whose ends do not fit"),
+        ({"labels/text": np.array([97, 255, 98], dtype=np.uint8)}, "utf-8"),
+        ({"labels/text": np.array([97, 98, 99])}, "int64"),
+    ],
+    ids=str,
+)
+def test_arrays_are_not_trusted(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    Index.from_vectors(np.eye(3), labels=["a", "b", "c"]).save(tmp_path)
+    (path,) = tmp_path.glob("*.safetensors")
+    arrays = {key: array for key, array in (load_file(path) | change).items() if array is not None}
+    save_file(arrays, path)
     with pytest.raises(SavedModelError, match=says):
         Index.load(tmp_path)
 

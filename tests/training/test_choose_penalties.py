@@ -37,15 +37,22 @@ def choose(
     return choice.best(np.eye(CLASSES, dtype=np.float32))
 
 
-def test_the_scale_of_all_weights_says_nothing() -> None:
+def test_weights_multiply_modalities_and_leave_the_shares_of_classes_alone() -> None:
     # Classes of many sizes, whose shares are part of what is scored.
     labels = np.minimum(np.random.default_rng(0).geometric(0.4, ROWS) - 1, CLASSES - 1)
     choice, basis = made({"a": 1.0, "b": 2.0}, labels=labels), np.eye(CLASSES, dtype=np.float32)
     choice.best(basis)
     folds = [choice._fitted(basis, fold, range(2), [0.1, 0.1]) for fold in range(3)]
-    once, twice, other = (choice._scores(folds, np.array(weights)) for weights in ([1, 0.5], [2, 1], [1, 1]))
-    np.testing.assert_allclose(once, twice, rtol=1e-4)
-    assert not np.allclose(once, other, rtol=1e-2)
+    found = choice._scores(folds, np.array([2.0, 0.5]))
+    expected = []
+    for fold in folds:
+        known = np.unique(fold.fitted_labels)
+        sums = 2 * fold.left_out[0] + fold.left_out[1] / 2 + fold.intercept
+        scored = np.isin(fold.labels, known)
+        likeness = sums[scored] @ fold.targets[known].T
+        expected.append(-log_losses(likeness, np.searchsorted(known, fold.labels[scored])))
+    np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-4, atol=1e-6)
+    assert not np.allclose(found, choice._scores(folds, np.array([4.0, 1.0])), rtol=1e-2)
 
 
 def test_a_noisy_modality_is_penalised_more_than_a_clear_one() -> None:
@@ -55,7 +62,7 @@ def test_a_noisy_modality_is_penalised_more_than_a_clear_one() -> None:
 
 def test_a_modality_of_noise_alone_weighs_no_more_than_one_that_tells() -> None:
     _, weights, _ = choose({"clear": 0.3, "noise": 30.0})
-    assert weights[0] == 1.0 >= weights[1] > 0
+    assert weights[0] >= 1.0 >= weights[1] > 0
 
 
 def test_the_score_of_clear_classes_is_better() -> None:

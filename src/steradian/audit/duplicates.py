@@ -13,6 +13,7 @@ import numpy as np
 
 from steradian.data import ObjectTable
 from steradian.metrics import nearest, pair_angles
+from steradian.metrics.near_pairs import nearest_within
 
 __all__ = ["ModalityView", "TwinPairs", "find_twins", "reads_alike"]
 
@@ -94,7 +95,7 @@ def find_twins(table: ModalityView, other: ModalityView | None = None) -> TwinPa
             skipped.append(subset)
             continue
         limit = max(SAME, SHARE * (0.0 if np.isnan(usual) else usual))
-        for left, right, angles in _neighbors(table, gallery, subset, within=other is None):
+        for left, right, angles in _neighbors(table, gallery, subset, limit, within=other is None):
             near = np.flatnonzero(angles <= limit)
             shared = np.broadcast_to(subset, (len(near), len(subset)))
             found.append((left[near], right[near], angles[near], np.full(len(near), usual), shared))
@@ -146,21 +147,31 @@ def _common(
 
 
 def _neighbors(
-    table: ModalityView, gallery: ModalityView, subset: np.ndarray, *, within: bool
+    table: ModalityView, gallery: ModalityView, subset: np.ndarray, limit: float, *, within: bool
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Rows of both tables that are near in a subset, which is all that one of the two has, and their widest angle."""
+    """Rows of both tables that are near in a subset, which is all that one of the two has, and their widest angle.
+
+    Those that are farther apart than the limit in the mean of the modalities' cosines need not be among them.
+    """
     has, gallery_has = (np.flatnonzero((view.present >= subset).all(axis=1)) for view in (table, gallery))
     exactly, gallery_exactly = (np.flatnonzero((view.present == subset).all(axis=1)) for view in (table, gallery))
     for rows, others in ((exactly, gallery_has), (np.setdiff1d(has, exactly), gallery_exactly)):
         # An object is no neighbor of its own.
-        itself = np.where(np.isin(rows, others), np.searchsorted(others, rows), -1) if within else None
-        wanted = min(NEIGHBORS if within else 1, len(others) - (itself is not None and bool((itself >= 0).any())))
-        if len(rows) and wanted > 0:
-            places, _ = nearest(
-                _joined(table, rows, subset), _joined(gallery, others, subset), k=wanted, exclude=itself
+        itself = np.full(len(rows), -1)
+        if within and len(others):
+            places = np.minimum(np.searchsorted(others, rows), len(others) - 1)
+            itself = np.where(others[places] == rows, places, -1)
+        if len(rows) and len(others):
+            found, places = nearest_within(
+                _joined(table, rows, subset),
+                _joined(gallery, others, subset),
+                k=NEIGHBORS if within else 1,
+                angle=limit,
+                exclude=itself,
             )
-            pairs = np.repeat(rows, wanted), others[places.ravel()]
-            yield *pairs, _widest(table, pairs[0], gallery, pairs[1], subset)
+            pairs = rows[found], others[places]
+            if len(found):
+                yield *pairs, _widest(table, pairs[0], gallery, pairs[1], subset)
 
 
 def _usual_angle(table: ModalityView, subset: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from steradian.data.closed_form import ClosedForm
-from steradian.data.modality import FittedModality, Items, Values
+from steradian.data.modality import FittedModality, Items, Values, listed
 from steradian.data.objects import ObjectTable
 from steradian.errors import InputError
 
@@ -121,7 +121,7 @@ class Preprocessor:
                 raise InputError(
                     want="at least one training object that has each modality",
                     got="none of these training rows",
-                    where=f"modality {name!r} (columns {', '.join(modality.columns)})",
+                    where=f"modality {name!r} (columns {listed(modality.columns)})",
                     fix="Check its columns, or leave the modality out of the schema. If other rows of the table "
                     "have it, they were held out or are in another fold: give more rows that have it.",
                 )

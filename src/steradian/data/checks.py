@@ -1,19 +1,16 @@
 """What a user's table must fulfil before it is a table of objects; each message names the rows and columns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
-from steradian.data.modality import is_missing
+from steradian.data.modality import is_missing, is_told_apart, listed, shown
 from steradian.data.schema import Schema
 from steradian.errors import InputError
 
 __all__ = ["refuse_absent_columns", "refuse_bare_objects", "refuse_repeated_ids", "table_length", "to_names"]
-
-SHOWN = 5
-"""Rows that a message names at most."""
 
 NO_LABEL = (
     "Name the label's column in the schema: training and evaluation need labels; "
@@ -21,26 +18,26 @@ NO_LABEL = (
 )
 
 
-def table_length(columns: Mapping[str, np.ndarray]) -> int:
+def table_length(lengths: Mapping[str, int]) -> int:
     """The number of rows, which all columns share.
 
     Args:
-        columns: arrays by name.
+        lengths: the rows of each column by its name.
 
     Raises:
         InputError: columns of different lengths, or no row.
 
     Example:
-        >>> table_length({"title": np.zeros(3), "price": np.zeros(3)})
+        >>> table_length({"title": 3, "price": 3})
         3
     """
     names_by_length: dict[int, list[str]] = {}
-    for name, column in columns.items():
-        names_by_length.setdefault(len(column), []).append(repr(name))
+    for name, length in lengths.items():
+        names_by_length.setdefault(length, []).append(repr(name))
     if len(names_by_length) > 1:
         raise InputError(
             want="columns of one length",
-            got=_listed(f"{length} rows in {_listed(names)}" for length, names in names_by_length.items()),
+            got=listed(f"{length} rows in {listed(names)}" for length, names in names_by_length.items()),
             where="the table",
             fix="Give each column an entry for every row, None where there is no value.",
         )
@@ -52,7 +49,7 @@ def table_length(columns: Mapping[str, np.ndarray]) -> int:
     return rows
 
 
-def refuse_absent_columns(columns: Mapping[str, np.ndarray], schema: Schema, *, labelled: bool) -> None:
+def refuse_absent_columns(columns: Mapping[str, Any], schema: Schema, *, labelled: bool) -> None:
     """Refuse a table that lacks a column of the schema.
 
     Args:
@@ -77,7 +74,7 @@ def refuse_absent_columns(columns: Mapping[str, np.ndarray], schema: Schema, *, 
             near = " or ".join(map(repr, get_close_matches(column, columns)))
             raise InputError(
                 want=f"the column {column!r}, {role}",
-                got=f"the columns {_listed(map(repr, columns), most=20)}",
+                got=f"the columns {listed(map(repr, columns), most=20)}",
                 where="the table",
                 fix=f"Did you mean {near}? {fix}" if near else fix,
             )
@@ -93,7 +90,8 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
         role: what an entry is, for messages: "a label".
 
     Raises:
-        InputError: an entry that is missing, of another type, or of another type than the rest.
+        InputError: an entry that is missing, of another type, or of another type than the rest; one that might be
+            taken for another: a float of 2**53 or more, an integer beyond 64 bits, text that ends in a NUL.
 
     Example:
         >>> to_names(np.array([2.0, 1.0]), np.arange(2), name="kind", role="a label")
@@ -101,7 +99,12 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
     """
     if column.ndim != 1 or column.dtype.kind not in "biufUTO":
         raise _no_name(f"an array of shape {column.shape} and type {column.dtype}", f"column {name!r}")
-    entries = [entry.item() if isinstance(entry, np.generic) else entry for entry in column.tolist()]
+    entries = column.tolist()
+    if column.dtype == np.float16 or column.dtype == np.float32:
+        entries = list(column)
+    if column.dtype.kind not in "bi":
+        _refuse_names_that_merge(entries, rows, name)
+    entries = [entry.item() if isinstance(entry, np.generic) else entry for entry in entries]
     missing = [row for entry, row in zip(entries, rows, strict=True) if is_missing(entry)]
     if missing:
         raise InputError(
@@ -119,6 +122,20 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
             got = f"{kinds[0].__name__} {entries[0]!r} in row {rows[0]} and {kind.__name__} {entry!r}"
             raise _no_name(got, _place(row, name))
     return np.array(entries)
+
+
+def _refuse_names_that_merge(entries: list[Any], rows: np.ndarray, name: str) -> None:
+    """Refuse what an array of names, or a float before it, does not tell from another name."""
+    for entry, row in zip(entries, rows, strict=True):
+        if isinstance(entry, (float, np.floating)) and entry.is_integer() and not is_told_apart(entry):
+            want, fix = "whole numbers that a float tells apart", "Give them as integers or as text: they have merged."
+        elif isinstance(entry, (int, np.integer)) and not -(2**63) <= entry < 2**63:
+            want, fix = "whole numbers of at most 64 bits with their sign", "Write all of them as text."
+        elif isinstance(entry, str) and entry.endswith("\0"):
+            want, fix = "text that does not end in a NUL character", "Cut the NULs off the end."
+        else:
+            continue
+        raise InputError(want, shown(entry), _place(row, name), fix)
 
 
 def refuse_repeated_ids(ids: np.ndarray, rows: np.ndarray, *, name: str) -> None:
@@ -157,12 +174,12 @@ def refuse_bare_objects(present: np.ndarray, schema: Schema, *, rows: np.ndarray
     """
     bare = np.flatnonzero(~present.any(axis=1))
     if bare.size:
-        named = f", id {_listed(map(repr, ids[bare].tolist()))}" if ids is not None else ""
+        named = f", id {listed(map(repr, ids[bare].tolist()))}" if ids is not None else ""
         raise InputError(
             want=f"at least one modality of {', '.join(schema.modalities)}",
             got=f"none in {bare.size} of {len(present)} rows",
-            where=f"row {_listed(map(str, rows[bare]))} (counted from 0){named}",
-            fix=f"Drop these rows, or fill in one of their columns {', '.join(schema.columns)}.",
+            where=f"row {listed(map(str, rows[bare]))} (counted from 0){named}",
+            fix=f"Drop these rows, or fill in one of their columns {listed(schema.columns, most=20)}.",
         )
 
 
@@ -177,8 +194,3 @@ def _no_name(got: str, where: str) -> InputError:
 
 def _place(row: int, name: str) -> str:
     return f"row {row} (counted from 0), column {name!r}"
-
-
-def _listed(names: Iterable[str], most: int = SHOWN) -> str:
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

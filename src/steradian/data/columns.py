@@ -1,7 +1,8 @@
 """One column, however it is held, as a numpy array with an entry a row.
 
 Numbers become a numeric array whose empty cells are NaN; all else an array of Python objects whose empty cells are
-None. Rows that are lists of numbers become one array where they have one length, and an array each where they have not.
+None. Whole numbers that a float would not tell apart stay Python integers, since they may be names. Rows that are lists
+of numbers become one array where they have one length, and an array each where they have not.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,43 @@ import pyarrow.compute as pc
 from steradian.data.modality import is_missing, shown
 from steradian.errors import InputError
 
-__all__ = ["from_arrow", "from_cells", "to_column", "to_objects"]
+__all__ = ["column_length", "from_arrow", "from_cells", "to_column", "to_objects"]
+
+EXACT_WHOLE = 2**53
+"""Up to here a float64 tells all whole numbers apart."""
+EXACT_DIGITS = 1e15
+"""Decimals of fewer units in their last place are told apart by a float64."""
+
+MOST_AXES = 32
+"""Lists within lists that may be numbers."""
+
+
+def column_length(values: Any, name: str) -> int:
+    """The number of rows of what `to_column` takes, without converting it.
+
+    Args:
+        values: one entry a row.
+        name: the column's, for messages.
+
+    Raises:
+        InputError: a single value instead of one a row.
+
+    Example:
+        >>> column_length([1, None, 3], "price")
+        3
+    """
+    like_a_column = isinstance(values, (list, tuple, np.ndarray, pa.Array, pa.ChunkedArray)) or any(
+        hasattr(values, method) for method in ("__array__", "__arrow_c_stream__")
+    )
+    try:
+        return len(values if like_a_column else None)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise InputError(
+            want="a list or an array with one entry a row",
+            got=shown(values),
+            where=f"column {name!r}",
+            fix=f"Write for example {{{name!r}: [first, second, ...]}}.",
+        ) from error
 
 
 def to_column(values: Any, name: str) -> np.ndarray:
@@ -25,25 +62,45 @@ def to_column(values: Any, name: str) -> np.ndarray:
         name: the column's, for messages.
 
     Raises:
-        InputError: a single value instead of one a row.
+        InputError: a single value instead of one a row, or a type that cannot be converted.
 
     Example:
         >>> to_column([1, None, 3], "price")
         array([ 1., nan,  3.])
     """
+    column_length(values, name)
+    try:
+        return _converted(values)
+    # Nothing less: other libraries raise what they like for types that they do not convert.
+    except Exception as error:
+        kind = getattr(values, "dtype", getattr(values, "type", type(values).__name__))
+        raise InputError(
+            want="a column of numbers, text, bytes, dates, lists or arrays",
+            got=f"{kind!s:.80}, which cannot be converted ({' '.join(str(error).split())[:120].rstrip('.')})",
+            where=f"column {name!r}",
+            fix="Convert the column, or give it as a list of Python values.",
+        ) from error
+
+
+def _converted(values: Any) -> np.ndarray:
     if isinstance(values, pa.Array):
         values = pa.chunked_array([values])
+    elif hasattr(values, "detach"):
+        values = _from_tensor(values)
+    elif hasattr(values, "iloc"):
+        # numpy would make floats of whole numbers with gaps.
+        whole = not isinstance(values.dtype, np.dtype) and values.dtype.kind in "iu"
+        values = pa.chunked_array([pa.array(values)]) if whole else np.array(values.__array__())
+    elif hasattr(values, "__arrow_c_stream__") and not isinstance(values, pa.ChunkedArray):
+        try:
+            values = pa.chunked_array(values)
+        except pa.ArrowException:
+            # Arrow has no whole numbers of 128 bits.
+            values = list(values)
     if isinstance(values, pa.ChunkedArray):
         return from_arrow(values)
-    if not isinstance(values, (list, tuple, np.ndarray)) and hasattr(values, "__array__"):
+    if not isinstance(values, (list, tuple, np.ndarray)):
         values = np.array(values.__array__())
-    if not isinstance(values, (list, tuple, np.ndarray)) or (isinstance(values, np.ndarray) and not values.ndim):
-        raise InputError(
-            want="a list or an array with one entry a row",
-            got=shown(values),
-            where=f"column {name!r}",
-            fix=f"Write for example {{{name!r}: [first, second, ...]}}.",
-        )
     if isinstance(values, np.ndarray):
         if values.dtype.kind in "biufcmM" and not isinstance(values, np.ma.MaskedArray):
             return values
@@ -69,8 +126,9 @@ def from_cells(values: Iterable[Any]) -> np.ndarray:
         if len({cell.shape for cell in known}) == 1 and all(cell.dtype.kind in "biuf" for cell in known):
             return _spread(np.stack(known), np.array([cell is None for cell in cells]))
         return to_objects(cells)
-    # Arrow is asked about numbers and dates only: text and bytes it would copy for nothing.
-    if known and not any(isinstance(_first(cell), (str, bytes)) for cell in known):
+    # Arrow is asked about numbers and dates only: text and bytes it would copy for nothing. It takes for ever for lists
+    # of very many axes.
+    if known and not any(isinstance(_first(cell), (str, bytes)) or _is_deep(cell) for cell in known):
         try:
             array = pa.array(cells)
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
@@ -98,9 +156,11 @@ def from_arrow(column: pa.ChunkedArray) -> np.ndarray:
     if not column.num_chunks:
         column = pa.chunked_array([pa.array([], kind)])
     if pa.types.is_dictionary(kind):
-        return from_arrow(pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks]))
+        return from_arrow(pa.chunked_array([_decoded(chunk) for chunk in column.chunks]))
     if pa.types.is_decimal(kind):
-        return from_arrow(column.cast(pa.float64()))
+        return _from_decimals(column)
+    if pa.types.is_integer(kind) and column.null_count and _largest(column) > EXACT_WHOLE:
+        return to_objects(column.to_pylist())
     if _is_list(kind):
         return _from_lists(column)
     if pa.types.is_nested(kind):
@@ -123,10 +183,45 @@ def to_objects(cells: Iterable[Any]) -> np.ndarray:
     return np.fromiter(cells, dtype=object, count=len(cells))
 
 
+def _decoded(chunk: pa.DictionaryArray) -> pa.Array:
+    """The entries that a dictionary stands for."""
+    entries = chunk.dictionary
+    # Arrow takes no entries by number from views.
+    if pa.types.is_string_view(entries.type):
+        entries = entries.cast(pa.large_string())
+    elif pa.types.is_binary_view(entries.type):
+        entries = entries.cast(pa.large_binary())
+    return entries.take(chunk.indices)
+
+
+def _from_decimals(column: pa.ChunkedArray) -> np.ndarray:
+    """Decimals as floats where these tell them apart, else as Python integers and decimals."""
+    floats = column.cast(pa.float64())
+    if _largest(floats) * 10.0 ** max(column.type.scale, 0) < EXACT_DIGITS:
+        return from_arrow(floats)
+    cells = column.to_pylist()
+    return to_objects(int(cell) if cell is not None and cell == cell.to_integral_value() else cell for cell in cells)
+
+
+def _largest(column: pa.ChunkedArray) -> float:
+    """The largest size of a number in a column."""
+    ends = pc.min_max(column).as_py().values()
+    return max((abs(end) for end in ends if end is not None), default=0)
+
+
+def _from_tensor(tensor: Any) -> np.ndarray:
+    """A torch tensor as an array, whatever it is on and whether it learns; numpy has no bfloat16."""
+    column: np.ndarray = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy(force=True)
+    return column
+
+
 def _from_lists(column: pa.ChunkedArray) -> np.ndarray:
     """Cut the flat values of all lists at their ends; slices and chunks are Arrow's `flatten` to see to."""
     lengths = np.concatenate([_lengths(chunk) for chunk in column.chunks])
     flat = from_arrow(pa.chunked_array([chunk.flatten() for chunk in column.chunks], column.type.value_type))
+    if flat.dtype == object and _is_real(column.type.value_type):
+        # In a list they are no names.
+        flat = flat.astype(np.float64)
     missing = lengths < 0
     known = lengths[~missing]
     if flat.dtype != object and known.size and (known == known[0]).all():
@@ -171,11 +266,15 @@ def _cell(value: Any) -> Any:
         return value["array"], value["sampling_rate"]
     if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
         return value.get("bytes") or value.get("path")
+    if hasattr(value, "detach"):
+        return _from_tensor(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
         value = value.tolist()
     # A look at the first entry tells lists of items from long lists of numbers.
     if isinstance(value, (list, tuple)) and isinstance(_first(value), Mapping):
         return [_cell(item) for item in value]
+    if isinstance(value, (list, tuple)) and any(hasattr(item, "detach") for item in value):
+        return type(value)(_cell(item) for item in value)
     return value
 
 
@@ -184,6 +283,15 @@ def _first(cell: Any) -> Any:
     if not isinstance(cell, (list, tuple)):
         return cell
     return next((entry for entry in cell if entry is not None), None)
+
+
+def _is_deep(cell: Any) -> bool:
+    """Whether a cell is a list of more axes than an array has."""
+    for _ in range(MOST_AXES):
+        if not isinstance(cell, (list, tuple)) or not cell:
+            return False
+        cell = cell[0]
+    return True
 
 
 def _are_mixed(cells: Iterable[Any]) -> bool:
@@ -200,6 +308,10 @@ def _holds_dates(kind: pa.DataType) -> bool:
 
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _is_real(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def _is_numeric(kind: pa.DataType) -> bool:

@@ -27,8 +27,8 @@ DIGEST = 32
 CHUNK = 1 << 14
 """Records read at a time."""
 
-SHARD = re.compile(r"(\d+)-[0-9a-f]+\.features")
-"""The name of a shard, which begins with the number of features."""
+SHARD = re.compile(r"([1-9][0-9]{0,5})-[0-9a-f]+\.features")
+"""The name of a shard, which begins with the number of features; files of other names are left alone."""
 
 SECONDS_BEFORE_BAR, SECONDS_BETWEEN_LINES = 2.0, 10.0
 
@@ -110,7 +110,8 @@ class FeatureCache:
             for start in range(0, len(missing), CHUNK):
                 part = missing[start : start + CHUNK]
                 found, records = shard.find(digests[part])
-                if not len(found):
+                # What has another length than the rest was made by another encoder.
+                if not len(found) or (vectors is not None and records["features"].shape[1] != vectors.shape[1]):
                     continue
                 if vectors is None:
                     vectors = np.empty((len(digests), records["features"].shape[1]), dtype=np.float32)

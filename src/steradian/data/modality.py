@@ -8,7 +8,7 @@ A modality passes through three forms:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -23,6 +23,9 @@ Columns = Mapping[str, np.ndarray]
 
 Values = dict[str, np.ndarray]
 """A modality's values as read from its columns: arrays whose first axis is rows."""
+
+WHOLE_FLOATS: dict[Any, int] = {np.float16: 2**11, np.float32: 2**24}
+"""From here on a float of fewer bits than 64 leaves whole numbers out."""
 
 
 @dataclass(frozen=True)
@@ -192,9 +195,30 @@ def is_missing(value: Any) -> bool:
     return type(value).__name__ in {"NAType", "NaTType"}
 
 
+def is_told_apart(number: Any) -> bool:
+    """True where a float tells a whole number from its neighbors, below 2**53, or less with fewer bits.
+
+    Example:
+        >>> is_told_apart(2.0**53), is_told_apart(np.float32(2**24)), is_told_apart(-5.0)
+        (False, False, True)
+    """
+    return bool(abs(number) < WHOLE_FLOATS.get(type(number), 2**53))
+
+
 def is_url(value: Any) -> bool:
     """True for text that names a place on the web or holds the data itself, and so no file."""
     return isinstance(value, str) and ("://" in value or value.startswith("data:"))
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """What a message shows of many names: the first ones, and how many more there are.
+
+    Example:
+        >>> listed("abcdefg")
+        'a, b, c, d, e and 2 more'
+    """
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def shown(value: Any) -> str:
@@ -206,4 +230,8 @@ def shown(value: Any) -> str:
     """
     if isinstance(value, np.generic) and value.dtype.kind not in "mM":
         value = value.item()
-    return " ".join(f"{type(value).__name__} {value!r}".split())[:80]
+    try:
+        beginning = f"{value!r}"
+    except RecursionError:
+        beginning = "nested too deep to be shown"
+    return " ".join(f"{type(value).__name__} {beginning}".split())[:80]

@@ -15,6 +15,7 @@ from steradian.data.checks import (
     to_names,
 )
 from steradian.data.columns import to_column
+from steradian.data.late_columns import LateColumns
 from steradian.data.modality import ReadValues, Values, is_missing
 from steradian.data.salvage import salvage
 from steradian.data.schema import Schema
@@ -40,7 +41,8 @@ class ObjectTable:
 
     Args:
         schema: what the columns mean.
-        columns: all columns of the source by name, those outside the schema too; first axis objects.
+        columns: all columns of the source by name, first axis objects. Those outside the schema are converted when they
+            are asked for.
         values: for each modality its values as read; first axis objects. What stands where it is absent means nothing.
         present: bool [objects, modalities], in the order of the schema.
         rows: int64 [objects], the row numbers in the user's table, counted from 0.
@@ -64,7 +66,7 @@ class ObjectTable:
     """
 
     schema: Schema
-    columns: Mapping[str, np.ndarray]
+    columns: LateColumns
     values: Mapping[str, Values]
     present: np.ndarray
     rows: np.ndarray
@@ -98,20 +100,22 @@ class ObjectTable:
         """
         if on_error not in get_args(OnError):
             raise ConfigError('"raise" or "missing"', repr(on_error), "on_error", 'The default is "raise".')
-        length = table_length(columns)
-        refuse_absent_columns(columns, schema, labelled=labelled)
+        held = columns if isinstance(columns, LateColumns) else LateColumns(columns)
+        length = table_length(held.lengths)
+        refuse_absent_columns(held, schema, labelled=labelled)
         rows = np.arange(length) if rows is None else rows
+        held = held.converted([*schema.columns, schema.label, *filter(None, [schema.id])])
         ids = None
-        if schema.id is not None and schema.id in columns:
-            ids = to_names(columns[schema.id], rows, name=schema.id, role="an id")
+        if schema.id is not None and schema.id in held:
+            ids = to_names(held[schema.id], rows, name=schema.id, role="an id")
             refuse_repeated_ids(ids, rows, name=schema.id)
-        labels = columns.get(schema.label)
+        labels = held.get(schema.label)
         if labels is not None and (labelled or not any(map(is_missing, labels))):
             labels = to_names(labels, rows, name=schema.label, role="a label")
         else:
             labels = None
         names = rows if ids is None else ids
-        read, columns, items = _read(columns, schema, on_error, rows=rows, ids=names)
+        read, held, items = _read(held, schema, on_error, rows=rows, ids=names)
         present = np.stack([modality.present for modality in read.values()], axis=1)
         bare = ~present.any(axis=1)
         unreadable = Unreadable(items, dict(zip(rows[bare].tolist(), names[bare].tolist(), strict=True)))
@@ -120,7 +124,7 @@ class ObjectTable:
         if on_error == "raise" or bare.all():
             refuse_bare_objects(present, schema, rows=rows, ids=ids)
         values = {name: modality.values for name, modality in read.items()}
-        objects = cls(schema, columns, values, present, rows, names, labels)
+        objects = cls(schema, held, values, present, rows, names, labels)
         return replace(objects[~bare] if bare.any() else objects, unreadable=unreadable)
 
     def __len__(self) -> int:
@@ -168,7 +172,7 @@ class ObjectTable:
         at = rows if isinstance(rows, slice) else taken
         return ObjectTable(
             schema=self.schema,
-            columns={name: column[at] for name, column in self.columns.items()},
+            columns=self.columns.at(at),
             values={name: {key: v[at] for key, v in values.items()} for name, values in self.values.items()},
             present=self.present[at],
             rows=self.rows[at],
@@ -209,7 +213,7 @@ class ObjectTable:
                 fix="Give the labels in the order of the objects.",
             )
         named = to_names(column, self.rows, name=name, role="a label")
-        return replace(self, labels_or_none=named, columns={**self.columns, name: named})
+        return replace(self, labels_or_none=named, columns=self.columns.with_arrays({name: named}))
 
     def split(
         self, test: float | None = 0.2, *, group: Any = None, unseen_classes: float = 0, seed: int = 0
@@ -300,17 +304,17 @@ class ObjectTable:
 
 
 def _read(
-    columns: Mapping[str, np.ndarray], schema: Schema, on_error: OnError, *, rows: np.ndarray, ids: np.ndarray
-) -> tuple[dict[str, ReadValues], dict[str, np.ndarray], tuple[UnreadableItem, ...]]:
+    columns: LateColumns, schema: Schema, on_error: OnError, *, rows: np.ndarray, ids: np.ndarray
+) -> tuple[dict[str, ReadValues], LateColumns, tuple[UnreadableItem, ...]]:
     """The values of each modality, the columns without what could not be read, and what that was."""
-    read, cleaned, unreadable = {}, dict(columns), []
+    read, cleaned, unreadable = {}, columns, []
     for name, modality in schema.modalities.items():
         own = {column: columns[column] for column in modality.columns}
         if on_error == "raise":
             read[name] = modality.read(own)
             continue
         kept, read[name], faults = salvage(modality, own)
-        cleaned |= {column: array for column, array in kept.items() if array is not own[column]}
+        cleaned = cleaned.with_arrays({column: array for column, array in kept.items() if array is not own[column]})
         for place, column, message in faults:
             unreadable.append(UnreadableItem(rows[place].item(), ids[place].item(), name, column, message))
     return read, cleaned, tuple(unreadable)

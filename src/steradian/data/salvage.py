@@ -13,13 +13,16 @@ from rich.console import Console
 from rich.progress import Progress
 
 from steradian.data.columns import to_objects
-from steradian.data.modality import Columns, Modality, ReadValues, Values, is_missing
+from steradian.data.modality import Columns, Modality, ReadValues, Values, is_missing, listed
 from steradian.data.prefetch import prefetched
 from steradian.errors import InputError
 
 __all__ = ["Fault", "salvage"]
 
 SECONDS_BEFORE_BAR = 2.0
+
+LISTED = 5
+"""Columns of a row that are named at most."""
 
 EMPTY = {"f": np.nan, "m": "NaT", "M": "NaT"}
 """What an empty cell holds by the kind of array; None in others, which are of Python objects."""
@@ -98,7 +101,7 @@ class _Search:
                 self.faults += [Fault(place, name, text) for name, texts in found.items() for text in texts if text]
             else:
                 self._put(place, dict.fromkeys(known))
-                self.faults.append(Fault(place, ", ".join(known), _complaint(whole)))
+                self.faults.append(Fault(place, listed(known, LISTED), _complaint_of_row(whole, known)))
 
     def drop_misfits(self, error: InputError) -> None:
         """Leave out rows of another form than most, where each can be read alone but not all together."""
@@ -111,7 +114,7 @@ class _Search:
         misfits = [place for place, form in forms.items() if form != usual]
         for place in misfits if holders > len(misfits) else []:
             self._put(place, dict.fromkeys(self.columns))
-            self.faults.append(Fault(place, ", ".join(self.columns), f"want {error.want}, got another form than most"))
+            self.faults.append(Fault(place, listed(self.columns), f"want {error.want}, got another form than most"))
 
     def drop_undecodable(self, places: Sequence[int]) -> bool:
         """Try every item of some rows and leave out those that fail; whether any did."""
@@ -220,6 +223,14 @@ def _key(item: np.ndarray) -> Hashable:
         return value
     # An array of numbers makes a new object of its entry whenever it is asked.
     return id(value if item.dtype == object else item)
+
+
+def _complaint_of_row(error: InputError, columns: Sequence[str]) -> str:
+    """What is wrong with a row that is left out whole; of many columns, which is at fault and that all are left out."""
+    if len(columns) <= LISTED:
+        return _complaint(error)
+    culprit = "".join([f" in column {name!r}" for name in columns if f"column {name!r}" in error.where][:1])
+    return f"{_complaint(error)}{culprit}; all {len(columns)} columns of the row are left out"
 
 
 def _complaint(error: InputError) -> str:

@@ -9,9 +9,15 @@ from typing import Any
 import numpy as np
 
 from steradian.data.modality import Modality
+from steradian.data.regular_files import EmptyFileError, read_regular
 from steradian.errors import ConfigError, InputError
 
 __all__ = ["Schema"]
+
+LARGEST_FILE = 1 << 20
+"""Bytes of a schema file at most: 1 MiB."""
+MOST_NESTED = 16
+"""Lists and mappings within others at most; a schema has four."""
 
 
 @dataclass(frozen=True)
@@ -133,28 +139,34 @@ class Schema:
         """Read a schema file.
 
         Raises:
-            InputError: no such file.
+            InputError: no such file, or none of at most 1 MiB.
             ConfigError: not YAML, an unknown key or an unknown modality type.
         """
         import yaml
 
         path = Path(path)
-        if not path.is_file():
+        try:
+            text = read_regular(path, most=LARGEST_FILE)
+        except EmptyFileError:
+            text = b""
+        except (OSError, ValueError) as error:
             raise InputError(
-                want="a schema file",
-                got="no such file",
+                want=f"a schema file of at most {LARGEST_FILE >> 20} MiB",
+                got="no such file"
+                if isinstance(error, FileNotFoundError)
+                else _cut(getattr(error, "strerror", None) or str(error)),
                 where=str(path),
                 fix="Check the path given to --schema.",
-            )
+            ) from error
         try:
-            entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            entries = _parsed(text.decode("utf-8-sig"))
+        except (yaml.YAMLError, ValueError) as error:
             mark = getattr(error, "problem_mark", None)
             raise ConfigError(
                 want="YAML",
                 got=getattr(error, "problem", None) or " ".join(str(error).split()),
                 where=f"{path}, line {mark.line + 1}" if mark else str(path),
-                fix="Mend the line, or one before it." if mark else "Write the file again, as UTF-8.",
+                fix="Mend the line, or one before it." if mark else "Write the file again: plain YAML, as UTF-8.",
             ) from error
         if not isinstance(entries, Mapping):
             raise ConfigError(
@@ -164,6 +176,19 @@ class Schema:
                 fix="See docs/data.md.",
             )
         return cls.from_dict(entries, where=str(path))
+
+
+def _parsed(text: str) -> Any:
+    """The value of YAML that is plain and not deep."""
+    import yaml
+
+    # The loader calls itself for every level, and an alias may stand for a value that holds many aliases.
+    level = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > MOST_NESTED or isinstance(event, yaml.AliasEvent):
+            raise ValueError("an alias" if level <= MOST_NESTED else f"nested more than {MOST_NESTED} deep")
+    return yaml.safe_load(text)
 
 
 def _kinds() -> dict[str, type[Modality]]:

@@ -55,16 +55,29 @@ class Gallery:
         vectors: of the whole objects [gallery, dim].
         labels: their classes [gallery].
         rows: where the objects to score are searched for among themselves: which of them these are, ascending.
+        max_queries: of more objects so many are drawn and searched for; None searches for all.
+        seed: of the draw.
     """
 
     vectors: np.ndarray
     labels: np.ndarray
     rows: np.ndarray | None = None
+    max_queries: int | None = None
+    seed: int = 0
 
     def scores(self, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, ks: Sequence[int]) -> dict[str, Any]:
         """The retrieval scores of queries, each without itself in the gallery; only a count where none has any."""
         itself = None if self.rows is None else np.searchsorted(self.rows, rows)
-        found = retrieval_scores(vectors, labels, self.vectors, self.labels, ks=ks, exclude=itself)
+        found = retrieval_scores(
+            vectors,
+            labels,
+            self.vectors,
+            self.labels,
+            ks=ks,
+            exclude=itself,
+            max_queries=self.max_queries,
+            seed=self.seed,
+        )
         means = {"recall": found.recall, "map_at_r": found.map_at_r, "r_precision": found.r_precision}
         return {"without_relevant": found.without_relevant, **(means if found.queries else {})}
 

@@ -1,7 +1,7 @@
 """Softmax cross entropy over scaled cosines with a margin on the target, without a rows x classes matrix."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import torch
@@ -32,7 +32,7 @@ def angular_softmax_loss(
     margin: float | Margin = 0.0,
     gradient: MarginGradient = "exact",
     smoothing: float = 0.0,
-    class_weights: Tensor | None = None,
+    class_weights: Tensor | Sequence[float] | None = None,
     hard_negatives: int = 0,
     hard_margin: float = 0.06,
     bend: Bend | None = None,
@@ -51,7 +51,7 @@ def angular_softmax_loss(
         margin: radians, see `arcface`; or a function of the target cosines, as partial(cosface, cosine_margin=0.35).
         gradient: "exact", or "detached": psi's slope against the cosine is taken as 1, as in ArcFace's public code.
         smoothing: share of the target probability that is spread over all classes (label smoothing), 0 to below 1.
-        class_weights: [num_classes], factors of the rows' whole losses by their label.
+        class_weights: [num_classes], factors of the rows' whole losses by their label; also as a list.
         hard_negatives: nearest other classes a row that get a margin too, for one more product; 5 in the paper on
             inter-top-k (Zhao et al. 2021, arXiv 2110.05042).
         hard_margin: radians taken off the angles to them; 0.06 beside a margin of 0.2 in that paper.
@@ -66,13 +66,14 @@ def angular_softmax_loss(
 
     Raises:
         InputError: shapes that do not belong together, no row, a label out of range, or fewer than two classes.
-        ConfigError: an option out of its range.
+        ConfigError: an option out of its range, or a margin or scale with a gradient.
 
     Example:
         >>> angular_softmax_loss(torch.eye(2), torch.tensor([0, 1]), class_centers=torch.eye(2), scale=8.0)
         tensor([0.0003, 0.0003])
     """
     check_inputs(embeddings, labels, class_centers, where="angular_softmax_loss")
+    _refuse_learned("angular_softmax_loss", margin=margin, scale=scale)
     _check_options(scale, gradient, smoothing, precision, class_weights, num_classes=len(class_centers))
     target, others, others_sum = _stream(
         embeddings,
@@ -96,7 +97,7 @@ def angular_softmax_loss(
     if smoothing > 0:
         mean = (others_sum + scale * psi) / len(class_centers if classes is None else classes)
         losses = losses + smoothing * (scale * psi - mean)
-    return losses if class_weights is None else losses * class_weights[labels]
+    return losses if class_weights is None else losses * torch.as_tensor(class_weights, device=labels.device)[labels]
 
 
 def _stream(
@@ -163,11 +164,34 @@ def check_inputs(
         )
 
 
+def _refuse_learned(where: str, **options: object) -> None:
+    """Refuse numbers that ask for a gradient: a margin would fall below zero, where the loss is least."""
+    for name, value in options.items():
+        if isinstance(value, Tensor) and value.requires_grad:
+            fix = "Margin and scale are not learnt: pass plain numbers, or .detach() them."
+            raise ConfigError(f"a {name} without a gradient", f"{name}={type(value).__name__}", where, fix)
+
+
+def refuse_not_finite(losses: Tensor, embeddings: Tensor, class_centers: Tensor, *, where: str) -> None:
+    """Name the first row, or class, that made a loss [rows] NaN or infinite; an accelerator is not waited for."""
+    if losses.device.type != "cpu" or bool(losses.detach().isfinite().all()):
+        return
+    for what, vectors in (("embedding", embeddings), ("class center", class_centers.flatten(1))):
+        bad = (~vectors.detach().isfinite().all(dim=1)).nonzero()
+        if len(bad):
+            raise InputError(
+                want=f"{what}s of finite numbers",
+                got=f"{len(bad)} of {len(vectors)} with NaN or an infinite one",
+                where=f"{where}, {'row' if what == 'embedding' else 'class'} {int(bad[0])} (counted from 0)",
+                fix="Look for a division by zero before it, or lower the learning rate.",
+            )
+
+
 def _check_options(
-    scale: float, gradient: str, smoothing: float, precision: str, class_weights: Tensor | None, *, num_classes: int
+    scale: float, gradient: str, smoothing: float, precision: str, class_weights: Any, *, num_classes: int
 ) -> None:
     where = "angular_softmax_loss"
-    if not 0 < scale < math.inf:
+    if isinstance(scale, str) or not 0 < scale < math.inf:
         raise ConfigError("a scale above 0", repr(scale), where, "default_scale(num_classes) is one that works.")
     if gradient not in get_args(MarginGradient):
         raise ConfigError('gradient "exact" or "detached"', repr(gradient), where, "Choose one of them.")
@@ -175,9 +199,11 @@ def _check_options(
         raise ConfigError("smoothing in [0, 1)", repr(smoothing), where, "0.1 is common; 0 turns it off.")
     if precision not in get_args(Precision):
         raise ConfigError('precision "float32" or "bfloat16"', repr(precision), where, "Choose one of them.")
-    if class_weights is not None and class_weights.shape != (num_classes,):
+    if class_weights is not None and torch.as_tensor(class_weights).shape != (num_classes,):
         want = f"a weight for each of {num_classes} classes"
-        raise InputError(want, _shape(class_weights), where, "Give them in the order of the class centers.")
+        raise InputError(
+            want, _shape(torch.as_tensor(class_weights)), where, "Give them in the order of the class centers."
+        )
 
 
 def _shape(tensor: Tensor) -> str:

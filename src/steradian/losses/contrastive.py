@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steradian.errors import InputError
+from steradian.losses.full_precision import in_full_precision
 
 __all__ = ["clip_loss", "gmc_loss", "gram_loss", "symile_loss"]
 
@@ -20,6 +21,7 @@ RIDGE, LEAST_HEIGHT = 1e-5, 1e-3
 where vectors coincide, neither a factorisation nor the slope of a root exists."""
 
 
+@in_full_precision
 def clip_loss(
     vectors: Tensor, owners: Tensor, *, present: Tensor, scale: float | Tensor, anchor: int | None = None
 ) -> Tensor:
@@ -56,6 +58,7 @@ def clip_loss(
     return torch.stack(losses).mean()
 
 
+@in_full_precision
 def gmc_loss(vectors: Tensor, fused: Tensor, owners: Tensor, *, present: Tensor, scale: float | Tensor) -> Tensor:
     """Each modality against the fused vector, all rows of both in one softmax: a scalar.
 
@@ -94,6 +97,7 @@ def gmc_loss(vectors: Tensor, fused: Tensor, owners: Tensor, *, present: Tensor,
     return torch.stack(losses).mean()
 
 
+@in_full_precision
 def symile_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: float | Tensor) -> Tensor:
     """Each modality in turn against products of all others: a scalar.
 
@@ -137,6 +141,7 @@ def symile_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: floa
     return torch.stack(losses).mean()
 
 
+@in_full_precision
 def gram_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: float | Tensor, anchor: int = 0) -> Tensor:
     """InfoNCE in both directions over the volume that an anchor and the others' modalities span: a scalar.
 

@@ -5,10 +5,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steradian.errors import InputError
+from steradian.losses.full_precision import in_full_precision
 
 __all__ = ["supcon_loss", "triplet_loss"]
 
 
+@in_full_precision
 def supcon_loss(embeddings: Tensor, labels: Tensor, *, scale: float | Tensor) -> Tensor:
     """Supervised contrastive loss: of each row, the mean of its positives' log softmax over all other rows, negated.
 
@@ -37,6 +39,7 @@ def supcon_loss(embeddings: Tensor, labels: Tensor, *, scale: float | Tensor) ->
     return chosen / positives.sum(dim=1).clamp(min=1)
 
 
+@in_full_precision
 def triplet_loss(embeddings: Tensor, labels: Tensor, *, cosine_margin: float = 0.1) -> Tensor:
     """Triplet loss with semi-hard negatives, over all pairs of an anchor and a positive.
 

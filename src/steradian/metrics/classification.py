@@ -96,7 +96,8 @@ def _codes(labels: np.ndarray, known: dict[object, int], where: str) -> np.ndarr
             fix="Pass a list or array with one entry an object.",
         )
     values = labels.tolist()
-    for row, value in enumerate(values):
+    # Whole numbers, truth values and text are never missing, and a look at each would take most of the time.
+    for row, value in enumerate(values if labels.dtype.kind not in "biuSU" else ()):
         if is_missing(value):
             raise InputError(
                 want="a class",

@@ -1,15 +1,11 @@
 """How well clusters found without labels agree with the classes."""
 
-import warnings
-
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_mutual_info_score
-from threadpoolctl import threadpool_limits
 
 from steradian.errors import InputError
 from steradian.metrics.classification import label_codes
+from steradian.metrics.k_means import tightest_clusters
 from steradian.metrics.nearest import unit_vectors
 
 __all__ = ["MAX_DISTANCES", "clustering_ami"]
@@ -65,13 +61,7 @@ def clustering_ami(
     unit, codes = unit[inside], codes[inside]
     if n_init is None:
         n_init = min(_MOST_STARTS, max(1, (max_distances or MAX_DISTANCES) // (len(unit) * num_classes)))
-    # k-means++ multiplies by a handful of rows at a time: more BLAS threads only wait for each other, on a busy
-    # machine twenty times as long as the work takes. The rounds that follow keep their OpenMP threads.
-    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
-        # Fewer distinct vectors than classes is a finding, which the score shows.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        means = KMeans(num_classes, n_init=n_init, max_iter=_MOST_ROUNDS, random_state=seed)
-        clusters = means.fit_predict(unit)
+    clusters = tightest_clusters(unit, num_classes, starts=n_init, rounds=_MOST_ROUNDS, seed=seed)
     return float(adjusted_mutual_info_score(codes, clusters))
 
 

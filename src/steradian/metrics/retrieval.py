@@ -11,11 +11,10 @@ import numpy as np
 
 from steradian.errors import InputError
 from steradian.metrics.classification import label_codes
-from steradian.metrics.nearest import DEFAULT_MEMORY_BYTES, check_exclude, check_pair, nearest
+from steradian.metrics.nearest import DEFAULT_MEMORY_BYTES, check_exclude, check_pair
+from steradian.metrics.relevance import relevant_neighbors
 
 __all__ = ["RetrievalScores", "map_at_r", "r_precision", "recall_at_k", "retrieval_scores"]
-
-_BYTES_A_NEIGHBOR = 64
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,10 @@ class RetrievalScores:
         r_precision: mean R-precision.
         queries: how many queries the means are over.
         without_relevant: how many queries were left out.
+        answerable: how many queries have a relevant object: more than `queries` where some of them were drawn.
+        recall_errors: the standard error of recall@k by k, of the draw alone: 0 where all queries were scored.
+        map_at_r_error: the same of `map_at_r`.
+        r_precision_error: the same of `r_precision`.
     """
 
     recall: dict[int, float]
@@ -35,6 +38,10 @@ class RetrievalScores:
     r_precision: float
     queries: int
     without_relevant: int
+    answerable: int
+    recall_errors: dict[int, float]
+    map_at_r_error: float
+    r_precision_error: float
 
 
 def retrieval_scores(
@@ -45,9 +52,13 @@ def retrieval_scores(
     *,
     ks: Sequence[int] = (1, 5, 10),
     exclude: np.ndarray | None = None,
+    max_queries: int | None = None,
+    seed: int = 0,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
 ) -> RetrievalScores:
-    """All retrieval scores from one exact search with k = the largest R or k needed.
+    """All retrieval scores of exact rankings, or of a part of the queries with what the draw may be off by.
+
+    The time grows with queries x gallery. The gallery is held once more in float64: 8 x gallery x dim bytes.
 
     Args:
         queries: [queries, dim].
@@ -56,11 +67,14 @@ def retrieval_scores(
         gallery_labels: [gallery].
         ks: the k of recall@k; one beyond the gallery's size counts the whole gallery.
         exclude: int [queries], the gallery row that is the query itself (leave-one-out), -1 for none.
+        max_queries: of more queries with a relevant object, so many are drawn, each with the same chance; None scores
+            all of them.
+        seed: of the draw.
         memory_bytes: bound on the working arrays; queries are scored in parts, those of small classes first.
 
     Raises:
-        InputError: empty or non-finite vectors, different widths or lengths, a missing class, `ks` or `exclude` out
-            of range.
+        InputError: empty or non-finite vectors, different widths or lengths, a missing class, `ks`, `exclude` or
+            `max_queries` out of range.
 
     Example:
         >>> import numpy as np
@@ -74,28 +88,30 @@ def retrieval_scores(
     _check_lengths(query_codes, queries, "queries")
     _check_lengths(gallery_codes, gallery, "gallery")
     _check_ks(ks)
+    _check_max_queries(max_queries)
     exclude = check_exclude(exclude, queries=len(queries), gallery=len(gallery))
     num_relevant = _count_relevant(query_codes, gallery_codes, exclude)
-    # Small classes need few neighbors, large ones many: sorted, most parts ask for no more than they need.
-    order = np.argsort(num_relevant, kind="stable")[np.count_nonzero(num_relevant == 0) :]
-    step = max(1, memory_bytes // (_BYTES_A_NEIGHBOR * _neighbors_needed(num_relevant, ks, len(gallery))))
-    sums = np.zeros(len(ks) + 2)
-    for start in range(0, len(order), step):
-        part = order[start : start + step]
-        k = _neighbors_needed(num_relevant[part], ks, len(gallery))
-        rows, _ = nearest(queries[part], gallery, k=k, exclude=exclude[part], memory_bytes=memory_bytes)
-        # A place left empty by `exclude` is the last of the whole gallery, beyond R: what it compares with is not read.
-        relevant = gallery_codes[rows] == query_codes[part, None]
-        sums[:-2] += [recall_at_k(relevant, k=min(wanted, k)).sum() for wanted in ks]
-        sums[-2] += map_at_r(relevant, num_relevant[part]).sum()
-        sums[-1] += r_precision(relevant, num_relevant[part]).sum()
-    means = sums / len(order) if len(order) else np.full(len(sums), np.nan)
+    scored = np.flatnonzero(num_relevant)
+    answerable = len(scored)
+    if max_queries is not None and answerable > max_queries:
+        scored = np.sort(np.random.default_rng(seed).choice(scored, size=max_queries, replace=False))
+    each = np.empty((len(scored), len(ks) + 2))
+    if answerable:
+        drawn = queries[scored], query_codes[scored], gallery, gallery_codes
+        each = _each_score(*drawn, num_relevant[scored], exclude[scored], ks, memory_bytes)
+    means = each.mean(axis=0) if len(scored) else np.full(len(ks) + 2, np.nan)
+    errors = _standard_errors(each, answerable)
+    by_k, errors_by_k = (dict(zip(map(int, ks), v[:-2].tolist(), strict=True)) for v in (means, errors))
     return RetrievalScores(
-        recall={int(k): float(mean) for k, mean in zip(ks, means[:-2], strict=True)},
+        by_k,
         map_at_r=float(means[-2]),
         r_precision=float(means[-1]),
-        queries=len(order),
-        without_relevant=len(queries) - len(order),
+        queries=len(scored),
+        without_relevant=len(queries) - answerable,
+        answerable=answerable,
+        recall_errors=errors_by_k,
+        map_at_r_error=float(errors[-2]),
+        r_precision_error=float(errors[-1]),
     )
 
 
@@ -180,8 +196,37 @@ def r_precision(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
     return np.asarray(_among_first_r(relevant, num_relevant).sum(axis=1) / np.asarray(num_relevant))
 
 
-def _neighbors_needed(num_relevant: np.ndarray, ks: Sequence[int], gallery: int) -> int:
-    return int(min(max(num_relevant.max(), *ks), gallery))
+def _each_score(
+    queries: np.ndarray,
+    query_codes: np.ndarray,
+    gallery: np.ndarray,
+    gallery_codes: np.ndarray,
+    num_relevant: np.ndarray,
+    exclude: np.ndarray,
+    ks: Sequence[int],
+    memory_bytes: int,
+) -> np.ndarray:
+    """Recall at each k, average precision at R and R-precision of each query, float64 [queries, scores]."""
+    each = np.empty((len(queries), len(ks) + 2))
+    depths = np.maximum(num_relevant, max(ks))
+    search = relevant_neighbors(
+        queries, query_codes, gallery, gallery_codes, depths=depths, exclude=exclude, memory_bytes=memory_bytes
+    )
+    for part, relevant in search:
+        each[part, :-2] = np.stack([recall_at_k(relevant, k=min(k, relevant.shape[1])) for k in ks], axis=1)
+        each[part, -2] = map_at_r(relevant, num_relevant[part])
+        each[part, -1] = r_precision(relevant, num_relevant[part])
+    return each
+
+
+def _standard_errors(each: np.ndarray, answerable: int) -> np.ndarray:
+    """Of the means of queries drawn without replacement [scores]; zeros where all were scored."""
+    drawn = len(each)
+    if drawn == answerable:
+        return np.zeros(each.shape[1])
+    if drawn < 2:
+        return np.full(each.shape[1], np.nan)
+    return np.asarray(each.std(axis=0, ddof=1) * ((1 - drawn / answerable) / drawn) ** 0.5)
 
 
 def _count_relevant(query_codes: np.ndarray, gallery_codes: np.ndarray, exclude: np.ndarray) -> np.ndarray:
@@ -228,3 +273,8 @@ def _check_lengths(codes: np.ndarray, vectors: np.ndarray, where: str) -> None:
 def _check_ks(ks: Sequence[int]) -> None:
     if not ks or len(set(ks)) < len(ks) or any(not isinstance(k, (int, np.integer)) or k < 1 for k in ks):
         raise InputError(want="different whole numbers from 1", got=repr(ks), where="ks", fix="Write (1, 5, 10).")
+
+
+def _check_max_queries(most: int | None) -> None:
+    if most is not None and (not isinstance(most, (int, np.integer)) or most < 1):
+        raise InputError("a whole number from 1, or None", repr(most), "max_queries", "Leave it out to score all.")

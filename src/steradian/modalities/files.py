@@ -5,7 +5,12 @@ from typing import Any
 
 from steradian.data.modality import is_url
 
-__all__ = ["file_mistake"]
+__all__ = ["LARGEST_PICTURE", "LARGEST_SOUND", "file_mistake"]
+
+LARGEST_PICTURE = 1 << 28
+"""Bytes of a picture's file at most: 256 MiB."""
+LARGEST_SOUND = 1 << 32
+"""Bytes of a sound's file at most: 4 GiB."""
 
 FOLDER = "the folder of the table's file, or at the working directory if it has none"
 

@@ -42,7 +42,7 @@ class Image(Modality):
     A list, or an array [pictures, height, width, 1, 3 or 4], is a set of several pictures: their order does not
     matter, and what stands in it twice counts once. Any mode Pillow reads is brought to RGB and turned upright as its
     EXIF says; transparent parts become white; the first frame of an animation counts. Arrays of floats are read as
-    0..1, others as 0..255. Empty text counts as missing.
+    0..1, others as 0..255; pictures of 12 and 16 bits as `open_picture` says. Empty text counts as missing.
 
     Args:
         column: the column to read.

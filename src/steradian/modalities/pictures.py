@@ -1,6 +1,8 @@
 """From a picture as a user gives it, a path, bytes, a PIL image or an array, to one upright RGB picture."""
 
 import io
+import math
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,20 @@ import numpy as np
 from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
 
+from steradian.data.regular_files import read_regular
 from steradian.errors import InputError
-from steradian.modalities.files import file_mistake
+from steradian.modalities.files import LARGEST_PICTURE, file_mistake
 
 __all__ = ["is_picture_array", "open_picture"]
 
-# Pillow warns of damaged EXIF and of very many pixels; such pictures are read all the same.
-warnings.filterwarnings("ignore", module=r"PIL\.")
+# Pillow warns of damaged EXIF; such pictures are read all the same. Its warning of very many pixels is of another kind.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+MOST_PIXELS = 100_000_000
+"""Of a picture that is decoded; a JPEG is made smaller while it is decoded."""
+GREY_LEVELS = 255, 4095, 65535
+"""Whole numbers of more than 8 bits are read as from 0 to the least of these that none of a picture passes."""
+OPENING = threading.Lock()
 
 UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -32,14 +41,18 @@ UPRIGHT = {
 def open_picture(value: Any, *, where: str, enough: int | None = None) -> Pillow.Image:
     """The picture in RGB, upright, on white where it is transparent; of an animation the first frame.
 
+    Grey of more than 8 bits is read as 0..255, 0..4095 or 0..65535, the least of these ranges that holds the picture's
+    values, or as the 12 bits that a TIFF says it has.
+
     Args:
-        value: a path, encoded bytes, a PIL image, or an array for which `is_picture_array` holds.
+        value: the path of a file of at most 256 MiB, encoded bytes, a PIL image, or an array for which
+            `is_picture_array` holds.
         where: row and column, for messages.
         enough: pixels a side that are wanted; a large JPEG is then decoded no larger than needed, which is faster.
             None: all there are.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or has more than 100 million pixels as it is decoded.
 
     Example:
         >>> open_picture(np.zeros((2, 3)), where="row 0").size
@@ -69,8 +82,11 @@ def _opened(value: Any, enough: int | None) -> Pillow.Image:
     if isinstance(value, Pillow.Image):
         return _upright(value)
     # Pillow would leave the files of animations open.
-    data = Path(value).read_bytes() if isinstance(value, (str, Path)) else value
-    picture = Pillow.open(io.BytesIO(data))
+    data = read_regular(value, most=LARGEST_PICTURE) if isinstance(value, (str, Path)) else value
+    # Filters of warnings are those of the whole process, so one thread at a time looks at a picture's beginning.
+    with OPENING, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+        picture = Pillow.open(io.BytesIO(data))
     if enough is not None:
         # Four times what is wanted, so that the later resizing decides what is seen.
         picture.draft(None, (4 * enough, 4 * enough))
@@ -78,6 +94,8 @@ def _opened(value: Any, enough: int | None) -> Pillow.Image:
 
 
 def _upright(picture: Pillow.Image) -> Pillow.Image:
+    if math.prod(picture.size) > MOST_PIXELS:
+        raise ValueError(f"{math.prod(picture.size):,} pixels, more than {MOST_PIXELS:,}")
     picture.load()
     if not all(picture.size):
         raise ValueError("no pixel")
@@ -92,15 +110,25 @@ def _upright(picture: Pillow.Image) -> Pillow.Image:
 
 def _on_white(picture: Pillow.Image) -> Pillow.Image:
     if picture.mode.startswith("I"):
-        # Pillow would clip 16-bit grey to 255; scaling keeps the picture.
-        scaled = (np.asarray(picture, dtype=np.float64) / 257.0).clip(0, 255).astype(np.uint8)
-        return Pillow.fromarray(scaled).convert("RGB")
+        # Pillow would clip all that is above 255.
+        return Pillow.fromarray(_in_8_bits(picture)).convert("RGB")
     if picture.mode == "F":
         return _from_array(np.asarray(picture)).convert("RGB")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     picture = picture.convert("RGBA")
     return Pillow.alpha_composite(Pillow.new("RGBA", picture.size, "white"), picture).convert("RGB")
+
+
+def _in_8_bits(picture: Pillow.Image) -> np.ndarray:
+    """The grey of a picture of whole numbers, uint8 [height, width]."""
+    values = np.asarray(picture).astype(np.int64)
+    (bits, *_) = getattr(picture, "tag_v2", {}).get(ExifTags.Base.BitsPerSample, (None,))
+    levels = [4095] if bits == 12 else GREY_LEVELS
+    highest = next((level for level in levels if values.max() <= level), None)
+    if highest is None or values.min() < 0:
+        raise ValueError(f"grey from {values.min()} to {values.max()}, which is not within 0..{levels[-1]}")
+    return (values * (255 / highest)).round().astype(np.uint8)
 
 
 def _from_array(array: np.ndarray) -> Pillow.Image:
@@ -117,6 +145,8 @@ def _mistake(value: Any, error: Exception) -> tuple[str, str]:
     if isinstance(error, UnidentifiedImageError):
         error = ValueError("bytes that are no picture Pillow can read")
     got, fix = file_mistake(value, error, kind="picture")
+    if "grey from" in got:
+        fix = "Bring it to 8 or 16 bits, or put None where the picture is missing."
     if isinstance(value, np.ndarray):
         fix = "Bring floats to 0..1 and whole numbers to 0..255, or put None where the picture is missing."
     return got, fix

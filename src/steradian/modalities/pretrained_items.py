@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from steradian.data.prefetch import prefetched
 from steradian.data.ragged import Ragged
+from steradian.data.regular_files import open_regular
+from steradian.modalities.files import LARGEST_PICTURE, LARGEST_SOUND
 from steradian.modalities.pictures import open_picture
 from steradian.modalities.pretrained_encoder import Kind
 from steradian.modalities.waveform import Sound, decode_sound
@@ -134,8 +136,9 @@ def item_digest(item: Any, *, kind: Kind, row: int, columns: str) -> bytes:
         return sha256(item.encode("utf-8", "surrogatepass")).digest()
     where = f"row {row} (counted from 0), column {columns!r}"
     if isinstance(item, (str, Path)):
-        with suppress(OSError, ValueError):
-            return sha256(Path(item).read_bytes()).digest()
+        most = LARGEST_PICTURE if kind == "image" else LARGEST_SOUND
+        with suppress(OSError, ValueError), open_regular(item, most=most) as file:
+            return file_digest(file, "sha256").digest()
     if isinstance(item, (bytes, bytearray)):
         return sha256(item).digest()
     if isinstance(item, Sound):

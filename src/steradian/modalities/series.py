@@ -22,7 +22,7 @@ from steradian.errors import InputError
 from steradian.modalities.dates import datetimes_to_days, to_days
 from steradian.modalities.series_features import SeriesFeatures
 from steradian.modalities.series_tokenizer import SeriesTokenizer
-from steradian.modalities.vector import FARTHEST
+from steradian.modalities.vector import FARTHEST, to_float
 
 __all__ = ["FittedSeries", "Series"]
 
@@ -66,7 +66,7 @@ class Series(Modality):
         """Bring each series' known steps into the order of time.
 
         Returns:
-            `series`: arrays float32 [steps, channels], and `times`: arrays float64 [steps] from 0, both [objects].
+            `series`: arrays of floats [steps, channels], and `times`: arrays float64 [steps] from 0, both [objects].
 
         Raises:
             InputError: no step, text, infinite values, or unequal numbers of channels; times that are not as many
@@ -108,9 +108,9 @@ class Series(Modality):
             std=std,
             patch=max(1, round(float(np.median([len(each) for each in series])) / TOKENS)),
             interval=interval,
-            changes=changes,
-            overview_mean=overview_mean,
-            overview_std=overview_std,
+            changes=changes.astype(np.float32),
+            overview_mean=overview_mean.astype(np.float32),
+            overview_std=overview_std.astype(np.float32),
         )
 
     def _array(self, value: Any, row: int) -> np.ndarray:
@@ -118,15 +118,14 @@ class Series(Modality):
             array = np.asarray(value)
             if array.dtype.kind not in "fiubO":
                 raise TypeError(f"{array.dtype} is no real number")
-            array = array.astype(np.float64)
+            array = to_float(array)
         except (TypeError, ValueError, OverflowError) as error:
             raise self._unusable("numbers", shown(value), row) from error
         if array.ndim not in (1, 2) or array.size == 0:
             raise self._unusable(
                 "an array [steps] or [steps, channels] of at least one step", f"shape {array.shape}", row
             )
-        with np.errstate(over="ignore"):
-            array = array.reshape(len(array), -1).astype(np.float32)
+        array = array.reshape(len(array), -1)
         if np.isinf(array).any():
             raise self._unusable("finite float32 numbers", "an infinite or too large one", row)
         return array
@@ -146,8 +145,8 @@ class FittedSeries(FittedModality):
 
     Args:
         column: for messages.
-        mean: float32 [channels].
-        std: float32 [channels]; 1 where a channel is constant.
+        mean: float64 [channels].
+        std: float64 [channels]; 1 where a channel is constant.
         patch: steps joined to one token.
         interval: between two steps, the median, in the unit of the times.
         changes: deviation of standardised values' changes from step to step, float32 [channels]; 1 where there is none.
@@ -232,19 +231,21 @@ class SeriesItems:
 
 
 def _mean_and_std(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of known values [steps, channels], each float32 [channels]; 0 and 1 where a channel has none or is constant."""
+    """Of known values [steps, channels], each float64 [channels]; 0 and 1 where a channel has none or is constant."""
+    # A channel that is constant but for rounding carries nothing.
+    rounding = 1e-14 if steps.dtype == np.float64 else 1e-7
     steps = steps.astype(np.float64)
     steps = np.where(np.isnan(steps).all(axis=0), 0.0, steps) if len(steps) else np.zeros((1, steps.shape[1]))
     std = np.nanstd(steps, axis=0)
-    constant = std <= 1e-7 * np.nanmax(np.abs(steps), axis=0)
-    return np.nanmean(steps, axis=0).astype(np.float32), np.where(constant, 1.0, std).astype(np.float32)
+    constant = std <= rounding * np.nanmax(np.abs(steps), axis=0)
+    return np.nanmean(steps, axis=0), np.where(constant, 1.0, std)
 
 
 def _standardised(series: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
     """Values [steps, channels] in standard deviations from the mean of their channel, float32."""
     with np.errstate(over="ignore"):
-        standardised: np.ndarray = np.clip((series - mean) / std, -FARTHEST, FARTHEST)
-    return standardised
+        standardised: np.ndarray = np.clip((series.astype(np.float64) - mean) / std, -FARTHEST, FARTHEST)
+    return standardised.astype(np.float32)
 
 
 def _in_intervals(times: np.ndarray, interval: float) -> np.ndarray:
@@ -299,7 +300,11 @@ def _times(value: Any, steps: int, row: int, column: str) -> np.ndarray:
 
     if is_missing(value):
         raise unusable(f"the times of {steps} steps", "an empty cell")
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        # Lists of several lengths within.
+        raise unusable(f"times of {steps} steps", shown(value)) from error
     if array.shape != (steps,):
         raise unusable(f"times of {steps} steps", f"shape {array.shape}")
     try:

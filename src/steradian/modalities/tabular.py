@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
@@ -21,6 +22,7 @@ from steradian.data.modality import (
     ReadValues,
     Values,
     is_missing,
+    is_told_apart,
     shown,
 )
 from steradian.errors import ConfigError, InputError
@@ -225,7 +227,9 @@ def _numbers(column: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _number(cell: Any) -> float:
     """A number as a float, infinite if it is too large for one; NaN if it is no real number."""
-    real = isinstance(cell, (int, float, np.integer, np.floating, np.bool_)) and not isinstance(cell, np.timedelta64)
+    real = isinstance(cell, (int, float, Decimal, np.integer, np.floating, np.bool_)) and not isinstance(
+        cell, np.timedelta64
+    )
     try:
         with np.errstate(over="ignore"):
             return float(cell) if real else np.nan
@@ -276,7 +280,9 @@ def _category(cell: Any, row: int, name: str) -> str | None:
     if is_missing(cell):
         return None
     # Whole floats are integers of a column with gaps.
-    if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
+    if isinstance(cell, (float, np.floating)) and float(cell).is_integer() and is_told_apart(cell):
+        cell = int(cell)
+    if isinstance(cell, Decimal) and cell.is_finite() and cell == cell.to_integral_value():
         cell = int(cell)
     if isinstance(cell, (str, bool, np.bool_, int, np.integer)):
         # As text too they are the same: a CSV file has nothing else.

@@ -18,13 +18,14 @@ from steradian.data.modality import (
     Tokens,
     Values,
     is_missing,
+    listed,
     shown,
 )
 from steradian.data.sets import ItemCells
 from steradian.errors import InputError
 from steradian.modalities.kernel_features import KernelFeatures
 
-__all__ = ["FittedVector", "Vector"]
+__all__ = ["FittedVector", "Vector", "to_float"]
 
 TOKENS = 8
 """Tokens a vector is cut into; the first prototype's value, within noise of 4 and 16 on the shared sets."""
@@ -76,12 +77,13 @@ class Vector(Modality):
         Raises:
             InputError: text, unequal lengths, infinite or partly missing vectors.
         """
-        where = f"columns {', '.join(self.columns)}"
+        where = f"columns {listed(self.columns)}"
         if len(self.columns) == 1 and (cells := _sets(columns[self.columns[0]])) is not None:
             return _read_sets(ItemCells.of(cells), self.columns[0], where)
         matrices = [_matrix(columns[name], name, np.arange(len(columns[name]))) for name in self.columns]
         matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
-        return ReadValues({"values": matrix}, _present(matrix, where, np.arange(len(matrix))))
+        owners = [(name, part.shape[1]) for name, part in zip(self.columns, matrices, strict=True)]
+        return ReadValues({"values": matrix}, _present(matrix, where, np.arange(len(matrix)), owners))
 
     def fit(self, values: Values) -> "FittedVector":
         """Learn each feature's mean and standard deviation."""
@@ -205,13 +207,17 @@ def _sets(column: np.ndarray) -> np.ndarray | None:
 def _is_set(cell: Any) -> bool:
     if isinstance(cell, np.ndarray):
         return cell.ndim == 2
-    return isinstance(cell, (list, tuple)) and all(item is None or np.ndim(item) == 1 for item in cell)
+    try:
+        return isinstance(cell, (list, tuple)) and all(item is None or np.ndim(item) == 1 for item in cell)
+    except ValueError:
+        # Lists of several lengths or of very many axes are no vectors; `_vector` says so.
+        return False
 
 
 def _read_sets(cells: ItemCells, name: str, where: str) -> ReadValues:
     rows = cells.rows(np.arange(len(cells.items) if cells.sizes is None else len(cells.sizes)))
     matrix = _matrix(cells.items, name, rows)
-    known = _present(matrix, where, rows)
+    known = _present(matrix, where, rows, [(name, matrix.shape[1])])
     sizes = np.ones(len(rows), dtype=np.int64) if cells.sizes is None else cells.sizes
     ends = np.cumsum(sizes)
     places = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
@@ -226,15 +232,15 @@ def _all_vectors(values: np.ndarray) -> np.ndarray:
     return np.concatenate(list(values)) if len(values) else np.zeros((0, 1), dtype=np.float32)
 
 
-def _present(matrix: np.ndarray, where: str, rows: np.ndarray) -> np.ndarray:
-    """Which vectors [vectors] are there; refuses those that are partly."""
+def _present(matrix: np.ndarray, where: str, rows: np.ndarray, owners: list[tuple[str, int]]) -> np.ndarray:
+    """Which vectors [vectors] are there; refuses those that are partly. Owners are the columns and their widths."""
     gaps = np.isnan(matrix).sum(axis=1)
     absent = gaps == matrix.shape[1]
     partly = np.flatnonzero((gaps > 0) & ~absent)
     if partly.size:
         raise InputError(
             want="a vector that is whole, or wholly NaN where it is missing",
-            got=f"{gaps[partly[0]]} NaN of {matrix.shape[1]} entries",
+            got=f"{gaps[partly[0]]} NaN of {matrix.shape[1]} entries, {_first(np.isnan(matrix[partly[0]]), owners)}",
             where=f"row {rows[partly[0]]} (counted from 0), {where}",
             fix="Fill the gaps, make the whole row NaN, or declare the columns as Tabular(numeric=[...]).",
         )
@@ -242,12 +248,21 @@ def _present(matrix: np.ndarray, where: str, rows: np.ndarray) -> np.ndarray:
     if infinite.size:
         raise InputError(
             want="finite float32 numbers",
-            got="an infinite or too large one",
+            got=f"an infinite or too large one, {_first(np.isinf(matrix[infinite[0]]), owners)}",
             where=f"row {rows[infinite[0]]} (counted from 0), {where}",
             fix="Clip or remove it.",
         )
     present: np.ndarray = ~absent
     return present
+
+
+def _first(faulty: np.ndarray, owners: list[tuple[str, int]]) -> str:
+    """Where the first faulty entry of a vector [features] comes from."""
+    place = int(np.argmax(faulty))
+    ends = np.cumsum([width for _, width in owners])
+    name, width = owners[owner := int(np.searchsorted(ends, place, side="right"))]
+    several = f", entry {place - ends[owner] + width} (counted from 0)" if width > 1 else ""
+    return f"the first in column {name!r}{several}"
 
 
 def _matrix(column: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
@@ -256,7 +271,7 @@ def _matrix(column: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
         if column.dtype.kind not in "fiub":
             raise _not_numbers(str(column.dtype), 0, name, dates=column.dtype.kind == "M")
         matrix = column[:, None] if column.ndim == 1 else column.reshape(len(column), -1)
-        return _to_float(matrix)
+        return to_float(matrix)
     vectors = [None if is_missing(v) else _vector(v, row, name) for v, row in zip(column, rows.tolist(), strict=True)]
     widths: dict[int, int] = {}
     for vector, row in zip(vectors, rows.tolist(), strict=True):
@@ -285,18 +300,26 @@ def _vector(value: Any, row: int, name: str) -> np.ndarray | None:
         array = np.asarray(value)
         if array.dtype.kind not in "fiubO":
             raise TypeError(f"{array.dtype} is no real number")
-        vector = _to_float(array).reshape(-1)
+        vector = to_float(array).reshape(-1)
     except (TypeError, ValueError, OverflowError) as error:
         raise _not_numbers(shown(value), row, name) from error
     return None if np.isnan(vector).all() else vector
 
 
-def _to_float(array: np.ndarray) -> np.ndarray:
-    """As float32, or float64 where float32 would not tell the numbers apart, such as Unix seconds."""
-    # Overflow becomes infinite here and is reported with its row by `read`.
+def to_float(array: np.ndarray) -> np.ndarray:
+    """Real numbers as float32, or float64 where float32 would not tell them apart, such as Unix seconds.
+
+    Args:
+        array: of any shape; what is too large for float32 becomes infinite.
+
+    Example:
+        >>> to_float(np.array([1, 2])).dtype, to_float(np.array([1_700_000_000, 0], dtype=np.int32)).dtype
+        (dtype('float32'), dtype('float64'))
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         narrow = array.astype(np.float32, copy=False)
-        if array.dtype.itemsize <= 4 or not np.isfinite(narrow).any() or np.isinf(narrow).any():
+        fits = array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)
+        if fits or not np.isfinite(narrow).any() or np.isinf(narrow).any():
             return narrow
         return array.astype(np.float64) if np.nanmax(np.abs(narrow)) > EXACT else narrow
 

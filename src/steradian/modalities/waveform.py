@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from steradian.data.regular_files import open_regular
 from steradian.errors import InputError, MissingExtraError
-from steradian.modalities.files import file_mistake
+from steradian.modalities.files import LARGEST_SOUND, file_mistake
 
 __all__ = ["RATES", "Sound", "decode_sound"]
 
@@ -77,8 +78,8 @@ def _pieces(value: str | Path | bytes | Sound, where: str) -> tuple[list[np.ndar
         raise MissingExtraError("audio", "soundfile", where) from error
 
     if not isinstance(value, bytes):
-        # The C library would not say that there is no such file, or that it is a folder.
-        Path(value).open("rb").close()
+        # The C library would not say that there is no such file, and would wait for a pipe.
+        open_regular(value, most=LARGEST_SOUND).close()
     pieces = []
     with soundfile.SoundFile(_Bytes(value) if isinstance(value, bytes) else str(value)) as file:
         if not RATES[0] <= file.samplerate <= RATES[1]:

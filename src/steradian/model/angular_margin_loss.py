@@ -1,6 +1,8 @@
 """Class centers and the loss over the angles to them in one module, for any encoder and any training loop."""
 
 import math
+from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import torch
@@ -33,7 +35,7 @@ from steradian.losses import (
     sphereface,
     stream_softmax,
 )
-from steradian.losses.angular_softmax import check_inputs
+from steradian.losses.angular_softmax import check_inputs, refuse_not_finite
 from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.sweep import GradientTaker
@@ -74,7 +76,7 @@ class AngularMarginLoss(nn.Module):
         subcenters: centers a class, 3 where labels are noisy (Deng et al. 2020).
         gradient: "exact" or "detached", see `angular_softmax_loss`; detached, no norm learns from MagFace's margins.
         smoothing: label smoothing, 0 to below 1.
-        class_weights: [num_classes] factors of the losses; the mean is weighed by them.
+        class_weights: [num_classes] factors of the losses, a tensor, an array or a list; the mean is weighed by them.
         class_counts: objects of each class [num_classes]: rare classes get the larger margins, in the proportions of
             `class_margins`, with `margin` as their mean and 1.5 rad at most.
         hard_negatives: nearest other classes a row that get a margin of 0.06 on top; 0 for none.
@@ -87,7 +89,8 @@ class AngularMarginLoss(nn.Module):
         classifier: class centers to use in place of new ones.
 
     Raises:
-        ConfigError: an option out of its range, or one that this kind does not take.
+        ConfigError: an option out of its range, one that this kind does not take, or a margin or scale that is no plain
+            number, such as a Parameter: they are not learnt.
 
     Example:
         >>> loss = AngularMarginLoss(10, 64)
@@ -115,8 +118,8 @@ class AngularMarginLoss(nn.Module):
         subcenters: int = 1,
         gradient: MarginGradient = "exact",
         smoothing: float = 0.0,
-        class_weights: Tensor | None = None,
-        class_counts: Tensor | None = None,
+        class_weights: Tensor | Sequence[float] | None = None,
+        class_counts: Tensor | Sequence[float] | None = None,
         hard_negatives: int = 0,
         class_share: float = 1.0,
         multi_label: bool = False,
@@ -126,7 +129,8 @@ class AngularMarginLoss(nn.Module):
         classifier: SphericalClassifier | None = None,
     ) -> None:
         super().__init__()
-        _check(locals())
+        weights, counts = _as_tensor(class_weights), _as_tensor(class_counts)
+        _check({**locals(), "class_weights": weights, "class_counts": counts})
         self.classifier = classifier or SphericalClassifier(num_classes, embedding_dim, subcenters=subcenters)
         self.kind, self.reduction, self.memory_budget = kind, reduction, memory_budget
         self.hard_negatives, self.class_share = hard_negatives, class_share
@@ -136,8 +140,8 @@ class AngularMarginLoss(nn.Module):
         self._single: dict[str, Any] = {"gradient": gradient, "smoothing": smoothing}
         self._fixed_scale = default_scale(num_classes) if scale is None or scale == "adacos" else float(scale)
         self.register_buffer("adacos", torch.tensor(self._fixed_scale) if scale == "adacos" else None)
-        self.register_buffer("class_weights", class_weights)
-        shares = None if class_counts is None else class_margins(class_counts) / class_margins(class_counts).mean()
+        self.register_buffer("class_weights", weights)
+        shares = None if counts is None else class_margins(counts) / class_margins(counts).mean()
         self.register_buffer("margin_shares", shares)
         self.register_buffer("stage", torch.zeros(()))
         # AdaFace's public code starts from 20 and 100, norms of its face encoders; here the first batch sets them.
@@ -166,7 +170,8 @@ class AngularMarginLoss(nn.Module):
             take_gradient: see `stream_softmax`.
 
         Raises:
-            InputError: shapes that do not belong together, no row, or a label out of range.
+            InputError: shapes that do not belong together, no row, a label out of range, or, on a CPU and where losses
+                are summed up, an embedding or a class center that is not finite.
         """
         centers = self.classifier.directions
         labels = self._numbered(labels, embeddings.device)
@@ -179,7 +184,7 @@ class AngularMarginLoss(nn.Module):
         options["margin"] = lambda cosines: self._psi(cosines, norms, labels, strength)
         if self.threshold is not None:
             losses = angular_multilabel_loss(units, labels, scale=self.scale, threshold=self.threshold, **options)
-            return self._reduce(losses, None)
+            return self._reduce(losses, None, embeddings)
         if self.training:
             self._observe(units, norms, labels)
         sampled, hard = None, self.hard_negatives
@@ -193,7 +198,7 @@ class AngularMarginLoss(nn.Module):
         losses = angular_softmax_loss(units, labels, scale=scale, **options)
         if self.kind == "magface":
             losses = losses + MAGFACE_PENALTY * magface_penalty(norms)
-        return self._reduce(losses, labels)
+        return self._reduce(losses, labels, embeddings)
 
     def _numbered(self, labels: Tensor | list[list[int]], device: torch.device) -> Tensor:
         """Labels as class numbers [rows] or, with several a row, [rows, most labels a row]."""
@@ -265,14 +270,17 @@ class AngularMarginLoss(nn.Module):
             seen = stream_softmax(units, labels[:, None], class_centers=directions, scale=self.scale)
             self.adacos.copy_(adacos_update(seen.others, seen.own[:, 0]))
 
-    def _reduce(self, losses: Tensor, labels: Tensor | None) -> Tensor:
+    def _reduce(self, losses: Tensor, labels: Tensor | None, embeddings: Tensor) -> Tensor:
         weights = torch.ones_like(losses)
         if self.class_weights is not None and labels is not None:
             weights = self.class_weights[labels].to(losses)
         if self.reduction == "none":
             return losses * weights
+        # A sum does not say which row spoilt it.
+        refuse_not_finite(losses, embeddings, self.classifier.directions, where="AngularMarginLoss")
         total = (losses * weights).sum()
-        return total if self.reduction == "sum" else total / weights.sum()
+        # Where all rows of a batch weigh nothing, so does their mean.
+        return total if self.reduction == "sum" else total / weights.sum().clamp(min=torch.finfo(total.dtype).tiny)
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -296,19 +304,21 @@ def _check(options: dict[str, Any]) -> None:
             and _only(options["angle_factor"], kind, "sphereface", "combined"),
             'at least 1, for "sphereface" and "combined"',
         ),
-        "scale": (
-            options["scale"] in (None, "adacos")
-            or (not isinstance(options["scale"], str) and 0 < options["scale"] < math.inf),
-            'above 0, "adacos" or None',
-        ),
+        "scale": (_is_scale(options["scale"]), 'above 0, "adacos" or None'),
         "subcenters": (_at_least(options["subcenters"], 1), "at least 1"),
         "gradient": (options["gradient"] in get_args(MarginGradient), '"exact" or "detached"'),
         "smoothing": (_none_or(options["smoothing"], 0, 1), "in [0, 1)"),
-        "hard_negatives": (0 <= options["hard_negatives"] < max(1, classes), "fewer than there are classes"),
-        "class_share": (0 < options["class_share"] <= 1, "above 0 and at most 1"),
+        "hard_negatives": (_at_least(options["hard_negatives"], 0, below=classes), "fewer than there are classes"),
+        "class_share": (
+            _is_number(options["class_share"]) and 0 < options["class_share"] <= 1,
+            "above 0 and at most 1",
+        ),
         "precision": (options["precision"] in get_args(Precision), '"float32" or "bfloat16"'),
         "reduction": (options["reduction"] in ("mean", "sum", "none"), '"mean", "sum" or "none"'),
-        "class_weights": (_one_each(options["class_weights"], classes), "a number a class"),
+        "class_weights": (
+            _one_each(options["class_weights"], classes) and _are_weights(options["class_weights"]),
+            "a finite number from 0 a class, one of them above 0, without a gradient",
+        ),
         "class_counts": (
             _one_each(options["class_counts"], classes) and _only(options["class_counts"], kind, "arcface", "combined"),
             'a number a class, for "arcface" and "combined"',
@@ -340,23 +350,51 @@ def _check(options: dict[str, Any]) -> None:
     if mistakes:
         raise ConfigError(
             want="; ".join(f"{name} {wanted}" for name, wanted in mistakes.items()),
-            got=", ".join(f"{name}={options[name]!r}" for name in mistakes),
+            got=", ".join(f"{name}={' '.join(repr(options[name]).split()):.80}" for name in mistakes),
             where="AngularMarginLoss",
-            fix="Change these options; the others are fine.",
+            fix="Change these options; the others are fine. Margin and scale are plain numbers and are not learnt.",
         )
 
 
-def _at_least(value: int, least: int) -> bool:
-    return value >= least
+def _is_number(value: object) -> bool:
+    """Whether a value is a plain real number, and no tensor, which might be learnt."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_scale(value: Any) -> bool:
+    return (
+        value == "adacos" if isinstance(value, str) else value is None or (_is_number(value) and 0 < value < math.inf)
+    )
+
+
+def _at_least(value: object, least: int, *, below: object = None) -> bool:
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        return False
+    # What is no number of classes is refused as such.
+    return least <= int(value) and (not isinstance(below, Integral) or int(below) < 1 or int(value) < int(below))
 
 
 def _none_or(value: float | None, least: float, below: float) -> bool:
-    return value is None or least <= value < below
+    return value is None or (_is_number(value) and least <= value < below)
 
 
 def _only(value: object, kind: str, *kinds: str) -> bool:
     return value is None or kind in kinds
 
 
+def _as_tensor(values: Tensor | Sequence[float] | None) -> Tensor | None:
+    """Numbers as a tensor; an empty one for what is none."""
+    try:
+        return None if values is None else torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        return torch.empty(0)
+
+
+def _are_weights(values: Tensor | None) -> bool:
+    return values is None or (
+        not values.requires_grad and bool((values.isfinite() & (values >= 0)).all()) and bool((values > 0).any())
+    )
+
+
 def _one_each(values: Tensor | None, classes: int) -> bool:
-    return values is None or values.shape == (classes,)
+    return values is None or (isinstance(values, Tensor) and values.shape == (classes,))

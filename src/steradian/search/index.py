@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,12 +14,14 @@ from steradian.data.checks import refuse_repeated_ids, to_names
 from steradian.data.columns import to_column
 from steradian.errors import InputError, SavedModelError
 from steradian.metrics import nearest, unit_vectors
-from steradian.saved_files import read_files, replace_files
+from steradian.metrics.nearest import CheckedRows, check_rows
+from steradian.saved_files import MOST_JSON, read_files, refuse_special_file, replace_files
+from steradian.search.name_arrays import are_different, from_arrays, to_arrays
 from steradian.search.neighbors import Neighbors
 
 __all__ = ["Embedder", "Index"]
 
-_KIND, _FORMAT = "steradian index", 1
+_KIND, _FORMAT = "steradian index", 2
 _ENTRIES = "index.json"
 
 
@@ -34,6 +36,9 @@ class Embedder(Protocol):
 @dataclass(frozen=True, eq=False, repr=False)
 class Index:
     """Unit vectors to search in, exactly; a million rows need no more memory than their vectors.
+
+    Rows are checked once, when the index is made. A search then takes about as long as one float32 product of the
+    queries with the vectors; it holds at most 64 MiB beside these, its queries and its result.
 
     Make one with `Index.build(model, objects)`, `Index.from_vectors(vectors)` or `Index.load(folder)`.
 
@@ -58,6 +63,10 @@ class Index:
     labels: np.ndarray | None = None
     model: Embedder | None = None
     made_by: str | None = None
+    _rows: CheckedRows = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_rows", check_rows(self.vectors))
 
     @classmethod
     def build(cls, model: Embedder, objects: Any) -> "Index":
@@ -115,7 +124,7 @@ class Index:
                 where="search(queries)",
                 fix="Embed the queries with the model of the index: model.transform(objects).",
             )
-        rows, cosines = nearest(vectors, self.vectors, k=min(k, len(self)))
+        rows, cosines = nearest(vectors, self._rows, k=min(k, len(self)))
         return Neighbors(rows, cosines, self.ids[rows], None if self.labels is None else self.labels[rows])
 
     def save(self, folder: str | Path) -> None:
@@ -125,7 +134,10 @@ class Index:
             folder: made if it does not exist; an index already there is replaced only when the new one is whole, and
                 other files stay.
         """
-        content = save({"vectors": np.ascontiguousarray(self.vectors)})
+        arrays = {"vectors": np.ascontiguousarray(self.vectors), **to_arrays(self.ids, key="ids")}
+        if self.labels is not None:
+            arrays |= to_arrays(self.labels, key="labels")
+        content = save(arrays)
         replace_files(Path(folder, _ENTRIES), self._entries(), key="vectors", content=content)
 
     @classmethod
@@ -140,12 +152,8 @@ class Index:
             SavedModelError: no index there, cut short, of another version, or made by another model.
         """
         path, entries, arrays = read_files(Path(folder, _ENTRIES), key="vectors", read=_read_entries, load=_load_arrays)
-        vectors = _checked_vectors(arrays, (entries["rows"], entries["dim"]), path)
-        try:
-            index = cls.from_vectors(vectors, labels=entries["labels"], ids=entries["ids"])
-        except InputError as error:
-            raise _broken(Path(folder), "an index, whole", str(error)) from error
-        made_by, given = entries.get("made_by"), getattr(model, "fingerprint", None)
+        index = _checked_index(arrays, entries, path, model)
+        made_by, given = index.made_by, getattr(model, "fingerprint", None)
         if made_by and given and made_by != given:
             raise SavedModelError(
                 want=f"an index made by this model ({given})",
@@ -153,7 +161,7 @@ class Index:
                 where=str(folder),
                 fix="Build the index again: steradian embed MODEL TABLE, or Index.build(model, objects).",
             )
-        return cls(index.vectors, index.ids, index.labels, model, made_by)
+        return index
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -179,14 +187,13 @@ class Index:
 
     def _entries(self) -> dict[str, Any]:
         rows, dim = self.vectors.shape
-        labels = None if self.labels is None else self.labels.tolist()
+        labelled = self.labels is not None
         return {
             "kind": _KIND,
             "format": _FORMAT,
             "rows": rows,
             "dim": dim,
-            "ids": self.ids.tolist(),
-            "labels": labels,
+            "labelled": labelled,
             "made_by": self.made_by,
         }
 
@@ -202,11 +209,12 @@ def _names(values: Any, rows: int, *, name: str) -> np.ndarray:
 
 def _read_entries(path: Path) -> dict[str, Any]:
     try:
+        refuse_special_file(path, most=MOST_JSON)
         entries = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     except (FileNotFoundError, NotADirectoryError) as error:
         fix = "Check the path, or make one: steradian embed MODEL TABLE --out FOLDER."
         raise SavedModelError("the folder of an index", "no such file", str(path), fix) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _broken(path, "the entries of an index, whole", str(error)) from error
     if not isinstance(entries, dict) or entries.get("kind") != _KIND:
         raise _broken(path, "the entries of an index", "another file of that name")
@@ -217,7 +225,7 @@ def _read_entries(path: Path) -> dict[str, Any]:
             where=str(path),
             fix="Load it with the version of steradian that saved it, or build and save it again.",
         )
-    missing = [key for key in ("vectors", "rows", "dim", "ids", "labels") if key not in entries]
+    missing = [key for key in ("vectors", "rows", "dim", "labelled") if key not in entries]
     if missing:
         raise _broken(path, "the entries of an index, whole", f"no {', '.join(missing)}")
     return entries
@@ -225,16 +233,29 @@ def _read_entries(path: Path) -> dict[str, Any]:
 
 def _load_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
+        refuse_special_file(path)
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise _broken(path, "the vectors of an index, whole", f"{type(error).__name__}: {error}") from error
+        raise _broken(path, "the arrays of an index, whole", f"{type(error).__name__}: {error}") from error
 
 
-def _checked_vectors(arrays: dict[str, np.ndarray], shape: tuple[int, int], path: Path) -> np.ndarray:
-    found = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
-    if found != {"vectors": ("float32", shape)}:
-        raise _broken(path, f"float32 vectors of shape {list(shape)}", f"{found}")
-    return arrays["vectors"]
+def _checked_index(arrays: dict[str, np.ndarray], entries: dict[str, Any], path: Path, model: Embedder | None) -> Index:
+    """The index that was saved; what a file holds is not trusted."""
+    vectors, shape = arrays.get("vectors"), [entries["rows"], entries["dim"]]
+    if vectors is None or vectors.dtype != np.float32 or list(vectors.shape) != shape:
+        found = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
+        raise _broken(path, f"float32 vectors of shape {shape}", f"{found}")
+    try:
+        ids = from_arrays(arrays, key="ids", rows=len(vectors))
+        labels = from_arrays(arrays, key="labels", rows=len(vectors)) if entries["labelled"] else None
+        if not are_different(ids):
+            refuse_repeated_ids(ids, np.arange(len(ids)), name="ids")
+        index = Index(vectors, ids, labels, model, entries.get("made_by"))
+    except (InputError, ValueError) as error:
+        raise _broken(path, "an index, whole", str(error)) from error
+    if index._rows.off_unit is None:
+        raise _broken(path, "unit vectors", "vectors of other lengths")
+    return index
 
 
 def _broken(path: Path, want: str, got: str) -> SavedModelError:

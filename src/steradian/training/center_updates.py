@@ -1,5 +1,7 @@
 """Class centers that move while their gradient is computed, so that no gradient of their size ever exists."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -34,6 +36,19 @@ class RowwiseAdam:
         self._directions, self._decay, self._epsilon = directions, decay, epsilon
         self._moments = torch.zeros_like(directions[..., 0])
         self._steps = torch.zeros_like(directions[..., 0])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Moments and steps of the centers, by name."""
+        return {"moments": self._moments, "steps": self._steps}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Be as one whose `tensors` these are.
+
+        Args:
+            tensors: by name.
+        """
+        self._moments.copy_(tensors["moments"])
+        self._steps.copy_(tensors["steps"])
 
     @torch.no_grad()
     def update(self, rows: slice | Tensor, gradient: Tensor) -> None:

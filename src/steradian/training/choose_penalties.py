@@ -104,7 +104,7 @@ class PenaltyChoice:
         return _better(scores[1], scores[0], errors=SURE)
 
     def _weights(self, targets: np.ndarray, penalties: list[float]) -> tuple[np.ndarray, np.ndarray]:
-        """The weight of each modality in the sum, 1 for the largest, and the scores of left-out rows with these."""
+        """The weight of each modality in the sum, and the scores of left-out rows with these."""
         weights = np.ones(len(penalties))
         folds = [self._fitted(targets, fold, range(len(penalties)), penalties) for fold in range(FOLDS)]
         scores = self._scores(folds, weights)
@@ -117,7 +117,7 @@ class PenaltyChoice:
                     if not _better(found, scores, errors=SURE):
                         break
                     weights, scores = tried.copy(), found
-        return weights / weights.max(), scores
+        return weights, scores
 
     def _raised(
         self, targets: np.ndarray, penalties: list[float], weights: np.ndarray, scores: np.ndarray
@@ -199,8 +199,7 @@ class PenaltyChoice:
                 continue
             if self._corners:
                 # By raw sums: of two classes, unit vectors of one number would tell right from wrong and no more.
-                # Weights are brought to 1 for the largest later, which is not to change what is likely.
-                likeness = (left_out + weights.max() * fold.intercept) @ fold.targets[known].T
+                likeness = (left_out + fold.intercept) @ fold.targets[known].T
             else:
                 fitted = np.tensordot(weights.astype(np.float32), fold.fitted, axes=1)
                 likeness = unit_rows(left_out) @ _means(fitted, fold.fitted_labels)[1].T

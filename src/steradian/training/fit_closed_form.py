@@ -47,7 +47,7 @@ class ClosedFormFit:
         closed_form: of the whole table.
         centers: unit class centers float32 [num_classes, embedding_dim].
         penalties: those chosen, by modality.
-        weights: likewise, 1 for the largest.
+        weights: likewise, 1 where left-out rows ask for no other.
         score: of left-out objects: less log-loss of known classes, or MAP@R of new ones; NaN where none could be.
         solve: gives the closed form of some of the rows, int64 [rows], with the same choices.
         interact: whether known classes live in the interaction of modalities, which no such sum can tell.
@@ -93,6 +93,7 @@ def fit_closed_form(
     choice = PenaltyChoice(layout, features, labels[drawn], new_classes=new_classes, rng=rng)
     penalties, weights, score = choice.best(basis)
     interact = choice.interact(basis, penalties, weights)
+    names = (*layout.dense, *layout.sparse)
     del choice  # its kernels are not needed any more
 
     def solve(rows: np.ndarray) -> ClosedForm:
@@ -105,11 +106,10 @@ def fit_closed_form(
             solution = equations.solve(penalties)
         maps = _as_maps(layout, solution, features, weights, embedding_dim)
         if corners:
-            maps = _with_intercept(maps, mean_target(basis, labels[rows]))
+            maps = _with_intercept(maps, mean_target(basis, labels[rows]), dict(zip(names, weights, strict=True)))
         return ClosedForm(maps, embedding_dim)
 
     closed_form = solve(np.arange(len(labels)))
-    names = (*layout.dense, *layout.sparse)
     if corners:
         centers = _padded(unit_rows(basis - basis.mean(axis=0)), embedding_dim)
     else:
@@ -234,12 +234,14 @@ def _as_maps(
     return maps
 
 
-def _with_intercept(maps: dict[str, LinearMap], intercept: np.ndarray) -> dict[str, LinearMap]:
-    """Maps whose sum is longer by the mean target, each by its part: frequent classes are likelier."""
-    found = {}
+def _with_intercept(
+    maps: dict[str, LinearMap], intercept: np.ndarray, weights: dict[str, float]
+) -> dict[str, LinearMap]:
+    """Maps whose sum is longer by the mean target, each by its share of the weights: frequent classes are likelier."""
+    found, total = {}, sum(weights.values())
     for name, linear in maps.items():
         offset = linear.offset.copy()
-        offset[: len(intercept)] -= intercept / len(maps)
+        offset[: len(intercept)] -= intercept * weights[name] / total
         found[name] = replace(linear, offset=offset)
     return found
 

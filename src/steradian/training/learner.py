@@ -1,6 +1,7 @@
 """One step of training: everything that it changes."""
 
 import math
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -83,6 +84,44 @@ class Learner:
         clip_grad_norm_(self._encoder.parameters(), self._config.clip)
         self._optimizer.step()
         return value
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights and moments, by name."""
+        found = {f"weights/{name}": tensor for name, tensor in self.weights.state_dict().items()}
+        found |= {f"objective/{name}": tensor for name, tensor in self._own_weights()}
+        for number, state in self._optimizer.state_dict()["state"].items():
+            found |= {f"moments/{number}/{name}": tensor for name, tensor in state.items()}
+        if self._center_updates is not None:
+            found |= {f"centers/{name}": tensor for name, tensor in self._center_updates.tensors().items()}
+        return found
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Be as one whose `tensors` these are.
+
+        Args:
+            tensors: by name.
+        """
+        self.weights.load_state_dict({name[8:]: each for name, each in tensors.items() if name.startswith("weights/")})
+        with torch.no_grad():
+            for name, tensor in self._own_weights():
+                tensor.copy_(tensors[f"objective/{name}"])
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            if key.startswith("moments/"):
+                _, number, name = key.split("/")
+                state.setdefault(int(number), {})[name] = tensor
+        self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": state})
+        if self._center_updates is not None:
+            self._center_updates.load({name[8:]: each for name, each in tensors.items() if name.startswith("centers/")})
+
+    def _own_weights(self) -> Iterator[tuple[str, Tensor]]:
+        """What the objective has beside the class centers, such as a learned scale."""
+        shared = {weight.data_ptr() for weight in self.weights.parameters()}
+        return (
+            (str(number), weight)
+            for number, weight in enumerate(self._objective.parameters())
+            if weight.data_ptr() not in shared
+        )
 
     def check(self, step: int) -> None:
         """See to it that the weights are finite: a last step may break them after its loss was fine.

@@ -1,16 +1,15 @@
 """The training function."""
 
-import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from steradian.config import CENTER_OBJECTIVES, TrainingConfig
 from steradian.data.batch import PreparedObjects
@@ -18,11 +17,13 @@ from steradian.data.prefetch import prefetched
 from steradian.data.samplers import balanced_order, batches, grouped_order, plain_order
 from steradian.model import SphereEncoder, SphericalClassifier
 from steradian.training.build_objective import choose_anchor
+from steradian.training.checkpoint import Stage
 from steradian.training.derived import Derived, class_group
 from steradian.training.imprint import imprint_centers, imprint_class_means
 from steradian.training.learner import Learner
 from steradian.training.progress import Progress
 from steradian.training.schedule import margin_factor
+from steradian.training.training_state import BestWeights, History, TrainingState
 from steradian.training.validation import RetrievalValidation
 
 __all__ = ["TrainingResult", "train"]
@@ -65,6 +66,7 @@ def train(
     progress: Progress | None = None,
     log_file: Path | None = None,
     on_improvement: Callable[[], None] | None = None,
+    stage: Stage | None = None,
 ) -> TrainingResult:
     """Train encoder and class centers in place; the best weights by validation stand in them afterwards.
 
@@ -80,9 +82,11 @@ def train(
         progress: shows it.
         log_file: one JSON object a line, a line for each record of the history.
         on_improvement: called when the weights in place are the best so far; without validation the latest are.
+        stage: keeps the training on disk, and has what an earlier process kept, from which it goes on.
 
     Raises:
         TrainingError: a loss or the weights are not finite.
+        SavedModelError: what was kept is of another fit, or damaged.
     """
     # -- What does not change from step to step
     if objects.labels is None:
@@ -94,41 +98,78 @@ def train(
     anchor = choose_anchor(objects.present)
     learner = Learner(encoder, classifier, config=config, derived=derived, steps=steps, anchor=anchor)
     settle, on_improvement = _settling(encoder, classifier, objects, config, on_improvement)
-    keeper, recorder = _Keeper(learner.weights, config.patience, on_improvement), _Recorder(log_file)
+    best, history = BestWeights(learner.weights, config.patience, on_improvement), History(log_file)
+    state = TrainingState(learner, best, history)
     _introduce(progress, objects, learner.weights, derived, validation)
-    if classifier.directions.requires_grad:
+    if not _taken_up(stage, state, progress, steps) and classifier.directions.requires_grad:
         imprint_centers(encoder, classifier, objects, seed=config.seed)
 
     # -- The steps
-    step, losses, interrupted = 0, 0.0, False
+    interrupted = False
     progress.begin(steps)
     try:
-        plan = _all_batches(objects.labels, config, epochs=derived.epochs)
-        for epoch, batch in prefetched(lambda turn: (turn[0], objects.batch(turn[1])), plan):
-            loss = learner.learn(batch, step)
-            step, losses = step + 1, losses + loss
-            progress.advance(step, loss=loss)
-            if step % interval == 0 or step == steps:
-                learner.check(step)
+        for epoch in _take_steps(state, objects, config, derived.epochs, progress):
+            if state.step % interval == 0 or state.step == steps:
                 score = None if validation is None else validation.score(encoder)
-                recorder.write(step, epoch, loss=losses / ((step - 1) % interval + 1), score=score)
-                losses = 0.0
-                progress.validated(score)
-                keeper.see(score, step, patient=margin_factor(step, steps) < 1)
-            if keeper.patience_lost and step < steps:
-                progress.say(f"stopped early: no better validation score in {config.patience} validations")
-                break
+                _look(state, epoch, steps, interval, score, progress)
+            if stage is not None and stage.is_due:
+                _keep(stage, state, progress)
     except KeyboardInterrupt:
         interrupted = True
-        progress.say(f"stopped by Ctrl-C at step {step} of {steps}")
+        progress.say(f"stopped by Ctrl-C at step {state.step} of {steps}")
+    if not interrupted:
+        _keep(stage, state, progress)
 
     # -- The best weights
     encoder.eval()
-    best_step = step if keeper.best_score is None else keeper.restore()
+    best_step = best.restore(state.step)
     settle()
-    best = "" if keeper.best_score is None else f", validation MAP@R {keeper.best_score:.3f}"
-    progress.say(f"kept the weights of step {best_step} of {steps}{best}")
-    return TrainingResult(step, best_step, keeper.best_score, interrupted, recorder.history)
+    if best.patience_lost and state.step < steps:
+        progress.say(f"stopped early: no better validation score in {config.patience} validations")
+    words = "" if best.score is None else f", validation MAP@R {best.score:.3f}"
+    progress.say(f"kept the weights of step {best_step} of {steps}{words}")
+    return TrainingResult(state.step, best_step, best.score, interrupted, history.records)
+
+
+def _take_steps(
+    state: TrainingState, objects: PreparedObjects, config: TrainingConfig, epochs: int, progress: Progress
+) -> Iterator[int]:
+    """Take the steps that are left as long as there is patience; yields the epoch of each, counted from 0."""
+    labels = np.zeros(0) if objects.labels is None else objects.labels
+    plan = islice(_all_batches(labels, config, epochs=epochs), state.step, None)
+    for epoch, batch in prefetched(lambda turn: (turn[0], objects.batch(turn[1])), plan):
+        if state.best.patience_lost:
+            return
+        loss = state.learner.learn(batch, state.step)
+        state.step, state.losses = state.step + 1, state.losses + loss
+        progress.advance(state.step, loss=loss)
+        yield epoch
+
+
+def _look(state: TrainingState, epoch: int, steps: int, interval: int, score: float | None, progress: Progress) -> None:
+    """Check the weights, write a record, and keep the weights if they are the best."""
+    state.learner.check(state.step)
+    loss = state.losses / ((state.step - 1) % interval + 1)
+    state.history.write(state.step, epoch, loss=loss, score=score)
+    state.losses = 0.0
+    progress.validated(score)
+    state.best.see(score, state.step, patient=margin_factor(state.step, steps) < 1)
+
+
+def _taken_up(stage: Stage | None, state: TrainingState, progress: Progress, steps: int) -> bool:
+    """Whether an earlier process kept a state, which then stands in place."""
+    found = None if stage is None else stage.found()
+    if found is None:
+        return False
+    state.load(*found)
+    progress.say(f"taken up at step {state.step} of {steps}, where an earlier process left it")
+    return True
+
+
+def _keep(stage: Stage | None, state: TrainingState, progress: Progress) -> None:
+    problem = None if stage is None else stage.keep(state.tensors(), state.values())
+    if problem is not None:
+        progress.say(f"the checkpoint could not be written, training goes on: {problem}")
 
 
 def _settling(
@@ -179,67 +220,3 @@ def _introduce(
     progress.say(f"{count:,} weights, {size:,} bytes, on {parameters[0].device}")
     for reason in derived.reasons:
         progress.say(reason)
-
-
-class _Keeper:
-    """Remembers the best weights by validation score."""
-
-    def __init__(self, weights: nn.Module, patience: int, on_improvement: Callable[[], None] | None) -> None:
-        self.weights, self._patience, self._on_improvement = weights, patience, on_improvement
-        self._state: dict[str, Tensor] = {}
-        self._unimproved = 0
-        self.best_score: float | None = None
-        self.best_step = 0
-
-    @property
-    def patience_lost(self) -> bool:
-        return self._unimproved >= self._patience
-
-    def see(self, score: float | None, step: int, *, patient: bool) -> None:
-        """Take note of a score; while the margin still rises (`patient`), a worse one does not count."""
-        if score is None:
-            if self._on_improvement is not None:
-                self._on_improvement()
-            return
-        # Of equal scores the later one is kept: it has been trained with more of the margin.
-        if self.best_score is not None and score < self.best_score:
-            self._unimproved += not patient
-            return
-        for name, value in self.weights.state_dict().items():
-            if name in self._state:
-                self._state[name].copy_(value)
-            else:
-                self._state[name] = value.detach().clone()
-        self._unimproved = 0 if self.best_score is None or score > self.best_score else self._unimproved + (not patient)
-        self.best_score, self.best_step = score, step
-        if self._on_improvement is not None:
-            self._on_improvement()
-
-    def restore(self) -> int:
-        self.weights.load_state_dict(self._state)
-        return self.best_step
-
-
-class _Recorder:
-    """The history, in memory and as JSON lines."""
-
-    def __init__(self, log_file: Path | None) -> None:
-        self._begun = time.monotonic()
-        self._log_file = log_file
-        self.history: list[dict[str, Any]] = []
-
-    def write(self, step: int, epoch: int, *, loss: float, score: float | None) -> None:
-        seconds = round(time.monotonic() - self._begun, 3)
-        record = {
-            "step": step,
-            "epoch": epoch,
-            "seconds": seconds,
-            "loss": loss,
-            "score": score,
-        }
-        self.history.append(record)
-        if self._log_file is not None:
-            # The first record replaces an older log, so a training that never begins leaves that alone.
-            self._log_file.parent.mkdir(parents=True, exist_ok=True)
-            with self._log_file.open("w" if len(self.history) == 1 else "a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")

@@ -20,6 +20,7 @@ from steradian.model import (
     build_encoder,
     encode_objects,
 )
+from steradian.training.checkpoint import Checkpoint, Stage
 from steradian.training.choose_penalties import average_precisions, log_losses
 from steradian.training.derived import Derived
 from steradian.training.fit_closed_form import ClosedFormFit
@@ -81,6 +82,7 @@ class NetworkOptions:
         derived: scale, margin and epochs.
         device: where to train.
         progress: shows it.
+        checkpoint: keeps it on disk, or None.
     """
 
     preprocessor: Preprocessor
@@ -91,6 +93,15 @@ class NetworkOptions:
     derived: Derived
     device: torch.device
     progress: Progress
+    checkpoint: Checkpoint | None = None
+
+    def stage(self, name: str) -> Stage | None:
+        """Where the training of a network is kept.
+
+        Args:
+            name: of the network.
+        """
+        return None if self.checkpoint is None else self.checkpoint.stage(name)
 
 
 @dataclass(frozen=True)
@@ -213,6 +224,7 @@ def _trained(
         derived=options.derived if number == 0 else replace(options.derived, reasons=()),
         progress=options.progress,
         log_file=log_file if number == 0 else None,
+        stage=options.stage(f"network-{number + 1}"),
     )
     return network.eval(), result
 

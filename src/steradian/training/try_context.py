@@ -30,7 +30,7 @@ def try_context(
     """
     prepared, found, progress = options.prepared, options.found, options.progress
 
-    def trained(objects: PreparedObjects) -> tuple[SphereEncoder, TrainingResult]:
+    def trained(objects: PreparedObjects, name: str) -> tuple[SphereEncoder, TrainingResult]:
         model = replace(options.model, fusion="context")
         network = build_encoder(options.preprocessor.modalities, model).to(options.device)
         result = train(
@@ -40,11 +40,12 @@ def try_context(
             config=options.config,
             derived=replace(options.derived, reasons=()),
             progress=progress,
+            stage=options.stage(name),
         )
         return network.eval(), result
 
     progress.say('a network with fusion="context", which sees modalities together, is tried')
-    trial, result = trained(prepared.rows(part.fit))
+    trial, result = trained(prepared.rows(part.fit), "context-trial")
     if result.interrupted:
         return None
     left_out = LeftOutPart(trial, encode_objects(trial, part.objects, BATCH, part.out), part.names)
@@ -55,7 +56,7 @@ def try_context(
         progress.say(f"it is not surely better\n{measured}")
         return None
     progress.say(f'fusion="context": one network, without the closed form\n{measured}')
-    network, result = trained(prepared)
+    network, result = trained(prepared, "context")
     if result.interrupted:
         return None
     choice = {

@@ -1,0 +1,248 @@
+"""Files of tables: only what is asked for is converted; what is too deep, too long or no file is refused at once."""
+
+import datetime
+import decimal
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from steradian import Image, InputError, ObjectTable, Schema, Series, Tabular, Text, Vector, read_objects
+from steradian.data import table_files
+from steradian.data.table_files import read_file, refuse_repeated_names
+
+TITLE = Schema({"title": Text("title")})
+X = Schema({"x": Vector("x")})
+
+
+def read(path: Path, content: str | bytes, schema: Schema = TITLE, **options: Any) -> ObjectTable:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_objects(path, schema, labelled=False, **options)
+
+
+def test_a_file_converts_what_is_asked_for(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"title": ["a"], "n": [decimal.Decimal("1.5")]}), tmp_path / "a.parquet")
+    columns = read_file(tmp_path / "a.parquet", TITLE, cell_by_cell=False)
+    assert [(name, len(column)) for name, column in columns.items()] == [("title", 1), ("n", 1)]
+    assert columns["n"].array.tolist() == [1.5]
+
+
+def test_repeated_names_are_refused() -> None:
+    refuse_repeated_names(["a", "b"])
+    with pytest.raises(InputError, match="got 2 columns 'b'"):
+        refuse_repeated_names(["a", "b", "b"])
+
+
+class Unconvertible:
+    """A column with a length and nothing else."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        raise RuntimeError("converted")
+
+
+views = pa.array(["a", None], pa.string_view())
+dictionary = pa.DictionaryArray.from_arrays(pa.array([1, None], pa.int32()), pa.array(["u", "v"], pa.string_view()))
+UNREAD = {
+    "dict": {"x": [1, 2], "other": Unconvertible()},
+    "nested": {"x": [1, 2], "other": [[[[1]], [2]], [3]]},
+    "view": pa.table({"x": [1, 2], "other": views}),
+    "dictionary of views": pa.table({"x": [1, 2], "other": dictionary}),
+    "union": pa.table(
+        {
+            "x": [1, 2],
+            "other": pa.UnionArray.from_dense(
+                pa.array([0, 0], pa.int8()), pa.array([0, 1], pa.int32()), [pa.array([1, 2])]
+            ),
+        }
+    ),
+    "months": pa.table({"x": [1, 2], "other": pa.array([(1, 2, 3), None], pa.month_day_nano_interval())}),
+    "Categorical": pl.DataFrame({"x": [1, 2], "other": pl.Series(["a", None], dtype=pl.Categorical)}),
+    "Enum": pl.DataFrame({"x": [1, 2], "other": pl.Series(["a", None], dtype=pl.Enum(["b", "a"]))}),
+    "Int128": pl.DataFrame({"x": [1, 2], "other": pl.Series([2**100, None], dtype=pl.Int128)}),
+    "Object": pl.DataFrame({"x": [1, 2], "other": pl.Series([object(), None], dtype=pl.Object)}),
+    "pandas": pd.DataFrame({"x": [1, 2], "other": pd.Series([object(), {"a": object()}])}),
+    "periods": pd.DataFrame({"x": [1, 2], "other": pd.period_range("2020", periods=2)}),
+}
+
+
+@pytest.mark.parametrize("source", UNREAD.values(), ids=UNREAD.keys())
+def test_a_column_outside_the_schema_is_not_converted(source: Any) -> None:
+    objects = read_objects(source, X, labelled=False)
+    assert list(objects.columns) == ["x", "other"]
+    assert objects[[1]].values["x"]["values"].tolist() == [[2]]
+    try:
+        assert len(objects.columns["other"]) == 2
+    except InputError as error:
+        assert error.where == "column 'other'"
+
+
+READ = {
+    "view": (pa.table({"c": views}), ["a", None]),
+    "dictionary of views": (pa.table({"c": dictionary}), ["v", None]),
+    "Categorical": (pl.DataFrame({"c": pl.Series(["a", None], dtype=pl.Categorical)}), ["a", None]),
+    "Enum": (pl.DataFrame({"c": pl.Series(["a", None], dtype=pl.Enum(["b", "a"]))}), ["a", None]),
+    "Series of Enum": ({"c": pl.Series(["a", None], dtype=pl.Enum(["b", "a"]))}, ["a", None]),
+    "Int128": (pl.DataFrame({"c": pl.Series([2**100, None], dtype=pl.Int128)}), [str(2**100), None]),
+    "dictionary of numbers": (pa.table({"c": pa.array([5, None]).dictionary_encode()}), ["5", None]),
+    "large text": (pa.table({"c": pa.array(["a", None], pa.large_string())}), ["a", None]),
+}
+
+
+@pytest.mark.parametrize(("source", "cells"), READ.values(), ids=READ.keys())
+def test_such_columns_are_read_as_well(source: Any, cells: list[Any]) -> None:
+    table = dict(source) if isinstance(source, dict) else {"c": source["c"]}
+    objects = read_objects({**table, "x": [1, 2]}, Schema({"c": Tabular(numeric="x", categorical="c")}), labelled=False)
+    assert objects.values["c"]["categories"][:, 0].tolist() == cells
+    whole = read_objects(source, Schema({"c": Tabular(categorical="c")}), labelled=False, on_error="missing")
+    assert whole.values["c"]["categories"][:, 0].tolist() == cells[:1]
+
+
+def test_a_column_that_cannot_be_converted_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"column 'x': want a column of numbers.* cannot be converted \(converted\)"):
+        read_objects({"x": Unconvertible()}, X, labelled=False)
+
+
+def test_decimals_beside_floats_are_numbers() -> None:
+    cells = [decimal.Decimal("1.5"), 2.0, 3]
+    for schema in (X, Schema({"x": Tabular(numeric="x")})):
+        values = read_objects({"x": cells}, schema, labelled=False).values["x"]
+        np.testing.assert_array_equal(values.get("values", values.get("numbers"))[:3, 0], [1.5, 2, 3])
+    with pytest.raises(InputError, match=r"row 2 .*got str 'n/a'"):
+        read_objects({"x": [*cells[:2], "n/a"]}, Schema({"x": Tabular(numeric="x")}), labelled=False)
+    with pytest.raises(InputError, match=r"row 1 .*got Decimal Decimal\('NaN'\)"):
+        read_objects({"x": [1.0, decimal.Decimal("NaN")]}, Schema({"x": Tabular(numeric="x")}), labelled=False)
+
+
+def test_mixed_types_in_an_unread_column_of_a_jsonl_file(tmp_path: Path) -> None:
+    lines = '{"title": "a", "other": 1}\n\n{"title": "b", "other": "x"}\n{"title": null, "other": {"a": [1]}}\n'
+    objects = read(tmp_path / "a.jsonl", lines + '{"title": "c", "other": [1, "a"]}', on_error="missing")
+    assert objects.columns["title"].tolist() == ["a", "b", "c"]
+    assert objects.columns["other"].tolist() == [1, "x", [1, "a"]]
+    with pytest.raises(InputError, match="changed from string to number"):
+        read(tmp_path / "a.jsonl", '{"title": "a"}\n{"title": 1}\n')
+
+
+@pytest.mark.parametrize(
+    "lines", ['{"title": "a", "title": "b"}', '{"title": "a"}\n{"title": "b", "o": {"k": 1, "k": 2}}']
+)
+def test_a_key_twice_is_refused(lines: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="twice"):
+        read(tmp_path / "a.jsonl", lines)
+
+
+DEEP = [33, 64, 200, 500, 5_000, 100_000]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("deep", DEEP)
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ("[", ""), ('[{"a":[', "]}]")])
+def test_deep_json_is_refused_in_a_moment(opening: str, closing: str, deep: int, tmp_path: Path) -> None:
+    value = opening * deep + "1" * bool(closing) + closing * deep
+    begun = time.process_time()
+    with pytest.raises(InputError, match="deep"):
+        read(tmp_path / "a.jsonl", f'{{"title": "a", "other": 1}}\n{{"title": "b", "other": {value}}}')
+    quoted = value.replace('"', '""')
+    objects = read(tmp_path / "a.csv", f'title,other\na,"{quoted}"\n')
+    assert objects.columns["other"].tolist() == [value]
+    for schema in (
+        Schema({"other": Vector("other")}),
+        Schema({"other": Series("other")}),
+        Schema({"other": Tabular("other")}),
+    ):
+        with pytest.raises(InputError, match="row 0"):
+            read(tmp_path / "a.csv", f'title,other\na,"{quoted}"\n', schema)
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize("deep", [10, 31])
+def test_json_that_is_nested_less_is_read(deep: int, tmp_path: Path) -> None:
+    value = "[" * deep + "1" + "]" * deep
+    assert len(read(tmp_path / "a.jsonl", f'{{"title": "a", "other": {value}}}').columns["other"]) == 1
+    assert len(read(tmp_path / "a.csv", f'title,other\na,"{value}"\n').columns["other"]) == 1
+
+
+@pytest.mark.parametrize("deep", DEEP[2:])
+def test_deep_lists_in_memory_are_refused(deep: int) -> None:
+    cell: Any = 1.0
+    for _ in range(deep):
+        cell = [cell]
+    for schema in (
+        X,
+        Schema({"x": Series("x")}),
+        Schema({"x": Tabular("x")}),
+        Schema({"x": Image("x")}),
+        Schema({"x": Text("x")}),
+    ):
+        with pytest.raises(InputError):
+            read_objects({"x": [cell, cell]}, schema, labelled=False)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "b.csv", "c.csv", "d.jsonl", "e.jsonl"])
+def test_endless_lines_take_little_memory(name: str, tmp_path: Path) -> None:
+    starts = {"a": 'title\n"', "b": "title\n", "c": "", "d": '{"title": "', "e": '{"title": ' + "[" * 99}
+    with (tmp_path / name).open("w") as file:
+        file.write(starts[name[0]])
+        for _ in range(300):
+            file.write("a" * (1 << 20))
+    command = (
+        "import resource, sys, steradian as sr, pyarrow.csv, pyarrow.json\n"
+        "schema = sr.Schema({'title': sr.Text('title')})\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: sr.read_objects(sys.argv[1], schema, labelled=False)\n"
+        "except sr.InputError as error: print(error.got)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    told = subprocess.run([sys.executable, "-c", command, str(tmp_path / name)], capture_output=True, text=True)
+    got, kilobytes = told.stdout.splitlines()
+    assert "more than" in got or "longer" in got or "larger" in got
+    assert int(kilobytes) < 256 << 10
+
+
+def test_a_csv_cell_of_some_megabytes_is_read(tmp_path: Path) -> None:
+    cells = json.dumps([0.123456789] * 300_000)
+    objects = read(tmp_path / "a.csv", f'x\n"{cells}"\n"[1, 2]"\n', Schema({"x": Series("x")}))
+    assert [len(series) for series in objects.values["x"]["series"]] == [300_000, 2]
+
+
+def test_a_long_header_is_read_up_to_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_files, "LONGEST_HEADER", 40)
+    for names in (["title", "b" * 20, "c"], ["title", "b" * 33]):
+        assert list(read(tmp_path / "a.csv", ",".join(names) + "\na" + ",1" * (len(names) - 1)).columns) == names
+    with pytest.raises(InputError, match="a header of more than"):
+        read(tmp_path / "a.csv", f"title,{'b' * 40}\na,1\n")
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl", "ndjson"])
+def test_what_is_no_regular_file_is_refused_at_once(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(f"pipe.{suffix}")
+    Path(f"device.{suffix}").symlink_to("/dev/zero")
+    Path(f"made up.{suffix}").symlink_to("/proc/self/maps")
+    Path(f"folder.{suffix}").mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"socket.{suffix}")
+        for name in ("pipe", "device", "made up", "folder", "socket"):
+            with pytest.raises(InputError, match=rf"want a whole .{suffix} file"):
+                read_objects(f"{name}.{suffix}", TITLE, labelled=False)
+
+
+def test_dates_in_parquet_that_nothing_reads_are_kept(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"title": ["a"], "day": [datetime.date(2020, 1, 2)]}), tmp_path / "a.parquet")
+    assert read_objects(tmp_path / "a.parquet", TITLE, labelled=False).columns["day"].dtype.kind == "M"
