@@ -57,7 +57,7 @@ def _run(arguments: Sequence[str] | None) -> str | int | None:
         # After --help, and after a mistake in the words.
         return end.code
     except SteradianError as error:
-        names = [] if parsed is None else list(parsed[parsed.command].keys())
+        names = [] if parsed is None else [*set(parsed[parsed.command].keys()) - {"model", "table"}]
         print(f"steradian: {told_for_commands(error, names)}", file=sys.stderr)
         return USER_MISTAKE
     except OSError as error:
