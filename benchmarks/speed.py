@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 import steradian as sr
-from steradian.audit import audit
 from steradian.metrics import clustering_ami, retrieval_scores
 from steradian.search import Index
 
@@ -127,7 +126,7 @@ def _whole(work: str, size: int, rounds: int) -> Iterator[Timing]:
     if work == "evaluate":
         ours = _seconds(lambda: sr.evaluate(model, objects, verbose=False, floor="none"), rounds)
     else:
-        ours = _seconds(lambda: audit(model, objects), rounds)
+        ours = _seconds(lambda: model.audit(objects), rounds)
     yield Timing(work, size, ours)
 
 

@@ -107,7 +107,9 @@ def _fit(options: Namespace) -> int:
     validation = None if options.validation is None else _read(options.validation, schema, options)
     print(objects)
     out = Path(options.out)
-    model.fit(objects, validation=validation, log_file=out / "training.jsonl", save_to=out)
+    model.fit(
+        objects, validation=validation, log_file=out / "training.jsonl", save_to=out, checkpoint=options.checkpoint
+    )
     Index.build(model, objects).save(out / "index")
     # The closed form alone, and a training that was stopped at once, have no history.
     log = " and training.jsonl" if (out / "training.jsonl").exists() else ""

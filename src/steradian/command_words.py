@@ -145,6 +145,9 @@ def _fit_parser(parser: _Parser) -> _Parser:
     parser.add_argument("--schema", required=True, metavar="FILE", help="YAML: which columns form which modality")
     parser.add_argument("--out", required=True, metavar="DIR", help="the model folder to write")
     parser.add_argument("--validation", metavar="TABLE", help="objects for early stopping, instead of held-out ones")
+    parser.add_argument(
+        "--checkpoint", metavar="FOLDER", help="keep the training there; the same command, killed, goes on from it"
+    )
     _add_on_error(parser)
     parser.add_argument("--config", action="config", metavar="FILE", help="YAML with any of these options")
     parser.add_class_arguments(ModelConfig)

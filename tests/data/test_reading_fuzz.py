@@ -188,7 +188,9 @@ def test_schemas_of_anything(entries: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", [datetime.time(5), datetime.timedelta(5), range(3), iter([1]), {1, 2}, Ellipsis, type, lambda: 5], ids=str
+    "cell",
+    [datetime.time(5), datetime.timedelta(5), range(3), iter([1]), {1, 2}, Ellipsis, type, lambda: 5],
+    ids=lambda cell: type(cell).__name__,
 )
 def test_cells_of_other_types(cell: Any) -> None:
     for modality in MODALITIES:

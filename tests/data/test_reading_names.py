@@ -83,7 +83,7 @@ def test_distinct_names_stay_distinct_or_are_refused(source: Any, tmp_path: Path
             continue
         if objects.has_labels:
             assert len(set(objects.labels.tolist())) == len(objects)
-            assert objects.labels.dtype.kind in "iU"
+            assert objects.labels.dtype.kind in "iuU"
         if schema.id:
             assert len(set(objects.ids.tolist())) == len(objects)
         if "categories" in objects.values["specs"] and objects.values["specs"]["categories"].size:
@@ -125,7 +125,9 @@ SCHEMA_X = Schema({"specs": Tabular(numeric=["x"])}, label="kind")
 @pytest.mark.parametrize(
     ("names", "want"),
     [
-        ([2**63, 1], "whole numbers of at most 64 bits"),
+        ([2**64, 1], "whole numbers that 64 bits hold together"),
+        ([2**63, -1], "whole numbers that 64 bits hold together"),
+        ([-(2**63) - 1, 1], "whole numbers that 64 bits hold together"),
         (np.array([1e17, 1.0]), "whole numbers that a float tells apart"),
         (["a\0", "b"], "text that does not end in a NUL"),
     ],

@@ -126,11 +126,14 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
 
 def _refuse_names_that_merge(entries: list[Any], rows: np.ndarray, name: str) -> None:
     """Refuse what an array of names, or a float before it, does not tell from another name."""
+    integers = [int(entry) for entry in entries if isinstance(entry, (int, np.integer)) and not isinstance(entry, bool)]
+    # Without a negative one, all 64 bits may hold digits.
+    least, beyond = (-(2**63), 2**63) if min(integers, default=0) < 0 else (0, 2**64)
     for entry, row in zip(entries, rows, strict=True):
         if isinstance(entry, (float, np.floating)) and entry.is_integer() and not is_told_apart(entry):
             want, fix = "whole numbers that a float tells apart", "Give them as integers or as text: they have merged."
-        elif isinstance(entry, (int, np.integer)) and not -(2**63) <= entry < 2**63:
-            want, fix = "whole numbers of at most 64 bits with their sign", "Write all of them as text."
+        elif isinstance(entry, (int, np.integer)) and not least <= entry < beyond:
+            want, fix = "whole numbers that 64 bits hold together", "Write all of them as text."
         elif isinstance(entry, str) and entry.endswith("\0"):
             want, fix = "text that does not end in a NUL character", "Cut the NULs off the end."
         else:
