@@ -54,7 +54,7 @@ def measure(name: str, folder: Path | None, *, splits: int, epochs: int | None) 
     parts = list(split_rows(objects.labels, official, splits=splits))
     for train, test, seed in parts:
         begun = time.perf_counter()
-        model = sr.SphereEmbedder(epochs=epochs, seed=seed, verbose=False).fit(objects[train])
+        model = sr.SphereEmbedder(epochs=epochs, random_state=seed, verbose=False).fit(objects[train])
         seconds.append(time.perf_counter() - begun)
         tested, modalities = objects[test], list(objects.schema.modalities)
         for part in (WHOLE, *modalities) if len(modalities) > 1 else (WHOLE,):

@@ -21,7 +21,7 @@ from steradian.metrics import retrieval_scores
 from steradian.model import SphereEncoder, SphericalClassifier, TwoPartEncoder, build_encoder, embed, embed_subsets
 from steradian.training import derive, with_derived
 from steradian.training.build_objective import choose_anchor
-from steradian.training.derived import class_group
+from steradian.training.derived import samples_per_class
 from steradian.training.imprint import imprint_centers
 from steradian.training.learner import Learner
 from steradian.training.train_networks import fixed_centers
@@ -33,7 +33,7 @@ CLOSED_FORM = "closed form"
 Encoder = SphereEncoder | TwoPartEncoder | StartedEncoder
 
 LEARNING_RATES = (3e-4, 1e-2)
-PAIRED = {"learning_rate": LEARNING_RATES, "scale": (5.0, 50.0), "class_group": [1, 2, 4, 8]}
+PAIRED = {"learning_rate": LEARNING_RATES, "scale": (5.0, 50.0), "samples_per_class": [1, 2, 4, 8]}
 LABEL_FREE = {"learning_rate": LEARNING_RATES, "scale": (5.0, 50.0)}
 OBJECTIVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "angular": (
@@ -69,7 +69,7 @@ OBJECTIVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "supcon": ({"objective": "supcon"}, PAIRED),
     "triplet": (
         {"objective": "triplet"},
-        {"learning_rate": LEARNING_RATES, "margin": 0.4, "class_group": [2, 4, 8]},
+        {"learning_rate": LEARNING_RATES, "margin": 0.4, "samples_per_class": [2, 4, 8]},
     ),
     "clip": ({"objective": "clip"}, PAIRED),
     "anchor_clip": ({"objective": "anchor_clip"}, PAIRED),
@@ -183,7 +183,7 @@ def train_watched(
         start: the same set with its closed form, to start from; None starts from the random weights alone.
     """
     data = data if start is None else replace(start.data, steps=data.steps)
-    config = TrainingConfig(seed=seed, batch_size=data.batch_size, **options)
+    config = TrainingConfig(random_state=seed, batch_size=data.batch_size, **options)
     model_config = with_derived(ModelConfig(), objects=len(data.fit), num_classes=data.num_classes)
     labels = _labels(data.fit)
     torch.manual_seed(seed)
@@ -195,7 +195,7 @@ def train_watched(
     spent = 0.0 if start is None else start.start_seconds
     begun = time.process_time()
     if config.objective in (*CENTER_OBJECTIVES, "cross_entropy", "gmc_cross_entropy"):
-        imprint_centers(encoder, classifier, data.fit, seed=seed)
+        imprint_centers(encoder, classifier, data.fit, random_state=seed)
     anchor = choose_anchor(data.fit.present)
     learner = Learner(encoder, classifier, config=config, derived=derived, steps=data.steps, anchor=anchor)
     seconds = spent + time.process_time() - begun
@@ -223,9 +223,9 @@ def _checks(steps: int) -> Iterator[int]:
 
 def _rows(labels: np.ndarray, config: TrainingConfig, steps: int) -> Iterator[np.ndarray]:
     """The rows of each step."""
-    size, epoch, done = class_group(config), 0, 0
+    size, epoch, done = samples_per_class(config), 0, 0
     while True:
-        arguments = {"seed": config.seed, "epoch": epoch}
+        arguments = {"random_state": config.random_state, "epoch": epoch}
         order = plain_order(labels, **arguments) if size == 1 else grouped_order(labels, size=size, **arguments)
         for rows in batches(order, config.batch_size):
             if done == steps:
@@ -244,13 +244,13 @@ class _Watch:
         self._seconds: list[float] = []
         self._scores: list[float] = []
         labels = _labels(data.fit)
-        order = plain_order(labels, seed=seed, epoch=0)
+        order = plain_order(labels, random_state=seed, epoch=0)
         rank = np.empty(len(order), dtype=np.int64)
         # The place of each object among those of its class, in a random order.
         for members in np.split(order[np.argsort(labels[order], kind="stable")], np.cumsum(np.bincount(labels))[:-1]):
             rank[members] = np.arange(len(members))
         self._means_of = np.flatnonzero(rank < max(MEANS_AT_LEAST, MEANS_OF // data.num_classes))
-        self._looked_up = np.sort(plain_order(_labels(data.validation.queries), seed=seed, epoch=1)[:LOOKED_UP])
+        self._looked_up = np.sort(plain_order(_labels(data.validation.queries), random_state=seed, epoch=1)[:LOOKED_UP])
 
     def look(self, step: int, seconds: float, encoder: Encoder) -> None:
         """Take note of the validation score."""

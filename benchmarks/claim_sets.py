@@ -96,11 +96,11 @@ def _halves(seed: int) -> tuple[sr.ObjectTable, sr.ObjectTable]:
     upper, lower = np.split(digits.data[:600], 2, axis=1)
     schema = sr.Schema({"upper": sr.Vector("upper"), "lower": sr.Vector("lower")})
     objects = sr.read_objects({"upper": upper, "lower": lower, "label": digits.target[:600]}, schema)
-    return objects.split(test=0.2, seed=seed)
+    return objects.split(test_size=0.2, random_state=seed)
 
 
 def _known(name: str, train: sr.ObjectTable, test: sr.ObjectTable, *, seed: int, steps: int) -> ClaimSet:
-    fit, validation = train.split(test=0.2, seed=100 + seed)
+    fit, validation = train.split(test_size=0.2, random_state=100 + seed)
     prepare, classes = _preparation(fit)
     parts = [Part(prepare(part), "means") for part in (validation, test)]
     return ClaimSet(name, prepare.preprocessor, prepare(fit), *parts, len(classes), 64, steps)
@@ -118,13 +118,15 @@ def _unseen(name: str, objects: sr.ObjectTable, *, seed: int) -> ClaimSet:
 
 
 def _emoji(seed: int) -> ClaimSet:
-    split = split_emoji(load_emoji(), seed=seed)
-    objects = training_objects(split.train, rows_per_emoji=EMOJI_OBJECTS, seed=seed)
+    split = split_emoji(load_emoji(), random_state=seed)
+    objects = training_objects(split.train, rows_per_emoji=EMOJI_OBJECTS, random_state=seed)
     fit = sr.read_objects(emoji_columns(objects), EMOJI_SCHEMA)
     prepare, classes = _preparation(fit)
     parts = []
     for emoji in (split.valid, split.test):
-        sides = [sr.read_objects(emoji_columns(side), EMOJI_SCHEMA) for side in query_and_gallery(emoji, seed=seed)]
+        sides = [
+            sr.read_objects(emoji_columns(side), EMOJI_SCHEMA) for side in query_and_gallery(emoji, random_state=seed)
+        ]
         parts.append(Part(*(prepare(side) for side in sides)))
     return ClaimSet("emoji", prepare.preprocessor, prepare(fit), *parts, len(classes), 128, 300)
 

@@ -71,7 +71,7 @@ def solve_set(data: ClaimSet, *, seed: int) -> SolvedSet:
             present=fit.present,
             embedding_dim=model.dim,
             new_classes=new_classes,
-            seed=seed,
+            random_state=seed,
         )
     seconds = time.process_time() - begun
     known = _with_vectors(data, found, fit)

@@ -67,10 +67,10 @@ def measure(
         coverage: the promise.
         epochs: of `SphereEmbedder`.
     """
-    train, held_out = objects.split(test=0.5, seed=0)
+    train, held_out = objects.split(test_size=0.5, random_state=0)
     model = sr.SphereEmbedder(epochs=epochs, verbose=False).fit(train)
     names = tuple(objects.schema.modalities)
-    subsets = choose_subsets(names, max_subsets=63, seed=0)
+    subsets = choose_subsets(names, max_subsets=63, random_state=0)
     angles = np.full((len(subsets), len(held_out)), np.nan)
     for place, (_, rows, vectors) in enumerate(model.transform_subsets(held_out, subsets)):
         angles[place, rows] = to_angles(nearest_centers(model.fitted_.classifier, vectors)[1])

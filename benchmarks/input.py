@@ -139,7 +139,7 @@ def _steps(
 
 def _rows(objects: PreparedObjects) -> Iterator[np.ndarray]:
     for epoch in itertools.count():
-        yield from batches(plain_order(objects.labels, seed=0, epoch=epoch), TrainingConfig().batch_size)
+        yield from batches(plain_order(objects.labels, random_state=0, epoch=epoch), TrainingConfig().batch_size)
 
 
 def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[Batch], None]:

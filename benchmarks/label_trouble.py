@@ -105,7 +105,7 @@ def measure(name: str, objects: sr.ObjectTable, *, seed: int, share: float, **op
         share: of the labels that become wrong.
         options: of `SphereEmbedder`.
     """
-    train, held_out = objects.split(test=HELD_OUT, seed=seed)
+    train, held_out = objects.split(test_size=HELD_OUT, random_state=seed)
     model = _fit(train, seed, options)
     noisy, wrong = exchange_labels(held_out, share, seed=seed)
     for case, table, truth in (
@@ -203,7 +203,7 @@ def _columns(table: sr.ObjectTable) -> np.ndarray:
 
 
 def _fit(table: sr.ObjectTable, seed: int, options: Mapping[str, Any]) -> sr.SphereEmbedder:
-    return sr.SphereEmbedder(**{"verbose": False, "seed": seed, **options}).fit(table)
+    return sr.SphereEmbedder(**{"verbose": False, "random_state": seed, **options}).fit(table)
 
 
 def _rows(name: str, case: str, seed: int, wrong: np.ndarray, judged: Mapping[str, Judged]) -> Iterator[Listed]:

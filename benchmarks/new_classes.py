@@ -133,7 +133,7 @@ def measure(
 
 
 def _fit(objects: sr.ObjectTable, seed: int, options: Mapping[str, Any]) -> sr.SphereEmbedder:
-    return sr.SphereEmbedder(**{"verbose": False, "seed": seed, **options}).fit(objects)
+    return sr.SphereEmbedder(**{"verbose": False, "random_state": seed, **options}).fit(objects)
 
 
 def _score(

@@ -55,7 +55,7 @@ def _draw(
     ngrams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 5), sublinear_tf=True, min_df=2).fit(texts[~test])
     plain = [ngrams.transform(texts[rows]) for rows in (queries, gallery)]
     begun = time.perf_counter()
-    model = sr.SphereEmbedder(epochs=epochs, seed=seed, verbose=False).fit(objects[~test])
+    model = sr.SphereEmbedder(epochs=epochs, random_state=seed, verbose=False).fit(objects[~test])
     seconds = time.perf_counter() - begun
     ours = [model.transform(objects[rows]) for rows in (queries, gallery)]
     labels = objects.labels[queries], objects.labels[gallery]

@@ -167,7 +167,7 @@ def _parts(
         train, test = objects[rows[0]], objects[rows[1]]
         if tune:
             kept = [name for m, name in enumerate(objects.schema.modalities) if test.present[:, m].any()]
-            train, test = train.split(test=0.2, seed=100 + seed)
+            train, test = train.split(test_size=0.2, random_state=100 + seed)
             # What the test part lacks is lacking here too.
             test = test.only(kept)
         yield train, test, seed
@@ -187,7 +187,7 @@ def _plain(make: Callable[[int], ClassifierMixin], train: sr.ObjectTable, test: 
 
 def _steradian(options: Mapping[str, Any], train: sr.ObjectTable, test: sr.ObjectTable, seed: int) -> Result:
     begun = time.perf_counter()
-    model = sr.SphereEmbedder(**{"verbose": False, "seed": seed, **options}).fit(train)
+    model = sr.SphereEmbedder(**{"verbose": False, "random_state": seed, **options}).fit(train)
     return test.labels, model.predict(test), time.perf_counter() - begun
 
 

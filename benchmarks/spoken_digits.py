@@ -112,12 +112,12 @@ def run_pairs(folder: Path | None, *, seeds: int) -> None:
     rows: dict[str, list[float]] = {}
     for seed in range(seeds):
         train, test = paired(recordings, seed)
-        both = sr.SphereEmbedder(verbose=False, seed=seed).fit(train)
+        both = sr.SphereEmbedder(verbose=False, random_state=seed).fit(train)
         absent = np.random.default_rng(seed).permutation(len(test)) < len(test) // 2
         scores = {"both present": both.score(test)}
         for name in test.schema.modalities:
             single = sr.Schema({name: test.schema.modalities[name]})
-            alone = sr.SphereEmbedder(verbose=False, seed=seed).fit(sr.read_objects(train, single))
+            alone = sr.SphereEmbedder(verbose=False, random_state=seed).fit(sr.read_objects(train, single))
             scores[f"{name} only, trained on it alone"] = alone.score(sr.read_objects(test, single))
             scores[f"{name} only, trained on both"] = both.score(test.only(name))
             (other,) = set(test.schema.modalities) - {name}
@@ -212,7 +212,7 @@ def _plain(model: ClassifierMixin, inputs: np.ndarray, recordings: Recordings, s
 
 def _steradian(recordings: Recordings, split: Split, *, seeds: int) -> float:
     train, test = recordings.table(split.train), recordings.table(split.test)
-    models = (sr.SphereEmbedder(verbose=False, seed=seed).fit(train) for seed in range(seeds))
+    models = (sr.SphereEmbedder(verbose=False, random_state=seed).fit(train) for seed in range(seeds))
     return float(np.mean([model.score(test) for model in models]))
 
 

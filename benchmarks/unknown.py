@@ -83,7 +83,7 @@ def measure(part: OpenSet, *, seed: int) -> dict[str, tuple[float, ...]]:
     """
     # The last state of a training is measured, since the head of the plain cross entropy is kept for that one only.
     # Networks alone: the objectives are compared, not what a closed form knows already.
-    options = {"seed": seed, "verbose": False, "validation_share": 0.0, "closed_form": False, **part.options}
+    options = {"random_state": seed, "verbose": False, "validation_fraction": 0.0, "closed_form": False, **part.options}
     ours = sr.SphereEmbedder(**options).fit(part.train)
     cosines = [class_cosines(ours.fitted_.classifier, ours.transform(table)) for table in (part.known, part.unknown)]
     right = ours.classes_[cosines[0].argmax(axis=1)] == part.known.labels
@@ -115,17 +115,17 @@ def load_open_set(name: str, folder: Path, *, seed: int) -> OpenSet:
         seed: of the split.
     """
     if name == "emoji":
-        split = split_emoji(load_emoji(), seed=seed)
-        objects = sr.read_objects(emoji_columns(training_objects(split.train, seed=seed)), EMOJI_SCHEMA)
-        queries, _ = query_and_gallery(split.test, seed=seed)
-        train, known = objects.split(test=1 / 7, seed=seed)
+        split = split_emoji(load_emoji(), random_state=seed)
+        objects = sr.read_objects(emoji_columns(training_objects(split.train, random_state=seed)), EMOJI_SCHEMA)
+        queries, _ = query_and_gallery(split.test, random_state=seed)
+        train, known = objects.split(test_size=1 / 7, random_state=seed)
         unknown = sr.read_objects(emoji_columns(queries), EMOJI_SCHEMA)
         whole = known.present.all(axis=1)
         return OpenSet(train, known[whole], unknown, {"batch_size": 128, "epochs": 14})
     objects = open_digits() if name == QUICK_SET else read_set(folder / f"{name}.npz")[0]
     classes = np.random.default_rng(seed).permutation(np.unique(objects.labels))
     unknown = np.isin(objects.labels, classes[: len(classes) // 4])
-    train, known = objects[~unknown].split(test=0.2, seed=seed)
+    train, known = objects[~unknown].split(test_size=0.2, random_state=seed)
     return OpenSet(train, known, objects[unknown], {"epochs": 10} if name == QUICK_SET else {})
 
 

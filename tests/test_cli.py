@@ -27,8 +27,8 @@ id: sku
 FAST = ("--epochs", "15", "--batch-size", "8", "--embedding-dim", "8", "--width", "16", "--heads", "2")
 
 
-def write_table(path: Path, objects: int = 40, seed: int = 0) -> Path:
-    rng = np.random.default_rng(seed)
+def write_table(path: Path, objects: int = 40, random_state: int = 0) -> Path:
+    rng = np.random.default_rng(random_state)
     kinds = ["cup", "lamp"]
     lines = ["sku,kind,title,height,width"]
     for row in range(objects):
@@ -64,7 +64,7 @@ def test_fit_writes_a_model_an_index_and_a_log(folder: Path) -> None:
 
 
 def test_evaluate_prints_a_table_and_writes_scores(folder: Path, capsys) -> None:
-    test = write_table(folder / "test.csv", seed=1)
+    test = write_table(folder / "test.csv", random_state=1)
     scores = folder / "scores.json"
     assert run("evaluate", folder / "model", test, "--gallery", folder / "table.csv", "--out", scores) == 0
     printed = capsys.readouterr().out
@@ -77,7 +77,7 @@ def test_evaluate_prints_a_table_and_writes_scores(folder: Path, capsys) -> None
 
 
 def test_evaluate_draws_the_robustness_curve(folder: Path, capsys) -> None:
-    test, curve = write_table(folder / "test.csv", seed=1), folder / "curve.json"
+    test, curve = write_table(folder / "test.csv", random_state=1), folder / "curve.json"
     assert run("evaluate", folder / "model", test, "--robustness", curve) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
@@ -88,7 +88,7 @@ def test_evaluate_draws_the_robustness_curve(folder: Path, capsys) -> None:
 
 
 def test_evaluate_shows_the_geometry(folder: Path, capsys) -> None:
-    test = write_table(folder / "test.csv", seed=1)
+    test = write_table(folder / "test.csv", random_state=1)
     assert run("evaluate", folder / "model", test) == 0
     assert "Geometry" not in capsys.readouterr().out
     assert run("evaluate", folder / "model", test, "--geometry") == 0
@@ -101,7 +101,7 @@ def test_evaluate_shows_the_geometry(folder: Path, capsys) -> None:
 
 
 def test_evaluate_shows_the_decisions(folder: Path, capsys) -> None:
-    test = write_table(folder / "test.csv", seed=1)
+    test = write_table(folder / "test.csv", random_state=1)
     assert run("evaluate", folder / "model", test, "--decisions") == 0
     captured = capsys.readouterr()
     assert captured.err == ""
@@ -110,7 +110,7 @@ def test_evaluate_shows_the_decisions(folder: Path, capsys) -> None:
 
 
 def test_calibrate_keeps_its_thresholds_with_the_model(folder: Path, capsys) -> None:
-    held_out = write_table(folder / "held_out.csv", objects=60, seed=2)
+    held_out = write_table(folder / "held_out.csv", objects=60, random_state=2)
     copy = folder / "calibrated"
     shutil.copytree(folder / "model", copy)
     assert run("calibrate", copy, held_out, "--coverage", 0.9) == 0
@@ -136,7 +136,7 @@ def test_calibrating_on_training_objects_is_told(folder: Path, capsys) -> None:
 
 
 def test_predict_writes_classes_and_angles(folder: Path, capsys) -> None:
-    test = write_table(folder / "test.csv", seed=1)
+    test = write_table(folder / "test.csv", random_state=1)
     assert run("predict", folder / "model", test) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "id,class,angle" and len(lines) == 41
@@ -147,14 +147,16 @@ def test_predict_writes_classes_and_angles(folder: Path, capsys) -> None:
     assert "Run this first: steradian calibrate MODEL TABLE" in told
     copy = folder / "rejecting"
     shutil.copytree(folder / "model", copy)
-    assert run("calibrate", copy, write_table(folder / "held_out.csv", objects=60, seed=2), "--coverage", 0.5) == 0
+    assert (
+        run("calibrate", copy, write_table(folder / "held_out.csv", objects=60, random_state=2), "--coverage", 0.5) == 0
+    )
     assert run("predict", copy, test, "--reject", "--out", answers) == 0
     assert f"wrote 40 predictions to {answers}" in capsys.readouterr().out
     assert {line.split(",")[1] for line in answers.read_text().splitlines()[1:]} >= {"lamp", "unknown"}
 
 
 def test_audit_lists_and_writes_what_it_finds(folder: Path, capsys) -> None:
-    test = write_table(folder / "copied.csv", seed=1)
+    test = write_table(folder / "copied.csv", random_state=1)
     of_training = (folder / "table.csv").read_text().splitlines()[2]
     test.write_text(test.read_text() + of_training.replace("s1,", "s99,") + "\n")
     findings = folder / "findings.json"
@@ -167,7 +169,7 @@ def test_audit_lists_and_writes_what_it_finds(folder: Path, capsys) -> None:
 
 
 def test_report_writes_a_page(folder: Path, capsys) -> None:
-    test, page = write_table(folder / "test.csv", seed=1), folder / "report.html"
+    test, page = write_table(folder / "test.csv", random_state=1), folder / "report.html"
     words = ("report", folder / "model", test, "--gallery", folder / "table.csv", "--out", page, "--title", "Cups <3")
     assert run(*words) == 0
     assert capsys.readouterr().out == f"wrote {page}\n"
@@ -234,7 +236,7 @@ def test_explain_shows_one_object_or_several(folder: Path, capsys) -> None:
             ["calibrate", "{model}", "{model}/../table.csv", "--false-accept", "0.05", "--precision", "0.9"],
             "want one of --coverage, --false-accept and --precision, got --false-accept and --precision",
         ),
-        (["demo", "--seed", "-1"], "the options: want --seed 0 or more, got --seed -1"),
+        (["demo", "--random-state", "-1"], "the options: want --random-state 0 or more, got --random-state -1"),
         (["demo", "--out", "{model}/../table.csv"], "--out: want a folder to write to"),
         (
             ["fit", "x.csv", "--schema", "s.yaml", "--out", "{model}2", "--batch-size", "0", "--width", "5"],
@@ -306,7 +308,7 @@ def test_ctrl_c_keeps_the_best_model_and_says_so(folder: Path, monkeypatch, caps
 
 @pytest.mark.parametrize(("interrupted", "code"), [(False, 0), (True, 130)])
 def test_the_demo_tells_of_ctrl_c_by_its_exit_code(interrupted: bool, code: int, monkeypatch) -> None:
-    monkeypatch.setattr("steradian.demo.run_demo", lambda out, *, seed: {"interrupted": interrupted})
+    monkeypatch.setattr("steradian.demo.run_demo", lambda out, *, random_state: {"interrupted": interrupted})
     assert run("demo") == code
 
 
@@ -352,7 +354,7 @@ class FullDisk(io.StringIO):
 
 def test_what_a_command_saves_is_saved_where_nothing_can_be_printed(folder: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "stdout", FullDisk())
-    test, model, out = write_table(folder / "test.csv", seed=1), folder / "unprinted", folder / "unprinted_out"
+    test, model, out = write_table(folder / "test.csv", random_state=1), folder / "unprinted", folder / "unprinted_out"
     fit = ("fit", folder / "table.csv", "--schema", folder / "schema.yaml", "--out", model, *FAST)
     assert run(*fit) == 1
     assert run("calibrate", model, test, "--coverage", 0.9) == 1

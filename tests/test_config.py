@@ -66,9 +66,9 @@ REFUSED: list[tuple[type[Any], str, list[Any]]] = [
     (TrainingConfig, "modality_weight", [-0.1, float("nan")]),
     (TrainingConfig, "subset_weight", [-0.1, float("nan")]),
     (TrainingConfig, "alignment_weight", [-0.1, float("nan")]),
-    (TrainingConfig, "validation_share", [-0.1, 1.0, float("nan")]),
+    (TrainingConfig, "validation_fraction", [-0.1, 1.0, float("nan")]),
     (TrainingConfig, "patience", [0]),
-    (TrainingConfig, "clip", [0.0, float("nan")]),
+    (TrainingConfig, "max_grad_norm", [0.0, float("nan")]),
     (TrainingConfig, "precision", ["float16", None]),
     (TrainingConfig, "margin_kind", ["arc", "magface", "adaface", "", None]),
     (TrainingConfig, "margin_gradient", ["none", None]),
@@ -76,7 +76,7 @@ REFUSED: list[tuple[type[Any], str, list[Any]]] = [
     (TrainingConfig, "class_share", [0.0, -0.1, 1.1, float("nan"), 0.5]),
     (TrainingConfig, "center_optimizer", ["sgd", "", None]),
     (TrainingConfig, "subset_policy", ["full", "", None]),
-    (TrainingConfig, "class_group", [0, -1]),
+    (TrainingConfig, "samples_per_class", [0, -1]),
     (TrainingConfig, "objective", ["arcface", "SupCon", "", None]),
     (TrainingConfig, "positives", ["label", "object", "", None]),
 ]
@@ -98,7 +98,7 @@ ALLOWED: list[tuple[type[Any], dict[str, Any]]] = [
     (TrainingConfig, {"epochs": 1, "batch_size": 1, "patience": 1}),
     (
         TrainingConfig,
-        {"weight_decay": 0, "modality_weight": 0, "alignment_weight": 0, "margin": 0, "validation_share": 0},
+        {"weight_decay": 0, "modality_weight": 0, "alignment_weight": 0, "margin": 0, "validation_fraction": 0},
     ),
     (TrainingConfig, {"scale": 1, "margin": 1.49, "precision": "bfloat16"}),
     (ModelConfig, {"subcenters": 1}),
@@ -106,8 +106,8 @@ ALLOWED: list[tuple[type[Any], dict[str, Any]]] = [
     (TrainingConfig, {"label_smoothing": 0.99, "class_share": 1e-6, "center_optimizer": "rowwise"}),
     (TrainingConfig, {"margin_kind": "curricularface", "margin_gradient": "detached"}),
     (TrainingConfig, {"subset_policy": "half", "subset_weight": 0}),
-    (TrainingConfig, {"class_group": 1, "balanced": True}),
-    (TrainingConfig, {"class_group": 8, "objective": "angular"}),
+    (TrainingConfig, {"samples_per_class": 1, "balanced": True}),
+    (TrainingConfig, {"samples_per_class": 8, "objective": "angular"}),
     (TrainingConfig, {"objective": "supcon", "positives": "object", "scale": 14.0, "subset_weight": 0}),
     (TrainingConfig, {"objective": "supcon", "positives": "object", "modality_weight": 0}),
     (TrainingConfig, {"objective": "triplet", "margin": 0.2, "subset_policy": "observed"}),
@@ -130,8 +130,8 @@ def test_what_is_no_number_is_refused() -> None:
         ModelConfig(width="64", dropout="0.1")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"depth a whole number.*depth=1\.5"):
         ModelConfig(depth=1.5)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"want epochs a whole number; margin a number; clip a number"):
-        TrainingConfig(epochs="3", margin="0.2", clip=[1])  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"want epochs a whole number; margin a number; max_grad_norm a number"):
+        TrainingConfig(epochs="3", margin="0.2", max_grad_norm=[1])  # type: ignore[arg-type]
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -144,8 +144,8 @@ def test_all_mistakes_are_told_at_once() -> None:
         "fusion one of certified, context, free, or None",
     ]
     assert caught.value.got == "embedding_dim=1, width=7, dropout=2.0, fusion='sum'"
-    with pytest.raises(ConfigError, match="clip above 0; weight_decay 0 or more; margin in radians"):
-        TrainingConfig(clip=0.0, weight_decay=-1.0, margin=28.6)
+    with pytest.raises(ConfigError, match="max_grad_norm above 0; weight_decay 0 or more; margin in radians"):
+        TrainingConfig(max_grad_norm=0.0, weight_decay=-1.0, margin=28.6)
 
 
 def test_a_share_of_the_classes_needs_centers_that_move_by_rows() -> None:
@@ -157,9 +157,11 @@ def test_a_share_of_the_classes_needs_centers_that_move_by_rows() -> None:
 
 def test_choices_are_told_with_the_other_mistakes() -> None:
     with pytest.raises(ConfigError) as caught:
-        TrainingConfig(clip=0.0, precision="half", margin_kind="arc", center_optimizer="sgd", label_smoothing=2.0)  # type: ignore[arg-type]
+        TrainingConfig(
+            max_grad_norm=0.0, precision="half", margin_kind="arc", center_optimizer="sgd", label_smoothing=2.0
+        )  # type: ignore[arg-type]
     assert [mistake.split()[0] for mistake in caught.value.want.split("; ")] == [
-        *("clip", "precision", "margin_kind", "center_optimizer", "label_smoothing")
+        *("max_grad_norm", "precision", "margin_kind", "center_optimizer", "label_smoothing")
     ]
     assert "margin_kind one of arcface, cosface, sphereface, normface" in caught.value.want
     assert "center_optimizer one of adamw, rowwise" in caught.value.want
@@ -218,14 +220,16 @@ def test_an_object_of_one_row_has_no_positive(kind: Any, terms: dict[str, Any]) 
 
 
 def test_groups_and_balance_are_two_orders() -> None:
-    with pytest.raises(ConfigError, match="class_group 1 with balanced=True, which has an order of its own"):
-        TrainingConfig(balanced=True, class_group=4)
-    assert TrainingConfig(balanced=True, objective="supcon").class_group is None
+    with pytest.raises(ConfigError, match="samples_per_class 1 with balanced=True, which has an order of its own"):
+        TrainingConfig(balanced=True, samples_per_class=4)
+    assert TrainingConfig(balanced=True, objective="supcon").samples_per_class is None
 
 
 def test_contradictions_are_told_with_the_other_mistakes() -> None:
     with pytest.raises(ConfigError) as caught:
-        TrainingConfig(clip=0.0, objective="clip", margin=0.3, subset_policy="half", balanced=True, class_group=4)
+        TrainingConfig(
+            max_grad_norm=0.0, objective="clip", margin=0.3, subset_policy="half", balanced=True, samples_per_class=4
+        )
     assert [mistake.split()[0] for mistake in caught.value.want.split("; ") if "belongs" not in mistake] == [
-        *("clip", "subset_policy", "margin", "class_group")
+        *("max_grad_norm", "subset_policy", "margin", "samples_per_class")
     ]

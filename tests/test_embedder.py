@@ -31,9 +31,9 @@ SCHEMA = sr.Schema(
 )
 
 
-def columns(objects: int = 48, seed: int = 0) -> dict[str, list]:
+def columns(objects: int = 48, random_state: int = 0) -> dict[str, list]:
     """Three classes that every modality tells apart; each modality is missing for a third of the rows, never all."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     labels = np.arange(objects) % 3
     has = rng.random((objects, 5)) < 0.67
     has[np.arange(objects), rng.integers(5, size=objects)] = True
@@ -60,7 +60,7 @@ def objects() -> sr.ObjectTable:
 
 @pytest.fixture(scope="module")
 def model(objects: sr.ObjectTable) -> sr.SphereEmbedder:
-    return sr.SphereEmbedder(epochs=20, validation_share=0.0, **SMALL).fit(objects)
+    return sr.SphereEmbedder(epochs=20, validation_fraction=0.0, **SMALL).fit(objects)
 
 
 # -- scikit-learn's contract
@@ -176,7 +176,7 @@ def test_training_is_the_same_bit_for_bit_and_leaves_the_global_generator_alone(
     torch.rand(3)
     again = clone(estimator).fit(objects).transform(objects)
     np.testing.assert_array_equal(first, again)
-    other = sr.SphereEmbedder(epochs=3, seed=1, **SMALL).fit(objects).transform(objects)
+    other = sr.SphereEmbedder(epochs=3, random_state=1, **SMALL).fit(objects).transform(objects)
     assert np.abs(first - other).max() > 1e-3
     torch.random.set_rng_state(state)
     clone(estimator).fit(objects)

@@ -147,7 +147,7 @@ def pairs(points: Any) -> sr.ObjectTable:
 def test_every_objective_predicts_is_saved_while_it_trains_and_loaded(
     pairs: sr.ObjectTable, tmp_path: Path, kind: str, positives: str
 ) -> None:
-    options = SMALL | {"objective": kind, "positives": positives, "validation_share": 0.2, "epochs": 3}
+    options = SMALL | {"objective": kind, "positives": positives, "validation_fraction": 0.2, "epochs": 3}
     model = sr.SphereEmbedder(**options)
     assert clone(model).get_params() == model.get_params()
     assert {name: model.get_params()[name] for name in options} == options
@@ -207,7 +207,7 @@ def test_a_model_saved_while_training_has_class_means_for_centers(pairs: sr.Obje
             found.append(float((means * centers).sum(axis=1).min()))
             self.fitted_.encoder.train(training)
 
-    options = SMALL | {"objective": "cross_entropy", "epochs": 4, "validation_share": 0.0}
+    options = SMALL | {"objective": "cross_entropy", "epochs": 4, "validation_fraction": 0.0}
     names = list(sr.SphereEmbedder().get_params())
     Watched._get_param_names = classmethod(lambda cls: names)  # type: ignore[method-assign]
     Watched(**options).fit(pairs, save_to=tmp_path)

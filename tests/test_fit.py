@@ -28,7 +28,7 @@ def objects() -> sr.ObjectTable:
 
 
 def test_validation_on_classes_never_seen(objects) -> None:
-    train, validation = objects.split(test=None, unseen_classes=1, seed=0)
+    train, validation = objects.split(test_size=None, unseen_classes=1, random_state=0)
     model = sr.SphereEmbedder(epochs=5, **SMALL).fit(train, validation=validation)
     assert len(model.classes_) == 2
     assert 0 <= model.training_.choice["both"] <= 1
@@ -45,7 +45,7 @@ def test_ctrl_c_leaves_the_best_model_so_far_fitted_and_saved(objects, tmp_path,
 
     monkeypatch.setattr(Progress, "advance", interrupt)
     log = tmp_path / "log.jsonl"
-    model = sr.SphereEmbedder(epochs=50, validation_share=0.2, **SMALL)
+    model = sr.SphereEmbedder(epochs=50, validation_fraction=0.2, **SMALL)
     model.fit(objects, save_to=tmp_path / "model", log_file=log)
     assert model.training_.interrupted and shown[-1] == 8
     loaded = sr.SphereEmbedder.load(tmp_path / "model")
@@ -55,7 +55,7 @@ def test_ctrl_c_leaves_the_best_model_so_far_fitted_and_saved(objects, tmp_path,
 
 
 def test_what_was_saved_before_stays_until_the_new_model_is_whole(objects, tmp_path, monkeypatch) -> None:
-    options = SMALL | {"closed_form": False, "validation_share": 0.2}
+    options = SMALL | {"closed_form": False, "validation_fraction": 0.2}
     old = sr.SphereEmbedder(epochs=2, **options).fit(objects, save_to=tmp_path)
     assert not (tmp_path / "unfinished").exists()
     advance, steps = Progress.advance, []
@@ -68,23 +68,23 @@ def test_what_was_saved_before_stays_until_the_new_model_is_whole(objects, tmp_p
 
     monkeypatch.setattr(Progress, "advance", fail)
     with pytest.raises(OSError, match="the disk is gone"):
-        sr.SphereEmbedder(epochs=60, seed=1, **options).fit(objects, save_to=tmp_path)
+        sr.SphereEmbedder(epochs=60, random_state=1, **options).fit(objects, save_to=tmp_path)
     np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path).transform(objects), old.transform(objects))
     with pytest.warns(UserWarning, match="saved while its training went on"):
         partial = sr.SphereEmbedder.load(tmp_path / "unfinished")
     assert not partial.training_.ended and partial.score(objects) > 0.3
     monkeypatch.setattr(Progress, "advance", advance)
-    new = sr.SphereEmbedder(epochs=3, seed=1, **options).fit(objects, save_to=tmp_path)
+    new = sr.SphereEmbedder(epochs=3, random_state=1, **options).fit(objects, save_to=tmp_path)
     assert not (tmp_path / "unfinished").exists()
     np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path).transform(objects), new.transform(objects))
 
 
 def test_fits_in_threads_are_those_one_after_another(objects) -> None:
-    def fitted(seed: int) -> np.ndarray:
-        model = sr.SphereEmbedder(epochs=2, seed=seed, **(SMALL | {"closed_form": False})).fit(objects)
+    def fitted(random_state: int) -> np.ndarray:
+        model = sr.SphereEmbedder(epochs=2, random_state=random_state, **(SMALL | {"closed_form": False})).fit(objects)
         return model.transform(objects)
 
-    expected = [fitted(seed) for seed in range(4)]
+    expected = [fitted(random_state) for random_state in range(4)]
     torch.manual_seed(7)
     state = torch.random.get_rng_state()
     with ThreadPoolExecutor(4) as pool:

@@ -22,8 +22,8 @@ QUESTIONS = {
 }
 
 
-def make_table(count: int = 60, *, seed: int = 0, missing: float = 0.3) -> sr.ObjectTable:
-    rng = np.random.default_rng(seed)
+def make_table(count: int = 60, *, random_state: int = 0, missing: float = 0.3) -> sr.ObjectTable:
+    rng = np.random.default_rng(random_state)
     kinds = np.arange(count) % 3
     table: dict[str, Any] = {"label": np.array(["cup", "jar", "pan"])[kinds]}
     lacks = rng.random((count, 2)) < missing
@@ -74,7 +74,7 @@ def test_nothing_in_it_can_be_set(estimator: sr.SphereEmbedder) -> None:
 def test_what_changes_a_model_gives_another_and_leaves_the_old_one(estimator: sr.SphereEmbedder) -> None:
     model = sr.SphereEmbedder(**OPTIONS, epochs=0).fit(make_table())
     first = model.fitted_
-    model.calibrate(make_table(120, seed=1), coverage=0.9)
+    model.calibrate(make_table(120, random_state=1), coverage=0.9)
     second = model.fitted_
     model.add_classes({"photo": [[9.0, 9.0, 9.0, 9.0]], "title": [None], "label": ["vase"]})
     third = model.fitted_
@@ -86,7 +86,7 @@ def test_what_changes_a_model_gives_another_and_leaves_the_old_one(estimator: sr
 
 
 def test_encoded_objects_are_like_their_table_for_every_question(estimator: sr.SphereEmbedder) -> None:
-    table = make_table(40, seed=2)
+    table = make_table(40, random_state=2)
     encoded = estimator.encode(table)
     for subset in (None, ["title", "photo"]):
         np.testing.assert_array_equal(
@@ -110,7 +110,7 @@ def test_encoded_objects_are_like_their_table_for_every_question(estimator: sr.S
 def test_an_evaluation_and_its_report_encode_each_object_once(
     estimator: sr.SphereEmbedder, encodings: list[int], tmp_path: Any
 ) -> None:
-    objects, gallery = make_table(50, seed=3), make_table(70, seed=4)
+    objects, gallery = make_table(50, random_state=3), make_table(70, random_state=4)
     evaluation = sr.evaluate(estimator, objects, gallery=gallery, verbose=False)
     sr.write_report(evaluation, tmp_path / "report.html")
     assert sum(encodings) == 50 + 70
@@ -119,7 +119,7 @@ def test_an_evaluation_and_its_report_encode_each_object_once(
 def test_all_that_is_asked_of_encoded_objects_encodes_nothing(
     estimator: sr.SphereEmbedder, encodings: list[int]
 ) -> None:
-    encoded = estimator.encode(make_table(50, seed=3))
+    encoded = estimator.encode(make_table(50, random_state=3))
     encodings.clear()
     estimator.predict(encoded)
     estimator.certify(encoded)
@@ -131,7 +131,7 @@ def test_all_that_is_asked_of_encoded_objects_encodes_nothing(
 
 
 def test_some_rows_of_encoded_objects_are_these_objects(estimator: sr.SphereEmbedder) -> None:
-    table = make_table(20, seed=5)
+    table = make_table(20, random_state=5)
     encoded, rows = estimator.encode(table), np.array([7, 3, 11])
     np.testing.assert_allclose(estimator.transform(encoded[rows]), estimator.transform(table[rows]), atol=1e-6)
     assert encoded[rows].objects.rows.tolist() == [7, 3, 11]
@@ -140,7 +140,7 @@ def test_some_rows_of_encoded_objects_are_these_objects(estimator: sr.SphereEmbe
 
 
 def test_objects_that_another_model_encoded_are_refused(estimator: sr.SphereEmbedder) -> None:
-    other = sr.SphereEmbedder(**OPTIONS, epochs=0).fit(make_table(seed=9))
+    other = sr.SphereEmbedder(**OPTIONS, epochs=0).fit(make_table(random_state=9))
     encoded = other.encode(make_table(10))
     asks: list[Callable[[Encoded], Any]] = [estimator.transform, estimator.encode, estimator.certify, estimator.audit]
     for ask in asks:

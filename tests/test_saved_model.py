@@ -52,7 +52,12 @@ def make(number: int = 0) -> SavedModel:
         "": FittedVector(floats, np.abs(floats)),
         "動き": FittedSeries("motion", floats[:2], floats[2:4], 5, 0.5, floats[4:], floats[:4], floats[2:]),
     }
-    entries = {"model": {"width": 8}, "training": {"seed": number}, "schema": {"label": "\udfff"}, "scale": 12.5}
+    entries = {
+        "model": {"width": 8},
+        "training": {"random_state": number},
+        "schema": {"label": "\udfff"},
+        "scale": 12.5,
+    }
     weights = {"encoder.a": torch.from_numpy(rng.normal(size=(3, 2))), "steps": torch.tensor(number)}
     return SavedModel(entries, Preprocessor(modalities), weights)
 
@@ -228,7 +233,7 @@ def test_whoever_loads_while_others_save_finds_a_whole_model(folder: Path) -> No
         saves, loads = [threads.submit(save_often, number) for number in (1, 2)], threads.submit(load_often)
     assert min(save.result() for save in saves) > 1
     assert loads.result() & {1, 2}
-    assert read_folder(folder).entries["training"]["seed"] in {1, 2}
+    assert read_folder(folder).entries["training"]["random_state"] in {1, 2}
 
 
 def test_a_load_goes_on_with_the_model_saved_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,9 +87,9 @@ def _tell_what_was_not_printed(output: LastingStream) -> int:
 def _demo(options: Namespace) -> int:
     from steradian.demo import run_demo
 
-    TrainingConfig(seed=options.seed)
+    TrainingConfig(random_state=options.random_state)
     check_folder(options.out)
-    metrics = run_demo(Path(options.out), seed=options.seed)
+    metrics = run_demo(Path(options.out), random_state=options.random_state)
     return INTERRUPTED if metrics["interrupted"] else 0
 
 

@@ -136,7 +136,7 @@ def make_parser() -> ArgumentParser:
 
 def _demo_parser(parser: _Parser) -> _Parser:
     parser.add_argument("--out", default="demo-output", metavar="DIR", help="where to write model, metrics and page")
-    parser.add_argument("--seed", type=int, default=0, help="of the split and the training")
+    parser.add_argument("--random-state", type=int, default=0, help="of the split and the training")
     return parser
 
 

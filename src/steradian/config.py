@@ -180,7 +180,7 @@ class TrainingConfig(_Config):
     """Objects a step."""
     balanced: bool = False
     """Draw as many objects of every class, instead of each object once an epoch."""
-    class_group: int | None = None
+    samples_per_class: int | None = None
     """Objects of a class that come one after the other, so that a batch holds several of it; None: 4 for objectives
     that pair the objects of a class, else 1."""
     learning_rate: float = 3e-3
@@ -222,41 +222,41 @@ class TrainingConfig(_Config):
     alignment_weight: float | None = None
     """Weight of pulling modalities' vectors and whole objects of one class together, and others apart, within the batch
     (GMC's term with class numbers); 0: none. None: 1 where classes are more than the objects of a batch, else 0.3."""
-    validation_share: float | None = None
+    validation_fraction: float | None = None
     """Share of the objects held out for early stopping; None: 0.1 of 5,000 or more in large classes, else 0."""
     patience: int = 10
     """Validations without a better score before training stops."""
-    clip: float = 1.0
+    max_grad_norm: float = 1.0
     """Largest norm of the gradient of the encoders."""
     device: str = "auto"
     """"auto" (CUDA, then MPS, then CPU) or a torch device."""
     precision: Precision = "auto"
     """Of the encoders; cosines are always float32. "auto": bfloat16 on CUDA, float32 elsewhere."""
-    seed: int = 0
+    random_state: int = 0
     """Of everything random, 0 or more; the same seed gives the same model, bit for bit, on one machine's CPU with as
     many threads: another number of them adds in another order."""
 
     def __post_init__(self) -> None:
         self._refuse_what_is_no_number()
         mistakes = [(n, "at least 1") for n in ("batch_size", "patience") if getattr(self, n) < 1]
-        optional = {"class_group": self.class_group}
+        optional = {"samples_per_class": self.samples_per_class}
         if self.epochs is not None and self.epochs < 0:
             mistakes.append(("epochs", "0 or more, or None"))
         mistakes += [(n, "at least 1, or None") for n, count in optional.items() if count is not None and count < 1]
-        positive = ("learning_rate", "center_learning_rate", "clip")
+        positive = ("learning_rate", "center_learning_rate", "max_grad_norm")
         mistakes += [(n, "above 0") for n in positive if not getattr(self, n) > 0]
         weights = ("weight_decay", "modality_weight", "subset_weight")
         mistakes += [(n, "0 or more") for n in weights if not getattr(self, n) >= 0]
         if self.alignment_weight is not None and not self.alignment_weight >= 0:
             mistakes.append(("alignment_weight", "0 or more, or None"))
-        if self.seed < 0:
-            mistakes.append(("seed", "0 or more"))
+        if self.random_state < 0:
+            mistakes.append(("random_state", "0 or more"))
         if self.scale is not None and not self.scale > 0:
             mistakes.append(("scale", "above 0, or None"))
         if self.margin is not None and not 0 <= self.margin < 1.5:
             mistakes.append(("margin", "in radians in [0, 1.5), or None"))
-        if self.validation_share is not None and not 0 <= self.validation_share < 1:
-            mistakes.append(("validation_share", "a share in [0, 1), or None"))
+        if self.validation_fraction is not None and not 0 <= self.validation_fraction < 1:
+            mistakes.append(("validation_fraction", "a share in [0, 1), or None"))
         mistakes += [
             (name, f"one of {', '.join(get_args(choices))}")
             for name, choices in _CHOICES.items()
@@ -282,5 +282,5 @@ class TrainingConfig(_Config):
                 yield "positives", f'"class" with objective={self.objective!r}, which learns from class numbers'
             elif self.modality_weight == 0 and (self.subset_weight == 0 or self.subset_policy == "half"):
                 yield "positives", '"class" where every object is one row; or give modality_weight'
-        if self.balanced and (self.class_group or 1) > 1:
-            yield "class_group", "1 with balanced=True, which has an order of its own"
+        if self.balanced and (self.samples_per_class or 1) > 1:
+            yield "samples_per_class", "1 with balanced=True, which has an order of its own"

@@ -245,7 +245,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         precision: float | None = None,
         pair_false_accept: float = 0.01,
         subsets: Iterable[str | Sequence[str]] | None = None,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> Calibration:
         """Fit the scale of probabilities and how far an object may lie from its center; kept and saved with the model.
 
@@ -257,7 +257,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             precision: the share of what is accepted to be right at least, instead; with 90% confidence.
             pair_false_accept: the share of pairs of different classes that `verify` takes for the same.
             subsets: the subsets of modalities to fit beside the whole and each modality alone; None takes all, or 63.
-            seed: of what is drawn where there is much.
+            random_state: of what is drawn where there is much.
 
         Raises:
             ConfigError: two promises.
@@ -271,7 +271,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             precision=precision,
             pair_false_accept=pair_false_accept,
             subsets=subsets,
-            seed=seed,
+            random_state=random_state,
         )
         self.fitted_ = replace(self._fitted, calibration=found)
         return found

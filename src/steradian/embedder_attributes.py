@@ -50,7 +50,7 @@ class EmbedderAttributes(BaseEstimator):  # type: ignore[misc]
         epochs: passes over the training objects; 0 is the closed form alone, None derives them.
         batch_size: objects a step.
         balanced: draw as many objects of every class.
-        class_group: objects of a class that come together; None derives it from the objective.
+        samples_per_class: objects of a class that come together; None derives it from the objective.
         learning_rate: of the encoders.
         center_learning_rate: of the class centers.
         weight_decay: of the encoders' matrices.
@@ -67,12 +67,12 @@ class EmbedderAttributes(BaseEstimator):  # type: ignore[misc]
         subset_weight: weight of the random subsets' loss.
         alignment_weight: of pulling a class's modalities and whole objects together in the batch; None derives it.
         subset_policy: "both", "half" or "observed": which objects are seen through a random subset, and of what.
-        validation_share: share of the objects held out for early stopping; None derives it from the number of objects.
+        validation_fraction: share of the objects held out for early stopping; None derives it from their number.
         patience: validations without a better score before training stops.
-        clip: largest norm of the encoders' gradient.
+        max_grad_norm: largest norm of the encoders' gradient.
         device: "auto" or a torch device.
         precision: "auto", "float32" or "bfloat16", of the encoders in training.
-        seed: of everything random.
+        random_state: of everything random.
         verbose: print what is derived and show progress.
     """
 
@@ -96,7 +96,7 @@ class EmbedderAttributes(BaseEstimator):  # type: ignore[misc]
         epochs: int | None = TrainingConfig.epochs,
         batch_size: int = TrainingConfig.batch_size,
         balanced: bool = TrainingConfig.balanced,
-        class_group: int | None = TrainingConfig.class_group,
+        samples_per_class: int | None = TrainingConfig.samples_per_class,
         learning_rate: float = TrainingConfig.learning_rate,
         center_learning_rate: float = TrainingConfig.center_learning_rate,
         weight_decay: float = TrainingConfig.weight_decay,
@@ -113,12 +113,12 @@ class EmbedderAttributes(BaseEstimator):  # type: ignore[misc]
         subset_weight: float = TrainingConfig.subset_weight,
         alignment_weight: float | None = TrainingConfig.alignment_weight,
         subset_policy: SubsetPolicy = TrainingConfig.subset_policy,
-        validation_share: float | None = TrainingConfig.validation_share,
+        validation_fraction: float | None = TrainingConfig.validation_fraction,
         patience: int = TrainingConfig.patience,
-        clip: float = TrainingConfig.clip,
+        max_grad_norm: float = TrainingConfig.max_grad_norm,
         device: str = TrainingConfig.device,
         precision: Precision = TrainingConfig.precision,
-        seed: int = TrainingConfig.seed,
+        random_state: int = TrainingConfig.random_state,
         verbose: bool = True,
     ) -> None:
         # scikit-learn wants every argument as an attribute of its name, unchanged.

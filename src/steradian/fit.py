@@ -95,7 +95,7 @@ def fit_model(
     """
     solvable = has_closed_form(model, config) and not _tunes_an_encoder(objects)
     if validation is None and not solvable:
-        objects, validation = hold_out(objects, config.validation_share, seed=config.seed)
+        objects, validation = hold_out(objects, config.validation_fraction, random_state=config.random_state)
     classes, labels = _classes(objects)
     if validation is not None:
         check_validation(validation, objects.schema, classes)
@@ -113,7 +113,7 @@ def fit_model(
     )
     cuda = [device] if device.type == "cuda" else []
     with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), Progress(console) as progress:
-        torch.manual_seed(config.seed)
+        torch.manual_seed(config.random_state)
         kept = None if checkpoint is None else Checkpoint(checkpoint, _key(objects, validation, model, config))
         fit = _Fit(
             objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model, kept
@@ -212,7 +212,7 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
         present=objects.present,
         embedding_dim=fit.model.dim,
         new_classes=asks_for_new_classes(labels, fit.classes, fit.validation),
-        seed=config.seed,
+        random_state=config.random_state,
     )
     _say_closed_form(fit.progress, found, len(objects), time.monotonic() - begun)
     model = fit.fitted(
@@ -258,7 +258,7 @@ def _learn_beside(
                     model, preprocessor=preprocessor, encoder=network, training=result, model_config=context
                 )
                 seen = [left_out]
-    return replace(model, left_out=LeftOut.drawn(seen, new_classes=new_classes, seed=fit.config.seed))
+    return replace(model, left_out=LeftOut.drawn(seen, new_classes=new_classes, random_state=fit.config.random_state))
 
 
 def _parts(
@@ -266,9 +266,9 @@ def _parts(
 ) -> list[Part]:
     """What each network learns from, and the objects that it leaves out: those of validation, or parts of the table."""
     if fit.validation is None:
-        seed = fit.config.seed
+        random_state = fit.config.random_state
         return parts_to_leave_out(
-            preprocessor, prepared, found, fit.labels, fit.classes, new_classes=new_classes, seed=seed
+            preprocessor, prepared, found, fit.labels, fit.classes, new_classes=new_classes, random_state=random_state
         )
     held_out = preprocessor.prepare(fit.validation)
     closed = found.closed_form.vectors(preprocessor.modalities, held_out.items, held_out.present)
@@ -304,7 +304,7 @@ def _validation(fit: _Fit, preprocessor: Preprocessor, training: PreparedObjects
     if fit.validation is None:
         return None
     prepared = preprocessor.prepare(fit.validation, class_numbers(fit.validation.labels, fit.classes))
-    return RetrievalValidation(prepared, training, seed=fit.config.seed)
+    return RetrievalValidation(prepared, training, random_state=fit.config.random_state)
 
 
 def _classes(objects: ObjectTable) -> tuple[np.ndarray, np.ndarray]:

@@ -26,9 +26,11 @@ def signals_as_ctrl_c() -> Iterator[None]:
     Example:
         >>> import signal
         >>> with signals_as_ctrl_c():
-        ...     signal.raise_signal(signal.SIGTERM)
-        Traceback (most recent call last):
-        KeyboardInterrupt: SIGTERM
+        ...     try:
+        ...         signal.raise_signal(signal.SIGTERM)
+        ...     except KeyboardInterrupt as request:
+        ...         print("stopped by", request)
+        stopped by SIGTERM
     """
     last = -math.inf
 

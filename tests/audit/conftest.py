@@ -12,12 +12,12 @@ MakeObjects = Callable[..., sr.ObjectTable]
 KINDS = np.array(["bowl", "cup", "jar", "lamp", "pan"])
 
 
-def make_table(seed: int, objects: int = 200, *, missing: float = 0.2) -> sr.ObjectTable:
+def make_table(random_state: int, objects: int = 200, *, missing: float = 0.2) -> sr.ObjectTable:
     """Objects whose photo and title tell the kind; in some of them one of the two is missing."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     kinds = np.arange(objects) % len(KINDS)
     lost = np.where(rng.random(objects) < missing, rng.integers(2, size=objects), -1)
-    cells: dict[str, Any] = {"label": KINDS[kinds], "id": [f"s{seed}-{row}" for row in range(objects)]}
+    cells: dict[str, Any] = {"label": KINDS[kinds], "id": [f"s{random_state}-{row}" for row in range(objects)]}
     for m, name in enumerate(("photo", "title")):
         values = np.eye(6)[kinds] + (0.2 + 0.1 * m) * rng.normal(size=(objects, 6))
         cells[name] = [None if lost[row] == m else values[row] for row in range(objects)]

@@ -113,9 +113,9 @@ def test_labels_without_a_doubt_ask_for_no_infinite_scale() -> None:
 
 @given(st.integers(2, 40), st.floats(GRID[0], GRID[-1]), st.floats(0.01, 1), st.integers(0, 2**32 - 1))
 def test_probabilities_between_the_scales_of_the_grid_are_those_of_the_cosines(
-    classes: int, log_scale: float, width: float, seed: int
+    classes: int, log_scale: float, width: float, random_state: int
 ) -> None:
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     cosines, numbers = rng.uniform(-width, width, size=(5, classes)), rng.integers(classes, size=5)
     own = log_softmax(np.exp(log_scale) * cosines, axis=1)[np.arange(5), numbers]
     np.testing.assert_allclose(weigh(cosines, numbers).own(log_scale), np.exp(own), rtol=1e-3, atol=1e-300)

@@ -60,8 +60,8 @@ def test_nineteen_objects_are_the_fewest_for_95_percent() -> None:
 def test_a_precision_is_held_nine_times_in_ten() -> None:
     """Within 0.7 nearly all is right, beyond it half: a share of 0.95 is reached at about 0.77 and no farther."""
     reached, found = (0.7 * 0.99 - 0.7 * 0.5) / (0.95 - 0.5), []
-    for seed in range(300):
-        rng = np.random.default_rng(seed)
+    for random_state in range(300):
+        rng = np.random.default_rng(random_state)
         angles = rng.random(400)
         right = rng.random(400) < np.where(angles < 0.7, 0.99, 0.5)
         found.append(precision_angle(angles, right, precision=0.95))

@@ -18,7 +18,7 @@ def test_rates_are_those_of_all_pairs(rng: np.random.Generator) -> None:
     labels = np.array(["cup", "jar", "lamp"])[rng.integers(3, size=30)]
     photo, title = unit(rng, 30), unit(rng, 20)
     titled = np.sort(rng.permutation(30)[:20])
-    fitter = PairFitter(labels, subsets=2, false_accept=0.2, seed=0)
+    fitter = PairFitter(labels, subsets=2, false_accept=0.2, random_state=0)
     fitter.add(("photo",), np.arange(30), photo)
     fitter.add(("title",), titled, title)
     points = fitter.points()
@@ -45,18 +45,18 @@ def test_rates_are_those_of_all_pairs(rng: np.random.Generator) -> None:
 
 def test_many_objects_and_pairs_are_drawn(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     labels, vectors = rng.integers(5, size=300), unit(rng, 300)
-    whole = PairFitter(labels, subsets=1, false_accept=0.1, seed=0)
+    whole = PairFitter(labels, subsets=1, false_accept=0.1, random_state=0)
     whole.add(("photo",), np.arange(300), vectors)
     monkeypatch.setattr(pair_points, "MOST_OBJECTS", 100)
     monkeypatch.setattr(pair_points, "MOST_PAIRS", 2500)
-    drawn = PairFitter(labels, subsets=1, false_accept=0.1, seed=0)
+    drawn = PairFitter(labels, subsets=1, false_accept=0.1, random_state=0)
     drawn.add(("photo",), np.arange(300), vectors)
     assert drawn.points()[0].pairs == 2500
     assert drawn.points()[0].accept_angle == pytest.approx(whole.points()[0].accept_angle, abs=0.1)
 
 
 def test_where_no_two_objects_have_what_is_asked_nothing_is_the_same(rng: np.random.Generator) -> None:
-    fitter = PairFitter(np.array(["cup", "jar"]), subsets=2, false_accept=0.1, seed=0)
+    fitter = PairFitter(np.array(["cup", "jar"]), subsets=2, false_accept=0.1, random_state=0)
     fitter.add(("photo",), np.array([0]), unit(rng, 1))
     fitter.add(("title",), np.array([0]), unit(rng, 1))
     assert [(point.pairs, point.accept_angle, point.true_accept) for point in fitter.points()] == [(0, -1.0, None)] * 3

@@ -197,7 +197,7 @@ def test_other_labels_must_fit(objects: ObjectTable) -> None:
 
 
 def test_a_split_is_stratified_and_keeps_the_order(objects: ObjectTable) -> None:
-    train, test = objects.split(test=2, seed=1)
+    train, test = objects.split(test_size=2, random_state=1)
     assert sorted(test.labels.tolist()) == ["a", "b"]
     assert sorted([*train.rows, *test.rows]) == list(range(6))
     assert_rows(train, sorted(train.rows.tolist()))
@@ -212,34 +212,34 @@ def test_a_split_by_default_tests_a_fifth() -> None:
 
 
 def test_a_split_by_group_takes_a_column_or_an_array(objects: ObjectTable) -> None:
-    by_column = objects.split(test=2, group="shop", seed=3)
-    by_array = objects.split(test=2, group=[1, 1, 2, 2, 3, 3], seed=3)
+    by_column = objects.split(test_size=2, groups="shop", random_state=3)
+    by_array = objects.split(test_size=2, groups=[1, 1, 2, 2, 3, 3], random_state=3)
     assert len(by_column[1]) == 2
     assert set(by_column[0].columns["shop"]).isdisjoint(by_column[1].columns["shop"])
     assert by_column[1].rows.tolist() == by_array[1].rows.tolist()
 
 
 def test_a_split_with_unseen_classes(objects: ObjectTable) -> None:
-    train, test = objects.split(test=None, unseen_classes=1)
+    train, test = objects.split(test_size=None, unseen_classes=1)
     assert (len(set(train.labels)), len(set(test.labels))) == (1, 1)
     assert set(train.labels).isdisjoint(test.labels)
-    train, test = objects.split(test=1, unseen_classes=0.5)
+    train, test = objects.split(test_size=1, unseen_classes=0.5)
     assert (len(train), len(test)) == (2, 4)
 
 
 def test_a_split_without_labels() -> None:
-    train, test = make_table(kind=None, labelled=False).split(test=0.5)
+    train, test = make_table(kind=None, labelled=False).split(test_size=0.5)
     assert (len(train), len(test)) == (3, 3)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"group": "shopp"}, r"split\(group=...\): want a column of the table, got 'shopp'. Did you mean 'shop'"),
-        ({"group": "?"}, "There are title, motion, sound, kind, sku, shop"),
-        ({"group": [1, 2]}, "want 6 entries, one an object, got 2"),
-        ({"group": [1, 1, None, 2, 2, 2]}, r"row 2 \(counted from 0\), column 'group'"),
-        ({"test": 5}, "want at most 4 test objects"),
+        ({"groups": "shopp"}, r"split\(groups=...\): want a column of the table, got 'shopp'. Did you mean 'shop'"),
+        ({"groups": "?"}, "There are title, motion, sound, kind, sku, shop"),
+        ({"groups": [1, 2]}, "want 6 entries, one an object, got 2"),
+        ({"groups": [1, 1, None, 2, 2, 2]}, r"row 2 \(counted from 0\), column 'groups'"),
+        ({"test_size": 5}, "want at most 4 test objects"),
         ({"unseen_classes": 2}, "want fewer unseen classes than the 2 there are"),
     ],
     ids=str,
@@ -250,8 +250,8 @@ def test_a_split_that_the_table_does_not_allow(objects: ObjectTable, options: An
 
 
 def test_a_split_that_cannot_be(objects: ObjectTable) -> None:
-    with pytest.raises(ConfigError, match=r"split\(test=...\)"):
-        objects.split(test=1.5)
+    with pytest.raises(ConfigError, match=r"split\(test_size=...\)"):
+        objects.split(test_size=1.5)
     with pytest.raises(InputError, match="want labels in column 'kind'"):
         make_table(kind=None, labelled=False).split(unseen_classes=1)
 

@@ -17,13 +17,15 @@ Order = Callable[..., np.ndarray]
 
 
 @given(LABELS, st.integers(0, 1000), st.integers(0, 50))
-def test_plain_has_every_row_once(labels: np.ndarray, seed: int, epoch: int) -> None:
-    assert sorted(plain_order(labels, seed=seed, epoch=epoch)) == list(range(len(labels)))
+def test_plain_has_every_row_once(labels: np.ndarray, random_state: int, epoch: int) -> None:
+    assert sorted(plain_order(labels, random_state=random_state, epoch=epoch)) == list(range(len(labels)))
 
 
 @given(LABELS, st.integers(0, 1000), st.integers(0, 50))
-def test_balanced_has_every_class_as_often_and_each_of_its_rows_too(labels: np.ndarray, seed: int, epoch: int) -> None:
-    order = balanced_order(labels, seed=seed, epoch=epoch)
+def test_balanced_has_every_class_as_often_and_each_of_its_rows_too(
+    labels: np.ndarray, random_state: int, epoch: int
+) -> None:
+    order = balanced_order(labels, random_state=random_state, epoch=epoch)
     assert len(order) == len(labels)
     classes, rounds = np.unique(labels), -(-len(labels) // len(np.unique(labels)))
     of_class = Counter(labels[order].tolist())
@@ -37,9 +39,9 @@ def test_balanced_has_every_class_as_often_and_each_of_its_rows_too(labels: np.n
         assert max(times) - min(times) <= 1 + (of_class[int(c)] < rounds)
 
 
-def slow_balanced_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
+def slow_balanced_order(labels: np.ndarray, *, random_state: int, epoch: int) -> np.ndarray:
     """Looks through all labels for each class."""
-    rng, classes = np.random.default_rng((seed, epoch)), np.unique(labels)
+    rng, classes = np.random.default_rng((random_state, epoch)), np.unique(labels)
     rounds = -(-len(labels) // len(classes))
     columns: list[list[int]] = []
     for label in classes:
@@ -51,16 +53,16 @@ def slow_balanced_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndar
 
 
 @given(LABELS, st.integers(0, 1000), st.integers(0, 50))
-def test_balanced_is_the_order_of_the_slow_loop(labels: np.ndarray, seed: int, epoch: int) -> None:
-    expected = slow_balanced_order(labels, seed=seed, epoch=epoch)
-    assert np.array_equal(balanced_order(labels, seed=seed, epoch=epoch), expected)
+def test_balanced_is_the_order_of_the_slow_loop(labels: np.ndarray, random_state: int, epoch: int) -> None:
+    expected = slow_balanced_order(labels, random_state=random_state, epoch=epoch)
+    assert np.array_equal(balanced_order(labels, random_state=random_state, epoch=epoch), expected)
 
 
 @given(LABELS, st.integers(0, 1000), st.integers(0, 50), st.integers(1, 7))
 def test_grouped_has_every_row_once_and_groups_of_a_class_together(
-    labels: np.ndarray, seed: int, epoch: int, size: int
+    labels: np.ndarray, random_state: int, epoch: int, size: int
 ) -> None:
-    order = grouped_order(labels, seed=seed, epoch=epoch, size=size)
+    order = grouped_order(labels, random_state=random_state, epoch=epoch, size=size)
     assert order.dtype == np.int64 and sorted(order) == list(range(len(labels)))
     # Groups of one class may meet, so a run is one or several of them; only a class's last is smaller.
     runs = [(label, len(list(run))) for label, run in groupby(labels[order].tolist())]
@@ -72,7 +74,7 @@ def test_grouped_has_every_row_once_and_groups_of_a_class_together(
 
 def test_groups_and_their_members_differ_from_epoch_to_epoch() -> None:
     labels = np.arange(60) % 3
-    orders = [grouped_order(labels, seed=0, epoch=epoch, size=4) for epoch in range(20)]
+    orders = [grouped_order(labels, random_state=0, epoch=epoch, size=4) for epoch in range(20)]
     groups = [{frozenset(group) for group in order.reshape(-1, 4).tolist()} for order in orders]
     assert all((labels[order].reshape(-1, 4) == labels[order][::4, None]).all() for order in orders)
     assert all(first != second for first in groups for second in groups if first is not second)
@@ -82,38 +84,38 @@ def test_groups_and_their_members_differ_from_epoch_to_epoch() -> None:
 
 def test_groups_of_one_row_are_a_plain_order_of_another_draw() -> None:
     labels = np.arange(100) % 7
-    order = grouped_order(labels, seed=0, epoch=0, size=1)
+    order = grouped_order(labels, random_state=0, epoch=0, size=1)
     neighbors = (labels[order][1:] == labels[order][:-1]).mean()
     assert neighbors < 0.3
 
 
 def test_no_rows_are_no_order() -> None:
-    assert len(grouped_order(np.zeros(0, dtype=np.int64), seed=0, epoch=0, size=4)) == 0
+    assert len(grouped_order(np.zeros(0, dtype=np.int64), random_state=0, epoch=0, size=4)) == 0
 
 
 @pytest.mark.parametrize("order", [plain_order, balanced_order, partial(grouped_order, size=3)])
 def test_the_seed_and_the_epoch_decide(order: Order) -> None:
     labels = np.arange(100) % 7
-    first = order(labels, seed=3, epoch=5)
-    assert np.array_equal(order(labels, seed=3, epoch=5), first)
-    assert not np.array_equal(order(labels, seed=3, epoch=6), first)
-    assert not np.array_equal(order(labels, seed=4, epoch=5), first)
+    first = order(labels, random_state=3, epoch=5)
+    assert np.array_equal(order(labels, random_state=3, epoch=5), first)
+    assert not np.array_equal(order(labels, random_state=3, epoch=6), first)
+    assert not np.array_equal(order(labels, random_state=4, epoch=5), first)
     # Seed and epoch are two numbers, not one sum.
-    assert not np.array_equal(order(labels, seed=5, epoch=3), first)
-    assert not np.array_equal(order(labels, seed=4, epoch=4), first)
+    assert not np.array_equal(order(labels, random_state=5, epoch=3), first)
+    assert not np.array_equal(order(labels, random_state=4, epoch=4), first)
 
 
 def test_global_generators_are_left_alone() -> None:
     state = np.random.get_state()[1].copy()
-    plain_order(np.arange(9), seed=0, epoch=0)
-    balanced_order(np.arange(9) % 3, seed=0, epoch=0)
-    grouped_order(np.arange(9) % 3, seed=0, epoch=0, size=2)
+    plain_order(np.arange(9), random_state=0, epoch=0)
+    balanced_order(np.arange(9) % 3, random_state=0, epoch=0)
+    grouped_order(np.arange(9) % 3, random_state=0, epoch=0, size=2)
     assert np.array_equal(np.random.get_state()[1], state)
 
 
 def test_a_small_class_comes_as_often_as_a_large_one() -> None:
     labels = np.array([0] * 97 + [1] * 3)
-    order = balanced_order(labels, seed=0, epoch=0)
+    order = balanced_order(labels, random_state=0, epoch=0)
     assert Counter(labels[order].tolist()) == {0: 50, 1: 50}
     assert sorted(Counter(order[labels[order] == 1].tolist()).values()) == [16, 17, 17]
     assert max(Counter(order[labels[order] == 0].tolist()).values()) == 1
@@ -121,7 +123,7 @@ def test_a_small_class_comes_as_often_as_a_large_one() -> None:
 
 def test_rounds_are_shuffled_within() -> None:
     labels = np.arange(200) % 2
-    firsts = labels[balanced_order(labels, seed=0, epoch=0)][::2]
+    firsts = labels[balanced_order(labels, random_state=0, epoch=0)][::2]
     assert 30 < firsts.sum() < 70
 
 

@@ -26,8 +26,8 @@ def dense(rows: SparseRows) -> np.ndarray:
     return found
 
 
-def some_rows(count: int = 40, width: int = 500, seed: int = 0) -> SparseRows:
-    rng = np.random.default_rng(seed)
+def some_rows(count: int = 40, width: int = 500, random_state: int = 0) -> SparseRows:
+    rng = np.random.default_rng(random_state)
     lengths = rng.integers(0, 30, count)
     columns = Ragged.from_lengths(rng.integers(0, width, lengths.sum()), lengths)
     return SparseRows(columns, rng.normal(size=lengths.sum()).astype(np.float32), width)

@@ -29,10 +29,10 @@ def grouped_classes(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(class_numbers(), SHARES, SEEDS)
-def test_every_class_gives_its_share_to_within_one_object(classes: np.ndarray, share: float, seed: int) -> None:
+def test_every_class_gives_its_share_to_within_one_object(classes: np.ndarray, share: float, random_state: int) -> None:
     sizes = np.bincount(classes)
     assume((sizes > 1).any())
-    in_test = draw_test(classes, test=share, seed=seed)
+    in_test = draw_test(classes, test_size=share, random_state=random_state)
     taken = np.bincount(classes[in_test], minlength=len(sizes))
     assert (np.abs(taken - share * sizes)[sizes > 1] < 1 + 1e-9).all()
     assert (taken < sizes).all()
@@ -40,34 +40,34 @@ def test_every_class_gives_its_share_to_within_one_object(classes: np.ndarray, s
 
 
 @given(class_numbers(), st.data(), SEEDS)
-def test_a_number_of_objects_is_met_exactly(classes: np.ndarray, data: st.DataObject, seed: int) -> None:
+def test_a_number_of_objects_is_met_exactly(classes: np.ndarray, data: st.DataObject, random_state: int) -> None:
     sizes = np.bincount(classes)
     spare = int((sizes - 1).sum())
     assume(spare)
     number = data.draw(st.integers(1, spare))
-    in_test = draw_test(classes, test=number, seed=seed)
+    in_test = draw_test(classes, test_size=number, random_state=random_state)
     assert in_test.sum() == number
     assert (np.bincount(classes[in_test], minlength=len(sizes)) < sizes).all()
 
 
 def test_the_size_of_the_test_is_the_share_of_the_table() -> None:
     classes = np.repeat(np.arange(40), 3)
-    assert draw_test(classes, test=0.2).sum() == 24
+    assert draw_test(classes, test_size=0.2).sum() == 24
 
 
 @given(class_numbers(), st.none() | SHARES, st.data(), SEEDS)
 def test_unseen_classes_are_never_in_training(
-    classes: np.ndarray, test: float | None, data: st.DataObject, seed: int
+    classes: np.ndarray, test: float | None, data: st.DataObject, random_state: int
 ) -> None:
     num_classes = classes.max() + 1
     assume(num_classes > 1)
     count = data.draw(st.integers(1, num_classes - 1))
-    unseen_only = draw_test(classes, test=None, unseen_classes=count, seed=seed)
+    unseen_only = draw_test(classes, test_size=None, unseen_classes=count, random_state=random_state)
     unseen = np.unique(classes[unseen_only])
     assert len(unseen) == count
     assert np.intersect1d(unseen, classes[~unseen_only]).size == 0
     if test is not None and (np.bincount(classes[~unseen_only]) > 1).any():
-        in_test = draw_test(classes, test=test, unseen_classes=count, seed=seed)
+        in_test = draw_test(classes, test_size=test, unseen_classes=count, random_state=random_state)
         assert in_test[unseen_only].all()
         assert in_test.sum() > unseen_only.sum()
         seen = np.setdiff1d(classes, unseen)
@@ -76,11 +76,11 @@ def test_unseen_classes_are_never_in_training(
 
 @given(grouped_classes(), SHARES | st.integers(1, 20), SEEDS)
 def test_no_group_is_on_both_sides_and_no_class_leaves_training(
-    table: tuple[np.ndarray, np.ndarray], test: float, seed: int
+    table: tuple[np.ndarray, np.ndarray], test: float, random_state: int
 ) -> None:
     classes, groups = table
     try:
-        in_test = draw_test(classes, groups, test=test, seed=seed)
+        in_test = draw_test(classes, groups, test_size=test, random_state=random_state)
     except InputError:
         # Right only where each group holds all of some class.
         alone = [any((groups[classes == c] == g).all() for c in np.unique(classes)) for g in np.unique(groups)]
@@ -93,57 +93,59 @@ def test_no_group_is_on_both_sides_and_no_class_leaves_training(
 
 def test_the_largest_remainder_rounds_up() -> None:
     classes = np.repeat([0, 1], [8, 3])
-    assert np.bincount(classes[draw_test(classes, test=0.25)]).tolist() == [2, 1]
+    assert np.bincount(classes[draw_test(classes, test_size=0.25)]).tolist() == [2, 1]
 
 
 def test_small_groups_come_near_the_wanted_size(rng: np.random.Generator) -> None:
     groups = rng.integers(0, 200, size=1000)
     classes = rng.integers(0, 3, size=1000)
-    for seed in range(10):
-        assert abs(draw_test(classes, groups, test=0.2, seed=seed).sum() - 200) <= 5
+    for random_state in range(10):
+        assert abs(draw_test(classes, groups, test_size=0.2, random_state=random_state).sum() - 200) <= 5
 
 
 def test_large_groups_are_rounded_to_the_nearer_size() -> None:
     groups = np.repeat(np.arange(4), 10)
     classes = np.zeros(40, dtype=int)
-    assert draw_test(classes, groups, test=0.15).sum() == 10
-    assert draw_test(classes, groups, test=0.35).sum() == 10
-    assert draw_test(classes, groups, test=0.4).sum() == 20
-    assert draw_test(classes, groups, test=1).sum() == 10
+    assert draw_test(classes, groups, test_size=0.15).sum() == 10
+    assert draw_test(classes, groups, test_size=0.35).sum() == 10
+    assert draw_test(classes, groups, test_size=0.4).sum() == 20
+    assert draw_test(classes, groups, test_size=1).sum() == 10
 
 
 def test_groups_within_classes_go_with_unseen_classes() -> None:
     classes = np.repeat(np.arange(6), 4)
     groups = np.repeat(np.arange(12), 2)
-    in_test = draw_test(classes, groups, test=0.5, unseen_classes=2, seed=3)
+    in_test = draw_test(classes, groups, test_size=0.5, unseen_classes=2, random_state=3)
     taken = np.bincount(classes[in_test])
     assert sorted(taken.tolist()) == [2, 2, 2, 2, 4, 4]
     assert np.intersect1d(groups[in_test], groups[~in_test]).size == 0
 
 
 def test_a_group_of_seen_and_unseen_classes_is_refused() -> None:
-    with pytest.raises(InputError, match=r"split\(group=..., unseen_classes=...\): .* got 1 groups with both"):
-        draw_test(np.array([0, 0, 1, 1]), np.zeros(4, dtype=int), test=None, unseen_classes=1)
+    with pytest.raises(InputError, match=r"split\(groups=..., unseen_classes=...\): .* got 1 groups with both"):
+        draw_test(np.array([0, 0, 1, 1]), np.zeros(4, dtype=int), test_size=None, unseen_classes=1)
 
 
 @given(class_numbers(min_size=2), SEEDS)
-def test_the_same_seed_draws_the_same_whatever_the_global_state(classes: np.ndarray, seed: int) -> None:
-    first = draw_test(classes, test=0.3, seed=seed)
+def test_the_same_seed_draws_the_same_whatever_the_global_state(classes: np.ndarray, random_state: int) -> None:
+    first = draw_test(classes, test_size=0.3, random_state=random_state)
     np.random.random(7)
-    np.testing.assert_array_equal(first, draw_test(classes, test=0.3, seed=seed))
+    np.testing.assert_array_equal(first, draw_test(classes, test_size=0.3, random_state=random_state))
 
 
 def test_other_seeds_draw_others() -> None:
     classes, groups = np.repeat(np.arange(5), 20), np.tile(np.arange(20), 5)
-    draws = [draw_test(classes, test=0.2, seed=seed) for seed in range(4)]
-    draws += [draw_test(classes, groups, test=0.2, seed=seed) for seed in range(4)]
-    draws += [draw_test(classes, test=None, unseen_classes=2, seed=seed) for seed in range(4)]
+    draws = [draw_test(classes, test_size=0.2, random_state=random_state) for random_state in range(4)]
+    draws += [draw_test(classes, groups, test_size=0.2, random_state=random_state) for random_state in range(4)]
+    draws += [
+        draw_test(classes, test_size=None, unseen_classes=2, random_state=random_state) for random_state in range(4)
+    ]
     assert len({draw.tobytes() for draw in draws}) >= 10
 
 
 def test_objects_and_classes_of_one_size_are_as_likely_as_each_other() -> None:
     classes = np.repeat(np.arange(4), 3)
-    drawn = np.mean([draw_test(classes, test=2, seed=seed) for seed in range(600)], axis=0)
+    drawn = np.mean([draw_test(classes, test_size=2, random_state=random_state) for random_state in range(600)], axis=0)
     # 1/6 each, give or take four standard deviations of 600 draws.
     assert np.abs(drawn - 1 / 6).max() < 4 * np.sqrt(1 / 6 * 5 / 6 / 600)
 
@@ -157,28 +159,28 @@ def test_a_share_of_unseen_classes(share: float, count: int) -> None:
 
 @pytest.mark.parametrize("test", [-1, -0.1, 1.0, 1.5, 5.0, True, "0.2", float("nan")], ids=repr)
 def test_a_share_or_number_that_cannot_be(test: Any) -> None:
-    with pytest.raises(ConfigError, match=r"split\(test=...\): want a share .*, or a whole number, got"):
-        draw_test(np.zeros(4, dtype=int), test=test)
+    with pytest.raises(ConfigError, match=r"split\(test_size=...\): want a share .*, or a whole number, got"):
+        draw_test(np.zeros(4, dtype=int), test_size=test)
     with pytest.raises(ConfigError, match=r"split\(unseen_classes=...\): want a share"):
         draw_test(np.zeros(4, dtype=int), unseen_classes=test)
 
 
-@pytest.mark.parametrize("seed", [-1, 0.5, "0", None], ids=repr)
-def test_a_seed_that_cannot_be(seed: Any) -> None:
-    with pytest.raises(ConfigError, match=r"split\(seed=...\)"):
-        draw_test(np.zeros(4, dtype=int), seed=seed)
+@pytest.mark.parametrize("random_state", [-1, 0.5, "0", None], ids=repr)
+def test_a_seed_that_cannot_be(random_state: Any) -> None:
+    with pytest.raises(ConfigError, match=r"split\(random_state=...\)"):
+        draw_test(np.zeros(4, dtype=int), random_state=random_state)
 
 
 @pytest.mark.parametrize("nothing", [None, 0, 0.0], ids=repr)
 def test_nothing_to_test_on(nothing: Any) -> None:
     with pytest.raises(ConfigError, match="want something to test on"):
-        draw_test(np.zeros(4, dtype=int), test=nothing)
+        draw_test(np.zeros(4, dtype=int), test_size=nothing)
 
 
 def test_numpy_numbers_are_numbers() -> None:
     classes = np.repeat([0, 1], 10)
-    assert draw_test(classes, test=np.float32(0.5), seed=np.int64(1)).sum() == 10
-    assert draw_test(classes, test=np.int64(4)).sum() == 4
+    assert draw_test(classes, test_size=np.float32(0.5), random_state=np.int64(1)).sum() == 10
+    assert draw_test(classes, test_size=np.int64(4)).sum() == 4
 
 
 @pytest.mark.parametrize("test", [0.2, 1], ids=repr)
@@ -190,7 +192,7 @@ def test_classes_of_one_object_cannot_be_tested(classes: list[int], test: float)
 
 def test_more_test_objects_than_can_be_spared() -> None:
     with pytest.raises(InputError, match=r"want at most 3 test objects, .* got 4"):
-        draw_test(np.array([0, 0, 0, 1, 1, 2]), test=4)
+        draw_test(np.array([0, 0, 0, 1, 1, 2]), test_size=4)
 
 
 def test_groups_that_hold_a_class_alone_cannot_be_tested() -> None:

@@ -8,7 +8,7 @@ from steradian.errors import InputError
 
 def test_up_to_six_modalities_all_subsets_are_chosen() -> None:
     for number in range(1, 7):
-        chosen = choose_subsets("abcdef"[:number], max_subsets=63, seed=0)
+        chosen = choose_subsets("abcdef"[:number], max_subsets=63, random_state=0)
         assert len(set(chosen)) == len(chosen) == 2**number - 1
         assert chosen[0] == tuple("abcdef"[:number])
         assert [len(subset) for subset in chosen] == sorted((len(subset) for subset in chosen), reverse=True)
@@ -19,14 +19,14 @@ def test_up_to_six_modalities_all_subsets_are_chosen() -> None:
 )
 def test_more_are_sampled(number: int, max_subsets: int, count: int) -> None:
     names = [f"m{place:02}" for place in range(number)]
-    chosen = choose_subsets(names, max_subsets=max_subsets, seed=1)
+    chosen = choose_subsets(names, max_subsets=max_subsets, random_state=1)
     assert len(set(chosen)) == len(chosen) == count
     must = {tuple(names), *((name,) for name in names), *(tuple(n for n in names if n != name) for name in names)}
     assert must <= set(chosen)
     assert all(list(subset) == sorted(subset) for subset in chosen)
-    assert chosen == choose_subsets(names, max_subsets=max_subsets, seed=1)
+    assert chosen == choose_subsets(names, max_subsets=max_subsets, random_state=1)
     if count > len(must) and count < 2**number - 2:
-        assert chosen != choose_subsets(names, max_subsets=max_subsets, seed=2)
+        assert chosen != choose_subsets(names, max_subsets=max_subsets, random_state=2)
         assert {len(subset) for subset in chosen} == set(range(1, number + 1))
 
 
@@ -40,4 +40,4 @@ def test_named_subsets_come_once_in_the_order_of_the_schema_behind_the_whole() -
 
 def test_what_is_measured_is_what_is_named_or_else_all() -> None:
     assert subsets_to_measure(["b"], "abc") == named_subsets(["b"], "abc")
-    assert subsets_to_measure(None, "abc") == choose_subsets("abc", max_subsets=63, seed=0)
+    assert subsets_to_measure(None, "abc") == choose_subsets("abc", max_subsets=63, random_state=0)

@@ -99,12 +99,12 @@ def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.Mon
 
 
 def test_the_parts_of_a_split_share_no_emoji(letters: list[Emoji]) -> None:
-    split = split_emoji(letters, seed=3)
+    split = split_emoji(letters, random_state=3)
     parts = [{one.character for one in part} for part in split]
     assert [len(part) for part in parts] == [25, 3, 12]
     assert set.union(*parts) == {one.character for one in letters}
-    assert [one.character for one in split_emoji(letters, seed=4).test] != [one.character for one in split.test]
-    assert split_emoji(letters, seed=3) == split
+    assert [one.character for one in split_emoji(letters, random_state=4).test] != [one.character for one in split.test]
+    assert split_emoji(letters, random_state=3) == split
 
 
 def test_a_split_without_enough_emoji_is_refused(letters: list[Emoji]) -> None:
@@ -113,12 +113,12 @@ def test_a_split_without_enough_emoji_is_refused(letters: list[Emoji]) -> None:
 
 
 def test_training_objects_take_turns_between_artists_and_languages(letters: list[Emoji]) -> None:
-    objects = training_objects(letters, rows_per_emoji=14, missing=0, seed=1)
+    objects = training_objects(letters, rows_per_emoji=14, missing=0, random_state=1)
     for one in letters:
         rows = [row for row in objects if row.emoji is one]
         assert sorted(row.language or "" for row in rows) == sorted(LANGUAGES)
         assert Counter(row.artist for row in rows) == dict.fromkeys(ARTISTS, 7)
-    assert training_objects(letters, seed=1) == training_objects(letters, seed=1)
+    assert training_objects(letters, random_state=1) == training_objects(letters, random_state=1)
 
 
 def test_the_share_that_lacks_something_is_the_one_asked_for(letters: list[Emoji]) -> None:
@@ -137,7 +137,7 @@ def test_impossible_training_objects_are_refused(letters: list[Emoji], wrong: di
 
 
 def test_query_and_gallery_share_only_the_emoji(letters: list[Emoji]) -> None:
-    queries, gallery = query_and_gallery(letters, seed=2)
+    queries, gallery = query_and_gallery(letters, random_state=2)
     assert [row.emoji for row in queries] == [row.emoji for row in gallery] == letters
     assert {row.artist for row in queries} == {"Twemoji"}
     assert {row.artist for row in gallery} == {"OpenMoji"}

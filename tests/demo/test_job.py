@@ -56,5 +56,5 @@ def test_after_ctrl_c_it_goes_on_with_the_best_model_and_says_so(
 
 
 def test_the_same_seed_gives_the_same_scores(shapes: list[Emoji], tmp_path: Path) -> None:
-    first, second = (run_demo(tmp_path, seed=1, emoji=shapes, say=lambda line: None, **SMALL) for _ in range(2))
+    first, second = (run_demo(tmp_path, random_state=1, emoji=shapes, say=lambda line: None, **SMALL) for _ in range(2))
     assert first["results"] == second["results"]

@@ -21,9 +21,9 @@ NUMBERS = ("ece", "auroc", "fpr95", "oscr", "pair_auroc", "pair_eer", "pair_tar"
 CALIBRATED = ("accepted_known", "accepted_unknown", "precision")
 
 
-def make_objects(kinds: list[str], objects: int, *, seed: int) -> sr.ObjectTable:
+def make_objects(kinds: list[str], objects: int, *, random_state: int) -> sr.ObjectTable:
     """Objects of two modalities; each is missing in a fifth of them, and none in both."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     labels = np.array(kinds)[np.arange(objects) % len(kinds)]
     places = np.array([["cup", "jar", "lamp", "pan", "pot"].index(label) for label in labels])
     cells: dict[str, Any] = {"kind": labels}
@@ -36,21 +36,21 @@ def make_objects(kinds: list[str], objects: int, *, seed: int) -> sr.ObjectTable
 @pytest.fixture(scope="module")
 def learnt() -> sr.SphereEmbedder:
     options: dict[str, Any] = {"embedding_dim": 8, "width": 16, "heads": 2, "epochs": 15, "verbose": False}
-    return sr.SphereEmbedder(**options).fit(make_objects(KNOWN, 90, seed=0))
+    return sr.SphereEmbedder(**options).fit(make_objects(KNOWN, 90, random_state=0))
 
 
 @pytest.fixture(scope="module")
 def calibrated(learnt: sr.SphereEmbedder) -> sr.SphereEmbedder:
     again = sr.SphereEmbedder(**learnt.get_params())
     again.__dict__ |= learnt.__dict__
-    again.calibrate(make_objects(KNOWN, 120, seed=1), coverage=0.8)
+    again.calibrate(make_objects(KNOWN, 120, random_state=1), coverage=0.8)
     return again
 
 
 @pytest.fixture(scope="module")
 def objects() -> sr.ObjectTable:
     """Of three known classes and two unknown ones."""
-    return make_objects([*KNOWN, "pan", "pot"], 100, seed=2)
+    return make_objects([*KNOWN, "pan", "pot"], 100, random_state=2)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,8 @@ def test_pairs_are_of_all_classes_and_both_seen_through_the_subset(calibrated, o
 def test_more_pairs_than_the_bound_are_drawn(learnt, objects, found, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "MOST_PAIRS", 900)
     some, again, other = (
-        measure_decisions(learnt, objects, subsets=["x"], seed=seed, verbose=False) for seed in (1, 1, 2)
+        measure_decisions(learnt, objects, subsets=["x"], random_state=random_state, verbose=False)
+        for random_state in (1, 1, 2)
     )
     assert some.whole.pairs == 1800
     assert some.to_dict() == again.to_dict()
@@ -158,9 +159,9 @@ def test_the_intervals_of_single_objects_draw_known_and_unknown_classes_apart(ca
 
 def test_a_calibration_changes_the_scale_and_so_the_calibration_error(objects) -> None:
     options: dict[str, Any] = {"embedding_dim": 8, "width": 16, "heads": 2, "epochs": 15, "verbose": False}
-    model = sr.SphereEmbedder(closed_form=False, **options).fit(make_objects(KNOWN, 90, seed=0))
+    model = sr.SphereEmbedder(closed_form=False, **options).fit(make_objects(KNOWN, 90, random_state=0))
     before = measure_decisions(model, objects, verbose=False).whole.ece
-    model.calibrate(make_objects(KNOWN, 120, seed=1), coverage=0.8)
+    model.calibrate(make_objects(KNOWN, 120, random_state=1), coverage=0.8)
     assert before != pytest.approx(measure_decisions(model, objects, verbose=False).whole.ece, abs=1e-3)
 
 

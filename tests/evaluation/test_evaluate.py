@@ -23,7 +23,7 @@ def check_row(
     gallery: sr.ObjectTable | None,
     *,
     unknown: set[str],
-    seed: int = 0,
+    random_state: int = 0,
 ) -> None:
     """One row of an evaluation, score by score from the metrics."""
     ((_, rows, vectors),) = model.transform_subsets(objects, [row.subset])
@@ -41,7 +41,7 @@ def check_row(
     assert row.accuracy == accuracy(labels[known], predicted)
     assert row.balanced_accuracy == balanced_accuracy(labels[known], predicted)
     assert row.macro_f1 == macro_f1(labels[known], predicted)
-    assert row.ami == clustering_ami(vectors, labels, seed=seed)
+    assert row.ami == clustering_ami(vectors, labels, random_state=random_state)
 
 
 def test_every_subset_leave_one_out(model, make_table) -> None:
@@ -62,10 +62,10 @@ def test_every_subset_leave_one_out(model, make_table) -> None:
 
 def test_every_subset_in_a_gallery(model, make_table) -> None:
     objects, gallery = make_table(["cat", "dog", "yak"] * 8), make_table(["cat", "dog", "owl"] * 5)
-    evaluation = evaluate(model, objects, gallery=gallery, seed=5)
+    evaluation = evaluate(model, objects, gallery=gallery, random_state=5)
     assert len(evaluation) == 7
     for row in evaluation:
-        check_row(model, row, objects, gallery, unknown={"yak"}, seed=5)
+        check_row(model, row, objects, gallery, unknown={"yak"}, random_state=5)
     assert evaluation.gallery == 15
     assert evaluation.whole.without_relevant == evaluation.whole.unknown_class == 8
 

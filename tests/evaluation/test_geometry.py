@@ -99,9 +99,9 @@ def test_a_model_gives_the_numbers_of_its_vectors(learnt, rng: np.random.Generat
         classes=learnt.classes_,
         modality_vectors=single,
         present=present,
-        seed=3,
+        random_state=3,
     )
-    found = sr.measure_geometry(learnt, objects, seed=3)
+    found = sr.measure_geometry(learnt, objects, random_state=3)
     assert present.sum() == objects.present.sum() == 96
     assert found.to_dict() == wanted.to_dict()
     assert found.notes == ("NC3 and NC4 are of the 3 of 4 classes that have a class center.",)
@@ -219,7 +219,9 @@ def test_what_is_too_much_is_drawn_and_told(rng: np.random.Generator, monkeypatc
     assert found.nc2_centers == pytest.approx(0.0, abs=1e-7)
     assert measure_vectors(**arrays(rng)).nc2_centers_farthest > 0
     many = rng.normal(size=(1500, 3))
-    drawn, again, other = (measure_vectors(many, np.arange(1500) % 2, seed=seed) for seed in (0, 0, 1))
+    drawn, again, other = (
+        measure_vectors(many, np.arange(1500) % 2, random_state=random_state) for random_state in (0, 0, 1)
+    )
     assert drawn.to_dict() == again.to_dict() != other.to_dict()
     assert drawn.angles.within_pairs == drawn.angles.between_pairs == metrics.MAX_PAIRS
     assert "Of the pairs of objects, 500,000 of a kind were drawn." in drawn.notes

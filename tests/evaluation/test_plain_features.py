@@ -28,9 +28,9 @@ SCHEMA = sr.Schema(
 COLOURS = ("red", "green", "blue")
 
 
-def columns(objects: int = 30, *, seed: int = 0, missing: float = 0.33) -> dict[str, Any]:
+def columns(objects: int = 30, *, random_state: int = 0, missing: float = 0.33) -> dict[str, Any]:
     """Three classes that every modality tells apart; each modality is missing for a third of the rows, never all."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     labels = np.arange(objects) % 3
     has = rng.random((objects, 6)) >= missing
     has[np.arange(objects), rng.integers(6, size=objects)] = True
@@ -76,7 +76,7 @@ def test_every_kind_has_features_of_one_weight_and_zeros_where_it_is_missing() -
 
 
 def test_other_objects_leave_no_trace_in_what_was_fitted() -> None:
-    train, test = (sr.read_objects(columns(seed=seed), SCHEMA) for seed in (0, 1))
+    train, test = (sr.read_objects(columns(random_state=random_state), SCHEMA) for random_state in (0, 1))
     features = PlainFeatures(train)
     np.testing.assert_allclose(features.transform(train), features.trained, atol=1e-6)
     np.testing.assert_allclose(features.transform(test)[4:9], features.transform(test[4:9]), atol=1e-6)
@@ -85,8 +85,8 @@ def test_other_objects_leave_no_trace_in_what_was_fitted() -> None:
 
 def test_modalities_may_come_in_any_order() -> None:
     train = sr.read_objects(columns(), SCHEMA)
-    turned = sr.read_objects(columns(seed=1), sr.Schema(dict(reversed(SCHEMA.modalities.items()))))
-    expected = PlainFeatures(train).transform(sr.read_objects(columns(seed=1), SCHEMA))
+    turned = sr.read_objects(columns(random_state=1), sr.Schema(dict(reversed(SCHEMA.modalities.items()))))
+    expected = PlainFeatures(train).transform(sr.read_objects(columns(random_state=1), SCHEMA))
     np.testing.assert_array_equal(PlainFeatures(train).transform(turned), expected)
 
 

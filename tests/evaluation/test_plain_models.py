@@ -8,9 +8,9 @@ from steradian.evaluation import plain_models as module
 from steradian.evaluation.plain_models import ALL, FAST, Prediction, predict_plainly, searchable
 
 
-def points(count: int, *, classes: int = 6, noise: float = 0.2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def points(count: int, *, classes: int = 6, noise: float = 0.2, random_state: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Points around a place a class, of mean square length about 1, and their classes."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     labels = np.array(list("fedcba"))[np.arange(count) % classes]
     places = np.random.default_rng(7).normal(size=(26, 8)) / 8**0.5
     numbers = np.array([ord(label) - ord("a") for label in labels])
@@ -18,13 +18,13 @@ def points(count: int, *, classes: int = 6, noise: float = 0.2, seed: int = 0) -
 
 
 def predicted(name: str, trained: np.ndarray, labels: np.ndarray, queries: np.ndarray) -> Prediction:
-    (found,) = predict_plainly(trained, labels, queries, models=[name], seed=0)
+    (found,) = predict_plainly(trained, labels, queries, models=[name], random_state=0)
     return found
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_each_model_learns(name: str) -> None:
-    queries, answers = points(60, seed=1)
+    queries, answers = points(60, random_state=1)
     found = predicted(name, *points(240), queries)
     assert found.name == name and not found.note and found.seconds > 0
     assert np.mean(found.classes == answers) > 0.9
@@ -32,7 +32,7 @@ def test_each_model_learns(name: str) -> None:
 
 def test_a_model_is_that_of_scikit_learn() -> None:
     trained, labels = points(240)
-    queries, _ = points(60, seed=1)
+    queries, _ = points(60, random_state=1)
     width = 1 / np.square(trained).sum(axis=1).mean()
     expected = SVC(C=module.MARGIN, gamma=width).fit(trained, labels).predict(queries)
     np.testing.assert_array_equal(predicted("SVM", trained, labels, queries).classes, expected)
@@ -40,7 +40,7 @@ def test_a_model_is_that_of_scikit_learn() -> None:
 
 def test_the_fast_ones_come_first() -> None:
     assert ALL[: len(FAST)] == FAST
-    found = predict_plainly(*points(60), points(6)[0], models=FAST, seed=0)
+    found = predict_plainly(*points(60), points(6)[0], models=FAST, random_state=0)
     assert [each.name for each in found] == list(FAST)
 
 
@@ -53,7 +53,7 @@ def test_the_fast_ones_come_first() -> None:
     ],
 )
 def test_large_tables_take_a_shorter_way_and_say_so(work: int, name: str, note: str, monkeypatch) -> None:
-    queries, answers = points(60, seed=1)
+    queries, answers = points(60, random_state=1)
     monkeypatch.setattr(module, "WORK", work)
     asked = "logistic regression" if name.startswith("the") else name
     found = predicted(asked, *points(240), queries)
@@ -63,7 +63,7 @@ def test_large_tables_take_a_shorter_way_and_say_so(work: int, name: str, note: 
 
 def test_models_whose_time_grows_faster_learn_from_fewer(monkeypatch) -> None:
     monkeypatch.setattr(module, "MOST_OBJECTS", 100)
-    queries, _ = points(60, seed=1)
+    queries, _ = points(60, random_state=1)
     assert not predicted("logistic regression", *points(240), queries).note
     assert predicted("SVM", *points(240), queries).note.startswith("SVM learnt from 100 of the 240")
 

@@ -32,10 +32,10 @@ from steradian.model import SphereEncoder, TwoPartEncoder, build_encoder
     st.floats(0, 1),
 )
 def test_a_larger_share_drops_more_and_never_the_last(
-    rows: list[list[bool]], seed: int, low: float, high: float
+    rows: list[list[bool]], random_state: int, low: float, high: float
 ) -> None:
     present = np.array(rows)
-    chances = np.random.default_rng(seed).random(present.shape)
+    chances = np.random.default_rng(random_state).random(present.shape)
     less, more = (drop_modalities(present, chances, share=share) for share in sorted((low, high)))
     assert not (more & ~less).any()
     assert not (less & ~present).any()
@@ -62,7 +62,7 @@ def test_each_modality_stays_as_often_as_the_share_says(share: float, rng: np.ra
 def test_every_score_is_that_of_a_table_that_lacks_what_was_dropped(model, make_table, searched: str) -> None:
     objects, shares = make_table(["cat", "dog", "owl", "yak"] * 8, missing=0.2), [0.8, 0.25]
     gallery = make_table(["cat", "dog", "owl"] * 6) if searched == "gallery" else None
-    curve = sr.robustness(model, objects, gallery=gallery, shares=shares, draws=2, seed=7)
+    curve = sr.robustness(model, objects, gallery=gallery, shares=shares, draws=2, random_state=7)
     assert curve.shares.tolist() == [0.0, 0.25, 0.8]
     assert (curve.objects, curve.gallery) == (32, None if gallery is None else 18)
     known = objects.labels != "yak"
@@ -147,7 +147,9 @@ def test_each_item_is_encoded_once_for_all_shares_and_draws(
 
 def test_the_seed_says_what_is_dropped(model, make_table) -> None:
     objects = make_table(["cat", "dog", "owl"] * 20)
-    first, again, other = (sr.robustness(model, objects, shares=[0.5], seed=seed) for seed in (1, 1, 2))
+    first, again, other = (
+        sr.robustness(model, objects, shares=[0.5], random_state=random_state) for random_state in (1, 1, 2)
+    )
     assert first.to_dict() == again.to_dict()
     assert first.to_dict() != other.to_dict()
 

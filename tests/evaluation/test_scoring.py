@@ -29,8 +29,8 @@ def test_a_query_does_not_find_itself_among_the_others() -> None:
 
 def test_some_objects_may_be_drawn_to_be_searched_for(rng: np.random.Generator) -> None:
     vectors, labels, rows = rng.normal(size=(80, 4)), rng.integers(3, size=80), np.arange(80)
-    drawn = Gallery(vectors, labels, rows, max_queries=20, seed=5).scores(vectors, labels, rows, ks=(1,))
-    want = retrieval_scores(vectors, labels, vectors, labels, ks=(1,), exclude=rows, max_queries=20, seed=5)
+    drawn = Gallery(vectors, labels, rows, max_queries=20, random_state=5).scores(vectors, labels, rows, ks=(1,))
+    want = retrieval_scores(vectors, labels, vectors, labels, ks=(1,), exclude=rows, max_queries=20, random_state=5)
     assert (drawn["map_at_r"], drawn["recall"]) == (want.map_at_r, want.recall)
     assert drawn != Gallery(vectors, labels, rows).scores(vectors, labels, rows, ks=(1,))
 

@@ -17,9 +17,9 @@ FAST: dict[str, Any] = {"embedding_dim": 8, "width": 16, "heads": 2, "epochs": 1
 NAMES = tuple("abcdef")
 
 
-def make_table(seed: int, objects: int = 90, names: tuple[str, ...] = NAMES) -> sr.ObjectTable:
+def make_table(random_state: int, objects: int = 90, names: tuple[str, ...] = NAMES) -> sr.ObjectTable:
     """Three classes that the modalities tell apart more or less; each is missing in a third of the objects."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     kinds = np.arange(objects) % 3
     present = rng.random((objects, len(names))) < 0.67
     present[np.arange(objects), rng.integers(len(names), size=objects)] = True

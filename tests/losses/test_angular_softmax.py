@@ -67,15 +67,21 @@ def family(labels: Tensor) -> dict[str, Member]:
 each_member = pytest.mark.parametrize("name", family(torch.tensor([0])))
 
 
-def unit_rows(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
+def unit_rows(*shape: int, random_state: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    generator = torch.Generator().manual_seed(random_state)
     return F.normalize(torch.randn(*shape, generator=generator, dtype=torch.float64), dim=-1).to(dtype)
 
 
-def problem(rows: int = 12, num_classes: int = 5, dim: int = 6, *, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def problem(
+    rows: int = 12, num_classes: int = 5, dim: int = 6, *, random_state: int = 0
+) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings, labels and class centers."""
     labels = torch.arange(rows) % num_classes
-    return unit_rows(rows, dim, seed=seed), labels, unit_rows(num_classes, dim, seed=seed + 1)
+    return (
+        unit_rows(rows, dim, random_state=random_state),
+        labels,
+        unit_rows(num_classes, dim, random_state=random_state + 1),
+    )
 
 
 def reference(
@@ -218,19 +224,24 @@ def test_a_margin_makes_every_loss_larger() -> None:
 # -- What must not change it -------------------------------------------------------------------------------------------
 
 
-@given(seed=st.integers(0, 10_000), margin=st.floats(0.0, 1.4), dim=st.integers(2, 8), num_classes=st.integers(2, 6))
-def test_turning_embeddings_and_centers_together(seed: int, margin: float, dim: int, num_classes: int) -> None:
-    embeddings, labels, centers = problem(8, num_classes, dim, seed=seed)
-    rotation = torch.linalg.qr(unit_rows(dim, dim, seed=seed + 2)).Q
+@given(
+    random_state=st.integers(0, 10_000),
+    margin=st.floats(0.0, 1.4),
+    dim=st.integers(2, 8),
+    num_classes=st.integers(2, 6),
+)
+def test_turning_embeddings_and_centers_together(random_state: int, margin: float, dim: int, num_classes: int) -> None:
+    embeddings, labels, centers = problem(8, num_classes, dim, random_state=random_state)
+    rotation = torch.linalg.qr(unit_rows(dim, dim, random_state=random_state + 2)).Q
     options = {"scale": 12.0, "margin": margin}
     still = angular_softmax_loss(embeddings, labels, class_centers=centers, **options)
     turned = angular_softmax_loss(embeddings @ rotation, labels, class_centers=centers @ rotation, **options)
     torch.testing.assert_close(turned, still, rtol=1e-9, atol=1e-9)
 
 
-@given(seed=st.integers(0, 10_000), order=st.permutations(range(5)), margin=st.floats(0.0, 1.4))
-def test_numbering_the_classes_anew(seed: int, order: list[int], margin: float) -> None:
-    embeddings, labels, centers = problem(seed=seed)
+@given(random_state=st.integers(0, 10_000), order=st.permutations(range(5)), margin=st.floats(0.0, 1.4))
+def test_numbering_the_classes_anew(random_state: int, order: list[int], margin: float) -> None:
+    embeddings, labels, centers = problem(random_state=random_state)
     old_number = torch.tensor(order)
     new_number = old_number.argsort()
     options = {"scale": 12.0, "margin": margin}
@@ -239,9 +250,9 @@ def test_numbering_the_classes_anew(seed: int, order: list[int], margin: float) 
     torch.testing.assert_close(after, before, rtol=1e-12, atol=1e-12)
 
 
-@given(seed=st.integers(0, 10_000), order=st.permutations(range(7)))
-def test_the_order_of_the_rows(seed: int, order: list[int]) -> None:
-    embeddings, labels, centers = problem(7, seed=seed)
+@given(random_state=st.integers(0, 10_000), order=st.permutations(range(7)))
+def test_the_order_of_the_rows(random_state: int, order: list[int]) -> None:
+    embeddings, labels, centers = problem(7, random_state=random_state)
     margins, new = torch.linspace(0.0, 1.4, 7), torch.tensor(order)
     found = []
     for rows in (torch.arange(7), new):

@@ -31,9 +31,11 @@ def _tiles_of_three_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(stream_plan.TILE, "cpu", ROWS * TILE)
 
 
-def problem(*, centers_a_class: int = 0, num_classes: int = CLASSES, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def problem(
+    *, centers_a_class: int = 0, num_classes: int = CLASSES, random_state: int = 0
+) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings of unit length, labels, and class centers of any length."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(random_state)
     shape = (num_classes, centers_a_class, DIM) if centers_a_class else (num_classes, DIM)
     embeddings = F.normalize(torch.randn(ROWS, DIM, generator=generator, dtype=torch.float64), dim=1)
     labels = torch.randint(num_classes, (ROWS,), generator=generator)

@@ -25,14 +25,19 @@ each_owner = pytest.mark.parametrize("positives", OWNERS)
 Pairs = Callable[[int, int], Any]
 
 
-def unit_vectors(*shape: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
+def unit_vectors(*shape: int, random_state: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(random_state)
     return F.normalize(torch.randn(*shape, generator=generator, dtype=torch.float64), dim=-1)
 
 
-def problem(*, seed: int = 0, modalities: int = MODALITIES, missing: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+def problem(
+    *, random_state: int = 0, modalities: int = MODALITIES, missing: bool = True
+) -> tuple[Tensor, Tensor, Tensor]:
     """Vectors of modalities, fused ones, and what is present: everything in the first four objects."""
-    vectors, fused = unit_vectors(OBJECTS, modalities, DIM, seed=seed), unit_vectors(OBJECTS, DIM, seed=seed + 1)
+    vectors, fused = (
+        unit_vectors(OBJECTS, modalities, DIM, random_state=random_state),
+        unit_vectors(OBJECTS, DIM, random_state=random_state + 1),
+    )
     present = torch.ones(OBJECTS, modalities, dtype=torch.bool)
     if missing:
         present[4, 0] = present[5, -1] = present[6, :-1] = False
@@ -252,12 +257,14 @@ def test_gradcheck(name: str, positives: str, missing: bool) -> None:
 
 @each_loss
 @settings(max_examples=25)
-@given(seed=st.integers(0, 1000), order=st.permutations(range(OBJECTS)), names=st.permutations(range(MODALITIES)))
+@given(
+    random_state=st.integers(0, 1000), order=st.permutations(range(OBJECTS)), names=st.permutations(range(MODALITIES))
+)
 def test_turning_the_sphere_and_changing_the_order_of_objects_and_modalities(
-    name: str, seed: int, order: list[int], names: list[int]
+    name: str, random_state: int, order: list[int], names: list[int]
 ) -> None:
-    vectors, fused, present = problem(seed=seed)
-    rotation = torch.linalg.qr(torch.randn(DIM, DIM, generator=torch.Generator().manual_seed(seed)).double()).Q
+    vectors, fused, present = problem(random_state=random_state)
+    rotation = torch.linalg.qr(torch.randn(DIM, DIM, generator=torch.Generator().manual_seed(random_state)).double()).Q
     if name == "symile":
         # A product of three vectors, entry by entry, knows the axes.
         rotation = torch.eye(DIM, dtype=torch.float64)
@@ -272,10 +279,10 @@ def test_turning_the_sphere_and_changing_the_order_of_objects_and_modalities(
 
 
 @settings(max_examples=25)
-@given(seed=st.integers(0, 1000))
-def test_symile_of_two_modalities_knows_no_axes(seed: int) -> None:
-    vectors, _, present = problem(seed=seed, modalities=2)
-    rotation = torch.linalg.qr(torch.randn(DIM, DIM, generator=torch.Generator().manual_seed(seed)).double()).Q
+@given(random_state=st.integers(0, 1000))
+def test_symile_of_two_modalities_knows_no_axes(random_state: int) -> None:
+    vectors, _, present = problem(random_state=random_state, modalities=2)
+    rotation = torch.linalg.qr(torch.randn(DIM, DIM, generator=torch.Generator().manual_seed(random_state)).double()).Q
     before, after = (symile_of_every_row(v, CLASSES, present=present, scale=6.0) for v in (vectors, vectors @ rotation))
     close(after, before)
 
@@ -309,7 +316,7 @@ NOTHING = {
 def test_batches_without_pairs_or_whole_objects(name: str, positives: str, case: str, dtype: torch.dtype) -> None:
     present = NOTHING[case]
     vectors = unit_vectors(len(present), 3, DIM).to(dtype).requires_grad_()
-    fused = unit_vectors(len(present), DIM, seed=1).to(dtype).requires_grad_()
+    fused = unit_vectors(len(present), DIM, random_state=1).to(dtype).requires_grad_()
     loss = loss_of(name, vectors, fused, OWNERS[positives][: len(present)], present=present, scale=14.0)
     assert loss.dtype == dtype and loss.shape == ()
     assert loss >= 0 and loss.isfinite()
@@ -333,7 +340,7 @@ def test_coinciding_vectors_have_finite_gradients(name: str, modalities: int, dt
 
 def test_gram_learns_where_many_modalities_lie_in_a_narrow_cone() -> None:
     noise = unit_vectors(6, 8, 32)
-    vectors = F.normalize(unit_vectors(1, 1, 32, seed=1) + 0.3 * noise, dim=-1).requires_grad_()
+    vectors = F.normalize(unit_vectors(1, 1, 32, random_state=1) + 0.3 * noise, dim=-1).requires_grad_()
     loss = gram_loss(vectors, torch.arange(6), present=torch.ones(6, 8, dtype=torch.bool), scale=14.0)
     (gradient,) = torch.autograd.grad(loss, vectors)
     assert (gradient.norm(dim=-1) > 0).all()

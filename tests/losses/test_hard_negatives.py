@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from steradian.losses import angular_softmax_loss, curricular, hard_negatives, nearest_others, sample_classes
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def seeded(random_state: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(random_state)
 
 
 def problem(rows: int = 7, num_classes: int = 12, *, centers_a_class: int = 0) -> tuple[Tensor, Tensor, Tensor]:
@@ -153,10 +153,10 @@ def test_curricular_at_the_papers_scale_is_finite() -> None:
 @given(
     labels=st.lists(st.integers(-1, 39), max_size=20),
     share=st.floats(0.01, 1.0),
-    seed=st.integers(0, 1000),
+    random_state=st.integers(0, 1000),
 )
-def test_a_sample_rises_and_holds_every_label(labels: list[int], share: float, seed: int) -> None:
-    chosen = sample_classes(torch.tensor(labels, dtype=torch.int64), 40, share=share, generator=seeded(seed))
+def test_a_sample_rises_and_holds_every_label(labels: list[int], share: float, random_state: int) -> None:
+    chosen = sample_classes(torch.tensor(labels, dtype=torch.int64), 40, share=share, generator=seeded(random_state))
     assert chosen.dtype == torch.int64
     assert {label for label in labels if label >= 0} <= set(chosen.tolist()) <= set(range(40))
     assert (chosen.diff() > 0).all()
@@ -183,7 +183,9 @@ def test_of_the_other_classes_it_is_about_the_share(share: float) -> None:
 
 def test_a_generator_gives_the_same_sample_again_and_leaves_the_global_one() -> None:
     labels, state = torch.tensor([5]), torch.get_rng_state()
-    first, again, other = (sample_classes(labels, 200, share=0.3, generator=seeded(seed)) for seed in (4, 4, 5))
+    first, again, other = (
+        sample_classes(labels, 200, share=0.3, generator=seeded(random_state)) for random_state in (4, 4, 5)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), state)

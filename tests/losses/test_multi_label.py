@@ -45,9 +45,9 @@ def _tiles_of_three_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(stream_plan.TILE, "cpu", len(SOME) * 3)
 
 
-def problem(*, centers_a_class: int = 0, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def problem(*, centers_a_class: int = 0, random_state: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings of unit length, the labels above, and class centers of any length."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(random_state)
     shape = (CLASSES, centers_a_class, DIM) if centers_a_class else (CLASSES, DIM)
     embeddings = F.normalize(torch.randn(len(SOME), DIM, generator=generator, dtype=torch.float64), dim=1)
     return embeddings, label_rows(SOME), torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -158,17 +158,17 @@ def test_more_places_for_labels_change_nothing(more: int) -> None:
     close(loss(embeddings, wider, centers, margin=0.3), loss(embeddings, labels, centers, margin=0.3), rtol=0)
 
 
-@given(seed=st.integers(0, 1000))
-def test_the_order_of_labels_and_padding_within_a_row(seed: int) -> None:
+@given(random_state=st.integers(0, 1000))
+def test_the_order_of_labels_and_padding_within_a_row(random_state: int) -> None:
     embeddings, labels, centers = problem()
-    order = torch.rand(labels.shape, generator=torch.Generator().manual_seed(seed)).argsort(1)
+    order = torch.rand(labels.shape, generator=torch.Generator().manual_seed(random_state)).argsort(1)
     close(loss(embeddings, labels.gather(1, order), centers), loss(embeddings, labels, centers), rtol=1e-12)
 
 
-@given(seed=st.integers(0, 1000), order=st.permutations(range(CLASSES)))
-def test_turning_the_sphere_and_numbering_the_classes_anew(seed: int, order: list[int]) -> None:
-    embeddings, labels, centers = problem(seed=seed)
-    generator = torch.Generator().manual_seed(seed)
+@given(random_state=st.integers(0, 1000), order=st.permutations(range(CLASSES)))
+def test_turning_the_sphere_and_numbering_the_classes_anew(random_state: int, order: list[int]) -> None:
+    embeddings, labels, centers = problem(random_state=random_state)
+    generator = torch.Generator().manual_seed(random_state)
     rotation = torch.linalg.qr(torch.randn(DIM, DIM, generator=generator, dtype=torch.float64)).Q
     old_number = torch.tensor(order)
     renumbered = torch.where(labels >= 0, old_number.argsort()[labels], -1)

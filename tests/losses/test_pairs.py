@@ -25,8 +25,8 @@ each_labels = pytest.mark.parametrize("labels", LABELS.values(), ids=list(LABELS
 close = partial(torch.testing.assert_close, rtol=1e-9, atol=1e-9)
 
 
-def unit_rows(rows: int = ROWS, *, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
+def unit_rows(rows: int = ROWS, *, random_state: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(random_state)
     return F.normalize(torch.randn(rows, DIM, generator=generator, dtype=torch.float64), dim=1)
 
 
@@ -81,9 +81,9 @@ def test_supcon_is_that_of_the_loop(labels: Tensor, scale: float) -> None:
 
 @each_labels
 @pytest.mark.parametrize("cosine_margin", [0.0, 0.1, 0.5, 2.0])
-@pytest.mark.parametrize("seed", range(3))
-def test_triplets_are_those_of_the_loop(labels: Tensor, cosine_margin: float, seed: int) -> None:
-    raw = unit_rows(seed=seed).requires_grad_()
+@pytest.mark.parametrize("random_state", range(3))
+def test_triplets_are_those_of_the_loop(labels: Tensor, cosine_margin: float, random_state: int) -> None:
+    raw = unit_rows(random_state=random_state).requires_grad_()
     rows = F.normalize(raw, dim=1)
     found = triplet_loss(rows, labels, cosine_margin=cosine_margin)
     expected = triplets_by_loops(rows, labels, cosine_margin=cosine_margin)
@@ -127,12 +127,12 @@ def test_gradcheck_of_a_learned_scale() -> None:
 
 @each_loss
 @settings(max_examples=25)
-@given(seed=st.integers(0, 1000), order=st.permutations(range(ROWS)), numbers=st.permutations(range(4)))
+@given(random_state=st.integers(0, 1000), order=st.permutations(range(ROWS)), numbers=st.permutations(range(4)))
 def test_turning_the_sphere_and_changing_the_order_of_rows_and_classes(
-    loss: Any, seed: int, order: list[int], numbers: list[int]
+    loss: Any, random_state: int, order: list[int], numbers: list[int]
 ) -> None:
-    rows, labels = unit_rows(seed=seed), LABELS["several classes"]
-    generator = torch.Generator().manual_seed(seed)
+    rows, labels = unit_rows(random_state=random_state), LABELS["several classes"]
+    generator = torch.Generator().manual_seed(random_state)
     rotation = torch.linalg.qr(torch.randn(DIM, DIM, generator=generator, dtype=torch.float64)).Q
     after = loss((rows @ rotation)[order], torch.tensor(numbers)[labels][order])
     close(after, loss(rows, labels)[order], rtol=1e-7, atol=1e-7)

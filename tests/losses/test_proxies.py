@@ -26,9 +26,9 @@ def _tiles_of_three_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(stream_plan.TILE, "cpu", ROWS * 3)
 
 
-def problem(*, centers_a_class: int = 0, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def problem(*, centers_a_class: int = 0, random_state: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings of unit length, labels of some of the classes, and class centers of any length."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(random_state)
     shape = (CLASSES, centers_a_class, DIM) if centers_a_class else (CLASSES, DIM)
     embeddings = F.normalize(torch.randn(ROWS, DIM, generator=generator, dtype=torch.float64), dim=1)
     labels = torch.randint(CLASSES - 2, (ROWS,), generator=generator)
@@ -179,12 +179,12 @@ def test_a_batch_with_one_class_only_pulls_it_and_pushes_the_others(loss: Any) -
 
 
 @each_loss
-@given(seed=st.integers(0, 1000), order=st.permutations(range(CLASSES)), rows=st.permutations(range(ROWS)))
+@given(random_state=st.integers(0, 1000), order=st.permutations(range(CLASSES)), rows=st.permutations(range(ROWS)))
 def test_turning_the_sphere_and_numbering_classes_and_rows_anew(
-    loss: Any, seed: int, order: list[int], rows: list[int]
+    loss: Any, random_state: int, order: list[int], rows: list[int]
 ) -> None:
-    embeddings, labels, centers = problem(seed=seed)
-    generator = torch.Generator().manual_seed(seed)
+    embeddings, labels, centers = problem(random_state=random_state)
+    generator = torch.Generator().manual_seed(random_state)
     rotation = torch.linalg.qr(torch.randn(DIM, DIM, generator=generator, dtype=torch.float64)).Q
     old_number, turned = torch.tensor(order), embeddings @ rotation
     before = loss(embeddings, labels, class_centers=centers, scale=16.0)

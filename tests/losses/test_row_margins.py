@@ -23,8 +23,8 @@ from steradian.losses import (
 HALF = [torch.bfloat16, torch.float16]
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def seeded(random_state: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(random_state)
 
 
 # -- By the size of the class ------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def test_elastic_margins_stay_angles(sort: bool, margin: float, dtype: torch.dty
 
 def test_elastic_margins_follow_the_generator() -> None:
     cosines = torch.zeros(9)
-    once, again, other = (elastic_margins(cosines, generator=seeded(seed)) for seed in (5, 5, 6))
+    once, again, other = (elastic_margins(cosines, generator=seeded(random_state)) for random_state in (5, 5, 6))
     assert torch.equal(once, again)
     assert not torch.equal(once, other)
 

@@ -43,9 +43,9 @@ class Problem(NamedTuple):
         return self.embeddings.clone().requires_grad_(), self.centers.clone().requires_grad_()
 
 
-def problem(num_classes: int = 13, dim: int = 8, *, a_class: int = 0, own: int = 1, seed: int = 0) -> Problem:
+def problem(num_classes: int = 13, dim: int = 8, *, a_class: int = 0, own: int = 1, random_state: int = 0) -> Problem:
     """Of several own classes, all are missing in the first row, none in the second."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(random_state)
     embeddings = F.normalize(torch.randn(ROWS, dim, generator=generator, dtype=torch.float64), dim=1)
     shape = (num_classes, a_class, dim) if a_class else (num_classes, dim)
     centers = torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -299,7 +299,7 @@ def test_backward_twice_gives_the_same_twice(dim: int, options: dict[str, Any]) 
 
 @many_or_few_rows
 def test_two_forwards_before_their_backwards_do_not_meet(dim: int) -> None:
-    cases, scales = [problem(dim=dim, seed=seed) for seed in (1, 2)], (12.0, 300.0)
+    cases, scales = [problem(dim=dim, random_state=random_state) for random_state in (1, 2)], (12.0, 300.0)
     expected = [outcome(case, scale=scale)[3:] for case, scale in zip(cases, scales, strict=True)]
     leaves = [case.leaves() for case in cases]
     losses = [weighted(run(*each, scale=scale)) for *each, scale in zip(cases, leaves, scales, strict=True)]
@@ -308,7 +308,7 @@ def test_two_forwards_before_their_backwards_do_not_meet(dim: int) -> None:
 
 
 def test_the_rows_of_several_heads_in_one_call() -> None:
-    heads = [problem(seed=seed, own=3)._replace(centers=problem().centers) for seed in range(3)]
+    heads = [problem(random_state=random_state, own=3)._replace(centers=problem().centers) for random_state in range(3)]
     together = Problem(torch.cat([h.embeddings for h in heads]), torch.cat([h.own for h in heads]), heads[0].centers)
     values, gradients = [], []
     for case in (together, *heads):
@@ -380,19 +380,24 @@ def test_nothing_lives_on_when_its_outputs_are_gone(backward: bool, request: pyt
 # -- Invariances -------------------------------------------------------------------------------------------------------
 
 
-@given(seed=st.integers(0, 10_000), num_classes=st.integers(2, 14), dim=st.integers(2, 9), scale=st.floats(1.0, 200.0))
-def test_turning_embeddings_and_centers_together(seed: int, num_classes: int, dim: int, scale: float) -> None:
-    given_ = problem(num_classes, dim, seed=seed, own=2)
-    rotation = torch.linalg.qr(problem(dim, dim, seed=seed + 1).centers).Q
+@given(
+    random_state=st.integers(0, 10_000),
+    num_classes=st.integers(2, 14),
+    dim=st.integers(2, 9),
+    scale=st.floats(1.0, 200.0),
+)
+def test_turning_embeddings_and_centers_together(random_state: int, num_classes: int, dim: int, scale: float) -> None:
+    given_ = problem(num_classes, dim, random_state=random_state, own=2)
+    rotation = torch.linalg.qr(problem(dim, dim, random_state=random_state + 1).centers).Q
     still = outcome(given_, scale=scale)
     turned = Problem(given_.embeddings @ rotation, given_.own, given_.centers @ rotation)
     found = outcome(turned, scale=scale)
     assert_same([*found[:3], *(gradient @ rotation.T for gradient in found[3:])], still, 1e-10)
 
 
-@given(seed=st.integers(0, 10_000), order=st.permutations(range(13)), scale=st.floats(1.0, 200.0))
-def test_numbering_the_classes_anew(seed: int, order: list[int], scale: float) -> None:
-    given_ = problem(seed=seed, own=2)
+@given(random_state=st.integers(0, 10_000), order=st.permutations(range(13)), scale=st.floats(1.0, 200.0))
+def test_numbering_the_classes_anew(random_state: int, order: list[int], scale: float) -> None:
+    given_ = problem(random_state=random_state, own=2)
     old_number, new_number = torch.tensor(order), torch.tensor(order).argsort()
     own = torch.where(given_.own >= 0, new_number[given_.own.clamp(min=0)], -1)
     renumbered = Problem(given_.embeddings, own, given_.centers[old_number])

@@ -9,8 +9,8 @@ from steradian.metrics.candidates import near_candidates, reached_by, side_by_si
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-6, 0.05]), st.integers(1, 400))
-def test_no_neighbor_is_lost(seed: int, error: float, step: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_no_neighbor_is_lost(random_state: int, error: float, step: int) -> None:
+    rng = np.random.default_rng(random_state)
     queries, gallery = (rng.normal(size=(rows, 3)).astype(np.float32) for rows in (4, 300))
     products = (queries @ gallery.T).astype(np.float64)
     exact = products + error * rng.uniform(-0.99, 0.99, size=products.shape)

@@ -12,8 +12,8 @@ from steradian.errors import InputError
 from steradian.metrics import ClassAngles, class_angles
 
 
-def clouds(seed: int, *, noise: float = 0.5, objects: int = 30) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
+def clouds(random_state: int, *, noise: float = 0.5, objects: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(random_state)
     labels = rng.integers(4, size=objects)
     return np.eye(5)[labels] + noise * rng.normal(size=(objects, 5)), labels
 
@@ -57,8 +57,8 @@ def test_equals_the_definitions(bins: int) -> None:
 def test_a_draw_is_near_the_whole() -> None:
     vectors, labels = clouds(1, objects=600)
     whole, drawn, again, other = (
-        numbers(class_angles(vectors, labels, max_pairs=most, seed=seed))[:-2]
-        for most, seed in ((10**9, 0), (20_000, 0), (20_000, 0), (20_000, 1))
+        numbers(class_angles(vectors, labels, max_pairs=most, random_state=random_state))[:-2]
+        for most, random_state in ((10**9, 0), (20_000, 0), (20_000, 0), (20_000, 1))
     )
     assert drawn == again != other
     assert drawn == pytest.approx(whole, abs=0.03)
@@ -66,9 +66,9 @@ def test_a_draw_is_near_the_whole() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_rotation_order_names_and_lengths_change_nothing(seed: int) -> None:
-    vectors, labels = clouds(seed)
-    rng = np.random.default_rng(seed)
+def test_rotation_order_names_and_lengths_change_nothing(random_state: int) -> None:
+    vectors, labels = clouds(random_state)
+    rng = np.random.default_rng(random_state)
     rotation, order = np.linalg.qr(rng.normal(size=(5, 5)))[0], rng.permutation(30)
     turned = vectors @ rotation * rng.uniform(0.1, 10, size=(30, 1))
     names = np.array(["d", "c", "b", "a"])[labels]

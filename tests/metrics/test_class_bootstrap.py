@@ -11,7 +11,7 @@ from steradian.errors import InputError
 from steradian.metrics import class_interval
 
 
-def drawn_weights(*groups: Any, rounds: int = 50, seed: int = 0) -> list[list[np.ndarray]]:
+def drawn_weights(*groups: Any, rounds: int = 50, random_state: int = 0) -> list[list[np.ndarray]]:
     """What the statistic is given, round by round; the first call is of all objects once."""
     calls: list[list[np.ndarray]] = []
 
@@ -19,7 +19,7 @@ def drawn_weights(*groups: Any, rounds: int = 50, seed: int = 0) -> list[list[np
         calls.append([weight.copy() for weight in weights])
         return 0.0
 
-    class_interval(statistic, *groups, rounds=rounds, seed=seed)
+    class_interval(statistic, *groups, rounds=rounds, random_state=random_state)
     assert all((weight == 1).all() for weight in calls[0])
     return calls[1:]
 
@@ -68,10 +68,10 @@ def test_groups_without_a_class_in_common_are_drawn_apart() -> None:
 
 def test_the_ends_are_quantiles_of_the_rounds() -> None:
     heights, kinds = np.array([1.0, 2.0, 4.0, 8.0, 16.0]), np.arange(5)
-    means = [np.average(heights, weights=weights) for (weights,) in drawn_weights(kinds, rounds=400, seed=3)]
+    means = [np.average(heights, weights=weights) for (weights,) in drawn_weights(kinds, rounds=400, random_state=3)]
     for level in (0.5, 0.95):
         got = class_interval(
-            lambda weights: np.average(heights, weights=weights), kinds, level=level, rounds=400, seed=3
+            lambda weights: np.average(heights, weights=weights), kinds, level=level, rounds=400, random_state=3
         )
         assert got.tolist() == pytest.approx(np.quantile(means, [(1 - level) / 2, (1 + level) / 2]))
 
@@ -127,8 +127,8 @@ def test_rounds_without_a_value_do_not_count_unless_they_are_many() -> None:
 def test_the_seed_says_what_is_drawn() -> None:
     heights, kinds = np.arange(9.0) ** 2, np.arange(9)
     first, again, other = (
-        class_interval(lambda weights: np.average(heights, weights=weights), kinds, seed=seed).tolist()
-        for seed in (1, 1, 2)
+        class_interval(lambda weights: np.average(heights, weights=weights), kinds, random_state=random_state).tolist()
+        for random_state in (1, 1, 2)
     )
     assert first == again != other
 

@@ -13,15 +13,15 @@ from steradian.metrics import class_means, concentration
 from steradian.metrics.class_means import mean_rows
 
 
-def clouds(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
+def clouds(random_state: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(random_state)
     labels = np.array(["cup", "lamp", "pot"])[rng.permutation(np.repeat([0, 1, 2], [12, 5, 3]))]
     return rng.normal(size=(20, 4)) + 3 * (labels == "cup")[:, None] * [1, 0, 0, 0], labels
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_equals_loops_over_classes(seed: int) -> None:
-    vectors, labels = clouds(seed)
+def test_equals_loops_over_classes(random_state: int) -> None:
+    vectors, labels = clouds(random_state)
     found, kappas = class_means(vectors, labels), concentration(vectors, labels)
     for place, label in enumerate(dict.fromkeys(labels.tolist())):
         unit = [v / np.linalg.norm(v) for v in vectors[labels == label]]
@@ -42,9 +42,9 @@ def test_a_sample_tells_its_kappa(dim: int, kappa: float, rng: np.random.Generat
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_rotation_keeps_kappa_and_names_mean_nothing(seed: int) -> None:
-    vectors, labels = clouds(seed)
-    rotation = np.linalg.qr(np.random.default_rng(seed).normal(size=(4, 4)))[0]
+def test_rotation_keeps_kappa_and_names_mean_nothing(random_state: int) -> None:
+    vectors, labels = clouds(random_state)
+    rotation = np.linalg.qr(np.random.default_rng(random_state).normal(size=(4, 4)))[0]
     names = np.char.add("the ", labels)
     np.testing.assert_allclose(concentration(vectors @ rotation, names), concentration(vectors, labels), rtol=1e-9)
 

@@ -24,7 +24,7 @@ def test_equals_the_plain_steps(rng: np.random.Generator) -> None:
     clusters = KMeans(6, n_init=10, max_iter=100, random_state=3).fit_predict(unit)
     want = adjusted_mutual_info_score(labels, clusters)
     assert 0.1 < want < 0.99
-    assert clustering_ami(vectors, labels, seed=3) == pytest.approx(want)
+    assert clustering_ami(vectors, labels, random_state=3) == pytest.approx(want)
 
 
 def test_clear_clouds_are_found_and_noise_is_not(rng: np.random.Generator) -> None:
@@ -35,7 +35,7 @@ def test_clear_clouds_are_found_and_noise_is_not(rng: np.random.Generator) -> No
 
 def test_the_same_seed_gives_the_same_score(rng: np.random.Generator) -> None:
     vectors, labels = clouds(rng, classes=12, noise=1.0)
-    scores = [clustering_ami(vectors, labels, n_init=1, seed=seed) for seed in (0, 0, 1)]
+    scores = [clustering_ami(vectors, labels, n_init=1, random_state=random_state) for random_state in (0, 0, 1)]
     assert scores[0] == scores[1] != scores[2]
 
 

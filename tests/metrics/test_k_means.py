@@ -17,21 +17,23 @@ def clouds(rng: np.random.Generator) -> np.ndarray:
 @pytest.mark.parametrize("clusters", [1, 2, 12, 100])
 def test_the_first_start_is_scikit_learn_s(clouds: np.ndarray, clusters: int) -> None:
     _, want = kmeans_plusplus(clouds - clouds.mean(axis=0), clusters, random_state=3)
-    assert starting_rows(clouds, clusters, starts=1, seed=3)[0].tolist() == want.tolist()
+    assert starting_rows(clouds, clusters, starts=1, random_state=3)[0].tolist() == want.tolist()
 
 
 def test_the_starts_follow_each_other_as_scikit_learn_s(clouds: np.ndarray) -> None:
     state = np.random.RandomState(7)
     want = [kmeans_plusplus(clouds - clouds.mean(axis=0), 12, random_state=state)[1].tolist() for _ in range(4)]
-    assert starting_rows(clouds, 12, starts=4, seed=7).tolist() == want
+    assert starting_rows(clouds, 12, starts=4, random_state=7).tolist() == want
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_clusters_are_scikit_learn_s(clouds: np.ndarray, seed: int) -> None:
-    want = KMeans(12, n_init=6, max_iter=50, random_state=seed).fit_predict(clouds)
-    found = tightest_clusters(clouds, 12, starts=6, rounds=50, seed=seed)
+@pytest.mark.parametrize("random_state", range(5))
+def test_the_clusters_are_scikit_learn_s(clouds: np.ndarray, random_state: int) -> None:
+    want = KMeans(12, n_init=6, max_iter=50, random_state=random_state).fit_predict(clouds)
+    found = tightest_clusters(clouds, 12, starts=6, rounds=50, random_state=random_state)
     assert adjusted_rand_score(want, found) == 1.0
 
 
 def test_equal_rows_end_in_one_cluster() -> None:
-    assert len(np.unique(tightest_clusters(np.ones((5, 2), dtype=np.float32), 3, starts=2, rounds=5, seed=0))) == 1
+    assert (
+        len(np.unique(tightest_clusters(np.ones((5, 2), dtype=np.float32), 3, starts=2, rounds=5, random_state=0))) == 1
+    )

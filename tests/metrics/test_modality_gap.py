@@ -15,9 +15,9 @@ from steradian.errors import InputError
 from steradian.metrics import ModalityGap, modality_gap
 
 
-def made(seed: int, *, objects: int = 30, apart: float = 0.3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def made(random_state: int, *, objects: int = 30, apart: float = 0.3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Vectors of three modalities, labels, and what is present; each modality has a shift of its own."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     labels = rng.integers(4, size=objects)
     vectors = np.eye(6)[labels][:, None] + 0.5 * rng.normal(size=(objects, 3, 6)) + apart * rng.normal(size=(3, 6))
     present = rng.random((objects, 3)) < 0.7
@@ -51,11 +51,11 @@ def slow(vectors: np.ndarray, labels: np.ndarray, present: np.ndarray) -> list[f
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_equals_loops_and_rotation_and_order_change_nothing(seed: int) -> None:
-    vectors, labels, present = made(seed, objects=12)
+def test_equals_loops_and_rotation_and_order_change_nothing(random_state: int) -> None:
+    vectors, labels, present = made(random_state, objects=12)
     wanted = slow(vectors, labels, present)
     assert numbers(modality_gap(vectors, labels, present=present)) == pytest.approx(wanted)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     rotation, order, columns = np.linalg.qr(rng.normal(size=(6, 6)))[0], rng.permutation(12), rng.permutation(3)
     names = np.array(["d", "c", "b", "a"])[labels]
     turned = (vectors @ rotation * rng.uniform(0.1, 10, size=(12, 3, 1)))[order][:, columns]
@@ -95,7 +95,7 @@ def test_the_classifier_equals_its_plain_steps(rng: np.random.Generator) -> None
         model = LogisticRegression(class_weight="balanced").fit((items[training] - mean) / spread, modalities[training])
         right = model.predict((items[test] - mean) / spread) == modalities[test]
         hits += np.bincount(modalities[test][right], minlength=2)
-    found = modality_gap(vectors, rng.integers(2, size=300), present=present, seed=4)
+    found = modality_gap(vectors, rng.integers(2, size=300), present=present, random_state=4)
     assert found.told_apart == pytest.approx(np.mean(hits / counts))
     assert abs(found.told_apart - hits.sum() / counts.sum()) > 0.02
 
@@ -158,7 +158,8 @@ def test_draws_are_near_the_whole_and_the_seed_counts(monkeypatch: pytest.Monkey
     vectors, labels, present = made(4, objects=300, apart=0.1)
     whole = modality_gap(vectors, labels, present=present)
     drawn, again, other = (
-        modality_gap(vectors, labels, present=present, max_pairs=4000, seed=seed) for seed in (0, 0, 1)
+        modality_gap(vectors, labels, present=present, max_pairs=4000, random_state=random_state)
+        for random_state in (0, 0, 1)
     )
     assert drawn == again
     assert drawn.told_apart != other.told_apart

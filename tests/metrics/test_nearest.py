@@ -74,8 +74,8 @@ def test_equal_cosines_are_ordered_by_row(rng: np.random.Generator, memory_bytes
     st.sampled_from([1, 2, 3, 8]),
     st.integers(1, 20_000),
 )
-def test_chunks_change_no_bit(seed: int, queries: int, gallery: int, dim: int, memory_bytes: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_chunks_change_no_bit(random_state: int, queries: int, gallery: int, dim: int, memory_bytes: int) -> None:
+    rng = np.random.default_rng(random_state)
     # Small whole numbers give many ties.
     left, right = (rng.integers(-2, 3, size=(rows, dim)) * 2.0 + 1 for rows in (queries, gallery))
     k = int(rng.integers(1, gallery + 1))
@@ -87,8 +87,8 @@ def test_chunks_change_no_bit(seed: int, queries: int, gallery: int, dim: int, m
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_a_common_rotation_changes_nothing(seed: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_a_common_rotation_changes_nothing(random_state: int) -> None:
+    rng = np.random.default_rng(random_state)
     queries, gallery = rng.normal(size=(5, 6)), rng.normal(size=(30, 6))
     rotation = np.linalg.qr(rng.normal(size=(6, 6)))[0]
     rows, cosines = nearest(queries, gallery, k=30)
@@ -100,8 +100,8 @@ def test_a_common_rotation_changes_nothing(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_a_permuted_gallery_gives_the_same_neighbors(seed: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_a_permuted_gallery_gives_the_same_neighbors(random_state: int) -> None:
+    rng = np.random.default_rng(random_state)
     queries, gallery = rng.normal(size=(5, 6)), rng.normal(size=(30, 6))
     order = rng.permutation(30)
     rows, cosines = nearest(queries, gallery, k=9)

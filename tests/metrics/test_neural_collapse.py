@@ -26,9 +26,9 @@ def simplex(classes: int) -> np.ndarray:
     return unit(np.eye(classes) - 1 / classes)
 
 
-def clouds(seed: int, *, dim: int = 6) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def clouds(random_state: int, *, dim: int = 6) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Vectors, labels from 0 to 3 in classes of unequal size, and centers of these classes."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     labels = rng.permutation(np.repeat(np.arange(4), [15, 9, 4, 2]))
     means = rng.normal(size=(4, dim))
     return means[labels] + 0.8 * rng.normal(size=(30, dim)), labels, means + 0.5 * rng.normal(size=(4, dim))
@@ -130,9 +130,9 @@ def test_nc4_equals_loops(subcenters: int, chunk: int, monkeypatch: pytest.Monke
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_rotation_and_permutation_change_nothing(seed: int) -> None:
-    vectors, labels, centers = clouds(seed)
-    rng = np.random.default_rng(seed)
+def test_rotation_and_permutation_change_nothing(random_state: int) -> None:
+    vectors, labels, centers = clouds(random_state)
+    rng = np.random.default_rng(random_state)
     rotation, order, places = np.linalg.qr(rng.normal(size=(6, 6)))[0], rng.permutation(30), rng.permutation(4)
     turned = (vectors @ rotation)[order], labels[order]
     one: dict[str, Any] = {"class_centers": centers, "classes": np.arange(4)}

@@ -37,7 +37,9 @@ def test_drawn_pairs_are_even(which: Any, rng: np.random.Generator) -> None:
     # Classes of very different sizes: a draw by class or by row would favour the small ones.
     codes = rng.permutation(np.repeat([0, 1, 2], [60, 4, 2]))
     wanted = as_sets(which(codes))
-    drawn = Counter(pair for seed in range(1000) for pair in as_sets(which(codes, max_pairs=200, seed=seed)))
+    drawn = Counter(
+        pair for random_state in range(1000) for pair in as_sets(which(codes, max_pairs=200, random_state=random_state))
+    )
     assert set(drawn) == set(wanted)
     mean = 200_000 / len(wanted)
     assert mean > 100
@@ -48,7 +50,7 @@ def test_drawn_pairs_are_even(which: Any, rng: np.random.Generator) -> None:
 
 def test_the_bound_and_the_seed() -> None:
     assert len(all_pairs(10, max_pairs=45)[0]) == 45
-    one, again, other = (all_pairs(10, max_pairs=44, seed=seed) for seed in (0, 0, 1))
+    one, again, other = (all_pairs(10, max_pairs=44, random_state=random_state) for random_state in (0, 0, 1))
     assert len(one[0]) == 44
     assert as_sets(one) == as_sets(again) != as_sets(other)
     # A million rows of one class have 5 x 10^11 pairs, of which none may stand in memory but those drawn.

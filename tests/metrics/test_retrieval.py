@@ -76,8 +76,8 @@ def test_what_stands_beyond_r_does_not_count() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_rotation_permutation_and_renaming_change_nothing(seed: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_rotation_permutation_and_renaming_change_nothing(random_state: int) -> None:
+    rng = np.random.default_rng(random_state)
     vectors, labels = rng.normal(size=(25, 4)), rng.integers(5, size=25)
     rotation, order = np.linalg.qr(rng.normal(size=(4, 4)))[0], rng.permutation(25)
     plain = retrieval_scores(vectors, labels, vectors, labels, exclude=np.arange(25))
@@ -109,8 +109,10 @@ def test_drawn_queries_come_near_all_and_say_how_near(rng: np.random.Generator) 
     whole = retrieval_scores(vectors, labels, vectors, labels, exclude=np.arange(600))
     assert (whole.answerable, whole.map_at_r_error, whole.recall_errors) == (600, 0.0, {1: 0.0, 5: 0.0, 10: 0.0})
     off = []
-    for seed in range(40):
-        part = retrieval_scores(vectors, labels, vectors, labels, exclude=np.arange(600), max_queries=150, seed=seed)
+    for random_state in range(40):
+        part = retrieval_scores(
+            vectors, labels, vectors, labels, exclude=np.arange(600), max_queries=150, random_state=random_state
+        )
         assert (part.queries, part.answerable, part.without_relevant) == (150, 600, 0)
         off.append([(part.map_at_r - whole.map_at_r) / part.map_at_r_error, part.recall[1] != whole.recall[1]])
     spread, differs = np.array(off).T

@@ -23,9 +23,9 @@ def by_orders(values: np.ndarray, players: int) -> list[float]:
     return [total / len(orders) for total in added]
 
 
-@given(players=st.integers(1, 5), seed=st.integers(0, 1000))
-def test_they_are_the_mean_over_all_orders(players: int, seed: int) -> None:
-    values = np.random.default_rng(seed).normal(size=(3, 2**players))
+@given(players=st.integers(1, 5), random_state=st.integers(0, 1000))
+def test_they_are_the_mean_over_all_orders(players: int, random_state: int) -> None:
+    values = np.random.default_rng(random_state).normal(size=(3, 2**players))
     found = shapley_values(values)
     assert found.shape == (3, players)
     for row in range(3):

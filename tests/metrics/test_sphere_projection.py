@@ -106,11 +106,14 @@ def test_turned_vectors_are_kept_as_well(rows: int, rng: np.random.Generator) ->
 
 def test_lengths_mean_nothing_and_the_seed_decides(rng: np.random.Generator) -> None:
     vectors, _, centers = clusters(rng, rows=ALL + 50, classes=5)
-    found = sphere_projection(vectors, centers, seed=3)
-    for again in (sphere_projection(vectors, centers, seed=3), sphere_projection(4 * vectors, 2 * centers, seed=3)):
+    found = sphere_projection(vectors, centers, random_state=3)
+    for again in (
+        sphere_projection(vectors, centers, random_state=3),
+        sphere_projection(4 * vectors, 2 * centers, random_state=3),
+    ):
         np.testing.assert_array_equal(again.points, found.points)
         np.testing.assert_array_equal(again.centers, found.centers)
-    assert not np.array_equal(sphere_projection(vectors, centers, seed=4).points, found.points)
+    assert not np.array_equal(sphere_projection(vectors, centers, random_state=4).points, found.points)
 
 
 # -- The distortion
@@ -129,7 +132,7 @@ def test_the_distortion_of_few_points_is_that_of_all_their_pairs(rng: np.random.
 def test_the_distortion_of_many_points_is_of_pairs_that_were_not_fitted(rng: np.random.Generator) -> None:
     # Noise in many dimensions has no structure: what was fitted comes out nearer than what was not.
     vectors = rng.normal(size=(ALL + 200, 64))
-    found = sphere_projection(vectors, seed=0)
+    found = sphere_projection(vectors, random_state=0)
     landmarks = _draw_landmarks(len(vectors), 0, np.random.default_rng(0))
     others = np.setdiff1d(np.arange(len(vectors)), landmarks)
     before, after = (pair_angles(v, *all_pairs(len(others))) for v in (vectors[others], found.points[others]))
@@ -201,8 +204,8 @@ def test_one_row_has_no_pair() -> None:
 
 
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 4), st.integers(0, 100))
-def test_any_few_vectors_have_a_place(rows: int, dim: int, centers: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_any_few_vectors_have_a_place(rows: int, dim: int, centers: int, random_state: int) -> None:
+    rng = np.random.default_rng(random_state)
     found = sphere_projection(rng.integers(1, 4, size=(rows, dim)), rng.integers(1, 4, size=(centers, dim)))
     points = np.concatenate([found.points, found.centers])
     assert points.shape == (rows + centers, 3)

@@ -57,8 +57,8 @@ def test_the_simplex(classes: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12))
-def test_no_centers_beat_the_simplex_and_rotation_changes_nothing(seed: int, classes: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_no_centers_beat_the_simplex_and_rotation_changes_nothing(random_state: int, classes: int) -> None:
+    rng = np.random.default_rng(random_state)
     centers, rotation = rng.normal(size=(classes, 3)), np.linalg.qr(rng.normal(size=(3, 3)))[0]
     angle, ratio = least_center_angle(centers)
     energy, rank = hyperspherical_energy(centers), effective_rank(centers)
@@ -77,7 +77,7 @@ def test_no_centers_beat_the_simplex_and_rotation_changes_nothing(seed: int, cla
 def test_an_even_sphere(dim: int, rng: np.random.Generator) -> None:
     vectors = rng.normal(size=(3000, dim))
     assert uniformity(vectors) == pytest.approx(-4 + 8 / dim, abs=0.02)
-    assert uniformity(vectors, seed=1) != uniformity(vectors)
+    assert uniformity(vectors, random_state=1) != uniformity(vectors)
     assert alignment(vectors, np.zeros(3000)) == pytest.approx(2.0, abs=0.01)
 
 

@@ -108,11 +108,11 @@ def slow(given: dict[str, Any], context_limit: float = 0.0) -> np.ndarray:
 
 @pytest.mark.parametrize("limit", [0.0, 0.1, 0.2, 0.6])
 @pytest.mark.parametrize("subcenters", [1, 3])
-@given(seed=st.integers(0, 100_000), modalities=st.integers(1, 6))
+@given(random_state=st.integers(0, 100_000), modalities=st.integers(1, 6))
 def test_every_subset_leads_by_as_much_as_is_promised(
-    limit: float, subcenters: int, seed: int, modalities: int
+    limit: float, subcenters: int, random_state: int, modalities: int
 ) -> None:
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     given = make(rng, objects=60, modalities=modalities, subcenters=subcenters)
     promised = guaranteed_leads(**given, context_limit=limit, all_classes=True).all_classes
     assert promised is not None

@@ -8,13 +8,15 @@ from steradian.modalities.feature_scale import FARTHEST
 from steradian.modalities.image_features import PatchDictionary
 
 
-def some_pictures(count: int = 5, size: int = 48, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(256, size=(count, size, size, 3), dtype=np.uint8)
+def some_pictures(count: int = 5, size: int = 48, random_state: int = 0) -> np.ndarray:
+    return np.random.default_rng(random_state).integers(256, size=(count, size, size, 3), dtype=np.uint8)
 
 
 def test_a_seed_decides_everything() -> None:
     pixels = some_pictures()
-    once, again, other = (PatchDictionary.fit(pixels, patches=5, seed=seed)(pixels) for seed in (1, 1, 2))
+    once, again, other = (
+        PatchDictionary.fit(pixels, patches=5, random_state=random_state)(pixels) for random_state in (1, 1, 2)
+    )
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
 
@@ -45,7 +47,7 @@ def test_pictures_of_any_size_have_the_same_number_of_features(size: int) -> Non
 )
 def test_degenerate_training_pictures_give_finite_features(pixels: np.ndarray) -> None:
     fitted = PatchDictionary.fit(pixels, patches=20)
-    found = fitted(np.concatenate([pixels, some_pictures(2, seed=1)]))
+    found = fitted(np.concatenate([pixels, some_pictures(2, random_state=1)]))
     assert np.isfinite(found).all()
     assert np.abs(found).max() <= FARTHEST
 

@@ -10,8 +10,8 @@ from steradian.modalities import kernel_features
 from steradian.modalities.kernel_features import FARTHEST, QUANTILES, KernelFeatures, inverse_root
 
 
-def some_rows(count: int = 40, columns: int = 3, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(count, columns)).astype(np.float32)
+def some_rows(count: int = 40, columns: int = 3, random_state: int = 0) -> np.ndarray:
+    return np.random.default_rng(random_state).normal(size=(count, columns)).astype(np.float32)
 
 
 def deviate(fitted: KernelFeatures, column: int, value: float) -> float:
@@ -52,7 +52,7 @@ def test_inner_products_are_the_mean_of_four_kernels(columns: int) -> None:
 
 
 def test_inner_products_with_new_rows_are_right_where_one_side_is_a_landmark() -> None:
-    fitted, unseen = KernelFeatures.fit(some_rows(12)), some_rows(5, seed=1)
+    fitted, unseen = KernelFeatures.fit(some_rows(12)), some_rows(5, random_state=1)
     found = fitted(unseen) @ fitted(fitted.landmarks).T
     slow = [[mean_of_kernels(fitted, one, other) for other in fitted.landmarks] for one in unseen]
     np.testing.assert_allclose(found, slow, atol=1e-3)
@@ -71,7 +71,7 @@ def test_widths_are_medians_between_landmarks() -> None:
 
 
 def test_features_of_a_row_do_not_depend_on_the_others() -> None:
-    fitted, rows = KernelFeatures.fit(some_rows()), some_rows(9, seed=1)
+    fitted, rows = KernelFeatures.fit(some_rows()), some_rows(9, random_state=1)
     alone = np.concatenate([fitted(row[None]) for row in rows])
     # Matrix products of other sizes sum in another order.
     np.testing.assert_allclose(fitted(rows), alone, atol=1e-4)
@@ -109,7 +109,7 @@ def test_few_landmarks_still_say_how_alike_rows_are() -> None:
 
 
 def test_a_folded_map_gives_the_same_product() -> None:
-    fitted, rows = KernelFeatures.fit(some_rows(20)), some_rows(7, seed=1)
+    fitted, rows = KernelFeatures.fit(some_rows(20)), some_rows(7, random_state=1)
     matrix = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
     folded, product = fitted.folded(matrix)
     assert isinstance(folded, KernelFeatures)
@@ -131,7 +131,7 @@ def test_equal_rows_are_one_landmark_and_all_alike(count: int) -> None:
     assert found.shape == (count, 1)
     assert np.ptp(found) == 0
     assert fitted.widths == [1, 1]
-    assert np.isfinite(fitted(some_rows(4, seed=1))).all()
+    assert np.isfinite(fitted(some_rows(4, random_state=1))).all()
 
 
 def test_constant_columns_do_no_harm() -> None:
@@ -139,7 +139,7 @@ def test_constant_columns_do_no_harm() -> None:
     rows[:, 1] = 0
     fitted = KernelFeatures.fit(rows)
     assert np.isfinite(fitted(rows)).all()
-    assert np.isfinite(fitted(some_rows(10, seed=1))).all()
+    assert np.isfinite(fitted(some_rows(10, random_state=1))).all()
     nothing = np.zeros((4, 3), np.float32)
     assert np.isfinite(KernelFeatures.fit(nothing)(nothing)).all()
 

@@ -16,8 +16,8 @@ RATE = 16_000
 SILENCE = math.log(FLOOR)
 
 
-def noise(samples: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=samples).astype(np.float32)
+def noise(samples: int, random_state: int = 0) -> np.ndarray:
+    return np.random.default_rng(random_state).normal(size=samples).astype(np.float32)
 
 
 def tone(hertz: float, seconds: float, rate: int = RATE) -> np.ndarray:

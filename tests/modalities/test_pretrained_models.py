@@ -50,7 +50,7 @@ def schema(encoders: Path, **options: Any) -> sr.Schema:
 
 def embedder(**options: Any) -> sr.SphereEmbedder:
     options = {"embedding_dim": 8, "width": 8, "heads": 2, "epochs": 6, "batch_size": 8, **options}
-    return sr.SphereEmbedder(**options, validation_share=0.0, device="cpu", verbose=False)
+    return sr.SphereEmbedder(**options, validation_fraction=0.0, device="cpu", verbose=False)
 
 
 @pytest.mark.parametrize("trainable", [False, True])

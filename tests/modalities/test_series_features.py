@@ -19,8 +19,8 @@ from steradian.modalities.series_features import (
 )
 
 
-def some_series(count: int = 6, channels: int = 3, seed: int = 0) -> list[np.ndarray]:
-    rng = np.random.default_rng(seed)
+def some_series(count: int = 6, channels: int = 3, random_state: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(random_state)
     return [rng.normal(size=(int(steps), channels)).astype(np.float32) for steps in rng.integers(1, 300, count)]
 
 
@@ -60,7 +60,9 @@ def test_resampling_keeps_lines_and_means(steps: int) -> None:
 
 def test_a_seed_decides_everything() -> None:
     series = some_series()
-    once, again, other = (SeriesFeatures.fit(series, kernels=40, seed=seed)(series) for seed in (1, 1, 2))
+    once, again, other = (
+        SeriesFeatures.fit(series, kernels=40, random_state=random_state)(series) for random_state in (1, 1, 2)
+    )
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
 

@@ -7,18 +7,18 @@ from steradian.modalities.log_mel import BANDS
 from steradian.modalities.sound_features import SoundFeatures
 
 
-def some_sounds(count: int = 5, seed: int = 0) -> list[np.ndarray]:
-    rng = np.random.default_rng(seed)
+def some_sounds(count: int = 5, random_state: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(random_state)
     return [rng.normal(size=(int(frames), BANDS)).astype(np.float16) for frames in rng.integers(1, 90, count)]
 
 
-def fit(sounds: list[np.ndarray], seed: int = 0) -> SoundFeatures:
-    return SoundFeatures.fit(sounds, kernels=30, patches=6, seed=seed)
+def fit(sounds: list[np.ndarray], random_state: int = 0) -> SoundFeatures:
+    return SoundFeatures.fit(sounds, kernels=30, patches=6, random_state=random_state)
 
 
 def test_a_seed_decides_everything() -> None:
     sounds = some_sounds()
-    once, again, other = (fit(sounds, seed)(sounds) for seed in (1, 1, 2))
+    once, again, other = (fit(sounds, random_state)(sounds) for random_state in (1, 1, 2))
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
 

@@ -28,8 +28,8 @@ class Ends(StatisticsFeatures, FeatureMap):
         return own, np.stack([statistics_of(each) for each in inputs])
 
 
-def some_series(count: int = 30, seed: int = 0) -> list[np.ndarray]:
-    rng = np.random.default_rng(seed)
+def some_series(count: int = 30, random_state: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(random_state)
     return [rng.normal(size=(int(steps), 2)).astype(np.float32) for steps in rng.integers(1, 40, count)]
 
 

@@ -59,8 +59,8 @@ def test_dropout_of_blocks_and_of_inputs(built: SphereEncoder) -> None:
 
 
 def test_the_seed_decides_the_weights(preprocessor: Preprocessor) -> None:
-    def weights(seed: int) -> dict[str, torch.Tensor]:
-        torch.manual_seed(seed)
+    def weights(random_state: int) -> dict[str, torch.Tensor]:
+        torch.manual_seed(random_state)
         return build_encoder(preprocessor.modalities, SIZES).state_dict()
 
     first, again, other = weights(1), weights(1), weights(2)

@@ -15,9 +15,9 @@ from steradian.model import ModalityEncoder, SphereEncoder
 MakeEncoder = Callable[..., SphereEncoder]
 
 
-def make_batch(present: Tensor, *, seed: int = 0) -> Batch:
+def make_batch(present: Tensor, *, random_state: int = 0) -> Batch:
     """A batch of modalities a, b, c of 5 features."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(random_state)
     features = torch.randn(*present.shape, 5, generator=generator)
     items = {name: {"values": features[present[:, m], m]} for m, name in enumerate("abc"[: present.shape[1]])}
     return Batch(items, present)

@@ -17,9 +17,11 @@ WIDTH, DIM = 8, 6
 KINDS: tuple[FusionKind, ...] = ("certified", "context", "free")
 
 
-def make(kind: FusionKind = "certified", *, modalities: int = 4, context_limit: float = 0.2, seed: int = 0) -> Fusion:
+def make(
+    kind: FusionKind = "certified", *, modalities: int = 4, context_limit: float = 0.2, random_state: int = 0
+) -> Fusion:
     """A fusion in evaluation mode with large random weights everywhere, gates included."""
-    torch.manual_seed(seed)
+    torch.manual_seed(random_state)
     fusion = Fusion(
         modalities=modalities,
         width=WIDTH,
@@ -34,9 +36,9 @@ def make(kind: FusionKind = "certified", *, modalities: int = 4, context_limit: 
     return fusion.double().eval()
 
 
-def inputs(objects: int = 40, modalities: int = 4, *, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(objects: int = 40, modalities: int = 4, *, random_state: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Unit vectors, summaries and which of them are present, at least one an object."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(random_state)
     vectors = F.normalize(torch.randn(objects, modalities, DIM, generator=generator, dtype=torch.float64), dim=-1)
     summaries = torch.randn(objects, modalities, WIDTH, generator=generator, dtype=torch.float64)
     present = torch.rand(objects, modalities, generator=generator) < 0.6
@@ -48,14 +50,14 @@ def all_subsets(modalities: int) -> Tensor:
     return torch.tensor([subset for subset in product([False, True], repeat=modalities) if any(subset)])
 
 
-def worst_shortfall(kind: FusionKind, *, modalities: int, seed: int) -> tuple[float, int]:
+def worst_shortfall(kind: FusionKind, *, modalities: int, random_state: int) -> tuple[float, int]:
     """How far the fused vector falls short of the lead that all modalities of a subset agree on, and how many agree.
 
     A lead is by how much the cosine to one center exceeds that to another; all pairs of centers are tried.
     """
-    fusion = make(kind, modalities=modalities, seed=seed)
-    vectors, summaries, _ = inputs(30, modalities, seed=seed)
-    generator = torch.Generator().manual_seed(seed)
+    fusion = make(kind, modalities=modalities, random_state=random_state)
+    vectors, summaries, _ = inputs(30, modalities, random_state=random_state)
+    generator = torch.Generator().manual_seed(random_state)
     centers = F.normalize(torch.randn(5, DIM, generator=generator, dtype=torch.float64), dim=-1)
     cosines = vectors @ centers.T
     leads = cosines[..., :, None] - cosines[..., None, :]
@@ -72,17 +74,17 @@ def worst_shortfall(kind: FusionKind, *, modalities: int, seed: int) -> tuple[fl
 # -- Certified ---------------------------------------------------------------------------------------------------------
 
 
-@given(seed=st.integers(0, 100_000), modalities=st.integers(1, 4))
+@given(random_state=st.integers(0, 100_000), modalities=st.integers(1, 4))
 def test_certified_what_all_modalities_prefer_by_delta_every_subset_prefers_by_delta(
-    seed: int, modalities: int
+    random_state: int, modalities: int
 ) -> None:
-    shortfall, agreed = worst_shortfall("certified", modalities=modalities, seed=seed)
+    shortfall, agreed = worst_shortfall("certified", modalities=modalities, random_state=random_state)
     assert agreed > 0
     assert shortfall <= 1e-12
 
 
 def test_the_free_fusion_shows_that_the_property_is_not_empty() -> None:
-    assert worst_shortfall("free", modalities=3, seed=0)[0] > 0.1
+    assert worst_shortfall("free", modalities=3, random_state=0)[0] > 0.1
 
 
 def test_certified_gates_depend_on_the_object_and_on_the_subset() -> None:
@@ -133,14 +135,14 @@ def test_certified_a_single_modality_is_its_own_vector() -> None:
 # -- Context -----------------------------------------------------------------------------------------------------------
 
 
-@given(seed=st.integers(0, 100_000), limit=st.floats(0.01, 0.95), size=st.sampled_from([0.1, 1.0, 1000.0]))
-def test_context_tilts_by_at_most_the_arcsine_of_its_limit(seed: int, limit: float, size: float) -> None:
-    fusion = make("context", context_limit=limit, seed=seed)
+@given(random_state=st.integers(0, 100_000), limit=st.floats(0.01, 0.95), size=st.sampled_from([0.1, 1.0, 1000.0]))
+def test_context_tilts_by_at_most_the_arcsine_of_its_limit(random_state: int, limit: float, size: float) -> None:
+    fusion = make("context", context_limit=limit, random_state=random_state)
     with torch.no_grad():
         fusion.context.weight *= size
     certified = make("certified")
     certified.load_state_dict({name: w for name, w in fusion.state_dict().items() if not name.startswith("context")})
-    vectors, summaries, present = inputs(seed=seed)
+    vectors, summaries, present = inputs(random_state=random_state)
     tilted, straight = (f(vectors, summaries, present) for f in (fusion, certified))
     # By the chord, since arccos loses the small angles.
     angles = 2 * ((tilted - straight).norm(dim=-1) / 2).asin()

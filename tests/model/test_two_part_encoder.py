@@ -19,9 +19,9 @@ NAMES, DIM = ("a", "b", "c"), 12
 MakeEncoder = Callable[..., SphereEncoder]
 
 
-def make_batch(present: Tensor, *, seed: int = 0) -> Batch:
+def make_batch(present: Tensor, *, random_state: int = 0) -> Batch:
     """Modalities of 5 features, and the closed form's vectors of all lengths; zeros where absent."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(random_state)
     features = torch.randn(*present.shape, 5, generator=generator)
     items = {name: {"values": features[present[:, m], m]} for m, name in enumerate(NAMES)}
     lengths = torch.rand(*present.shape, 1, generator=generator) * 2 + 0.01
@@ -207,13 +207,15 @@ def test_without_a_networks_vector_it_says_nothing(
 
 
 @pytest.mark.parametrize(("share", "learned"), [(0.0, False), (0.0, True), (1.0, False), (2.0, True)])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_no_subset_breaks_a_promise(networks: list[SphereEncoder], share: float, learned: bool, seed: int) -> None:
-    rng = np.random.default_rng(seed)
+@pytest.mark.parametrize("random_state", [0, 1])
+def test_no_subset_breaks_a_promise(
+    networks: list[SphereEncoder], share: float, learned: bool, random_state: int
+) -> None:
+    rng = np.random.default_rng(random_state)
     there = rng.random((200, 3)) < 0.7
     there[~there.any(axis=1), 0] = True
     present = torch.from_numpy(there)
-    batch = make_batch(present, seed=seed)
+    batch = make_batch(present, random_state=random_state)
     centers = unit(torch.randn(5, DIM))
     # Vectors near a center, so that something can be promised.
     own = rng.integers(5, size=200)

@@ -14,9 +14,9 @@ NAMES = ("a", "b", "c")
 OLD, NEW = ("cup", "jar", "mug", "pan"), ("bin", "long ladle", "zip")
 
 
-def make_table(seed: int, kinds: tuple[str, ...], each: int = 10) -> sr.ObjectTable:
+def make_table(random_state: int, kinds: tuple[str, ...], each: int = 10) -> sr.ObjectTable:
     """Objects of some kinds, `each` of every one, a third of whose modalities are missing."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     # The same kind looks the same in every table.
     looks = dict(zip(OLD + NEW, np.random.default_rng(0).normal(size=(len(OLD + NEW), len(NAMES), 6)), strict=True))
     labels = rng.permutation(np.repeat(kinds, each))

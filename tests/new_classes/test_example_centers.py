@@ -23,17 +23,19 @@ def slow_cosines(made: Imprint) -> np.ndarray:
 
 
 @settings(max_examples=25)
-@given(seed=st.integers(0, 1000), examples=st.integers(1, 12), subcenters=st.integers(1, 4))
-def test_cosines_without_itself_are_those_of_centers_made_again(seed: int, examples: int, subcenters: int) -> None:
-    vectors = unit(np.random.default_rng(seed).normal(size=(examples, 5)))
+@given(random_state=st.integers(0, 1000), examples=st.integers(1, 12), subcenters=st.integers(1, 4))
+def test_cosines_without_itself_are_those_of_centers_made_again(
+    random_state: int, examples: int, subcenters: int
+) -> None:
+    vectors = unit(np.random.default_rng(random_state).normal(size=(examples, 5)))
     made = imprint(vectors, subcenters, name="cup")
     assert made.cosines_without_itself() == pytest.approx(slow_cosines(made), abs=1e-9)
 
 
 @settings(max_examples=25)
-@given(seed=st.integers(0, 1000), subcenters=st.integers(1, 4))
-def test_neither_order_nor_repetition_of_examples_moves_the_parts(seed: int, subcenters: int) -> None:
-    rng = np.random.default_rng(seed)
+@given(random_state=st.integers(0, 1000), subcenters=st.integers(1, 4))
+def test_neither_order_nor_repetition_of_examples_moves_the_parts(random_state: int, subcenters: int) -> None:
+    rng = np.random.default_rng(random_state)
     vectors = unit(rng.normal(size=(9, 5))).astype(np.float32)
     order = rng.permutation(9)
     made, other = (imprint(rows, subcenters, name="cup") for rows in (vectors, vectors[order]))

@@ -20,9 +20,9 @@ HOSTILE = (
 """Labels; as a text of an object each is repeated."""
 
 
-def make_table(seed: int, objects: int = 60, *, labels: tuple[Any, ...] = HOSTILE) -> sr.ObjectTable:
+def make_table(random_state: int, objects: int = 60, *, labels: tuple[Any, ...] = HOSTILE) -> sr.ObjectTable:
     """Objects of four modalities, each missing in some; their texts are hostile and their ids too."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     kinds = np.arange(objects) % len(labels)
     pictures: list[Any] = [
         np.full((12, 12, 3), 40 * kind, np.uint8) + rng.integers(0, 60, (12, 12, 3), dtype=np.uint8) for kind in kinds
@@ -36,7 +36,7 @@ def make_table(seed: int, objects: int = 60, *, labels: tuple[Any, ...] = HOSTIL
         "price": kinds + rng.normal(size=objects),
         "motion": [rng.normal(size=(4 + row % 3, 2)) + kind for row, kind in enumerate(kinds)],
         "label": [labels[kind] for kind in kinds],
-        "id": [f"<u>{seed}-{row}" for row in range(objects)],
+        "id": [f"<u>{random_state}-{row}" for row in range(objects)],
     }
     modalities = {
         "picture": sr.Image("picture", size=16),
@@ -80,16 +80,16 @@ def evaluation(model: sr.SphereEmbedder) -> Evaluation:
 
 @pytest.fixture(scope="session")
 def findings(evaluation: Evaluation) -> Measurements:
-    return measure(evaluation, baseline=None, robustness=None, audit=None, seed=0)
+    return measure(evaluation, baseline=None, robustness=None, audit=None, random_state=0)
 
 
 @pytest.fixture(scope="session")
 def plain_table() -> Callable[..., sr.ObjectTable]:
     """One vector modality, for what needs no pictures."""
 
-    def make(seed: int, labels: Any, noise: float = 0.2) -> sr.ObjectTable:
+    def make(random_state: int, labels: Any, noise: float = 0.2) -> sr.ObjectTable:
         names, kinds = np.unique(labels, return_inverse=True)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(random_state)
         vectors = np.eye(max(4, len(names)))[kinds] + noise * rng.normal(size=(len(kinds), max(4, len(names))))
         return sr.read_objects({"vector": vectors, "label": list(labels)}, sr.Schema({"vector": sr.Vector("vector")}))
 
@@ -104,6 +104,6 @@ def plain_findings(plain_table: Callable[..., sr.ObjectTable]) -> Callable[..., 
         model = fit(plain_table(0, trained), **options)
         inside = None if gallery is None else plain_table(2, gallery)
         scores = evaluated(model, plain_table(1, seen, noise), inside)
-        return measure(scores, baseline=None, robustness=None, audit=None, seed=0)
+        return measure(scores, baseline=None, robustness=None, audit=None, random_state=0)
 
     return make

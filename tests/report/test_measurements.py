@@ -34,7 +34,7 @@ def test_objects_without_a_modality_are_left_out(
 ) -> None:
     objects = table(1, 30).only("picture")
     evaluation = sr.evaluate(model, objects, subsets=["picture"], verbose=False)
-    found = measure(evaluation, baseline=None, robustness=None, audit=None, seed=0)
+    found = measure(evaluation, baseline=None, robustness=None, audit=None, random_state=0)
     assert len(found.objects) == objects.present.any(axis=1).sum() < len(objects)
     assert found.gallery is None
 
@@ -42,7 +42,7 @@ def test_objects_without_a_modality_are_left_out(
 @pytest.mark.parametrize("wrong", [None, {"accuracy": 0.5}])
 def test_what_is_no_evaluation_is_refused(wrong: Any) -> None:
     with pytest.raises(sr.InputError, match=f"got a {type(wrong).__name__} of scores alone"):
-        measure(wrong, baseline=None, robustness=None, audit=None, seed=0)
+        measure(wrong, baseline=None, robustness=None, audit=None, random_state=0)
 
 
 @pytest.mark.parametrize("evaluated", ["none", "another model"])
@@ -51,12 +51,12 @@ def test_scores_alone_are_refused(evaluation: Evaluation, evaluated: str) -> Non
     assert known is not None
     other = None if evaluated == "none" else replace(known, model=object())
     with pytest.raises(sr.InputError, match="Pass what evaluate"):
-        measure(replace(evaluation, evaluated=other), baseline=None, robustness=None, audit=None, seed=0)
+        measure(replace(evaluation, evaluated=other), baseline=None, robustness=None, audit=None, random_state=0)
 
 
 def test_what_is_given_is_not_measured_again(evaluation: Evaluation, findings: Measurements) -> None:
     given: dict[str, Any] = {"baseline": findings.baseline, "robustness": findings.robustness, "audit": findings.audit}
-    found = measure(evaluation, **given, seed=0)
+    found = measure(evaluation, **given, random_state=0)
     assert found.robustness is findings.robustness is not None
     assert found.audit is findings.audit is not None
     assert found.baseline is findings.baseline is not None
@@ -88,11 +88,11 @@ def test_the_baseline_is_fitted_on_the_gallery(
 
 def test_an_evaluation_without_a_floor_gets_its_baseline_from_the_gallery(evaluation: Evaluation) -> None:
     bare = replace(evaluation, floor=None)
-    found = measure(bare, baseline=None, robustness=None, audit=None, seed=0)
+    found = measure(bare, baseline=None, robustness=None, audit=None, random_state=0)
     assert found.baseline is not None and found.baseline.accuracy == evaluation.floor.accuracy
     assert bare.evaluated is not None
     alone = replace(bare, evaluated=replace(bare.evaluated, gallery=None))
-    assert "without a gallery" in measure(alone, baseline=None, robustness=None, audit=None, seed=0).no_baseline
+    assert "without a gallery" in measure(alone, baseline=None, robustness=None, audit=None, random_state=0).no_baseline
 
 
 def test_large_tables_are_measured_less(
@@ -100,12 +100,12 @@ def test_large_tables_are_measured_less(
 ) -> None:
     for name, value in (("MEASURED", 10), ("SMALL", 10)):
         monkeypatch.setattr(module, name, value)
-    found = measure(replace(evaluation, floor=None), baseline=None, robustness=None, audit=None, seed=0)
+    found = measure(replace(evaluation, floor=None), baseline=None, robustness=None, audit=None, random_state=0)
     assert found.audit is found.baseline is found.robustness is None
     assert "large" in found.no_audit and "large" in found.no_baseline
     monkeypatch.setattr(module, "MEASURED", 1000)
     monkeypatch.setattr(module, "COMPARED", 10)
-    found = measure(evaluation, baseline=findings.baseline, robustness=None, audit=None, seed=0)
+    found = measure(evaluation, baseline=findings.baseline, robustness=None, audit=None, random_state=0)
     assert found.audit is not None and not found.audit.of_kind("duplicate")
     assert "Near-duplicates were not searched for" in found.no_audit
 

@@ -11,7 +11,7 @@ from steradian.report.searching import CHOSEN, NEIGHBORS, search
 def test_scores_of_all_queries_are_those_of_the_evaluation(with_gallery: bool, rng: np.random.Generator) -> None:
     vectors, labels = rng.normal(size=(60, 4)), rng.integers(0, 5, size=60)
     gallery = (rng.normal(size=(40, 4)), rng.integers(0, 6, size=40)) if with_gallery else None
-    found = search(vectors, labels, gallery, seed=0)
+    found = search(vectors, labels, gallery, random_state=0)
     inside = gallery or (vectors, labels)
     exclude = None if with_gallery else np.arange(60)
     expected = retrieval_scores(vectors, labels, *inside, ks=(1,), exclude=exclude)
@@ -24,7 +24,7 @@ def test_neighbors_are_the_nearest_others(rng: np.random.Generator) -> None:
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -2)
-    found = search(vectors, np.arange(30) % 3, None, seed=0)
+    found = search(vectors, np.arange(30) % 3, None, random_state=0)
     assert np.array_equal(found.neighbors, np.argsort(-cosines, axis=1)[:, :NEIGHBORS])
     nearest = np.take_along_axis(cosines, found.neighbors, axis=1)
     assert np.allclose(np.cos(found.angles), nearest, atol=1e-6)
@@ -32,7 +32,7 @@ def test_neighbors_are_the_nearest_others(rng: np.random.Generator) -> None:
 
 def test_wrong_and_right_queries_are_chosen(rng: np.random.Generator) -> None:
     vectors, labels = rng.normal(size=(80, 3)), np.arange(80) % 2
-    found = search(vectors, labels, None, seed=0)
+    found = search(vectors, labels, None, random_state=0)
     right = found.first_right[found.chosen]
     assert right.tolist() == [False] * CHOSEN + [True] * CHOSEN
     assert len(set(found.chosen.tolist())) == 2 * CHOSEN
@@ -40,7 +40,7 @@ def test_wrong_and_right_queries_are_chosen(rng: np.random.Generator) -> None:
 
 def test_large_tables_are_sampled_by_the_seed(rng: np.random.Generator) -> None:
     vectors, labels = rng.normal(size=(50, 3)), np.arange(50) % 2
-    one, same, other = (search(vectors, labels, None, seed=seed, most=20) for seed in (0, 0, 1))
+    one, same, other = (search(vectors, labels, None, random_state=random_state, most=20) for random_state in (0, 0, 1))
     assert len(one.rows) == 20 and np.all(np.diff(one.rows) > 0)
     assert np.array_equal(one.rows, same.rows) and not np.array_equal(one.rows, other.rows)
     assert set(one.chosen) <= set(one.rows)
@@ -48,7 +48,7 @@ def test_large_tables_are_sampled_by_the_seed(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_very_few_objects_have_few_neighbors(count: int) -> None:
-    found = search(np.eye(3)[:count], np.arange(count), None, seed=0)
+    found = search(np.eye(3)[:count], np.arange(count), None, random_state=0)
     assert found.neighbors.shape == (count, count - 1)
     assert not found.first_right.any() and not found.relevant.any()
     assert len(found.chosen) == count

@@ -12,7 +12,7 @@ NAMES = np.array(["a", "b", "c", "d"])
 
 def test_objects_and_the_centers_of_their_classes_are_shown(rng: np.random.Generator) -> None:
     labels, predicted = np.array(["b", "x", "b", "a"]), np.array(["b", "a", "a", "a"])
-    shown = map_sphere(rng.normal(size=(4, 5)), labels, predicted, rng.normal(size=(4, 5)), NAMES, seed=0)
+    shown = map_sphere(rng.normal(size=(4, 5)), labels, predicted, rng.normal(size=(4, 5)), NAMES, random_state=0)
     assert shown is not None
     assert shown.classes.tolist() == ["a", "b", "x"]
     assert shown.classes[shown.labels].tolist() == labels.tolist()
@@ -24,7 +24,7 @@ def test_objects_and_the_centers_of_their_classes_are_shown(rng: np.random.Gener
 
 def test_three_dimensions_are_shown_as_they_are() -> None:
     centers, labels = np.eye(3), np.array(["a", "b", "c"])
-    shown = map_sphere(centers, labels, labels, centers, labels, seed=0)
+    shown = map_sphere(centers, labels, labels, centers, labels, random_state=0)
     assert shown is not None
     assert np.allclose(shown.projection.points, centers)
     assert np.allclose(shown.projection.centers, centers)
@@ -34,7 +34,13 @@ def test_many_objects_are_drawn_and_many_centers_are_the_frequent_ones(rng: np.r
     names = np.array([f"k{number:03d}" for number in range(MOST_CENTERS + 50)])
     labels = np.repeat(names, 2)
     shown = map_sphere(
-        rng.normal(size=(len(labels), 3)), labels, labels, rng.normal(size=(len(names), 3)), names, seed=0, most=850
+        rng.normal(size=(len(labels), 3)),
+        labels,
+        labels,
+        rng.normal(size=(len(names), 3)),
+        names,
+        random_state=0,
+        most=850,
     )
     assert shown is not None
     assert len(shown.rows) == 850 and len(shown.centers) == MOST_CENTERS
@@ -44,12 +50,12 @@ def test_many_objects_are_drawn_and_many_centers_are_the_frequent_ones(rng: np.r
 
 def test_too_few_points_are_no_sphere() -> None:
     one = np.array(["x"])
-    assert map_sphere(np.eye(3)[:1], one, np.array(["a"]), np.eye(3), NAMES[:3], seed=0) is None
+    assert map_sphere(np.eye(3)[:1], one, np.array(["a"]), np.eye(3), NAMES[:3], random_state=0) is None
 
 
 def test_every_point_is_on_one_of_two_sides(rng: np.random.Generator) -> None:
     labels = NAMES[rng.integers(4, size=50)]
-    shown = map_sphere(rng.normal(size=(50, 3)), labels, labels, rng.normal(size=(4, 3)), NAMES, seed=0)
+    shown = map_sphere(rng.normal(size=(50, 3)), labels, labels, rng.normal(size=(4, 3)), NAMES, random_state=0)
     assert shown is not None
     picture = hemispheres(shown)
     dots = [re.findall("M", path) for path in re.findall(r'<path d="([^"]*)" stroke="var\(--c\d\)"', picture)]
@@ -61,7 +67,7 @@ def test_every_point_is_on_one_of_two_sides(rng: np.random.Generator) -> None:
 def test_a_point_stands_on_its_own_side(sign: int) -> None:
     vectors = np.array([[sign, 0.1, 0.1], [sign, 0.0, 0.1], [sign, 0.1, 0.0]])
     labels = NAMES[:3]
-    shown = map_sphere(vectors, labels, labels, vectors, labels, seed=0)
+    shown = map_sphere(vectors, labels, labels, vectors, labels, random_state=0)
     assert shown is not None
     places = [float(x) for x in re.findall(r"M(\d+) ", hemispheres(shown))]
     assert all((place > 325) == (sign < 0) for place in places)

@@ -8,9 +8,9 @@ import steradian as sr
 SCHEMA = sr.Schema({"photo": sr.Vector("photo"), "title": sr.Vector("title")})
 
 
-def make_objects(count: int, *, seed: int, classes: int = 3, missing: float = 0.0) -> sr.ObjectTable:
+def make_objects(count: int, *, random_state: int, classes: int = 3, missing: float = 0.0) -> sr.ObjectTable:
     """Points around a corner a class; class number 3 and beyond are at corners of their own."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     labels = np.arange(count) % classes
     names = np.array(["cup", "jar", "lamp", "vase", "wok"])
     columns: dict[str, list] = {"label": names[labels].tolist(), "photo": [], "title": []}
@@ -24,14 +24,16 @@ def make_objects(count: int, *, seed: int, classes: int = 3, missing: float = 0.
 
 @pytest.fixture(scope="package")
 def model() -> sr.SphereEmbedder:
-    return sr.SphereEmbedder(embedding_dim=8, width=16, heads=2, epochs=15, verbose=False).fit(make_objects(90, seed=0))
+    return sr.SphereEmbedder(embedding_dim=8, width=16, heads=2, epochs=15, verbose=False).fit(
+        make_objects(90, random_state=0)
+    )
 
 
 @pytest.fixture(scope="package")
 def held_out() -> sr.ObjectTable:
-    return make_objects(240, seed=1, missing=0.3)
+    return make_objects(240, random_state=1, missing=0.3)
 
 
 @pytest.fixture(scope="package")
 def with_strangers() -> sr.ObjectTable:
-    return make_objects(400, seed=2, classes=5)
+    return make_objects(400, random_state=2, classes=5)

@@ -53,7 +53,7 @@ def test_concentrations_are_of_the_classes_whole_objects(model, held_out) -> Non
 
 
 def test_strangers_are_told_and_each_promise_is_kept_on_others(model, with_strangers) -> None:
-    fresh = make_objects(400, seed=3, classes=5)
+    fresh = make_objects(400, random_state=3, classes=5)
     known = np.isin(fresh.labels, model.classes_)
     model.calibrate(with_strangers, coverage=0.9)
     answers = model.predict(fresh, reject=True)
@@ -81,7 +81,7 @@ def test_it_is_saved_with_the_model_and_forgotten_by_another_fit(model, held_out
     loaded = sr.SphereEmbedder.load(tmp_path)
     assert repr(loaded.calibration_) == repr(before) and loaded.calibration_.pairs == before.pairs
     np.testing.assert_array_equal(loaded.predict(held_out, reject=True), model.predict(held_out, reject=True))
-    loaded.set_params(epochs=1).fit(make_objects(30, seed=0))
+    loaded.set_params(epochs=1).fit(make_objects(30, random_state=0))
     with pytest.raises(sr.InputError, match=r"Call model\.calibrate"):
         loaded.predict(held_out, reject=True)
 
@@ -121,7 +121,7 @@ def test_an_object_is_judged_alike_in_a_table_of_any_size(options: dict[str, flo
 
 def test_too_few_objects_of_a_subset_accept_all_or_leave_it_out(model) -> None:
     def calibrate(whole: int, titles: int) -> dict[tuple[str, ...], float]:
-        objects = make_objects(whole, seed=4)
+        objects = make_objects(whole, random_state=4)
         columns = {name: [*objects.columns[name], *[None] * titles] for name in ("photo", "title")}
         columns["title"][whole:] = list(np.tile(np.eye(5)[:2], (titles // 2, 1)))
         labels = [*objects.labels, *["cup", "jar"] * (titles // 2)]

@@ -11,13 +11,13 @@ from .conftest import make_objects
 SEARCHED = sr.Schema({"near": sr.Vector("near"), "far": sr.Vector("far")})
 
 
-def products(classes: int = 60, *, each: int = 3, noise: float = 0.4, seed: int = 0) -> sr.ObjectTable:
+def products(classes: int = 60, *, each: int = 3, noise: float = 0.4, random_state: int = 0) -> sr.ObjectTable:
     """Few objects of many classes, as products that are to be found again."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     labels = np.repeat(np.arange(classes), each)
     places = rng.normal(size=(classes, 12))[labels]
     columns = {name: places + noise * rng.normal(size=places.shape) for name in ("near", "far")}
-    return sr.read_objects(columns | {"label": labels + 1000 * seed}, SEARCHED)
+    return sr.read_objects(columns | {"label": labels + 1000 * random_state}, SEARCHED)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def searching() -> sr.SphereEmbedder:
 
 
 def test_without_a_table_coverage_is_about_what_was_asked(model) -> None:
-    fresh = make_objects(600, seed=9)
+    fresh = make_objects(600, random_state=9)
     found = model.calibrate(coverage=0.8)
     assert found.left_out and [point.subset for point in found.points] == [("photo", "title"), ("photo",), ("title",)]
     assert found.points[0].objects == 90
@@ -81,7 +81,7 @@ def test_a_class_of_one_object_is_unknown_to_the_classes_left_out() -> None:
 
 def test_pairs_of_new_classes_keep_the_rate_about(searching) -> None:
     searching.calibrate(pair_false_accept=0.05)
-    others = products(seed=1)
+    others = products(random_state=1)
     first, second = others[::3], others[1::3]
     same = searching.verify(first, second).same.mean()
     apart = [searching.verify(first[k:], second[:-k]).same.mean() for k in range(1, 30)]
@@ -89,7 +89,7 @@ def test_pairs_of_new_classes_keep_the_rate_about(searching) -> None:
 
 
 def test_classes_that_come_and_go_are_known_or_not(model) -> None:
-    table = make_objects(90, seed=0)
+    table = make_objects(90, random_state=0)
     small = sr.SphereEmbedder(embedding_dim=8, epochs=0, verbose=False).fit(table)
     small.remove_classes(["lamp"])
     found = small.calibrate(false_accept=0.3)
@@ -97,7 +97,9 @@ def test_classes_that_come_and_go_are_known_or_not(model) -> None:
 
 
 def test_a_model_that_left_nothing_out_asks_for_a_table(model, tmp_path) -> None:
-    alone = sr.SphereEmbedder(embedding_dim=8, epochs=1, closed_form=False, verbose=False).fit(make_objects(90, seed=0))
+    alone = sr.SphereEmbedder(embedding_dim=8, epochs=1, closed_form=False, verbose=False).fit(
+        make_objects(90, random_state=0)
+    )
     model.save(tmp_path / "model")
     for other in (alone, sr.SphereEmbedder.load(tmp_path / "model")):
         with pytest.raises(sr.InputError, match=r"calibrate\(held_out\)"):

@@ -10,8 +10,8 @@ from .conftest import make_objects
 
 def test_pairs_of_one_class_are_the_same_as_often_as_is_said(model) -> None:
     # A few misplaced objects make most false accepts: of 240 objects, the share would spread by 0.02.
-    model.calibrate(make_objects(2400, seed=1, missing=0.3), pair_false_accept=0.05)
-    one, other = make_objects(400, seed=5), make_objects(400, seed=6)
+    model.calibrate(make_objects(2400, random_state=1, missing=0.3), pair_false_accept=0.05)
+    one, other = make_objects(400, random_state=5), make_objects(400, random_state=6)
     shifted = other[np.roll(np.arange(400), 1)]
     same, different = model.verify(one, other), model.verify(one, shifted)
     assert np.mean(different.same) == pytest.approx(0.05, abs=0.04)
@@ -54,6 +54,8 @@ def test_what_cannot_be_compared_is_refused(model, held_out) -> None:
     model.calibrate(held_out)
     with pytest.raises(sr.InputError, match="as many second objects as first ones, a pair a row, got 2 and 3"):
         model.verify(held_out[:2], held_out[:3])
-    fresh = sr.SphereEmbedder(embedding_dim=8, width=16, heads=2, epochs=1, verbose=False).fit(make_objects(30, seed=0))
+    fresh = sr.SphereEmbedder(embedding_dim=8, width=16, heads=2, epochs=1, verbose=False).fit(
+        make_objects(30, random_state=0)
+    )
     with pytest.raises(sr.InputError, match=r"was not calibrated.*Call model\.calibrate"):
         fresh.verify(held_out[:2], held_out[:2])

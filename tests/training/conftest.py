@@ -27,8 +27,8 @@ class Toy:
     def prepared(self) -> PreparedObjects:
         return self.preprocessor.prepare(self.table, self.table.labels.astype(np.int64))
 
-    def build(self, *, seed: int = 0, classes: int = 3) -> tuple[SphereEncoder, SphericalClassifier]:
-        torch.manual_seed(seed)
+    def build(self, *, random_state: int = 0, classes: int = 3) -> tuple[SphereEncoder, SphericalClassifier]:
+        torch.manual_seed(random_state)
         return build_encoder(self.preprocessor.modalities, SMALL), SphericalClassifier(classes, SMALL.embedding_dim)
 
     def single_modality(self) -> tuple[SphereEncoder, SphericalClassifier, Batch]:
@@ -41,8 +41,8 @@ class Toy:
         return alone, classifier, Batch({"x": whole.items["x"]}, has[has][:, None], whole.labels[has])
 
 
-def table_of(labels: np.ndarray, *, seed: int = 0) -> ObjectTable:
-    rng = np.random.default_rng(seed)
+def table_of(labels: np.ndarray, *, random_state: int = 0) -> ObjectTable:
+    rng = np.random.default_rng(random_state)
     centers = np.random.default_rng(99).normal(size=(2, 10, 4))
     cells = {
         name: [

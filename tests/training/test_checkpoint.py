@@ -14,7 +14,7 @@ from steradian.training import Progress, checkpoint
 OPTIONS: dict[str, Any] = {"embedding_dim": 8, "width": 8, "heads": 2, "batch_size": 16, "verbose": False}
 KINDS: dict[str, dict[str, Any]] = {
     "beside a closed form": {"epochs": 2},
-    "alone, early stopping": {"closed_form": False, "epochs": 8, "validation_share": 0.25, "patience": 2},
+    "alone, early stopping": {"closed_form": False, "epochs": 8, "validation_fraction": 0.25, "patience": 2},
     "row-wise centers": {"closed_form": False, "epochs": 2, "center_optimizer": "rowwise", "class_share": 0.5},
     "a learned scale": {"objective": "clip", "epochs": 2},
     "class means at the end": {"objective": "supcon", "epochs": 2},
@@ -26,8 +26,8 @@ class Killed(BaseException):
     """As by a signal that nothing can handle."""
 
 
-def make_table(seed: int = 0) -> sr.ObjectTable:
-    rng, kinds = np.random.default_rng(seed), np.arange(48) % 4
+def make_table(random_state: int = 0) -> sr.ObjectTable:
+    rng, kinds = np.random.default_rng(random_state), np.arange(48) % 4
     table: dict[str, Any] = {"label": kinds}
     for name in ("photo", "title"):
         cells = np.eye(4)[kinds] + 0.3 * rng.normal(size=(48, 4))

@@ -12,9 +12,11 @@ from steradian.training.feature_rows import FeatureLayout
 CLASSES, ROWS = 4, 240
 
 
-def made(noise: dict[str, float], *, labels: np.ndarray, new_classes: bool = False, seed: int = 0) -> PenaltyChoice:
+def made(
+    noise: dict[str, float], *, labels: np.ndarray, new_classes: bool = False, random_state: int = 0
+) -> PenaltyChoice:
     """The choice for modalities of 6 numbers that are a class mean and so much noise."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     columns = {
         name: rng.normal(size=(CLASSES, 6))[labels] + rng.normal(size=(ROWS, 6)) * s for name, s in noise.items()
     }
@@ -29,11 +31,11 @@ def made(noise: dict[str, float], *, labels: np.ndarray, new_classes: bool = Fal
 
 
 def choose(
-    noise: dict[str, float], *, new_classes: bool = False, seed: int = 0
+    noise: dict[str, float], *, new_classes: bool = False, random_state: int = 0
 ) -> tuple[list[float], list[float], float]:
     """What is chosen for such modalities and classes of one size."""
     labels = np.arange(ROWS) % CLASSES
-    choice = made(noise, labels=labels, new_classes=new_classes, seed=seed)
+    choice = made(noise, labels=labels, new_classes=new_classes, random_state=random_state)
     return choice.best(np.eye(CLASSES, dtype=np.float32))
 
 

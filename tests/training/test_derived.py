@@ -9,7 +9,7 @@ import pytest
 from steradian.config import MODALITY_OBJECTIVES, ModelConfig, ObjectiveKind, TrainingConfig
 from steradian.losses import default_margin, default_scale
 from steradian.training import derive
-from steradian.training.derived import class_group
+from steradian.training.derived import samples_per_class
 from steradian.training.schedule import default_epochs
 
 LABELS = np.arange(500) % 10
@@ -90,8 +90,8 @@ def test_what_is_given_to_a_rival_stays(kind: Any) -> None:
 @each_kind
 def test_groups_are_for_what_pairs_the_objects_of_a_class(kind: Any) -> None:
     pairs = kind in (*MODALITY_OBJECTIVES, "supcon", "triplet")
-    assert class_group(TrainingConfig(objective=kind)) == (4 if pairs else 1)
-    assert class_group(TrainingConfig(objective=kind, balanced=True)) == 1
-    assert class_group(TrainingConfig(objective=kind, class_group=3)) == 3
+    assert samples_per_class(TrainingConfig(objective=kind)) == (4 if pairs else 1)
+    assert samples_per_class(TrainingConfig(objective=kind, balanced=True)) == 1
+    assert samples_per_class(TrainingConfig(objective=kind, samples_per_class=3)) == 3
     if pairs:
-        assert class_group(TrainingConfig(objective=kind, positives="object")) == 1
+        assert samples_per_class(TrainingConfig(objective=kind, positives="object")) == 1

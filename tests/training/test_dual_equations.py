@@ -16,9 +16,9 @@ ROWS, OUTPUTS = 60, 3
 PENALTIES = [0.5, 2.0, 1.0]
 
 
-def some_features(*sizes: int, seed: int = 0) -> list[np.ndarray]:
+def some_features(*sizes: int, random_state: int = 0) -> list[np.ndarray]:
     """Centered features of modalities that some rows lack, zeros there."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     found = []
     for size in sizes:
         has, features = rng.random(ROWS) < 0.7, rng.normal(size=(ROWS, size)) / size**0.5
@@ -27,8 +27,8 @@ def some_features(*sizes: int, seed: int = 0) -> list[np.ndarray]:
     return found
 
 
-def some_targets(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(ROWS, OUTPUTS)).astype(np.float32)
+def some_targets(random_state: int = 0) -> np.ndarray:
+    return np.random.default_rng(random_state).normal(size=(ROWS, OUTPUTS)).astype(np.float32)
 
 
 def vectors(features: Sequence[np.ndarray], penalties: Sequence[float]) -> list[np.ndarray]:
@@ -64,9 +64,9 @@ def test_vectors_are_those_over_every_subset(sizes: list[int]) -> None:
 
 
 @given(st.integers(1, 3), st.sampled_from([0.03, 0.3, 3.0, 300.0]), st.integers(0, 5))
-def test_features_and_rows_say_the_same(count: int, penalty: float, seed: int) -> None:
+def test_features_and_rows_say_the_same(count: int, penalty: float, random_state: int) -> None:
     sizes, penalties = [7, 3, 5][:count], [penalty, 1.0, 0.1][:count]
-    features = some_features(*sizes, seed=seed)
+    features = some_features(*sizes, random_state=random_state)
     equations = NormalEquations(sizes, OUTPUTS)
     equations.add(np.concatenate(features, axis=1), [], some_targets())
     coefficients = np.split(equations.solve(penalties).dense.numpy(), np.cumsum(sizes)[:-1])

@@ -22,9 +22,9 @@ OBJECTS = 30
 SCHEMA = sr.Schema({"x": sr.Vector("x"), "title": sr.Text("title"), "y": sr.Vector("y")})
 
 
-def some_objects(seed: int = 0) -> sr.ObjectTable:
+def some_objects(random_state: int = 0) -> sr.ObjectTable:
     """Three modalities, of which each object has at least one."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     has = rng.random((OBJECTS, 3)) < 0.6
     has[:, 0] |= ~has.any(axis=1)
     words = ["red", "blue", "shoe", "hat", "green"]

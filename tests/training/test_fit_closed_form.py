@@ -24,9 +24,9 @@ VECTOR = sr.Schema({"x": sr.Vector("x")})
 Table = dict[str, Any]
 
 
-def made(labels: np.ndarray, *, seed: int = 0, missing: float = 0.3) -> Table:
+def made(labels: np.ndarray, *, random_state: int = 0, missing: float = 0.3) -> Table:
     """Objects of classes below 8 that each modality tells apart in part, and each may lack."""
-    rng, centers = np.random.default_rng(seed), np.random.default_rng(99).normal(size=(8, 5))
+    rng, centers = np.random.default_rng(random_state), np.random.default_rng(99).normal(size=(8, 5))
     there = rng.random((len(labels), 3)) >= missing
     there[:, 0] |= ~there.any(axis=1)
     x = centers[labels] + 0.7 * rng.normal(size=(len(labels), 5))
@@ -52,7 +52,7 @@ class Fit:
         *,
         dim: int = DIM,
         new_classes: bool = False,
-        seed: int = 0,
+        random_state: int = 0,
         whole: bool = False,
     ) -> None:
         self.schema = schema
@@ -67,7 +67,7 @@ class Fit:
             present=self.objects.present,
             embedding_dim=dim,
             new_classes=new_classes,
-            seed=seed,
+            random_state=random_state,
         )
 
     def _rows(self, rows: np.ndarray) -> tuple[PreparedObjects, np.ndarray]:
@@ -98,7 +98,7 @@ def permuted(table: Table, order: np.ndarray) -> Table:
     return {name: [column[row] for row in order] for name, column in table.items()}
 
 
-TRAIN, TEST = made(np.arange(120) % 4), made(np.arange(200) % 4, seed=1)
+TRAIN, TEST = made(np.arange(120) % 4), made(np.arange(200) % 4, random_state=1)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_left_out_objects_of_known_classes_are_recognised(fit: Fit) -> None:
 
 
 def test_every_modality_alone_is_heard(fit: Fit) -> None:
-    whole = made(np.arange(200) % 4, seed=2, missing=0)
+    whole = made(np.arange(200) % 4, random_state=2, missing=0)
     for name, columns in (("x", ["x"]), ("title", ["title"]), ("specs", ["size", "kind"])):
         others = {column: [None] * 200 for column in ("x", "title", "size", "kind") if column not in columns}
         assert fit.accuracy({**whole, **others}) > 0.6, name
@@ -173,7 +173,7 @@ def test_a_seed_decides_everything(fit: Fit) -> None:
     assert again.found.score == fit.found.score
     np.testing.assert_array_equal(again.found.centers, fit.found.centers)
     np.testing.assert_array_equal(again.vectors(TEST), fit.vectors(TEST))
-    assert Fit(TRAIN, seed=1).found.score != fit.found.score
+    assert Fit(TRAIN, random_state=1).found.score != fit.found.score
 
 
 def test_rows_in_another_order_change_next_to_nothing(fit: Fit) -> None:
@@ -219,7 +219,7 @@ def test_rows_left_out_of_a_solution_do_not_count(fit: Fit) -> None:
 
 @pytest.mark.parametrize("schema", [VECTOR, SCHEMA])
 def test_the_large_tables_path_agrees_roughly(monkeypatch: pytest.MonkeyPatch, schema: sr.Schema) -> None:
-    table, others = made(np.arange(120) % 4, missing=0), made(np.arange(200) % 4, seed=1, missing=0)
+    table, others = made(np.arange(120) % 4, missing=0), made(np.arange(200) % 4, random_state=1, missing=0)
     exact = Fit(table, schema)
     for module in (fit_closed_form, feature_rows):
         monkeypatch.setattr(module, "EXACT", 50)
@@ -273,12 +273,12 @@ def test_of_a_large_table_some_rows_of_each_class_and_modality_are_drawn(monkeyp
 def test_of_texts_that_do_not_fit_the_memory_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit_closed_form, "EXACT", 50)
     monkeypatch.setattr(fit_closed_form, "MAX_NUMBERS", 2 * 3 * 90)
-    train, test = made(np.arange(120) % 4, missing=0), made(np.arange(200) % 4, seed=1, missing=0)
+    train, test = made(np.arange(120) % 4, missing=0), made(np.arange(200) % 4, random_state=1, missing=0)
     assert Fit(train, sr.Schema({"title": sr.Text("title")})).accuracy(test) > 0.6
 
 
 def test_new_classes_are_told_apart() -> None:
-    known, new = made(np.arange(120) % 6, missing=0.1), made(6 + np.arange(40) % 2, seed=1, missing=0.1)
+    known, new = made(np.arange(120) % 6, missing=0.1), made(6 + np.arange(40) % 2, random_state=1, missing=0.1)
     found = Fit(known, new_classes=True)
     assert 0 < found.found.score <= 1
     units = found.units(new)
@@ -287,20 +287,20 @@ def test_new_classes_are_told_apart() -> None:
     precision = map_at_r(labels[rows] == labels[:, None], np.full(40, 19)).mean()
     # By chance it is about a quarter: half of the neighbours, the first of them as wrong as the last.
     assert precision > 0.6
-    assert found.accuracy(made(np.arange(120) % 6, seed=2)) > 0.7
+    assert found.accuracy(made(np.arange(120) % 6, random_state=2)) > 0.7
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_fewer_dimensions_than_classes_are_used_well(dim: int) -> None:
     found = Fit(made(np.arange(160) % 8, missing=0), dim=dim)
     assert found.found.centers.shape == (8, dim)
-    assert found.accuracy(made(np.arange(160) % 8, seed=1, missing=0)) > (0.2, 0.5, 0.6)[dim - 1]
+    assert found.accuracy(made(np.arange(160) % 8, random_state=1, missing=0)) > (0.2, 0.5, 0.6)[dim - 1]
 
 
 def test_very_many_classes_have_random_directions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit_closed_form, "MAX_LIKENED_CLASSES", 7)
     found = Fit(made(np.arange(160) % 8, missing=0), dim=6)
-    assert found.accuracy(made(np.arange(160) % 8, seed=1, missing=0)) > 0.6
+    assert found.accuracy(made(np.arange(160) % 8, random_state=1, missing=0)) > 0.6
 
 
 def test_dimensions_beyond_the_classes_hold_a_shorter_likeness(fit: Fit) -> None:
@@ -314,7 +314,7 @@ def test_dimensions_beyond_the_classes_hold_a_shorter_likeness(fit: Fit) -> None
 
 def test_a_modality_that_says_nothing_does_not_drown_the_others() -> None:
     rng, noise = np.random.default_rng(0), sr.Schema({"x": sr.Vector("x"), "noise": sr.Vector("noise")})
-    train, test = made(np.arange(120) % 4, missing=0), made(np.arange(200) % 4, seed=1, missing=0)
+    train, test = made(np.arange(120) % 4, missing=0), made(np.arange(200) % 4, random_state=1, missing=0)
     alone = Fit(train, VECTOR).accuracy(test)
     both = Fit({**train, "noise": list(rng.normal(size=(120, 30)))}, noise)
     assert both.accuracy({**test, "noise": list(rng.normal(size=(200, 30)))}) > alone - 0.05
@@ -360,7 +360,7 @@ def test_tables_that_say_little_are_solved(x: list[list[float]], labels: str, ne
 @pytest.mark.parametrize("holders", [1, 2, 4])
 def test_a_modality_that_few_objects_have_does_no_harm(holders: int, new_classes: bool) -> None:
     schema = sr.Schema({"x": sr.Vector("x"), "y": sr.Vector("y")})
-    train, test = made(np.arange(60) % 4, missing=0), made(np.arange(200) % 4, seed=1, missing=0)
+    train, test = made(np.arange(60) % 4, missing=0), made(np.arange(200) % 4, random_state=1, missing=0)
     y = [[float(row), 1.0] if row < holders else None for row in range(60)]
     found = Fit({**train, "y": y}, schema, new_classes=new_classes)
     nothing = {**test, "y": [None] * 200}

@@ -26,7 +26,7 @@ def test_centers_start_at_class_means_seen_from_their_mean(rng: np.random.Genera
     classifier = SphericalClassifier(4, 4)
     unseen = classifier.directions[3].detach().clone()
     encoder.train()
-    imprint_centers(encoder, classifier, prepared, seed=0)
+    imprint_centers(encoder, classifier, prepared, random_state=0)
 
     assert encoder.training, "the encoder is left as it was found"
     vectors = torch.from_numpy(embed(encoder.eval(), prepared, np.arange(8), batch_size=3))
@@ -43,7 +43,7 @@ def test_classes_that_nothing_tells_apart_keep_their_random_centers() -> None:
     encoder = build_encoder(preprocessor.modalities, ModelConfig(embedding_dim=4, width=8, heads=2))
     classifier = SphericalClassifier(2, 4)
     before = classifier.directions.detach().clone()
-    imprint_centers(encoder, classifier, preprocessor.prepare(objects, labels), seed=0)
+    imprint_centers(encoder, classifier, preprocessor.prepare(objects, labels), random_state=0)
     assert torch.equal(classifier.directions, before)
 
 
@@ -56,7 +56,7 @@ def test_sub_centers_differ_and_lie_near_their_class_mean(toy: Any, embedding_di
     classifier = SphericalClassifier(4, embedding_dim, subcenters=3)
     unseen = classifier.directions[3].detach().clone()
     for one in (plain, classifier):
-        imprint_centers(encoder, one, toy.prepared(), seed=0)
+        imprint_centers(encoder, one, toy.prepared(), random_state=0)
     means, centers = plain.class_centers.detach(), classifier.class_centers.detach()
     assert torch.equal(classifier.directions[3], unseen), "a class without objects keeps its random centers"
     # Half the length in any direction turns a unit vector by 30 degrees at most.

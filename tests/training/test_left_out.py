@@ -8,9 +8,9 @@ from steradian.training import left_out
 from steradian.training.left_out import LeftOut
 
 
-def points(count: int, *, classes: int = 4, seed: int = 0) -> sr.ObjectTable:
+def points(count: int, *, classes: int = 4, random_state: int = 0) -> sr.ObjectTable:
     """Points around a corner a class, in two modalities of which one is now and then missing."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     labels = np.arange(count) % classes
     near = 2 * np.eye(classes)[labels] + rng.normal(size=(count, classes))
     far = [None if rng.random() < 0.3 else row for row in near + rng.normal(size=near.shape)]
@@ -67,7 +67,7 @@ def test_memory_is_bounded_by_drawing_objects(monkeypatch) -> None:
 
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_a_validation_table_is_what_its_fit_left_out(epochs) -> None:
-    held_out = points(20, seed=1)
+    held_out = points(20, random_state=1)
     found = fitted(points(60), epochs=epochs, validation=held_out)
     np.testing.assert_array_equal(found.labels, held_out.labels)
     np.testing.assert_array_equal(found.present, held_out.present)

@@ -116,7 +116,7 @@ def test_the_plan_is_that_of_the_largest_step(
         build_encoder(preprocessor.modalities, model),
         SphericalClassifier(200, 8, subcenters=model.subcenters),
     )
-    validation = RetrievalValidation(prepared, prepared, seed=0) if validated else None
+    validation = RetrievalValidation(prepared, prepared, random_state=0) if validated else None
     one_epoch = replace(derived, epochs=1)
     train(encoder, classifier, objects=prepared, config=config, derived=one_epoch, validation=validation)
     expected = estimate(200, config, model=model).plan

@@ -14,9 +14,9 @@ ROWS, OUTPUTS = 60, 3
 PENALTIES = [0.5, 2.0, 1.0]
 
 
-def some_features(*sizes: int, seed: int = 0) -> list[np.ndarray]:
+def some_features(*sizes: int, random_state: int = 0) -> list[np.ndarray]:
     """Features of modalities that some rows lack, zeros there, not centered, of a mean square length of 1."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     found = []
     for size in sizes:
         has = rng.random(ROWS) < 0.7
@@ -26,8 +26,8 @@ def some_features(*sizes: int, seed: int = 0) -> list[np.ndarray]:
     return found
 
 
-def some_targets(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(ROWS, OUTPUTS)).astype(np.float32)
+def some_targets(random_state: int = 0) -> np.ndarray:
+    return np.random.default_rng(random_state).normal(size=(ROWS, OUTPUTS)).astype(np.float32)
 
 
 def centered(features: np.ndarray) -> np.ndarray:

@@ -24,8 +24,8 @@ from steradian.training.build_objective import make_margin_loss
 @given(
     st.lists(st.lists(st.booleans(), min_size=5, max_size=5).filter(any), min_size=1, max_size=20), st.integers(0, 99)
 )
-def test_subsets_are_of_what_is_present_and_never_empty(present: list[list[bool]], seed: int) -> None:
-    torch.manual_seed(seed)
+def test_subsets_are_of_what_is_present_and_never_empty(present: list[list[bool]], random_state: int) -> None:
+    torch.manual_seed(random_state)
     mask = torch.tensor(present)
     before = mask.clone()
     subsets = random_subsets(mask)
@@ -69,8 +69,8 @@ def test_rows_draw_apart_from_one_another_and_by_the_seed() -> None:
 @given(
     st.lists(st.lists(st.booleans(), min_size=4, max_size=4).filter(any), min_size=1, max_size=20), st.integers(0, 99)
 )
-def test_an_observed_subset_is_what_another_row_shares(present: list[list[bool]], seed: int) -> None:
-    torch.manual_seed(seed)
+def test_an_observed_subset_is_what_another_row_shares(present: list[list[bool]], random_state: int) -> None:
+    torch.manual_seed(random_state)
     mask = torch.tensor(present)
     subsets = observed_subsets(mask)
     assert subsets.any(dim=1).all()
@@ -273,8 +273,8 @@ def loss_by_policy(toy):
     prepared = toy.prepared()
 
     @torch.no_grad()
-    def loss(policy: str, *, seed: int, rows: int = 20) -> torch.Tensor:
-        torch.manual_seed(seed)
+    def loss(policy: str, *, random_state: int, rows: int = 20) -> torch.Tensor:
+        torch.manual_seed(random_state)
         whole = Objective(0.5, 0.5, margin_loss(classifier), subset_policy=policy)
         return whole(encoder, prepared.batch(np.arange(rows)), strength=1.0)
 
@@ -301,7 +301,10 @@ def test_half_is_the_mean_of_the_whole_half_and_that_of_the_subsets(toy, monkeyp
 
 
 def test_half_is_both_on_average(loss_by_policy) -> None:
-    both, half = (torch.stack([loss_by_policy(p, seed=seed) for seed in range(200)]) for p in ("both", "half"))
+    both, half = (
+        torch.stack([loss_by_policy(p, random_state=random_state) for random_state in range(200)])
+        for p in ("both", "half")
+    )
     assert both.std() < half.std()
     assert abs(both.mean() - half.mean()) < 4 * ((both.var() + half.var()) / 200).sqrt()
 
@@ -321,15 +324,15 @@ def test_so_many_rows_are_fused(toy, policy: str, weight: float, rows: int) -> N
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_seed_says_who_is_seen_through_what(loss_by_policy, policy: str) -> None:
-    first = loss_by_policy(policy, seed=1)
-    assert torch.equal(loss_by_policy(policy, seed=1), first)
-    assert not torch.equal(loss_by_policy(policy, seed=2), first)
+    first = loss_by_policy(policy, random_state=1)
+    assert torch.equal(loss_by_policy(policy, random_state=1), first)
+    assert not torch.equal(loss_by_policy(policy, random_state=2), first)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_the_smallest_batches(loss_by_policy, policy: str, rows: int) -> None:
-    assert loss_by_policy(policy, seed=0, rows=rows).isfinite()
+    assert loss_by_policy(policy, random_state=0, rows=rows).isfinite()
 
 
 # -- What is missing costs nothing

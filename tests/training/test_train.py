@@ -78,9 +78,9 @@ def run(toy: Any, config: TrainingConfig, derived: Derived) -> Callable[..., tup
     """Trains fresh weights on the toy; returns how it went and the weights it left."""
 
     def run_it(
-        *, parts: Any = None, seed: int = 0, change: dict[str, Any] | None = None, **options: Any
+        *, parts: Any = None, random_state: int = 0, change: dict[str, Any] | None = None, **options: Any
     ) -> tuple[TrainingResult, Weights]:
-        encoder, classifier = parts or toy.build(seed=seed)
+        encoder, classifier = parts or toy.build(random_state=random_state)
         options = {"objects": toy.prepared(), "derived": derived, **options}
         result = train_function(encoder, classifier, config=replace(config, **(change or {})), **options)
         assert not encoder.training, "a trained encoder is in evaluation mode"
@@ -125,15 +125,15 @@ def test_prefetching_changes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_global_seed_and_the_seed_of_the_order_both_count(run: Run) -> None:
     _, weights = run()
-    assert not same(weights, run(seed=1)[1])
-    assert not same(weights, run(change={"seed": 1})[1])
+    assert not same(weights, run(random_state=1)[1])
+    assert not same(weights, run(change={"random_state": 1})[1])
 
 
 def test_validation_changes_nothing_but_the_choice_of_weights(run: Run, toy: Any, make_table: Any) -> None:
-    table = make_table(np.arange(12) % 3, seed=1)
+    table = make_table(np.arange(12) % 3, random_state=1)
     held_out = toy.preprocessor.prepare(table, table.labels.astype(np.int64))
     plain, _ = run()
-    validated, _ = run(validation=RetrievalValidation(held_out, toy.prepared(), seed=0))
+    validated, _ = run(validation=RetrievalValidation(held_out, toy.prepared(), random_state=0))
     assert [r["loss"] for r in validated.history] == [r["loss"] for r in plain.history]
     assert [r["score"] for r in plain.history] == [None] * 8
     scores = [r["score"] for r in validated.history]

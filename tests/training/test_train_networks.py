@@ -48,10 +48,10 @@ class Fitted:
             present=table.present,
             embedding_dim=SMALL.dim,
             new_classes=new_classes,
-            seed=0,
+            random_state=0,
         )
 
-    def parts(self, *, seed: int = 0) -> list[Part]:
+    def parts(self, *, random_state: int = 0) -> list[Part]:
         return parts_to_leave_out(
             self.preprocessor,
             self.prepared,
@@ -59,13 +59,13 @@ class Fitted:
             self.labels,
             np.arange(self.labels.max() + 1),
             new_classes=self.new_classes,
-            seed=seed,
+            random_state=random_state,
         )
 
     def train(
-        self, parts: list[Part], *, epochs: int, seed: int = 0, log_file: Path | None = None
+        self, parts: list[Part], *, epochs: int, random_state: int = 0, log_file: Path | None = None
     ) -> tuple[TwoPartEncoder, TrainingResult]:
-        torch.manual_seed(seed)
+        torch.manual_seed(random_state)
         encoder, result, self.seen = train_networks.train_networks(
             parts,
             train_networks.NetworkOptions(
@@ -73,7 +73,7 @@ class Fitted:
                 self.prepared,
                 self.found,
                 model=SMALL,
-                config=TrainingConfig(batch_size=16, learning_rate=1e-2, seed=seed),
+                config=TrainingConfig(batch_size=16, learning_rate=1e-2, random_state=random_state),
                 derived=Derived(scale=10.0, margin=0.1, epochs=epochs, reasons=("because",)),
                 device=CPU,
                 progress=Progress(None),
@@ -88,9 +88,9 @@ class Fitted:
         return embed(encoder, prepared, np.arange(len(table)), batch_size=64)
 
 
-def hidden_table(count: int, *, seed: int) -> sr.ObjectTable:
+def hidden_table(count: int, *, random_state: int) -> sr.ObjectTable:
     """Three classes that x tells apart at once; y is noise."""
-    rng, centers = np.random.default_rng(seed), 3 * np.eye(4)
+    rng, centers = np.random.default_rng(random_state), 3 * np.eye(4)
     labels = np.arange(count) % 3
     x = centers[labels] + 0.5 * rng.normal(size=(count, 4))
     table = {"x": list(x), "y": list(rng.normal(size=(count, 4))), "label": labels}
@@ -145,7 +145,7 @@ def test_the_closed_form_beside_a_network_has_left_them_out_too(make_table: Make
 
 def test_the_draw_is_the_seeds(make_table: MakeTable) -> None:
     fitted = Fitted(make_table(np.arange(45) % 3))
-    first, again, other = (fitted.parts(seed=seed)[0].out.tolist() for seed in (0, 0, 1))
+    first, again, other = (fitted.parts(random_state=random_state)[0].out.tolist() for random_state in (0, 0, 1))
     assert first == again != other
 
 
@@ -169,7 +169,7 @@ def test_centers_are_fixed(rng: np.random.Generator) -> None:
 
 
 def test_networks_that_learn_what_the_closed_form_cannot_see_are_kept(tmp_path: Path) -> None:
-    fitted, test = Fitted(hidden_table(60, seed=0), without="x"), hidden_table(60, seed=1)
+    fitted, test = Fitted(hidden_table(60, random_state=0), without="x"), hidden_table(60, random_state=1)
     encoder, result = fitted.train(fitted.parts(), epochs=12, log_file=tmp_path / "log.jsonl")
     assert result.choice is not None and not result.interrupted
     assert len(encoder.networks) == result.choice["networks"] == 3
@@ -192,7 +192,7 @@ def test_networks_that_learn_what_the_closed_form_cannot_see_are_kept(tmp_path: 
 
 def test_networks_of_noise_are_left_out() -> None:
     # Everything is said by the features; one step of training says nothing.
-    fitted = Fitted(hidden_table(90, seed=0))
+    fitted = Fitted(hidden_table(90, random_state=0))
     encoder, result = fitted.train(fitted.parts(), epochs=1)
     assert result.choice is not None
     assert (len(encoder.networks), float(encoder.share), encoder.fusion.learned) == (0, 0.0, False)
@@ -217,8 +217,10 @@ def test_left_out_classes_are_scored_by_finding_them_again(make_table: MakeTable
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
-    fitted, test = Fitted(hidden_table(45, seed=0), without="x"), hidden_table(20, seed=1)
-    first, again, other = (fitted.train(fitted.parts(), epochs=5, seed=seed) for seed in (0, 0, 1))
+    fitted, test = Fitted(hidden_table(45, random_state=0), without="x"), hidden_table(20, random_state=1)
+    first, again, other = (
+        fitted.train(fitted.parts(), epochs=5, random_state=random_state) for random_state in (0, 0, 1)
+    )
     assert first[1].choice == again[1].choice
     assert [record["loss"] for record in first[1].history] == [record["loss"] for record in again[1].history]
     np.testing.assert_array_equal(fitted.vectors(first[0], test), fitted.vectors(again[0], test))
@@ -255,7 +257,7 @@ def assert_same_after_loading(model: sr.SphereEmbedder, objects: sr.ObjectTable,
 @pytest.mark.usefixtures("_networks_kept")
 def test_a_model_with_networks_is_the_same_after_loading(make_table: MakeTable, tmp_path: Path) -> None:
     model = sr.SphereEmbedder(epochs=2, **OPTIONS).fit(make_table(np.arange(45) % 3))
-    loaded = assert_same_after_loading(model, make_table(np.arange(30) % 3, seed=1), tmp_path)
+    loaded = assert_same_after_loading(model, make_table(np.arange(30) % 3, random_state=1), tmp_path)
     assert len(loaded.fitted_.encoder.networks) == len(model.fitted_.encoder.networks) == 3
     assert float(loaded.fitted_.encoder.share) == 0.5 and loaded.fitted_.encoder.fusion.learned
     assert loaded.training_.choice == model.training_.choice
@@ -274,7 +276,7 @@ def test_a_model_with_networks_promises_and_explains(make_table: MakeTable) -> N
 
 
 def test_no_epochs_are_the_closed_form_alone(make_table: MakeTable, tmp_path: Path) -> None:
-    objects, test = make_table(np.arange(60) % 3), make_table(np.arange(30) % 3, seed=1)
+    objects, test = make_table(np.arange(60) % 3), make_table(np.arange(30) % 3, random_state=1)
     model = sr.SphereEmbedder(epochs=0, **OPTIONS).fit(objects, save_to=tmp_path / "while")
     assert len(model.fitted_.encoder.networks) == 0 and model.training_.steps == 0
     vectors = model.transform(test)

@@ -93,7 +93,7 @@ def test_half_precision_is_finite(run: Run, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_smallest_batches_are_finite(run: Run, kind: str) -> None:
     # 45 objects are 22 batches of two and one of one.
-    result, encoder, _ = run(epochs=1, objective=kind, batch_size=2, class_group=2)
+    result, encoder, _ = run(epochs=1, objective=kind, batch_size=2, samples_per_class=2)
     assert np.isfinite([record["loss"] for record in result.history]).all()
     assert all(bool(weight.isfinite().all()) for weight in encoder.parameters())
 
@@ -111,9 +111,9 @@ def test_centers_are_class_means_where_none_are_learned(run: Run, toy: Any, kind
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "clip"])
 def test_they_are_those_of_the_best_weights(run: Run, toy: Any, make_table: Any, kind: str) -> None:
-    table = make_table(np.arange(12) % 3, seed=1)
+    table = make_table(np.arange(12) % 3, random_state=1)
     held_out = toy.preprocessor.prepare(table, table.labels.astype(np.int64))
-    validation = RetrievalValidation(held_out, toy.prepared(), seed=0)
+    validation = RetrievalValidation(held_out, toy.prepared(), random_state=0)
     scores = iter([0.1, 0.9, 0.2, 0.3])
     validation.score = lambda encoder: next(scores)  # type: ignore[method-assign]
     parts = toy.build()
@@ -169,9 +169,9 @@ def test_ctrl_c_leaves_class_means_too(run: Run, toy: Any, monkeypatch: pytest.M
     [
         ({}, 1),
         ({"objective": "supcon"}, 4),
-        ({"objective": "clip", "class_group": 2}, 2),
+        ({"objective": "clip", "samples_per_class": 2}, 2),
         ({"objective": "clip", "positives": "object"}, 1),
-        ({"class_group": 5}, 5),
+        ({"samples_per_class": 5}, 5),
     ],
 )
 def test_objects_of_a_class_come_in_groups(

@@ -87,7 +87,7 @@ def test_rowwise_is_about_as_good_as_adamw_and_makes_no_gradient(
     table = make_table(np.arange(150) % 10)
     preprocessor = Preprocessor.fit(table)
     objects = preprocessor.prepare(table, table.labels.astype(np.int64))
-    held_out = make_table(np.arange(100) % 10, seed=7)
+    held_out = make_table(np.arange(100) % 10, random_state=7)
     queries = preprocessor.prepare(held_out, held_out.labels.astype(np.int64))
     for optimizer in ("adamw", "rowwise"):
         torch.manual_seed(0)

@@ -13,9 +13,9 @@ from steradian.training import TrainingResult
 OPTIONS: dict[str, Any] = {"embedding_dim": 16, "width": 32, "verbose": False}
 
 
-def make_table(count: int = 180, *, parity: bool, missing: float = 0.0, seed: int = 0) -> sr.ObjectTable:
+def make_table(count: int = 180, *, parity: bool, missing: float = 0.0, random_state: int = 0) -> sr.ObjectTable:
     """Two modalities of one bit each; the class is the parity of both bits, or the first bit."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     bits = rng.integers(0, 2, size=(count, 2))
     ways = np.random.default_rng(9).normal(size=(2, 2, 4)) * 2
     rows = [ways[side, bits[:, side]] + 0.3 * rng.normal(size=(count, 4)) for side in range(2)]
@@ -33,7 +33,7 @@ def model() -> sr.SphereEmbedder:
 def test_classes_in_the_interaction_of_modalities_are_found(model: sr.SphereEmbedder) -> None:
     assert isinstance(model.fitted_.encoder, SphereEncoder)
     assert model.fitted_.encoder.fusion.kind == "context"
-    assert model.score(make_table(400, parity=True, seed=1)) > 0.9
+    assert model.score(make_table(400, parity=True, random_state=1)) > 0.9
     choice = model.training_.choice
     assert choice is not None
     assert choice["both"] < choice["closed_form"]
@@ -42,12 +42,12 @@ def test_classes_in_the_interaction_of_modalities_are_found(model: sr.SphereEmbe
 def test_what_was_left_out_gives_thresholds_as_elsewhere(model: sr.SphereEmbedder) -> None:
     assert 40 < len(model.fitted_.left_out.labels) < 80
     model.calibrate()
-    predicted = model.predict(make_table(100, parity=True, seed=2), reject=True)
+    predicted = model.predict(make_table(100, parity=True, random_state=2), reject=True)
     assert set(predicted) <= {"odd", "even", "unknown"}
 
 
 def test_a_saved_model_gives_the_same_vectors(model: sr.SphereEmbedder, tmp_path: Path) -> None:
-    test = make_table(50, parity=True, missing=0.2, seed=3)
+    test = make_table(50, parity=True, missing=0.2, random_state=3)
     model.save(tmp_path / "model")
     np.testing.assert_array_equal(sr.SphereEmbedder.load(tmp_path / "model").transform(test), model.transform(test))
 

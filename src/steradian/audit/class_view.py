@@ -53,7 +53,7 @@ def view_classes(
     *,
     groups: np.ndarray,
     usual: float,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> ClassView:
     """Fit scale and noise, and see every object with them.
 
@@ -63,13 +63,13 @@ def view_classes(
         numbers: the class of each label, int64 [objects].
         groups: of which group each object is, int64 [objects], as of `fit_label_noise`.
         usual: the scale expected.
-        seed: of the draw of objects, where all are too many for the fit.
+        random_state: of the draw of objects, where all are too many for the fit.
     """
     objects, classes = len(vectors), len(classifier.directions)
     most = max(FITTED_OBJECTS, FITTED_NUMBERS // classes)
     drawn = np.arange(objects)
     if objects > most:
-        drawn = np.sort(np.random.default_rng(seed).choice(objects, size=most, replace=False))
+        drawn = np.sort(np.random.default_rng(random_state).choice(objects, size=most, replace=False))
     evidence = weigh_labels(cosine_chunks(classifier, vectors[drawn]), numbers[drawn])
     noise = fit_label_noise(evidence, groups=groups[drawn], usual=usual)
     scales = noise.scales(groups)[:, None]

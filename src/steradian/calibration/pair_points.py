@@ -23,12 +23,12 @@ class PairFitter:
         labels: of all objects [objects].
         subsets: how many are to come at most.
         false_accept: the wanted share of pairs of different classes that are taken for the same.
-        seed: of the draw of objects and pairs.
+        random_state: of the draw of objects and pairs.
         fits: a number of the fit that each object's vectors come from, int64 [objects]; two fits have no pairs. None:
             all are of one.
 
     Example:
-        >>> fitter = PairFitter(np.array(["cup", "jar"] * 10), subsets=1, false_accept=0.1, seed=0)
+        >>> fitter = PairFitter(np.array(["cup", "jar"] * 10), subsets=1, false_accept=0.1, random_state=0)
         >>> fitter.add(("photo",), np.arange(20), np.tile(np.eye(2), (10, 1)))
         >>> (point,) = fitter.points()
         >>> point.pairs, point.true_accept
@@ -36,16 +36,22 @@ class PairFitter:
     """
 
     def __init__(
-        self, labels: np.ndarray, *, subsets: int, false_accept: float, seed: int, fits: np.ndarray | None = None
+        self,
+        labels: np.ndarray,
+        *,
+        subsets: int,
+        false_accept: float,
+        random_state: int,
+        fits: np.ndarray | None = None,
     ) -> None:
-        rows = np.random.default_rng(seed).permutation(len(labels))[:MOST_OBJECTS]
+        rows = np.random.default_rng(random_state).permutation(len(labels))[:MOST_OBJECTS]
         self._rows = np.sort(rows)
         codes = np.unique(labels[self._rows], return_inverse=True)[1]
         twos = subsets * (subsets + 1) // 2
         most = max(LEAST_PAIRS, min(MOST_PAIRS, ALL_PAIRS // max(1, twos)))
         own = np.zeros(len(codes), dtype=np.int64) if fits is None else fits[self._rows]
-        self._different = _of_one_fit(other_class_pairs(codes, max_pairs=most, seed=seed), own)
-        self._same = _of_one_fit(same_class_pairs(codes, max_pairs=most, seed=seed), own)
+        self._different = _of_one_fit(other_class_pairs(codes, max_pairs=most, random_state=random_state), own)
+        self._same = _of_one_fit(same_class_pairs(codes, max_pairs=most, random_state=random_state), own)
         self._false_accept = false_accept
         self._subsets: list[tuple[str, ...]] = []
         self._vectors: list[np.ndarray] = []

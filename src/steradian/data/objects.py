@@ -216,23 +216,23 @@ class ObjectTable:
         return replace(self, labels_or_none=named, columns=self.columns.with_arrays({name: named}))
 
     def split(
-        self, test: float | None = 0.2, *, group: Any = None, unseen_classes: float = 0, seed: int = 0
+        self, test_size: float | None = 0.2, *, groups: Any = None, unseen_classes: float = 0, random_state: int = 0
     ) -> tuple["ObjectTable", "ObjectTable"]:
         """Two tables, for training and for testing; every object is in one of them, in its old order.
 
         - Every class gives the test its share, to within one object. Its last object stays in training, so a
           class of one object is never in the test. Without labels the draw is plainly random.
-        - With `group`, no group is on both sides. Whole groups are drawn at random, without regard to the shares
+        - With `groups`, no group is on both sides. Whole groups are drawn at random, without regard to the shares
           of classes, until the test is as near to its size as they allow; no class loses its last group to the test.
-        - With `unseen_classes`, all objects of these classes are in the test and none in training. `test` then
-          counts among the objects of the other classes; test=None leaves these to training altogether.
+        - With `unseen_classes`, all objects of these classes are in the test and none in training. `test_size` then
+          counts among the objects of the other classes; test_size=None leaves these to training altogether.
 
         Args:
-            test: a share between 0 and 1, or a number of objects (int). A share is of the objects in classes of two
-                or more.
-            group: a column name or an array [objects]; objects with equal entries stay together.
+            test_size: a share between 0 and 1, or a number of objects (int). A share is of the objects in classes of
+                two or more.
+            groups: a column name or an array [objects]; objects with equal entries stay together.
             unseen_classes: a share between 0 and 1, or a number of classes (int), drawn at random.
-            seed: the same seed gives the same split of the same table.
+            random_state: the same seed gives the same split of the same table.
 
         Raises:
             ConfigError: a share, number or seed that cannot be.
@@ -243,15 +243,17 @@ class ObjectTable:
             >>> import steradian as sr
             >>> table = {"title": ["a", "b", "c", "d", "e", "f"], "label": [1, 1, 1, 2, 2, 2]}
             >>> objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}))
-            >>> train, test = objects.split(test=2)
+            >>> train, test = objects.split(test_size=2)
             >>> train.labels, test.labels
             (array([1, 1, 2, 2]), array([1, 2]))
         """
         classes = np.zeros(len(self), dtype=np.int64)
         if unseen_classes or self.has_labels:
             classes = np.unique(self.labels, return_inverse=True)[1]
-        groups = None if group is None else self._group_numbers(group)
-        in_test = draw_test(classes, groups, test=test, unseen_classes=unseen_classes, seed=seed)
+        numbers = None if groups is None else self._group_numbers(groups)
+        in_test = draw_test(
+            classes, numbers, test_size=test_size, unseen_classes=unseen_classes, random_state=random_state
+        )
         return self[~in_test], self[in_test]
 
     def _group_numbers(self, group: Any) -> np.ndarray:
@@ -261,17 +263,17 @@ class ObjectTable:
                 raise InputError(
                     want="a column of the table",
                     got=repr(group),
-                    where="split(group=...)",
+                    where="split(groups=...)",
                     fix=f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(self.columns)}.",
                 )
             name, column = group, self.columns[group]
         else:
-            name, column = "group", to_column(group, "group")
+            name, column = "groups", to_column(group, "groups")
         if len(column) != len(self):
             raise InputError(
                 want=f"{len(self)} entries, one an object",
                 got=f"{len(column)}",
-                where="split(group=...)",
+                where="split(groups=...)",
                 fix="Give the groups in the order of the objects.",
             )
         return np.unique(to_names(column, self.rows, name=name, role="a group"), return_inverse=True)[1]

@@ -7,37 +7,37 @@ import numpy as np
 __all__ = ["balanced_order", "batches", "grouped_order", "plain_order"]
 
 
-def plain_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
+def plain_order(labels: np.ndarray, *, random_state: int, epoch: int) -> np.ndarray:
     """Every row once, shuffled: int64 [objects].
 
     Args:
         labels: class numbers [objects].
-        seed: of the whole training.
+        random_state: of the whole training.
         epoch: counted from 0; each has its own order.
 
     Example:
-        >>> sorted(plain_order(np.array([0, 0, 1]), seed=0, epoch=0).tolist())
+        >>> sorted(plain_order(np.array([0, 0, 1]), random_state=0, epoch=0).tolist())
         [0, 1, 2]
     """
-    return np.random.default_rng((seed, epoch)).permutation(len(labels))
+    return np.random.default_rng((random_state, epoch)).permutation(len(labels))
 
 
-def balanced_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
+def balanced_order(labels: np.ndarray, *, random_state: int, epoch: int) -> np.ndarray:
     """As many rows as there are objects, in rounds that take one row of every class: int64 [objects].
 
     A class starts over, newly shuffled, when its rows are used up, so small classes come as often as large ones.
 
     Args:
         labels: class numbers [objects].
-        seed: of the whole training.
+        random_state: of the whole training.
         epoch: counted from 0; each has its own order.
 
     Example:
         >>> labels = np.array([0, 0, 0, 1])
-        >>> np.bincount(labels[balanced_order(labels, seed=0, epoch=0)]).tolist()
+        >>> np.bincount(labels[balanced_order(labels, random_state=0, epoch=0)]).tolist()
         [2, 2]
     """
-    rng = np.random.default_rng((seed, epoch))
+    rng = np.random.default_rng((random_state, epoch))
     _, counts = np.unique(labels, return_counts=True)
     members = np.split(np.argsort(labels, kind="stable"), counts.cumsum()[:-1])
     rounds = -(-len(labels) // len(members))
@@ -48,23 +48,23 @@ def balanced_order(labels: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
     return order.reshape(-1)[: len(labels)]
 
 
-def grouped_order(labels: np.ndarray, *, seed: int, epoch: int, size: int) -> np.ndarray:
+def grouped_order(labels: np.ndarray, *, random_state: int, epoch: int, size: int) -> np.ndarray:
     """Every row once, in groups of one class that stand together: int64 [objects].
 
     So a batch holds several objects of the classes it holds, which losses over pairs of rows learn from.
 
     Args:
         labels: class numbers [objects].
-        seed: of the whole training.
+        random_state: of the whole training.
         epoch: counted from 0; each has its own order and groups.
         size: rows of a group; a class's last one may be smaller.
 
     Example:
         >>> labels = np.array([0, 1] * 4)
-        >>> sorted(labels[grouped_order(labels, seed=0, epoch=0, size=2)].reshape(4, 2).tolist())
+        >>> sorted(labels[grouped_order(labels, random_state=0, epoch=0, size=2)].reshape(4, 2).tolist())
         [[0, 0], [0, 0], [1, 1], [1, 1]]
     """
-    rng = np.random.default_rng((seed, epoch))
+    rng = np.random.default_rng((random_state, epoch))
     order = rng.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     _, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)

@@ -13,44 +13,44 @@ def draw_test(
     classes: np.ndarray,
     groups: np.ndarray | None = None,
     *,
-    test: float | None = 0.2,
+    test_size: float | None = 0.2,
     unseen_classes: float = 0,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> np.ndarray:
     """The objects that form the test, bool [objects], as `ObjectTable.split` promises.
 
     Args:
         classes: class numbers, int64 [objects]; all equal where there are no labels.
         groups: group numbers, int64 [objects], or None.
-        test: a share or a count of the objects whose class is not unseen; None or 0: none of them.
+        test_size: a share or a count of the objects whose class is not unseen; None or 0: none of them.
         unseen_classes: a share or a count of the classes.
-        seed: a whole number from 0.
+        random_state: a whole number from 0.
 
     Raises:
         ConfigError: a share, count or seed that cannot be.
         InputError: the objects do not allow such a split.
 
     Example:
-        >>> draw_test(np.array([0, 0, 1, 1]), test=0.5).reshape(2, 2).sum(axis=1)
+        >>> draw_test(np.array([0, 0, 1, 1]), test_size=0.5).reshape(2, 2).sum(axis=1)
         array([1, 1])
     """
-    test = _amount(test, "test")
+    test = _amount(test_size, "test_size")
     unseen_classes = _amount(unseen_classes, "unseen_classes")
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
+    if not isinstance(random_state, (int, np.integer)) or random_state < 0:
         raise ConfigError(
             want="a whole number from 0",
-            got=repr(seed),
-            where="split(seed=...)",
-            fix="Write for example seed=0.",
+            got=repr(random_state),
+            where="split(random_state=...)",
+            fix="Write for example random_state=0.",
         )
     if not test and not unseen_classes:
         raise ConfigError(
             want="something to test on",
-            got="neither test nor unseen_classes",
+            got="neither test_size nor unseen_classes",
             where="split",
-            fix="Give one of them, e.g. test=0.2 or unseen_classes=0.2.",
+            fix="Give one of them, e.g. test_size=0.2 or unseen_classes=0.2.",
         )
-    rng = np.random.default_rng(int(seed))
+    rng = np.random.default_rng(int(random_state))
     in_test = np.zeros(len(classes), dtype=bool)
     if unseen_classes:
         in_test = draw_unseen(classes, unseen_classes, rng=rng)
@@ -187,7 +187,7 @@ def _refuse_groups_on_both_sides(groups: np.ndarray | None, in_test: np.ndarray)
         raise InputError(
             want="groups with only seen or only unseen classes",
             got=f"{both.size} groups with both",
-            where="split(group=..., unseen_classes=...)",
+            where="split(groups=..., unseen_classes=...)",
             fix="Leave out one of the two, or use a group whose objects are all of one class.",
         )
 

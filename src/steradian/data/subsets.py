@@ -18,7 +18,7 @@ def subsets_to_measure(
     names: Sequence[str],
     *,
     max_subsets: int = MOST_SUBSETS,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> list[tuple[str, ...]]:
     """The user's subsets behind the whole, or else all of them, or a sample.
 
@@ -26,7 +26,7 @@ def subsets_to_measure(
         subsets: each one name or several; None for `choose_subsets`.
         names: all modalities.
         max_subsets: as of `choose_subsets`.
-        seed: of the sample.
+        random_state: of the sample.
 
     Raises:
         InputError: no name, or one that is no modality; `max_subsets` below 1.
@@ -36,17 +36,17 @@ def subsets_to_measure(
         [('photo', 'title'), ('photo',), ('title',)]
     """
     if subsets is None:
-        return choose_subsets(names, max_subsets=max_subsets, seed=seed)
+        return choose_subsets(names, max_subsets=max_subsets, random_state=random_state)
     return named_subsets(subsets, names)
 
 
-def choose_subsets(names: Sequence[str], *, max_subsets: int, seed: int) -> list[tuple[str, ...]]:
+def choose_subsets(names: Sequence[str], *, max_subsets: int, random_state: int) -> list[tuple[str, ...]]:
     """Subsets of modalities to score: the whole, then smaller ones; all of them, or a seeded sample of sizes.
 
     Args:
         names: all modalities.
         max_subsets: a bound, which the whole, the single modalities and the whole without one are exempt from.
-        seed: of the sample.
+        random_state: of the sample.
 
     Returns:
         Subsets in the order of `names`, by size from large to small.
@@ -55,7 +55,7 @@ def choose_subsets(names: Sequence[str], *, max_subsets: int, seed: int) -> list
         InputError: `max_subsets` below 1.
 
     Example:
-        >>> choose_subsets(["photo", "title"], max_subsets=63, seed=0)
+        >>> choose_subsets(["photo", "title"], max_subsets=63, random_state=0)
         [('photo', 'title'), ('photo',), ('title',)]
     """
     if not isinstance(max_subsets, (int, np.integer)) or max_subsets < 1:
@@ -68,7 +68,7 @@ def choose_subsets(names: Sequence[str], *, max_subsets: int, seed: int) -> list
         chosen = {subset for size in sizes for subset in combinations(range(number), size)}
     else:
         chosen = {subset for size in {1, number - 1, number} for subset in combinations(range(number), size)}
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(random_state)
         while len(chosen) < max_subsets:
             # A uniform size first: uniform subsets would nearly all have half of the modalities.
             size = int(rng.integers(2, number - 1))

@@ -107,14 +107,14 @@ def load_emoji() -> list[Emoji]:
     return sorted(kept, key=lambda emoji: emoji.character)
 
 
-def split_emoji(emoji: Sequence[Emoji], *, test: float = 0.3, valid: float = 0.1, seed: int = 0) -> EmojiSplit:
+def split_emoji(emoji: Sequence[Emoji], *, test: float = 0.3, valid: float = 0.1, random_state: int = 0) -> EmojiSplit:
     """Split by class: what is learnt on the training emoji is measured on emoji never seen.
 
     Args:
         emoji: what to split.
         test: share of all emoji for the test.
         valid: share of the others for early stopping.
-        seed: of the random draw.
+        random_state: of the random draw.
 
     Raises:
         InputError: a part would be empty.
@@ -126,7 +126,7 @@ def split_emoji(emoji: Sequence[Emoji], *, test: float = 0.3, valid: float = 0.1
         >>> [len(part) for part in split_emoji(emoji)]
         [13, 1, 6]
     """
-    order = np.random.default_rng(seed).permutation(len(emoji))
+    order = np.random.default_rng(random_state).permutation(len(emoji))
     num_test = round(test * len(emoji))
     num_valid = round(valid * (len(emoji) - num_test))
     parts = np.split(order, [num_test, num_test + num_valid])
@@ -142,7 +142,7 @@ def split_emoji(emoji: Sequence[Emoji], *, test: float = 0.3, valid: float = 0.1
 
 
 def training_objects(
-    emoji: Sequence[Emoji], *, rows_per_emoji: int = 14, missing: float = 0.2, seed: int = 0
+    emoji: Sequence[Emoji], *, rows_per_emoji: int = 14, missing: float = 0.2, random_state: int = 0
 ) -> list[EmojiObject]:
     """Each emoji in several languages, its artists taking turns.
 
@@ -150,7 +150,7 @@ def training_objects(
         emoji: the training classes.
         rows_per_emoji: 1 to 14 objects an emoji, each in another language.
         missing: share of objects that lack something: half of them the drawing, half the name.
-        seed: of the random draw.
+        random_state: of the random draw.
 
     Raises:
         InputError: `rows_per_emoji` outside 1..14 or `missing` outside 0..1.
@@ -162,7 +162,7 @@ def training_objects(
             where="training_objects",
             fix="Choose numbers within these bounds.",
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     objects = []
     for one in emoji:
         languages = rng.permutation(LANGUAGES)[:rows_per_emoji].tolist()
@@ -174,7 +174,7 @@ def training_objects(
     return objects
 
 
-def query_and_gallery(emoji: Sequence[Emoji], *, seed: int = 0) -> tuple[list[EmojiObject], list[EmojiObject]]:
+def query_and_gallery(emoji: Sequence[Emoji], *, random_state: int = 0) -> tuple[list[EmojiObject], list[EmojiObject]]:
     """Two objects an emoji that share nothing but the emoji itself.
 
     The query is Twemoji's drawing and a name in a language drawn at random; the gallery object is OpenMoji's drawing
@@ -182,9 +182,9 @@ def query_and_gallery(emoji: Sequence[Emoji], *, seed: int = 0) -> tuple[list[Em
 
     Args:
         emoji: the classes of the test or the validation.
-        seed: of the random draw of languages.
+        random_state: of the random draw of languages.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     queries, gallery = [], []
     for one in emoji:
         language, *others = rng.permutation(LANGUAGES).tolist()

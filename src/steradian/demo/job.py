@@ -40,7 +40,7 @@ Sides = tuple[list[EmojiObject], list[EmojiObject]]
 def run_demo(
     out: Path,
     *,
-    seed: int = 0,
+    random_state: int = 0,
     rows_per_emoji: int = 14,
     emoji: Sequence[Emoji] | None = None,
     say: Callable[[str], None] = print,
@@ -51,7 +51,7 @@ def run_demo(
     Args:
         out: the folder to write: `model/` with its `index/`, `metrics.json`, `neighbors.html`, `training.jsonl` and
             `query.png`, a picture to search for.
-        seed: of the split, the objects and the training.
+        random_state: of the split, the objects and the training.
         rows_per_emoji: training objects an emoji, 1 to 14.
         emoji: what to learn; None loads the emoji of the extra [demo].
         say: is given each line to print.
@@ -65,19 +65,19 @@ def run_demo(
     """
     emoji = load_emoji() if emoji is None else emoji
     say(f"{len(emoji):,} emoji, each drawn by {' and '.join(ARTISTS)} and named in {len(LANGUAGES)} languages")
-    split = split_emoji(emoji, seed=seed)
-    train = _table(training_objects(split.train, rows_per_emoji=rows_per_emoji, seed=seed))
+    split = split_emoji(emoji, random_state=random_state)
+    train = _table(training_objects(split.train, rows_per_emoji=rows_per_emoji, random_state=random_state))
     say(f"training: {len(split.train):,} emoji, {len(train):,} objects of a drawing and a name, or one of the two")
     say(f"choices: by {len(split.valid):,} other emoji; test: {len(split.test):,} emoji never seen before")
-    valid = _table([row for side in query_and_gallery(split.valid, seed=seed) for row in side])
+    valid = _table([row for side in query_and_gallery(split.valid, random_state=random_state) for row in side])
 
     out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    model = SphereEmbedder(seed=seed, **({"batch_size": 128, "epochs": 3} | options))
+    model = SphereEmbedder(random_state=random_state, **({"batch_size": 128, "epochs": 3} | options))
     model.fit(train, validation=valid, log_file=out / "training.jsonl", save_to=out / "model")
     model.save(out / "model")
     metrics: dict[str, Any] = {
-        "seed": seed,
+        "random_state": random_state,
         "emoji": {part: len(members) for part, members in split._asdict().items()},
         "training_objects": len(train),
         "training_seconds": round(time.monotonic() - begun, 1),
@@ -85,17 +85,17 @@ def run_demo(
     }
     everything = _table([EmojiObject(one, "OpenMoji", "en") for one in emoji])
     Index.build(model, everything).save(out / "model" / "index")
-    sides = query_and_gallery(split.test, seed=seed)
+    sides = query_and_gallery(split.test, random_state=random_state)
     shown = sides[0][len(sides[0]) // 2]
     write_whole(out / "query.png", _png(shown))
-    metrics["results"] = _compare(model, train, sides, out, seed, say)
+    metrics["results"] = _compare(model, train, sides, out, random_state, say)
     write_whole(out / "metrics.json", json.dumps(metrics, indent=1))
     _say_what_next(out, shown.emoji.names["en"], say)
     return metrics
 
 
 def _compare(
-    model: SphereEmbedder, train: ObjectTable, sides: Sides, out: Path, seed: int, say: Callable[[str], None]
+    model: SphereEmbedder, train: ObjectTable, sides: Sides, out: Path, random_state: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Scores of the baseline and the model, told and returned, and a page of what the model finds."""
     baseline, (queries, gallery) = PlainBaseline().fit(train.columns), sides
@@ -106,7 +106,9 @@ def _compare(
     plain = [cache(partial(baseline.transform, emoji_columns(side))) for side in sides]
     results = {"plain baseline": score_questions(*plain), "steradian": score_questions(*answers)}
     say(comparison_table(results))
-    page = showcase_page(queries, gallery, query_vectors=answers[0], gallery_vectors=answers[1], seed=seed)
+    page = showcase_page(
+        queries, gallery, query_vectors=answers[0], gallery_vectors=answers[1], random_state=random_state
+    )
     write_whole(out / "neighbors.html", page)
     return results
 

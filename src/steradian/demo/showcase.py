@@ -26,7 +26,7 @@ def showcase_page(
     query_vectors: Vectors,
     gallery_vectors: Vectors,
     queries_a_section: int = 8,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> str:
     """The page as HTML.
 
@@ -36,10 +36,10 @@ def showcase_page(
         query_vectors: the queries' unit vectors by modalities.
         gallery_vectors: the gallery's.
         queries_a_section: how many queries each kind of question shows, as far as there are enough.
-        seed: of the draw of queries.
+        random_state: of the draw of queries.
     """
     most = min(queries_a_section, len(queries) // len(SHOWN))
-    drawn = np.random.default_rng(seed).permutation(len(queries))[: most * len(SHOWN)].reshape(len(SHOWN), most)
+    drawn = np.random.default_rng(random_state).permutation(len(queries))[: most * len(SHOWN)].reshape(len(SHOWN), most)
     sections = []
     for (question, lead), rows in zip(SHOWN, drawn, strict=True):
         cosines = query_vectors(question.query)[rows] @ gallery_vectors(question.gallery).T

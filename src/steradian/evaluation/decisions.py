@@ -40,7 +40,7 @@ def measure_decisions(
     objects: ObjectTable | Encoded,
     *,
     subsets: Iterable[str | Sequence[str]] | None = None,
-    seed: int = 0,
+    random_state: int = 0,
     verbose: bool = True,
 ) -> Decisions:
     """How good a model's decisions are: how sure it is, what it takes for known, which two it takes for the same.
@@ -58,7 +58,7 @@ def measure_decisions(
             classes; as a table, or encoded by `model.encode`. An object that has nothing of a subset is left out of it.
         subsets: the subsets to measure beside the whole, each one name or several; None takes all up to 6 modalities,
             else a sample of 63.
-        seed: of the sample of subsets, of the pairs and of the intervals.
+        random_state: of the sample of subsets, of the pairs and of the intervals.
         verbose: show progress.
 
     Raises:
@@ -77,7 +77,7 @@ def measure_decisions(
     check_is_fitted(model)
     table, fitted = check_tables(model, objects, None, where="measure_decisions"), model.fitted_
     names = fitted.modalities
-    chosen = subsets_to_measure(subsets, names, seed=seed)
+    chosen = subsets_to_measure(subsets, names, random_state=random_state)
     scores = []
     with Steps(1 + len(chosen), console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the objects")
@@ -86,7 +86,7 @@ def measure_decisions(
         for subset, rows, vectors in parts:
             steps.begin(" + ".join(subset))
             used = present[rows] & np.isin(names, subset)
-            numbers = _measure(fitted, vectors, table.labels[rows], used, seed=seed)
+            numbers = _measure(fitted, vectors, table.labels[rows], used, random_state=random_state)
             scores.append(SubsetDecisions(subset, without_subset=len(table) - len(rows), **numbers))
     classes, calibration = np.unique(table.labels), fitted.calibration
     known = int(np.isin(classes, fitted.classes).sum())
@@ -120,28 +120,30 @@ class _Part:
     statistic: Callable[..., list[float]]
     groups: tuple[np.ndarray, ...]
 
-    def measured(self, *, seed: int) -> Iterator[tuple[str, float, float, float]]:
+    def measured(self, *, random_state: int) -> Iterator[tuple[str, float, float, float]]:
         """The name, the value and both ends of the interval of each number."""
         values = self.statistic(*(np.ones(len(group)) for group in self.groups))
-        ends = class_interval(self.statistic, *self.groups, seed=seed).tolist()
+        ends = class_interval(self.statistic, *self.groups, random_state=random_state).tolist()
         for name, value, (low, high) in zip(self.names, values, ends, strict=True):
             yield name, float(value), low, high
 
 
 def _measure(
-    model: FittedModel, vectors: np.ndarray, labels: np.ndarray, used: np.ndarray, *, seed: int
+    model: FittedModel, vectors: np.ndarray, labels: np.ndarray, used: np.ndarray, *, random_state: int
 ) -> dict[str, Any]:
     """Entries of `SubsetDecisions`, of objects seen through what is used of each."""
     seen, is_known = _see(model, vectors, labels, used), np.isin(labels, model.classes)
     known, unknown = seen.of(is_known), seen.of(~is_known)
     codes = np.unique(labels, return_inverse=True)[1]
-    same, other = (draw(codes, max_pairs=MOST_PAIRS, seed=seed) for draw in (same_class_pairs, other_class_pairs))
+    same, other = (
+        draw(codes, max_pairs=MOST_PAIRS, random_state=random_state) for draw in (same_class_pairs, other_class_pairs)
+    )
     parts = list(_parts(known, unknown, calibrated=model.calibration is not None))
     if len(same[0]) and len(other[0]):
         parts.append(_pair_part(vectors, codes, same, other))
     entries: dict[str, Any] = {}
     intervals: dict[str, tuple[float, float]] = {}
-    for name, value, low, high in (measured for part in parts for measured in part.measured(seed=seed)):
+    for name, value, low, high in (measured for part in parts for measured in part.measured(random_state=random_state)):
         entries |= {} if math.isnan(value) else {name: value}
         intervals |= {} if math.isnan(low) else {name: (low, high)}
     counts = {"known": len(known), "unknown": len(unknown), "pairs": len(same[0]) + len(other[0])}

@@ -43,7 +43,7 @@ def evaluate(
     max_subsets: int = MOST_SUBSETS,
     max_patterns: int = 15,
     floor: FloorKind = "fast",
-    seed: int = 0,
+    random_state: int = 0,
     verbose: bool = True,
 ) -> Evaluation:
     """Retrieval, classification and clustering: of the whole objects, of every subset, of what lacks the same.
@@ -65,7 +65,7 @@ def evaluate(
         floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
             untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
             "all" takes an SVM and a random forest too; "none" leaves it out.
-        seed: of what is drawn.
+        random_state: of what is drawn.
         verbose: show progress.
 
     Raises:
@@ -81,7 +81,7 @@ def evaluate(
     """
     table = check_tables(model, objects, gallery, where="evaluate")
     names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table)
-    chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, seed=seed)
+    chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, random_state=random_state)
     # Where every object has everything, the only pattern is that of the whole objects, which are scored anyway.
     several = () if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
     count = 2 + len(chosen) + len(several) + (floor != "none")
@@ -94,10 +94,10 @@ def evaluate(
         # The whole objects come first: they are the gallery where none is given.
         _, rows, vectors = whole = next(parts)
         search_in = search_in or Gallery(vectors, table.labels[rows], rows)
-        score = _Scorer(model, search_in, table.labels, ks, seed, steps)
+        score = _Scorer(model, search_in, table.labels, ks, random_state, steps)
         scores = tuple(score(*part) for part in chain([whole], parts))
         patterns = tuple(score(has, rows[where], vectors[where]) for has, where in several)
-        baseline = _floor(table, None if gallery is None else table_of(gallery), floor, seed, steps)
+        baseline = _floor(table, None if gallery is None else table_of(gallery), floor, random_state, steps)
     return Evaluation(
         scores=scores,
         modalities=names,
@@ -121,7 +121,7 @@ def _embedded(
 
 
 def _floor(
-    objects: ObjectTable, gallery: ObjectTable | None, floor: FloorKind, seed: int, steps: Steps
+    objects: ObjectTable, gallery: ObjectTable | None, floor: FloorKind, random_state: int, steps: Steps
 ) -> PlainBaseline | None:
     """What a plain model reaches; None where no plain features can be made."""
     if floor == "none":
@@ -130,7 +130,7 @@ def _floor(
     train = gallery if gallery is not None and len(np.unique(gallery.labels)) > 1 else None
     models = ALL if floor == "all" else FAST
     try:
-        return measure_plain_baseline(train, objects, gallery=gallery, models=models, seed=seed)
+        return measure_plain_baseline(train, objects, gallery=gallery, models=models, random_state=random_state)
     except InputError:
         return None
 
@@ -143,7 +143,7 @@ class _Scorer:
     gallery: Gallery
     labels: np.ndarray
     ks: Sequence[int]
-    seed: int
+    random_state: int
     steps: Steps
 
     def __call__(self, subset: tuple[str, ...], rows: np.ndarray, vectors: np.ndarray) -> SubsetScores:
@@ -154,5 +154,5 @@ class _Scorer:
             scores |= self.gallery.scores(vectors, labels, rows, ks=self.ks)
             scores |= classification_scores(self.model, vectors, labels)
         if len(np.unique(labels)) > 1:
-            scores["ami"] = clustering_ami(vectors, labels, seed=self.seed)
+            scores["ami"] = clustering_ami(vectors, labels, random_state=self.random_state)
         return SubsetScores(subset, len(rows), len(self.labels) - len(rows), **scores)

@@ -179,7 +179,7 @@ class Geometry:
         return [f"radians {'0'.ljust(len(self.angles.within) - 2)}pi", *bars, *self.notes]
 
 
-def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, seed: int = 0) -> Geometry:
+def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, random_state: int = 0) -> Geometry:
     """How classes, class centers and modalities lie on the sphere, measured on labelled objects.
 
     Best on objects that the model was not trained on. Classes that it does not know are welcome: their vectors count
@@ -191,7 +191,7 @@ def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, s
         model: a fitted `SphereEmbedder`. Sub-centers: NC4 takes the nearest one of a class, the other numbers of class
             centers the mean of each class's.
         objects: labelled, at least two; as a table, or encoded by `model.encode`. One without any modality is left out.
-        seed: of what is drawn where there is too much of it, of the clusters and of the classifier's folds.
+        random_state: of what is drawn where there is too much of it, of the clusters and of the classifier's folds.
 
     Raises:
         InputError: no labelled table, fewer than two objects with a modality, or labels of another kind than the
@@ -230,7 +230,7 @@ def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, s
         classes=model.classes_,
         modality_vectors=modality_vectors,
         present=present,
-        seed=seed,
+        random_state=random_state,
     )
 
 
@@ -242,7 +242,7 @@ def measure_vectors(
     classes: np.ndarray | None = None,
     modality_vectors: np.ndarray | None = None,
     present: np.ndarray | None = None,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> Geometry:
     """The same of plain arrays, from whatever model; without class centers their numbers are None.
 
@@ -253,7 +253,7 @@ def measure_vectors(
         classes: whose centers they are [num_classes]; None: the labels, each once and sorted.
         modality_vectors: of each modality alone [objects, modalities, dim]; None measures no gap.
         present: bool [objects, modalities]; None: all are. Fewer than two modalities that occur have no gap.
-        seed: as of `measure_geometry`.
+        random_state: as of `measure_geometry`.
 
     Raises:
         InputError: empty or non-finite vectors, shapes that do not fit together, a missing class, a class with two
@@ -267,9 +267,9 @@ def measure_vectors(
     """
     found = class_means(vectors, labels)
     several = found.counts > 1
-    angles = class_angles(vectors, labels, seed=seed)
-    nc2 = equiangularity(_drawn(found.means, seed), centered=True)
-    centers = {} if class_centers is None else _of_centers(vectors, labels, class_centers, classes, seed)
+    angles = class_angles(vectors, labels, random_state=random_state)
+    nc2 = equiangularity(_drawn(found.means, random_state), centered=True)
+    centers = {} if class_centers is None else _of_centers(vectors, labels, class_centers, classes, random_state)
     geometry = Geometry(
         objects=len(vectors),
         classes=len(found.means),
@@ -279,11 +279,11 @@ def measure_vectors(
         nc2_means=_number(nc2[0]),
         nc2_means_farthest=_number(nc2[1]),
         alignment=_number(alignment(vectors, labels)),
-        uniformity=_number(uniformity(vectors, seed=seed)),
+        uniformity=_number(uniformity(vectors, random_state=random_state)),
         effective_rank=effective_rank(vectors),
         concentration=float(np.median(concentration(vectors, labels)[several])) if several.any() else None,
-        ami=clustering_ami(vectors, labels, seed=seed) if len(several) > 1 else None,
-        gap=_gap(modality_vectors, present, labels, seed=seed),
+        ami=clustering_ami(vectors, labels, random_state=random_state) if len(several) > 1 else None,
+        gap=_gap(modality_vectors, present, labels, random_state=random_state),
         **centers,
     )
     shared = 0 if class_centers is None else _num_shared(labels, classes)
@@ -291,13 +291,13 @@ def measure_vectors(
 
 
 def _of_centers(
-    vectors: np.ndarray, labels: np.ndarray, class_centers: np.ndarray, classes: np.ndarray | None, seed: int
+    vectors: np.ndarray, labels: np.ndarray, class_centers: np.ndarray, classes: np.ndarray | None, random_state: int
 ) -> dict[str, Any]:
     """The numbers that need class centers, by their names in `Geometry`."""
     names = np.unique(labels) if classes is None else classes
     both = {"class_centers": class_centers, "classes": names}
     found = {"nc3": self_duality(vectors, labels, **both), "nc4": center_disagreement(vectors, labels, **both)}
-    single = _drawn(single_centers(class_centers), seed)
+    single = _drawn(single_centers(class_centers), random_state)
     found["nc2_centers"], found["nc2_centers_farthest"] = equiangularity(single)
     found["least_angle"], found["least_angle_ratio"] = least_center_angle(single)
     found["energy"] = hyperspherical_energy(single)
@@ -305,7 +305,7 @@ def _of_centers(
 
 
 def _gap(
-    modality_vectors: np.ndarray | None, present: np.ndarray | None, labels: np.ndarray, *, seed: int
+    modality_vectors: np.ndarray | None, present: np.ndarray | None, labels: np.ndarray, *, random_state: int
 ) -> ModalityGap | None:
     if modality_vectors is None:
         if present is None:
@@ -319,14 +319,14 @@ def _gap(
     present = np.ones(np.shape(modality_vectors)[:2], dtype=bool) if present is None else np.asarray(present)
     if present.ndim == 2 and present.any(axis=0).sum() < 2:
         return None
-    return modality_gap(modality_vectors, labels, present=present, seed=seed)
+    return modality_gap(modality_vectors, labels, present=present, random_state=random_state)
 
 
-def _drawn(centers: np.ndarray, seed: int) -> np.ndarray:
+def _drawn(centers: np.ndarray, random_state: int) -> np.ndarray:
     """All centers, or some: their pairs are measured all, and would be too many."""
     if len(centers) <= _MOST_CENTERS:
         return centers
-    return np.asarray(centers[np.random.default_rng(seed).permutation(len(centers))[:_MOST_CENTERS]])
+    return np.asarray(centers[np.random.default_rng(random_state).permutation(len(centers))[:_MOST_CENTERS]])
 
 
 def _num_shared(labels: np.ndarray, classes: np.ndarray | None) -> int:

@@ -140,7 +140,7 @@ def measure_plain_baseline(
     *,
     gallery: ObjectTable | None = None,
     models: Sequence[PlainModelName] = FAST,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> PlainBaseline:
     """What fixed features and plain models reach, the floor beside which a learnt model should stand.
 
@@ -162,7 +162,7 @@ def measure_plain_baseline(
         gallery: labelled objects to search in; None: the training objects, or without these each among the others.
         models: "logistic regression", "kernel ridge", "SVM" and "random forest" or some of these. The default is the
             first two, which take seconds.
-        seed: of random projections and draws.
+        random_state: of random projections and draws.
 
     Raises:
         InputError: fewer than two classes in training, an empty table, another schema, no modality that can be used,
@@ -177,11 +177,11 @@ def measure_plain_baseline(
     """
     begun = time.perf_counter()
     _check(train, test, gallery)
-    plain = _plain_features(test if train is None else train, seed)
+    plain = _plain_features(test if train is None else train, random_state)
     queries = plain.trained if train is None else plain.transform(test)
     known = np.zeros(len(test), dtype=bool) if train is None else np.isin(test.labels, train.labels)
     learnt = None if train is None else (plain.trained, train.labels)
-    classes = _classified(learnt, queries, known, test.labels, models, seed)
+    classes = _classified(learnt, queries, known, test.labels, models, random_state)
     if gallery is not None:
         learnt = plain.transform(gallery), gallery.labels
     searched = (queries, test.labels) if learnt is None else learnt
@@ -206,8 +206,8 @@ def measure_plain_baseline(
     )
 
 
-def _plain_features(objects: ObjectTable, seed: int) -> PlainFeatures:
-    plain = PlainFeatures(objects, seed=seed)
+def _plain_features(objects: ObjectTable, random_state: int) -> PlainFeatures:
+    plain = PlainFeatures(objects, random_state=random_state)
     if not plain.modalities:
         raise InputError(
             want="a modality of which plain features can be made",
@@ -263,13 +263,13 @@ def _classified(
     known: np.ndarray,
     labels: np.ndarray,
     models: Sequence[PlainModelName],
-    seed: int,
+    random_state: int,
 ) -> _Classified:
     """The best of the models on the objects of known classes; nothing where there are none."""
     right = np.zeros(len(labels), dtype=bool)
     if learnt is None or not known.any() or not models:
         return _Classified(right)
-    found = predict_plainly(*learnt, queries[known], models=models, seed=seed)
+    found = predict_plainly(*learnt, queries[known], models=models, random_state=random_state)
     accuracies = {each.name: accuracy(labels[known], each.classes) for each in found}
     best = max(found, key=lambda each: accuracies[each.name])
     right[known] = best.classes == labels[known]

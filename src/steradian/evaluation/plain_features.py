@@ -89,7 +89,7 @@ class PlainFeatures:
 
     Args:
         train: the training objects.
-        seed: of random projections.
+        random_state: of random projections.
 
     Attributes:
         trained: the features of the training objects, float32 [objects, features].
@@ -107,7 +107,7 @@ class PlainFeatures:
         [-1.0, 1.0, 0.0]
     """
 
-    def __init__(self, train: ObjectTable, *, seed: int = 0) -> None:
+    def __init__(self, train: ObjectTable, *, random_state: int = 0) -> None:
         self._blocks: list[_Block] = []
         self.modalities: list[PlainModality] = []
         self.notes: list[str] = []
@@ -129,7 +129,7 @@ class PlainFeatures:
             items, sizes = read(values, train.rows[has])
             # The spread of one object is 0 / 0, and what it would divide comes out as 0.
             with np.errstate(all="ignore"):
-                words, encode = fit(items, seed)
+                words, encode = fit(items, random_state)
             found = _means(encode(items), sizes)
             mean = found.mean(axis=0)
             length = float(np.sqrt(np.square(found - mean).sum(axis=1).mean())) or 1.0
@@ -186,11 +186,11 @@ def _vector(modality: Any) -> "_Kind":
             return cells, None
         return np.concatenate(list(cells)), np.array([len(cell) for cell in cells])
 
-    def fit(items: np.ndarray, seed: int) -> tuple[str, Encode]:
+    def fit(items: np.ndarray, random_state: int) -> tuple[str, Encode]:
         standardise = _standardiser(items, modality)
         if items.shape[1] <= WIDEST:
             return "standardised", standardise
-        sums = SparseRandomProjection(WIDEST, random_state=seed).fit(items[:1])
+        sums = SparseRandomProjection(WIDEST, random_state=random_state).fit(items[:1])
         return "standardised, random projection", lambda items: sums.transform(standardise(items))
 
     return read, fit
@@ -201,7 +201,7 @@ def _tabular(modality: Any) -> "_Kind":
         categories = values["categories"]
         return (values["numbers"], np.where(categories == np.array(None), "", categories)), None
 
-    def fit(items: Any, seed: int) -> tuple[str, Encode]:
+    def fit(items: Any, random_state: int) -> tuple[str, Encode]:
         numbers, categories = items
         standardise, gaps = _standardiser(numbers, modality), np.isnan(numbers).any(axis=0)
         one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=CATEGORIES, sparse_output=False)
@@ -226,7 +226,7 @@ def _text(modality: Any) -> "_Kind":
         items = [text[:CHARACTERS].encode(errors="replace").decode() for text in cells.items]
         return items, cells.sizes
 
-    def fit(items: list[str], seed: int) -> tuple[str, Encode]:
+    def fit(items: list[str], random_state: int) -> tuple[str, Encode]:
         ngrams = HashingVectorizer(
             analyzer="char_wb",
             ngram_range=(1, LONGEST_NGRAM),
@@ -236,7 +236,7 @@ def _text(modality: Any) -> "_Kind":
             norm=None,
         )
         # Sums keep n-grams that training texts lack; an SVD drops them, and with them half the hits on emoji's names.
-        sums = SparseRandomProjection(SUMS, density=1 / 64, dense_output=True, random_state=seed)
+        sums = SparseRandomProjection(SUMS, density=1 / 64, dense_output=True, random_state=random_state)
         reduce = make_pipeline(ngrams, TfidfTransformer(sublinear_tf=True), sums).fit(items)
         return f"1-{LONGEST_NGRAM} character n-grams, TF-IDF", lambda items: normalize(reduce.transform(items))
 
@@ -251,8 +251,8 @@ def _image(modality: Any) -> "_Kind":
     def read(values: Values, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         return _decoded(pixels, values["picture"], rows)
 
-    def fit(items: np.ndarray, seed: int) -> tuple[str, Encode]:
-        components = PCA(min(COMPONENTS, *items.shape), random_state=seed).fit(items)
+    def fit(items: np.ndarray, random_state: int) -> tuple[str, Encode]:
+        components = PCA(min(COMPONENTS, *items.shape), random_state=random_state).fit(items)
         return f"{SIDE} x {SIDE} pixels, PCA", components.transform
 
     return read, fit
@@ -262,7 +262,7 @@ def _series(modality: Any) -> "_Kind":
     def read(values: Values, rows: np.ndarray) -> tuple[np.ndarray, None]:
         return np.stack([_summary(series) for series in values["series"]]), None
 
-    def fit(items: np.ndarray, seed: int) -> tuple[str, Encode]:
+    def fit(items: np.ndarray, random_state: int) -> tuple[str, Encode]:
         return "mean, deviation, least, largest", _standardiser(items, modality)
 
     return read, fit
@@ -276,7 +276,7 @@ def _audio(modality: Any) -> "_Kind":
     def read(values: Values, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         return _decoded(bands, values["sound"], rows)
 
-    def fit(items: np.ndarray, seed: int) -> tuple[str, Encode]:
+    def fit(items: np.ndarray, random_state: int) -> tuple[str, Encode]:
         return "log-mel: mean, deviation, least, largest", _standardiser(items, modality)
 
     return read, fit
@@ -289,7 +289,7 @@ def _frozen(modality: Any, values: Values) -> "_Kind":
         items = fitted.prepare(values, rows)(np.arange(len(rows)))
         return items["values"].numpy(), items[SET_SIZES].numpy() if SET_SIZES in items else None
 
-    return read, lambda items, seed: ("the pretrained encoder's features", lambda items: items)
+    return read, lambda items, random_state: ("the pretrained encoder's features", lambda items: items)
 
 
 _Fit = Callable[[Any, int], tuple[str, Encode]]

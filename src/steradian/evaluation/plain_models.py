@@ -56,7 +56,7 @@ class Prediction(NamedTuple):
 
 
 def predict_plainly(
-    trained: np.ndarray, labels: np.ndarray, queries: np.ndarray, *, models: Sequence[PlainModelName], seed: int
+    trained: np.ndarray, labels: np.ndarray, queries: np.ndarray, *, models: Sequence[PlainModelName], random_state: int
 ) -> list[Prediction]:
     """The class of each query by each model; by the nearest class mean alone where models would take long.
 
@@ -65,7 +65,7 @@ def predict_plainly(
         labels: their classes [objects].
         queries: features of the objects to predict [queries, features].
         models: their names.
-        seed: of draws.
+        random_state: of draws.
     """
     classes, first = np.unique(labels, return_index=True)
     most = WORK // (len(classes) * trained.shape[1])
@@ -74,7 +74,7 @@ def predict_plainly(
         note = f"Of {len(classes):,} classes plain models would take long; class means stand in their place."
         found = _nearest_mean(trained, labels, queries)
         return [Prediction("the nearest class mean", found, time.perf_counter() - begun, note)]
-    return [_predicted(model, trained, labels, queries, first, most, seed) for model in models]
+    return [_predicted(model, trained, labels, queries, first, most, random_state) for model in models]
 
 
 def searchable(vectors: np.ndarray) -> np.ndarray:
@@ -100,13 +100,13 @@ def _predicted(
     queries: np.ndarray,
     first: np.ndarray,
     most: int,
-    seed: int,
+    random_state: int,
 ) -> Prediction:
     """One model's answers; of a large table it learns from a part, in which every class keeps an object."""
     most = most if model == "logistic regression" else min(most, max(MOST_OBJECTS, 2 * len(first)))
     rows, note = np.arange(len(labels)), ""
     if most < len(labels):
-        drawn = np.random.default_rng(seed).permutation(np.setdiff1d(rows, first))[: most - len(first)]
+        drawn = np.random.default_rng(random_state).permutation(np.setdiff1d(rows, first))[: most - len(first)]
         rows = np.sort(np.concatenate([first, drawn]))
         name = model[0].upper() + model[1:]
         note = f"{name} learnt from {len(rows):,} of the {len(labels):,} training objects, drawn at random."
@@ -117,20 +117,20 @@ def _predicted(
         warnings.simplefilter("ignore", ConvergenceWarning)
         # Whether labels are numbers to regress on: they are not.
         warnings.filterwarnings("ignore", message="The number of unique classes")
-        estimator = _ESTIMATORS[model](len(rows), width, seed).fit(trained[rows], labels[rows])
+        estimator = _ESTIMATORS[model](len(rows), width, random_state).fit(trained[rows], labels[rows])
     found = np.asarray(estimator.predict(queries))
     return Prediction(model, found, time.perf_counter() - begun, note)
 
 
-def _kernel_ridge(objects: int, width: float, seed: int) -> ClassifierMixin:
-    kernel = Nystroem(gamma=width, n_components=min(LANDMARKS, objects), random_state=seed)
+def _kernel_ridge(objects: int, width: float, random_state: int) -> ClassifierMixin:
+    kernel = Nystroem(gamma=width, n_components=min(LANDMARKS, objects), random_state=random_state)
     return make_pipeline(kernel, RidgeClassifierCV(alphas=PENALTIES))
 
 
 _ESTIMATORS: dict[PlainModelName, Callable[[int, float, int], ClassifierMixin]] = {
-    "logistic regression": lambda objects, width, seed: LogisticRegression(C=STRENGTH),
+    "logistic regression": lambda objects, width, random_state: LogisticRegression(C=STRENGTH),
     "kernel ridge": _kernel_ridge,
-    "SVM": lambda objects, width, seed: SVC(C=MARGIN, gamma=width),
-    "random forest": lambda objects, width, seed: RandomForestClassifier(TREES, random_state=seed),
+    "SVM": lambda objects, width, random_state: SVC(C=MARGIN, gamma=width),
+    "random forest": lambda objects, width, random_state: RandomForestClassifier(TREES, random_state=random_state),
 }
 """By the number of objects, the inverse of the features' mean square length, and a seed."""

@@ -117,7 +117,7 @@ def robustness(
     gallery: ObjectTable | Encoded | None = None,
     shares: Sequence[float] = SHARES,
     draws: int = 3,
-    seed: int = 0,
+    random_state: int = 0,
     verbose: bool = True,
 ) -> Robustness:
     """Accuracy and retrieval while more and more modalities are dropped, each by a coin of its own.
@@ -132,7 +132,7 @@ def robustness(
         gallery: labelled objects to search in, likewise; None searches each object among the others.
         shares: to drop, each from 0 to 1; 0 is always measured. Default 0, 0.1, ..., 0.9.
         draws: of what is dropped, at each share.
-        seed: of the draws.
+        random_state: of the draws.
         verbose: show progress.
 
     Raises:
@@ -152,7 +152,7 @@ def robustness(
     present = present_modalities(model.schema_, table)
     slots, masks = [(0, 0)], [present]
     for draw in range(_check_draws(draws)):
-        chances = np.random.default_rng((seed, draw)).random(present.shape)
+        chances = np.random.default_rng((random_state, draw)).random(present.shape)
         slots += [(place, draw) for place in range(1, len(levels))]
         masks += [drop_modalities(present, chances, share=share) for share in levels[1:]]
     scores, left = np.full((len(_SCORES), len(levels), draws), np.nan), np.zeros((len(levels), draws))

@@ -56,14 +56,14 @@ class Gallery:
         labels: their classes [gallery].
         rows: where the objects to score are searched for among themselves: which of them these are, ascending.
         max_queries: of more objects so many are drawn and searched for; None searches for all.
-        seed: of the draw.
+        random_state: of the draw.
     """
 
     vectors: np.ndarray
     labels: np.ndarray
     rows: np.ndarray | None = None
     max_queries: int | None = None
-    seed: int = 0
+    random_state: int = 0
 
     def scores(self, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, ks: Sequence[int]) -> dict[str, Any]:
         """The retrieval scores of queries, each without itself in the gallery; only a count where none has any."""
@@ -76,7 +76,7 @@ class Gallery:
             ks=ks,
             exclude=itself,
             max_queries=self.max_queries,
-            seed=self.seed,
+            random_state=self.random_state,
         )
         means = {"recall": found.recall, "map_at_r": found.map_at_r, "r_precision": found.r_precision}
         return {"without_relevant": found.without_relevant, **(means if found.queries else {})}

@@ -46,7 +46,7 @@ class ClassAngles:
 
 
 def class_angles(
-    vectors: np.ndarray, labels: np.ndarray, *, bins: int = 60, max_pairs: int = MAX_PAIRS, seed: int = 0
+    vectors: np.ndarray, labels: np.ndarray, *, bins: int = 60, max_pairs: int = MAX_PAIRS, random_state: int = 0
 ) -> ClassAngles:
     """Histograms of the angles within and between classes, their means and tails, and how far they overlap.
 
@@ -59,7 +59,7 @@ def class_angles(
         labels: [objects].
         bins: of equal width, from 0 to pi. Default 60: 3 degrees each.
         max_pairs: of each of the two kinds; where there are more, that many are drawn.
-        seed: of the draw.
+        random_state: of the draw.
 
     Raises:
         InputError: empty or non-finite vectors, different lengths, a missing class, `bins` or `max_pairs` out of range.
@@ -74,8 +74,8 @@ def class_angles(
     if not isinstance(bins, (int, np.integer)) or bins < 1:
         raise InputError("a whole number from 1", repr(bins), "bins", "Leave it out for 60, of 3 degrees each.")
     unit, codes = labelled_unit(vectors, labels)
-    within = pair_angles(unit, *same_class_pairs(codes, max_pairs=max_pairs, seed=seed))
-    between = pair_angles(unit, *other_class_pairs(codes, max_pairs=max_pairs, seed=seed))
+    within = pair_angles(unit, *same_class_pairs(codes, max_pairs=max_pairs, random_state=random_state))
+    between = pair_angles(unit, *other_class_pairs(codes, max_pairs=max_pairs, random_state=random_state))
     edges = np.linspace(0.0, np.pi, bins + 1)
     within_shares, between_shares = (np.histogram(part, edges)[0] / max(1, len(part)) for part in (within, between))
     both = len(within) > 0 and len(between) > 0

@@ -14,7 +14,7 @@ __all__ = ["class_interval"]
 
 
 def class_interval(
-    statistic: Callable[..., Any], *groups: np.ndarray, level: float = 0.95, rounds: int = 200, seed: int = 0
+    statistic: Callable[..., Any], *groups: np.ndarray, level: float = 0.95, rounds: int = 200, random_state: int = 0
 ) -> np.ndarray:
     """A percentile bootstrap interval of a statistic, drawn by whole classes.
 
@@ -32,7 +32,7 @@ def class_interval(
         groups: the class of each object [objects], or both classes of each pair [pairs, 2].
         level: the share of rounds within the interval, between 0 and 1.
         rounds: how many are drawn. Default 200: the ends of 95% are then right within about a tenth of the width.
-        seed: of the draws.
+        random_state: of the draws.
 
     Returns:
         The low and the high end, float64 [2] or [numbers, 2]. NaN where there are fewer than 2 classes to draw from, or
@@ -50,7 +50,7 @@ def class_interval(
     ends, strata, classes = _ends(groups)
     shape = np.shape(statistic(*(np.ones(len(group)) for group in groups)))
     values = np.full((rounds, *shape), np.nan)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     counts = np.ones(classes + 1)
     for place in range(rounds if min(map(len, strata)) > 1 else 0):
         for stratum in strata:

@@ -22,7 +22,7 @@ def clustering_ami(
     labels: np.ndarray,
     *,
     n_init: int | None = None,
-    seed: int = 0,
+    random_state: int = 0,
     max_distances: int | None = MAX_DISTANCES,
 ) -> float:
     """Adjusted mutual information of the classes and as many k-means clusters of the unit vectors.
@@ -36,7 +36,7 @@ def clustering_ami(
         labels: [objects].
         n_init: starts, of which the tightest clustering counts; None: 10, or as many as `max_distances` allows, at
             least 1.
-        seed: of the starts and the sample.
+        random_state: of the starts and the sample.
         max_distances: bound on objects x classes. Beyond it a random sample of whole classes is scored; None scores
             everything.
 
@@ -57,15 +57,15 @@ def clustering_ami(
             where="labels",
             fix="Pass one class a vector.",
         )
-    inside, num_classes = _within(codes, max_distances, seed)
+    inside, num_classes = _within(codes, max_distances, random_state)
     unit, codes = unit[inside], codes[inside]
     if n_init is None:
         n_init = min(_MOST_STARTS, max(1, (max_distances or MAX_DISTANCES) // (len(unit) * num_classes)))
-    clusters = tightest_clusters(unit, num_classes, starts=n_init, rounds=_MOST_ROUNDS, seed=seed)
+    clusters = tightest_clusters(unit, num_classes, starts=n_init, rounds=_MOST_ROUNDS, random_state=random_state)
     return float(adjusted_mutual_info_score(codes, clusters))
 
 
-def _within(codes: np.ndarray, max_distances: int | None, seed: int) -> tuple[np.ndarray, int]:
+def _within(codes: np.ndarray, max_distances: int | None, random_state: int) -> tuple[np.ndarray, int]:
     """Which objects to cluster, bool [objects], and how many classes these have."""
     num_classes = int(codes.max()) + 1
     if max_distances is None or len(codes) * num_classes <= max_distances:
@@ -73,4 +73,4 @@ def _within(codes: np.ndarray, max_distances: int | None, seed: int) -> tuple[np
     # A share of the classes has about that share of the objects too, hence the square root.
     share = (max_distances / len(codes) / num_classes) ** 0.5
     kept = min(num_classes, max(2, int(share * num_classes)))
-    return np.isin(codes, np.random.default_rng(seed).permutation(num_classes)[:kept]), kept
+    return np.isin(codes, np.random.default_rng(random_state).permutation(num_classes)[:kept]), kept

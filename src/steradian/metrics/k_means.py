@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 __all__ = ["starting_rows", "tightest_clusters"]
 
 
-def tightest_clusters(vectors: np.ndarray, clusters: int, *, starts: int, rounds: int, seed: int) -> np.ndarray:
+def tightest_clusters(vectors: np.ndarray, clusters: int, *, starts: int, rounds: int, random_state: int) -> np.ndarray:
     """The cluster of each row, int [rows], of the start that ends with the least squared distances.
 
     Args:
@@ -24,11 +24,11 @@ def tightest_clusters(vectors: np.ndarray, clusters: int, *, starts: int, rounds
         clusters: how many, at most as many as rows.
         starts: how many are tried.
         rounds: of each start, at most.
-        seed: of the starts.
+        random_state: of the starts.
 
     Example:
         >>> rows = np.array([[0.0], [0.1], [5.0], [5.1]], dtype=np.float32)
-        >>> found = tightest_clusters(rows, 2, starts=3, rounds=10, seed=0)
+        >>> found = tightest_clusters(rows, 2, starts=3, rounds=10, random_state=0)
         >>> bool(found[0] == found[1] != found[2] == found[3])
         True
     """
@@ -39,12 +39,12 @@ def tightest_clusters(vectors: np.ndarray, clusters: int, *, starts: int, rounds
         warnings.simplefilter("ignore", ConvergenceWarning)
         tried = [
             KMeans(clusters, init=vectors[rows], n_init=1, max_iter=rounds).fit(vectors)
-            for rows in starting_rows(vectors, clusters, starts=starts, seed=seed)
+            for rows in starting_rows(vectors, clusters, starts=starts, random_state=random_state)
         ]
     return np.asarray(min(tried, key=lambda means: means.inertia_).labels_)
 
 
-def starting_rows(vectors: np.ndarray, clusters: int, *, starts: int, seed: int) -> np.ndarray:
+def starting_rows(vectors: np.ndarray, clusters: int, *, starts: int, random_state: int) -> np.ndarray:
     """The rows that greedy k-means++ begins with, int64 [starts, clusters]: those that scikit-learn draws.
 
     It holds starts x (2 + log clusters) x rows distances in float64, and once more in float32.
@@ -53,10 +53,10 @@ def starting_rows(vectors: np.ndarray, clusters: int, *, starts: int, seed: int)
         vectors: float32 [rows, dim].
         clusters: how many, at most as many as rows.
         starts: how many are drawn.
-        seed: of the draws.
+        random_state: of the draws.
 
     Example:
-        >>> starting_rows(np.array([[0.0], [5.0]], dtype=np.float32), 2, starts=1, seed=0).tolist()
+        >>> starting_rows(np.array([[0.0], [5.0]], dtype=np.float32), 2, starts=1, random_state=0).tolist()
         [[1, 0]]
     """
     centered = vectors - vectors.mean(axis=0)
@@ -64,7 +64,7 @@ def starting_rows(vectors: np.ndarray, clusters: int, *, starts: int, seed: int)
     squares = np.einsum("rd,rd->r", precise, precise)
     ones = np.ones(len(vectors), dtype=np.float32)
     trials = 2 + int(np.log(clusters))
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(random_state)
     rows = np.empty((starts, clusters), dtype=np.int64)
     shares = np.empty((starts, clusters - 1, trials))
     for start in range(starts):

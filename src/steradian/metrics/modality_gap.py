@@ -48,7 +48,7 @@ class ModalityGap:
 
 
 def modality_gap(
-    vectors: np.ndarray, labels: np.ndarray, *, present: np.ndarray, max_pairs: int = MAX_PAIRS, seed: int = 0
+    vectors: np.ndarray, labels: np.ndarray, *, present: np.ndarray, max_pairs: int = MAX_PAIRS, random_state: int = 0
 ) -> ModalityGap:
     """How far the modalities' own vectors lie apart, over all objects and within classes.
 
@@ -66,7 +66,7 @@ def modality_gap(
         labels: [objects].
         present: bool [objects, modalities].
         max_pairs: for each of the two angles; where there are more, that many are drawn.
-        seed: of the draws and the folds.
+        random_state: of the draws and the folds.
 
     Raises:
         InputError: other shapes, fewer than two modalities that occur, a present vector that is zero or not finite, a
@@ -91,15 +91,15 @@ def modality_gap(
     order = np.argsort(groups, kind="stable")
     group_ends = np.searchsorted(groups[order], groups[order], side="right")
     class_ends = np.searchsorted(codes[objects[order]], codes[objects[order]], side="right")
-    cross = draw_pairs(group_ends, class_ends, max_pairs=max_pairs, seed=seed)
-    same = draw_pairs(np.arange(len(items)) + 1, group_ends, max_pairs=max_pairs, seed=seed)
+    cross = draw_pairs(group_ends, class_ends, max_pairs=max_pairs, random_state=random_state)
+    same = draw_pairs(np.arange(len(items)) + 1, group_ends, max_pairs=max_pairs, random_state=random_state)
     cross_angles, same_angles = (pair_angles(items, order[left], order[right]) for left, right in (cross, same))
     return ModalityGap(
         within_class=_mean(_gaps_within_classes(items, groups, present.shape[1])),
         overall=_mean(np.array(overall)),
         cross_angle=_mean(cross_angles),
         same_angle=_mean(same_angles),
-        told_apart=_told_apart(items, modalities, objects, seed=seed),
+        told_apart=_told_apart(items, modalities, objects, random_state=random_state),
         chance=1.0 / len(occurring),
     )
 
@@ -146,14 +146,14 @@ def _gaps_within_classes(items: np.ndarray, groups: np.ndarray, modalities: int)
     return np.concatenate(gaps)
 
 
-def _told_apart(items: np.ndarray, modalities: np.ndarray, objects: np.ndarray, *, seed: int) -> float:
-    drawn = np.isin(objects, np.random.default_rng(seed).permutation(np.unique(objects))[:_MOST_OBJECTS])
+def _told_apart(items: np.ndarray, modalities: np.ndarray, objects: np.ndarray, *, random_state: int) -> float:
+    drawn = np.isin(objects, np.random.default_rng(random_state).permutation(np.unique(objects))[:_MOST_OBJECTS])
     counts = np.bincount(modalities[drawn], minlength=modalities.max() + 1)
     if counts[np.unique(modalities)].min() < _LEAST_OBJECTS:
         return np.nan
     # An object's vectors of two modalities are alike. With one of them in training, the classifier would take the
     # other for the same modality, and be worse than chance.
-    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=random_state)
     model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
     with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
         # What the last step still gains does not show in a share of right answers.

@@ -31,7 +31,7 @@ _ROWS_A_BLOCK = 256
 
 
 def draw_pairs(
-    first: np.ndarray, last: np.ndarray, *, max_pairs: int = MAX_PAIRS, seed: int = 0
+    first: np.ndarray, last: np.ndarray, *, max_pairs: int = MAX_PAIRS, random_state: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pairs (i, j) with first[i] <= j < last[i]: each once, or `max_pairs` of them drawn evenly with replacement.
 
@@ -39,7 +39,7 @@ def draw_pairs(
         first: int64 [rows].
         last: int64 [rows], no less than `first`.
         max_pairs: how many are taken without drawing, and drawn where there are more.
-        seed: of the draw.
+        random_state: of the draw.
 
     Returns:
         i and j, each int64 [pairs].
@@ -56,18 +56,20 @@ def draw_pairs(
         raise InputError("a whole number from 1", repr(max_pairs), "max_pairs", f"Leave it out for {MAX_PAIRS:,}.")
     ends = np.cumsum(last - first)
     total = int(ends[-1]) if len(ends) else 0
-    numbers = np.arange(total) if total <= max_pairs else np.random.default_rng(seed).integers(total, size=max_pairs)
+    numbers = (
+        np.arange(total) if total <= max_pairs else np.random.default_rng(random_state).integers(total, size=max_pairs)
+    )
     left = np.searchsorted(ends, numbers, side="right")
     return left, last[left] - (ends[left] - numbers)
 
 
-def all_pairs(rows: int, *, max_pairs: int = MAX_PAIRS, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def all_pairs(rows: int, *, max_pairs: int = MAX_PAIRS, random_state: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """The pairs of different rows, each once or some drawn.
 
     Args:
         rows: how many rows there are.
         max_pairs: as of `draw_pairs`.
-        seed: of the draw.
+        random_state: of the draw.
 
     Returns:
         Both rows of each pair, each int64 [pairs].
@@ -76,16 +78,18 @@ def all_pairs(rows: int, *, max_pairs: int = MAX_PAIRS, seed: int = 0) -> tuple[
         >>> [rows.tolist() for rows in all_pairs(3)]
         [[0, 0, 1], [1, 2, 2]]
     """
-    return draw_pairs(np.arange(rows) + 1, np.full(rows, rows), max_pairs=max_pairs, seed=seed)
+    return draw_pairs(np.arange(rows) + 1, np.full(rows, rows), max_pairs=max_pairs, random_state=random_state)
 
 
-def same_class_pairs(codes: np.ndarray, *, max_pairs: int = MAX_PAIRS, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def same_class_pairs(
+    codes: np.ndarray, *, max_pairs: int = MAX_PAIRS, random_state: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """The pairs of different rows of one class, each once or some drawn.
 
     Args:
         codes: int64 [rows], the class of each.
         max_pairs: as of `draw_pairs`.
-        seed: of the draw.
+        random_state: of the draw.
 
     Returns:
         Both rows of each pair, each int64 [pairs].
@@ -95,17 +99,19 @@ def same_class_pairs(codes: np.ndarray, *, max_pairs: int = MAX_PAIRS, seed: int
         [[0], [2]]
     """
     order, ends = _sorted_classes(codes)
-    left, right = draw_pairs(np.arange(len(codes)) + 1, ends, max_pairs=max_pairs, seed=seed)
+    left, right = draw_pairs(np.arange(len(codes)) + 1, ends, max_pairs=max_pairs, random_state=random_state)
     return order[left], order[right]
 
 
-def other_class_pairs(codes: np.ndarray, *, max_pairs: int = MAX_PAIRS, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def other_class_pairs(
+    codes: np.ndarray, *, max_pairs: int = MAX_PAIRS, random_state: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """The pairs of rows of different classes, each once or some drawn.
 
     Args:
         codes: int64 [rows], the class of each.
         max_pairs: as of `draw_pairs`.
-        seed: of the draw.
+        random_state: of the draw.
 
     Returns:
         Both rows of each pair, each int64 [pairs].
@@ -115,7 +121,7 @@ def other_class_pairs(codes: np.ndarray, *, max_pairs: int = MAX_PAIRS, seed: in
         [[1, 1], [0, 2]]
     """
     order, ends = _sorted_classes(codes)
-    left, right = draw_pairs(ends, np.full(len(codes), len(codes)), max_pairs=max_pairs, seed=seed)
+    left, right = draw_pairs(ends, np.full(len(codes), len(codes)), max_pairs=max_pairs, random_state=random_state)
     return order[left], order[right]
 
 

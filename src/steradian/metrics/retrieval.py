@@ -53,7 +53,7 @@ def retrieval_scores(
     ks: Sequence[int] = (1, 5, 10),
     exclude: np.ndarray | None = None,
     max_queries: int | None = None,
-    seed: int = 0,
+    random_state: int = 0,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
 ) -> RetrievalScores:
     """All retrieval scores of exact rankings, or of a part of the queries with what the draw may be off by.
@@ -69,7 +69,7 @@ def retrieval_scores(
         exclude: int [queries], the gallery row that is the query itself (leave-one-out), -1 for none.
         max_queries: of more queries with a relevant object, so many are drawn, each with the same chance; None scores
             all of them.
-        seed: of the draw.
+        random_state: of the draw.
         memory_bytes: bound on the working arrays; queries are scored in parts, those of small classes first.
 
     Raises:
@@ -94,7 +94,7 @@ def retrieval_scores(
     scored = np.flatnonzero(num_relevant)
     answerable = len(scored)
     if max_queries is not None and answerable > max_queries:
-        scored = np.sort(np.random.default_rng(seed).choice(scored, size=max_queries, replace=False))
+        scored = np.sort(np.random.default_rng(random_state).choice(scored, size=max_queries, replace=False))
     each = np.empty((len(scored), len(ks) + 2))
     if answerable:
         drawn = queries[scored], query_codes[scored], gallery, gallery_codes

@@ -73,7 +73,9 @@ class SphereProjection:
         )
 
 
-def sphere_projection(vectors: np.ndarray, centers: np.ndarray | None = None, *, seed: int = 0) -> SphereProjection:
+def sphere_projection(
+    vectors: np.ndarray, centers: np.ndarray | None = None, *, random_state: int = 0
+) -> SphereProjection:
     """Put vectors on the ordinary sphere so that the angles between them change as little as they can.
 
     Up to three dimensions nothing changes. Of more, most angles must: a simplex of 100 classes, all at right angles,
@@ -83,7 +85,7 @@ def sphere_projection(vectors: np.ndarray, centers: np.ndarray | None = None, *,
     Args:
         vectors: [rows, dim]; rows need not be unit.
         centers: [num_centers, dim], of classes, placed among the rows; None for none.
-        seed: of the draw of landmarks and pairs; the same gives the same points.
+        random_state: of the draw of landmarks and pairs; the same gives the same points.
 
     Raises:
         InputError: an array that is empty or no matrix, a row that is zero or not finite, centers of another width.
@@ -97,7 +99,7 @@ def sphere_projection(vectors: np.ndarray, centers: np.ndarray | None = None, *,
     rows, dim = unit.shape
     if centers is not None:
         unit = np.concatenate([unit, _unit(centers, "centers", width=dim)])
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     unfitted = np.arange(len(unit))
     if dim <= 3:
         points = np.pad(unit, ((0, 0), (0, 3 - dim)))
@@ -109,7 +111,7 @@ def sphere_projection(vectors: np.ndarray, centers: np.ndarray | None = None, *,
         for part in (others[start : start + _ROWS_A_CHUNK] for start in range(0, len(others), _ROWS_A_CHUNK)):
             points[part] = _place(_angles(unit[part], unit[landmarks]), points[landmarks])
         unfitted = others if len(others) else unfitted
-    distortion = _distortion(unit[unfitted], points[unfitted], seed)
+    distortion = _distortion(unit[unfitted], points[unfitted], random_state)
     return SphereProjection(points[:rows], None if centers is None else points[rows:], *distortion)
 
 
@@ -200,9 +202,9 @@ def _angles(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return to_angles(left @ right.T)
 
 
-def _distortion(unit: np.ndarray, points: np.ndarray, seed: int) -> Iterator[float]:
+def _distortion(unit: np.ndarray, points: np.ndarray, random_state: int) -> Iterator[float]:
     """The median and the 95% quantile of errors in radians, and the rank correlation."""
-    pairs = all_pairs(len(unit), max_pairs=MAX_PAIRS, seed=seed)
+    pairs = all_pairs(len(unit), max_pairs=MAX_PAIRS, random_state=random_state)
     before, after = (pair_angles(vectors, *pairs) for vectors in (unit, points))
     errors = np.abs(after - before)
     yield from (float(np.quantile(errors, share)) if len(errors) else np.nan for share in (0.5, 0.95))

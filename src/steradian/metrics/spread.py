@@ -38,7 +38,7 @@ def alignment(vectors: np.ndarray, labels: np.ndarray) -> float:
     return float(squares.sum() / pairs.sum()) if pairs.any() else np.nan
 
 
-def uniformity(vectors: np.ndarray, *, max_pairs: int = MAX_PAIRS, seed: int = 0) -> float:
+def uniformity(vectors: np.ndarray, *, max_pairs: int = MAX_PAIRS, random_state: int = 0) -> float:
     """Log of the mean of exp(-2 |x - y|^2) over pairs of vectors, in [-8, 0]; less is more evenly spread.
 
     Vectors drawn evenly from a sphere of D dimensions give about -4 + 8 / D, vectors that coincide 0. NaN for one
@@ -47,7 +47,7 @@ def uniformity(vectors: np.ndarray, *, max_pairs: int = MAX_PAIRS, seed: int = 0
     Args:
         vectors: [objects, dim]; rows need not be unit.
         max_pairs: where there are more, that many are drawn.
-        seed: of the draw.
+        random_state: of the draw.
 
     Raises:
         InputError: empty or non-finite vectors, `max_pairs` out of range.
@@ -57,7 +57,7 @@ def uniformity(vectors: np.ndarray, *, max_pairs: int = MAX_PAIRS, seed: int = 0
         -4.0
     """
     vectors, _ = check_vectors(vectors, where="vectors")
-    angles = pair_angles(vectors, *all_pairs(len(vectors), max_pairs=max_pairs, seed=seed))
+    angles = pair_angles(vectors, *all_pairs(len(vectors), max_pairs=max_pairs, random_state=random_state))
     if not len(angles):
         return np.nan
     return float(np.log(np.exp(-2.0 * (2.0 * np.sin(angles / 2.0)) ** 2).mean()))

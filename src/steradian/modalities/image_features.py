@@ -61,15 +61,15 @@ class PatchDictionary(FeatureMap):
     feature_std: np.ndarray
 
     @classmethod
-    def fit(cls, pixels: np.ndarray, *, patches: int = 160, seed: int = 0) -> "PatchDictionary":
+    def fit(cls, pixels: np.ndarray, *, patches: int = 160, random_state: int = 0) -> "PatchDictionary":
         """Learn dictionaries and statistics from training pictures.
 
         Args:
             pixels: uint8 [items, size, size, 3], at least one item.
             patches: of each dictionary; a picture has 45 features for each, and 768 pixels.
-            seed: of the patches drawn.
+            random_state: of the patches drawn.
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(random_state)
         chosen = pixels[rng.permutation(len(pixels))[:PICTURES]]
         learnt = [dictionary(drawn, patches, ridge=RIDGE, rng=rng) for drawn in _drawn(chosen, rng)]
         means, filters = (np.stack(parts) for parts in zip(*learnt, strict=True))

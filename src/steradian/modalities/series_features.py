@@ -72,7 +72,7 @@ class SeriesFeatures(StatisticsFeatures, FeatureMap):
 
     @classmethod
     def fit(
-        cls, series: Sequence[np.ndarray], *, kernels: int = 3000, most: int = LANDMARKS, seed: int = 0
+        cls, series: Sequence[np.ndarray], *, kernels: int = 3000, most: int = LANDMARKS, random_state: int = 0
     ) -> "SeriesFeatures":
         """Draw the kernels, and learn thresholds and statistics from training series.
 
@@ -80,9 +80,9 @@ class SeriesFeatures(StatisticsFeatures, FeatureMap):
             series: float32 [steps, channels] each, NaN where a value is not known; at least one series of one step.
             kernels: over all dilations, rounded up to a multiple of ten.
             most: series at most whose statistics others are compared with.
-            seed: of the draw.
+            random_state: of the draw.
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(random_state)
         mean, std = _statistics(series)
         groups = 2 * len(DILATIONS)
         channels, weights = draw_kernels(rng, len(mean), groups, -(-kernels // groups))

@@ -99,7 +99,7 @@ class SoundFeatures(StatisticsFeatures, FeatureMap):
         kernels: int = 1200,
         patches: int = 150,
         most: int = LANDMARKS,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> "SoundFeatures":
         """Draw the kernels, and learn thresholds, patches and statistics from training sounds.
 
@@ -108,9 +108,9 @@ class SoundFeatures(StatisticsFeatures, FeatureMap):
             kernels: over all dilations, rounded up to a multiple of three; each gives two features.
             patches: of the dictionary; each gives 24 features.
             most: sounds at most whose statistics others are compared with.
-            seed: of the draws.
+            random_state: of the draws.
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(random_state)
         values = np.concatenate([_heard(sound) for sound in sounds]).astype(np.float64)
         groups = len(DILATIONS)
         channels, weights = draw_kernels(rng, values.shape[1] // POOL, groups, -(-kernels // groups))

@@ -101,7 +101,7 @@ def measure(
     baseline: PlainBaseline | None,
     robustness: Robustness | None,
     audit: Audit | None,
-    seed: int,
+    random_state: int,
 ) -> Measurements:
     """Measure all that the sections show.
 
@@ -110,7 +110,7 @@ def measure(
         baseline: a plain model's scores; None measures them where there is a gallery to fit it on.
         robustness: of `robustness`; None measures it where the table is small.
         audit: of `audit`; None makes one.
-        seed: of all that is drawn.
+        random_state: of all that is drawn.
 
     Raises:
         InputError: an evaluation without its model and objects, or one without any object that has a modality.
@@ -137,10 +137,12 @@ def measure(
     labels = objects.labels
     inside = None if searched_in is None else (model.transform(searched_in), searched_in.objects.labels)
     predictions = _predictions(model.fitted_, objects, vectors)
-    searched = search(vectors, labels, inside, seed=seed)
+    searched = search(vectors, labels, inside, random_state=random_state)
     centers = single_centers(model.fitted_.classifier.class_centers.detach().cpu().numpy())
     ledger, no_ledger = _ledger(model, encoded, searched.chosen)
-    baseline, no_baseline = (baseline, "") if baseline is not None else _baseline(evaluation, objects, gallery, seed)
+    baseline, no_baseline = (
+        (baseline, "") if baseline is not None else _baseline(evaluation, objects, gallery, random_state)
+    )
     audit, no_audit = (audit, "") if audit is not None else _audit(model, encoded, searched_in)
     return Measurements(
         evaluation=evaluation,
@@ -151,11 +153,11 @@ def measure(
         predictions=predictions,
         searched=searched,
         centers=centers,
-        angles=_angles(vectors, labels, inside, seed),
-        sphere=map_sphere(vectors, labels, predictions.classes, centers, model.classes_, seed=seed),
+        angles=_angles(vectors, labels, inside, random_state),
+        sphere=map_sphere(vectors, labels, predictions.classes, centers, model.classes_, random_state=random_state),
         ledger=ledger,
         no_ledger=no_ledger,
-        robustness=robustness or _small_robustness(model, encoded, searched_in, seed),
+        robustness=robustness or _small_robustness(model, encoded, searched_in, random_state),
         baseline=baseline,
         no_baseline=no_baseline,
         audit=audit,
@@ -164,12 +166,12 @@ def measure(
 
 
 def _angles(
-    vectors: np.ndarray, labels: np.ndarray, inside: tuple[np.ndarray, np.ndarray] | None, seed: int
+    vectors: np.ndarray, labels: np.ndarray, inside: tuple[np.ndarray, np.ndarray] | None, random_state: int
 ) -> ClassAngles | None:
     """Of pairs of the objects; where no class has two of them, of pairs of objects and gallery together."""
     if inside is not None and len(np.unique(labels)) == len(labels):
         vectors, labels = np.concatenate([vectors, inside[0]]), np.concatenate([labels, inside[1]])
-    return class_angles(vectors, labels, max_pairs=PAIRS, seed=seed) if len(vectors) > 1 else None
+    return class_angles(vectors, labels, max_pairs=PAIRS, random_state=random_state) if len(vectors) > 1 else None
 
 
 def _predictions(model: FittedModel, objects: ObjectTable, vectors: np.ndarray) -> Predictions:
@@ -195,7 +197,7 @@ def _ledger(model: SphereEmbedder, objects: Encoded, rows: np.ndarray) -> tuple[
 
 
 def _baseline(
-    evaluation: Evaluation, objects: ObjectTable, gallery: ObjectTable | None, seed: int
+    evaluation: Evaluation, objects: ObjectTable, gallery: ObjectTable | None, random_state: int
 ) -> tuple[PlainBaseline | None, str]:
     if evaluation.floor is not None:
         return evaluation.floor, ""
@@ -204,7 +206,7 @@ def _baseline(
     if len(objects) + len(gallery) > MEASURED:
         return None, "the tables are large: measure it by measure_plain_baseline(train, test) and pass it as baseline="
     try:
-        return measure_plain_baseline(gallery, objects, seed=seed), ""
+        return measure_plain_baseline(gallery, objects, random_state=random_state), ""
     except InputError as error:
         return None, f"want {error.want}, got {error.got}"
 
@@ -221,10 +223,14 @@ def _audit(model: SphereEmbedder, objects: Encoded, gallery: Encoded | None) -> 
         return None, f"No audit can be made: want {error.want}, got {error.got}."
 
 
-def _small_robustness(model: SphereEmbedder, objects: Encoded, gallery: Encoded | None, seed: int) -> Robustness | None:
+def _small_robustness(
+    model: SphereEmbedder, objects: Encoded, gallery: Encoded | None, random_state: int
+) -> Robustness | None:
     if len(objects) > SMALL or (gallery is not None and len(gallery) > 5 * SMALL):
         return None
     if len(model.schema_.modalities) < 2 or (gallery is None and len(objects) < 2):
         return None
     shares = (0.2, 0.4, 0.6, 0.8)
-    return measure_robustness(model, objects, gallery=gallery, shares=shares, draws=2, seed=seed, verbose=False)
+    return measure_robustness(
+        model, objects, gallery=gallery, shares=shares, draws=2, random_state=random_state, verbose=False
+    )

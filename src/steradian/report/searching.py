@@ -44,7 +44,7 @@ def search(
     labels: np.ndarray,
     gallery: tuple[np.ndarray, np.ndarray] | None,
     *,
-    seed: int,
+    random_state: int,
     most: int = MOST,
 ) -> Searched:
     """Search the objects, or a sample of them, and choose some at random to be looked at.
@@ -53,15 +53,15 @@ def search(
         vectors: unit rows [objects, dim].
         labels: [objects].
         gallery: vectors and labels to search in; None: the objects themselves, each among the others.
-        seed: of what is drawn.
+        random_state: of what is drawn.
         most: objects that are searched.
 
     Example:
-        >>> found = search(np.eye(3)[[0, 0, 1]], np.array(["a", "a", "b"]), None, seed=0)
+        >>> found = search(np.eye(3)[[0, 0, 1]], np.array(["a", "a", "b"]), None, random_state=0)
         >>> found.first_right.tolist(), found.relevant.tolist()
         ([True, True, False], [True, True, False])
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     rows = np.arange(len(vectors)) if len(vectors) <= most else np.sort(rng.permutation(len(vectors))[:most])
     inside, inside_labels = (vectors, labels) if gallery is None else gallery
     counts = dict(zip(*np.unique(inside_labels, return_counts=True), strict=True))

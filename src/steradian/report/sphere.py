@@ -44,7 +44,7 @@ def map_sphere(
     centers: np.ndarray,
     names: np.ndarray,
     *,
-    seed: int,
+    random_state: int,
     most: int = MOST,
 ) -> SphereMap | None:
     """Project objects and the centers of the classes that occur among them; None for fewer than three points.
@@ -55,17 +55,18 @@ def map_sphere(
         predicted: the class of each object's nearest center [objects].
         centers: unit rows [num_classes, dim].
         names: the class of each center [num_classes], sorted.
-        seed: of what is drawn.
+        random_state: of what is drawn.
         most: objects that are shown.
 
     Example:
         >>> kinds = np.array(["a", "b"])
-        >>> map_sphere(np.eye(4)[[0, 0, 1]], kinds[[0, 0, 1]], kinds[[0, 0, 1]], np.eye(4)[:2], kinds, seed=0).labels
+        >>> own = kinds[[0, 0, 1]]
+        >>> map_sphere(np.eye(4)[[0, 0, 1]], own, own, np.eye(4)[:2], kinds, random_state=0).labels
         array([0, 0, 1])
     """
     rows = np.arange(len(vectors))
     if len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])
+        rows = np.sort(np.random.default_rng(random_state).permutation(len(rows))[:most])
     classes, numbers = np.unique(np.concatenate([labels[rows], predicted[rows]]), return_inverse=True)
     shown = np.flatnonzero(np.isin(classes, names))
     if len(shown) > MOST_CENTERS:
@@ -74,7 +75,7 @@ def map_sphere(
     if len(rows) + len(shown) < 3:
         return None
     own = centers[np.searchsorted(names, classes[shown])]
-    projection = sphere_projection(vectors[rows], own, seed=seed)
+    projection = sphere_projection(vectors[rows], own, random_state=random_state)
     return SphereMap(rows, classes, numbers[: len(rows)], numbers[len(rows) :], shown, projection)
 
 

@@ -23,7 +23,7 @@ def write_report(
     robustness: Robustness | None = None,
     audit: Audit | None = None,
     credits: Sequence[str] = (),
-    seed: int = 0,
+    random_state: int = 0,
 ) -> Path:
     """Write what was trained, how good it is and where it errs as one HTML file that asks for nothing from a network.
 
@@ -36,7 +36,7 @@ def write_report(
         robustness: the drop-out table; None measures a quick one where the tables are small.
         audit: what looks wrong, as `model.audit(objects)` returns; None makes one where the table is not too large.
         credits: lines at the foot, such as licences of pictures; addresses that begin with https:// become links.
-        seed: of the objects that are drawn to be shown, and of the projection.
+        random_state: of the objects that are drawn to be shown, and of the projection.
 
     Returns:
         The path.
@@ -61,7 +61,7 @@ def write_report(
             raise InputError(
                 f"a result of the kind {kind.__name__}, or None", type(value).__name__, "write_report(...)", fix
             )
-    findings = measure(evaluation, baseline=baseline, robustness=robustness, audit=audit, seed=seed)
+    findings = measure(evaluation, baseline=baseline, robustness=robustness, audit=audit, random_state=random_state)
     modalities = ", ".join(evaluation.modalities)
     page = report_page(
         title or f"Report: {findings.model.schema_.label} from {modalities}",

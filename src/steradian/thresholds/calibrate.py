@@ -41,7 +41,7 @@ def calibrate(
     precision: float | None = None,
     pair_false_accept: float = 0.01,
     subsets: Iterable[str | Sequence[str]] | None = None,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> Calibration:
     """A scale and an accept angle for each subset of modalities, and accept angles for pairs.
 
@@ -55,7 +55,7 @@ def calibrate(
         pair_false_accept: the share of pairs of different classes to take for the same.
         subsets: the subsets to fit beside the whole and each modality alone; None takes all up to 6 modalities, else a
             sample of 63.
-        seed: of what is drawn.
+        random_state: of what is drawn.
 
     Raises:
         ConfigError: more than one of coverage, false_accept and precision.
@@ -69,9 +69,13 @@ def calibrate(
     names = model.modalities
     # Each modality alone is fitted too, so that an object always has a fitted subset within what it has.
     given = None if subsets is None else [*subsets, *names]
-    chosen = subsets_to_measure(given, names, max_subsets=MOST_SUBSETS, seed=seed)
+    chosen = subsets_to_measure(given, names, max_subsets=MOST_SUBSETS, random_state=random_state)
     pairs = PairFitter(
-        evidence.labels, subsets=len(chosen), false_accept=pair_false_accept, seed=seed, fits=evidence.fits
+        evidence.labels,
+        subsets=len(chosen),
+        false_accept=pair_false_accept,
+        random_state=random_state,
+        fits=evidence.fits,
     )
     # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
     masks = [_seen_through(evidence.present, model.schema.mask(subset)) for subset in chosen]
@@ -80,7 +84,7 @@ def calibrate(
     kappas, counts = _concentrations(model.classes, evidence.labels[rows], vectors)
     points = []
     for subset, (rows, vectors) in zip(chosen, parts, strict=True):
-        point = _point(evidence, subset, rows, vectors, goal=goal, rate=rate, seed=seed)
+        point = _point(evidence, subset, rows, vectors, goal=goal, rate=rate, random_state=random_state)
         if point is not None:
             points.append(point)
             pairs.add(subset, rows, vectors)
@@ -124,7 +128,7 @@ def _point(
     *,
     goal: Goal,
     rate: float,
-    seed: int,
+    random_state: int,
 ) -> OperatingPoint | None:
     """What holds for objects that have just this subset; None where too few of known classes do."""
     known = evidence.known[rows]
@@ -135,7 +139,7 @@ def _point(
     angles = to_angles(cosines)
     angle = _accept_angle(angles, known, known & own, goal=goal, rate=rate)
     accepted = float(np.mean(angles[known] <= angle))
-    scale = evidence.scale(rows[known], vectors[known], seed=seed)
+    scale = evidence.scale(rows[known], vectors[known], random_state=random_state)
     return OperatingPoint(subset, counted, scale, angle, accepted, unknown=len(rows) - counted)
 
 

@@ -64,17 +64,17 @@ class Evidence(ABC):
     def centers(self) -> int:
         """How many class centers there are."""
 
-    def scale(self, rows: np.ndarray, vectors: np.ndarray, *, seed: int) -> float:
+    def scale(self, rows: np.ndarray, vectors: np.ndarray, *, random_state: int) -> float:
         """The scale of cosines fitted to objects of known classes, drawn where there are many.
 
         Args:
             rows: of objects of known classes, int64 [rows].
             vectors: theirs [rows, embedding_dim].
-            seed: of the draw.
+            random_state: of the draw.
         """
         most = max(1, MOST_COSINES // self.centers)
         if len(rows) > most:
-            drawn = np.random.default_rng(seed).choice(len(rows), most, replace=False)
+            drawn = np.random.default_rng(random_state).choice(len(rows), most, replace=False)
             rows, vectors = rows[drawn], vectors[drawn]
         return fit_scale(*self.cosines(rows, vectors))
 
@@ -201,7 +201,7 @@ def left_out_of(model: FittedModel) -> Evidence:
             got="no table, and a model that was loaded, was trained without a closed form or on too few objects, "
             "or is the closed form alone of a large table",
             where="calibrate()",
-            fix="Hold objects out with table.split(test=0.2) and call model.calibrate(held_out).",
+            fix="Hold objects out with table.split(test_size=0.2) and call model.calibrate(held_out).",
         )
     return LeftOutClasses(found) if found.new_classes else LeftOutObjects(model, found)
 

@@ -17,7 +17,7 @@ from steradian.config import (
 from steradian.losses import center_spacing, default_margin, default_scale
 from steradian.training.schedule import RAMP, default_epochs
 
-__all__ = ["Derived", "class_group", "derive", "with_derived"]
+__all__ = ["Derived", "samples_per_class", "derive", "with_derived"]
 
 DROPOUTS = ((1_000, 0.3), (10_000, 0.2))
 """Dropout below so many training objects; found on inner splits of small sets and on the demo (docs/lab-log.md)."""
@@ -124,18 +124,18 @@ def _alignment(config: TrainingConfig, num_classes: int) -> tuple[float, str]:
     return (ALIGNMENT_OF_FEW if few else ALIGNMENT_OF_MANY), reason
 
 
-def class_group(config: TrainingConfig) -> int:
+def samples_per_class(config: TrainingConfig) -> int:
     """How many objects of a class come one after the other.
 
     Args:
-        config: None in `class_group` means: derive it.
+        config: None in `samples_per_class` means: derive it.
 
     Example:
-        >>> class_group(TrainingConfig()), class_group(TrainingConfig(objective="supcon"))
+        >>> samples_per_class(TrainingConfig()), samples_per_class(TrainingConfig(objective="supcon"))
         (1, 4)
     """
-    if config.class_group is not None:
-        return config.class_group
+    if config.samples_per_class is not None:
+        return config.samples_per_class
     learns_from_class_numbers = config.objective in (*CENTER_OBJECTIVES, "cross_entropy")
     return 1 if learns_from_class_numbers or config.positives == "object" or config.balanced else USUAL_GROUP
 

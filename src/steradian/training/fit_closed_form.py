@@ -70,7 +70,7 @@ def fit_closed_form(
     present: np.ndarray,
     embedding_dim: int,
     new_classes: bool,
-    seed: int,
+    random_state: int,
 ) -> ClosedFormFit:
     """Solve for the map from fixed features to class centers that serves every subset of modalities.
 
@@ -81,9 +81,9 @@ def fit_closed_form(
         present: bool [objects, modalities].
         embedding_dim: length of a vector.
         new_classes: choose by left-out classes instead of left-out objects.
-        seed: of draws and folds.
+        random_state: of draws and folds.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     exact = len(labels) <= EXACT
     drawn = _drawn_rows(labels, present, DRAWN, rng)
     layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=new_classes)

@@ -17,7 +17,7 @@ APART = 0.5
 
 
 def imprint_centers(
-    encoder: SphereEncoder, classifier: SphericalClassifier, objects: PreparedObjects, *, seed: int
+    encoder: SphereEncoder, classifier: SphericalClassifier, objects: PreparedObjects, *, random_state: int
 ) -> None:
     """Set each class center to its class mean, seen from the mean of all classes.
 
@@ -29,9 +29,9 @@ def imprint_centers(
         encoder: both levels.
         classifier: changed in place.
         objects: training objects with class numbers; at most 20,000 of them, drawn by the seed, take part.
-        seed: of the draw.
+        random_state: of the draw.
     """
-    rows = np.random.default_rng(seed).permutation(len(objects))[:MAX_OBJECTS]
+    rows = np.random.default_rng(random_state).permutation(len(objects))[:MAX_OBJECTS]
     seen, means = _class_means(encoder, objects, rows)
     _set_centers(classifier, seen, means - means.mean(dim=0))
 

@@ -81,7 +81,7 @@ class Learner:
         value = _finite(loss, step, self._config)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        clip_grad_norm_(self._encoder.parameters(), self._config.clip)
+        clip_grad_norm_(self._encoder.parameters(), self._config.max_grad_norm)
         self._optimizer.step()
         return value
 

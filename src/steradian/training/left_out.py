@@ -61,15 +61,15 @@ class LeftOut:
     new_classes: bool
 
     @classmethod
-    def drawn(cls, parts: Sequence[LeftOutPart], *, new_classes: bool, seed: int) -> "LeftOut":
+    def drawn(cls, parts: Sequence[LeftOutPart], *, new_classes: bool, random_state: int) -> "LeftOut":
         """As many objects of each part as the memory allows.
 
         Args:
             parts: at least one.
             new_classes: see the class.
-            seed: of the draw.
+            random_state: of the draw.
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(random_state)
         size = parts[0].encoded.vectors[0].numel()
         most = max(1, MOST_NUMBERS // (size * len(parts)))
         kept = (part.drawn(np.sort(rng.permutation(len(part.labels))[:most])) for part in parts)

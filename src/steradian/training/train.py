@@ -18,7 +18,7 @@ from steradian.data.samplers import balanced_order, batches, grouped_order, plai
 from steradian.model import SphereEncoder, SphericalClassifier
 from steradian.training.build_objective import choose_anchor
 from steradian.training.checkpoint import Stage
-from steradian.training.derived import Derived, class_group
+from steradian.training.derived import Derived, samples_per_class
 from steradian.training.imprint import imprint_centers, imprint_class_means
 from steradian.training.learner import Learner
 from steradian.training.progress import Progress
@@ -102,7 +102,7 @@ def train(
     state = TrainingState(learner, best, history)
     _introduce(progress, objects, learner.weights, derived, validation)
     if not _taken_up(stage, state, progress, steps) and classifier.directions.requires_grad:
-        imprint_centers(encoder, classifier, objects, seed=config.seed)
+        imprint_centers(encoder, classifier, objects, random_state=config.random_state)
 
     # -- The steps
     interrupted = False
@@ -198,10 +198,10 @@ def _with_class_means(classifier: SphericalClassifier, settle: Callable[[], None
 def _all_batches(labels: np.ndarray, config: TrainingConfig, *, epochs: int) -> Iterator[tuple[int, np.ndarray]]:
     """The epoch and rows of every step."""
     order = balanced_order if config.balanced else plain_order
-    if (size := class_group(config)) > 1:
+    if (size := samples_per_class(config)) > 1:
         order = partial(grouped_order, size=size)
     for epoch in range(epochs):
-        for rows in batches(order(labels, seed=config.seed, epoch=epoch), config.batch_size):
+        for rows in batches(order(labels, random_state=config.random_state, epoch=epoch), config.batch_size):
             yield epoch, rows
 
 

@@ -126,7 +126,7 @@ def parts_to_leave_out(
     classes: np.ndarray,
     *,
     new_classes: bool,
-    seed: int,
+    random_state: int,
 ) -> list[Part]:
     """Which objects each network leaves out, with their vectors by a closed form that has left them out as well.
 
@@ -137,9 +137,9 @@ def parts_to_leave_out(
         labels: class numbers int64 [objects].
         classes: class names [num_classes].
         new_classes: leave out whole classes.
-        seed: of the draw.
+        random_state: of the draw.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     keys = labels if new_classes else np.arange(len(labels))
     groups = rng.permutation(int(keys.max()) + 1)
     if not new_classes:
@@ -220,7 +220,7 @@ def _trained(
         network,
         fixed_centers(options.found.centers, options.device),
         objects=options.prepared.rows(part.fit),
-        config=replace(options.config, seed=options.config.seed + number),
+        config=replace(options.config, random_state=options.config.random_state + number),
         derived=options.derived if number == 0 else replace(options.derived, reasons=()),
         progress=options.progress,
         log_file=log_file if number == 0 else None,

@@ -23,16 +23,16 @@ class RetrievalValidation:
     Args:
         validation: held-out objects with class numbers.
         training: training objects with class numbers of the same coding.
-        seed: of the draw.
+        random_state: of the draw.
 
     Raises:
         InputError: no validation object has another of its class to be found.
     """
 
-    def __init__(self, validation: PreparedObjects, training: PreparedObjects, *, seed: int) -> None:
+    def __init__(self, validation: PreparedObjects, training: PreparedObjects, *, random_state: int) -> None:
         self._parts = [
-            (validation, _draw(validation, MAX_QUERIES, seed)),
-            (training, _draw(training, MAX_GALLERY, seed)),
+            (validation, _draw(validation, MAX_QUERIES, random_state)),
+            (training, _draw(training, MAX_GALLERY, random_state)),
         ]
         self._labels = [_labels(objects)[rows] for objects, rows in self._parts]
         names, counts = np.unique(np.concatenate(self._labels), return_counts=True)
@@ -63,14 +63,14 @@ class RetrievalValidation:
         ).map_at_r
 
 
-def hold_out(objects: ObjectTable, share: float | None, *, seed: int) -> tuple[ObjectTable, ObjectTable | None]:
+def hold_out(objects: ObjectTable, share: float | None, *, random_state: int) -> tuple[ObjectTable, ObjectTable | None]:
     """Training objects and validation objects, None when nothing is held out.
 
     Args:
         objects: all objects with labels.
         share: of the objects; None: 0.1 of 5,000 objects or more whose median class has 20 or more, else 0, since small
             sets need every object (a tenth of bdgp's 1,600 costs it a point) and a few held-out ones say little.
-        seed: of the draw.
+        random_state: of the draw.
     """
     if share is None:
         _, sizes = np.unique(objects.labels, return_counts=True)
@@ -78,7 +78,7 @@ def hold_out(objects: ObjectTable, share: float | None, *, seed: int) -> tuple[O
         share = USUAL_SHARE if large else 0.0
     if share == 0:
         return objects, None
-    _, validation = objects.split(test=share, seed=seed)
+    _, validation = objects.split(test_size=share, random_state=random_state)
     held_out = np.isin(objects.rows, validation.rows)
     # Training must know every modality, also one that very few objects have.
     for holders in objects.present.T:
@@ -103,9 +103,9 @@ def class_numbers(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.array([numbers[label] for label in labels.tolist()])
 
 
-def _draw(objects: PreparedObjects, most: int, seed: int) -> np.ndarray:
+def _draw(objects: PreparedObjects, most: int, random_state: int) -> np.ndarray:
     rows = np.arange(len(objects))
-    return rows if len(rows) <= most else np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+    return rows if len(rows) <= most else np.sort(np.random.default_rng(random_state).permutation(rows)[:most])
 
 
 def _labels(objects: PreparedObjects) -> np.ndarray:

@@ -45,15 +45,15 @@ def test_every_kind_of_modality_is_written_as_it_was(findings: Measurements) -> 
 
 
 def test_versions_seed_and_fingerprint_are_told(plain_findings: Callable[..., Measurements]) -> None:
-    found = plain_findings(["a", "b"] * 10, ["a", "b"] * 2, seed=7)
+    found = plain_findings(["a", "b"] * 10, ["a", "b"] * 2, random_state=7)
     body = reproduction_section(found).body
     assert version("steradian") in body and version("torch").split("+")[0] in body
-    assert found.model.fingerprint in body and "seed=7" in body
+    assert found.model.fingerprint in body and "random_state=7" in body
     assert "sr.evaluate(model, test)" in unescape(body)
 
 
 def test_thresholds_are_fitted_again_and_other_classes_are_told(plain_findings: Callable[..., Measurements]) -> None:
-    found = plain_findings(["a", "b"] * 20, ["a", "b"] * 20, seed=0)
+    found = plain_findings(["a", "b"] * 20, ["a", "b"] * 20, random_state=0)
     body = unescape(reproduction_section(found).body)
     assert "model.calibrate" not in body and "as trained" in body
     found.model.calibrate(found.objects, coverage=0.8)

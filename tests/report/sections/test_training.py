@@ -60,7 +60,7 @@ def test_a_closed_form_without_networks_has_no_curve(plain_findings: Callable[..
 
 
 def test_scores_of_validation_are_drawn(plain_findings: Callable[..., Measurements]) -> None:
-    found = plain_findings(["a", "b"] * 20, ["a", "b"], validation_share=0.3, closed_form=False)
+    found = plain_findings(["a", "b"] * 20, ["a", "b"], validation_fraction=0.3, closed_form=False)
     body = training_section(found).body
     assert 'id="plot-score"' in body and f"{found.model.training_.best_score:.3f}" in body
 

@@ -27,7 +27,7 @@ def reproduction_section(findings: Measurements) -> Section:
         "steradian": version("steradian"),
         "torch, numpy, Python": f"{torch.__version__}, {np.__version__}, {platform.python_version()}",
         "device": str(model.fitted_.encoder.device),
-        "seed": str(model.seed),
+        "random_state": str(model.random_state),
         "fingerprint": f"{model.fingerprint}, the same for as long as the model was not fitted again",
         "classes": "as trained" if model.fingerprint == model.fitted_.classifier.fingerprint else _OTHER_CLASSES,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -94,6 +94,6 @@ def _options(model: SphereEmbedder) -> str:
     options = {
         key: value
         for key, value in model.get_params(deep=False).items()
-        if key == "seed" or (key not in {"verbose", "device"} and value != defaults[key].default)
+        if key == "random_state" or (key not in {"verbose", "device"} and value != defaults[key].default)
     }
     return ", ".join(f"{key}={value!r}" for key, value in options.items())
