@@ -23,7 +23,7 @@ check: $(DEV) ## format, lint, types, tests, docs: all that a change must pass
 	$(BIN)/mypy
 	@$(MAKE) --no-print-directory test docs
 
-format: $(DEV) ## format the code and mend what the linter can mend
+format: $(DEV) ## format the code and fix what the linter can fix
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 

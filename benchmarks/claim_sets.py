@@ -13,7 +13,7 @@ from benchmarks.spoken_digits import find_archive, paired
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.demo.emoji import emoji_columns, load_emoji, query_and_gallery, split_emoji, training_objects
 from steradian.demo.job import SCHEMA as EMOJI_SCHEMA
-from steradian.training.validation import class_numbers
+from steradian.training.held_out import class_numbers
 
 __all__ = ["QUICK_SET", "SETS", "UNSEEN", "ClaimSet", "Part", "load_claim_set"]
 

@@ -38,7 +38,7 @@ from benchmarks.classifier_variants import (
     make_variant,
     steradian_loss,
 )
-from steradian.losses.sweep import GradientTaker
+from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.training import RowwiseAdam
 
 SIZES = [Size(10_000, 128), Size(10_000, 512), Size(100_000, 128), Size(100_000, 512), Size(1_000_000, 128)]

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steradian.losses.angular_softmax import angular_softmax_loss
+from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.losses.defaults import PREFERRED_MARGIN, default_scale
 from steradian.losses.margins import arcface
 from steradian.losses.matmul import Precision
-from steradian.losses.sweep import GradientTaker
 
 ROWS = 256
 TILE = 1024

@@ -1,4 +1,4 @@
-"""Whether accepted shares are what was promised: conformal accept angles on held-out objects, for every subset."""
+"""Whether accepted shares are what was guaranteed: conformal thresholds on held-out objects, for every subset."""
 
 import os
 from collections.abc import Sequence
@@ -32,14 +32,14 @@ def run(
         names: of `SETS`; all by default.
         folder: of the shared sets; None takes the variable STERADIAN_DATA.
         splits: of the held-out half.
-        coverage: the promise.
+        coverage: the guarantee.
         epochs: of `SphereEmbedder`.
 
     Returns:
         The accepted share by set [splits, subsets].
     """
     folder = folder or Path(os.environ.get("STERADIAN_DATA", "."))
-    print(f"promised: {coverage:.1%}; accepted test objects in percent, means over {splits} splits")
+    print(f"guaranteed: {coverage:.1%}; accepted test objects in percent, means over {splits} splits")
     heads = ("set", "subsets", "objects", "mean", "least", "most", "sd a split", "in theory", "no table")
     print(_LINE.format(*heads), flush=True)
     found = {}
@@ -64,7 +64,7 @@ def measure(
     Args:
         objects: of a set.
         splits: of the held-out half.
-        coverage: the promise.
+        coverage: the guarantee.
         epochs: of `SphereEmbedder`.
     """
     train, held_out = objects.split(test_size=0.5, random_state=0)
@@ -75,7 +75,7 @@ def measure(
     for place, (_, rows, vectors) in enumerate(model.transform_subsets(held_out, subsets)):
         angles[place, rows] = to_angles(nearest_centers(model.fitted_.classifier, vectors)[1])
     model.calibrate(coverage=coverage)
-    limits = [model.calibration_.accept_angles(objects.schema.mask(subset)[None]) for subset in subsets]
+    limits = [model.calibration_.thresholds(objects.schema.mask(subset)[None]) for subset in subsets]
     alone = [np.mean(own[~np.isnan(own)] <= limit) for own, limit in zip(angles, limits, strict=True)]
     shares = np.full((splits, len(subsets)), np.nan)
     for split in range(splits):
@@ -86,7 +86,7 @@ def measure(
             # An object seen through a subset is one that has no more.
             has = held_out.present[np.ix_(test, [names.index(name) for name in subset])].all(axis=1)
             if has.any():
-                accept = model.calibration_.accept_angles(held_out.schema.mask(subset)[None])
+                accept = model.calibration_.thresholds(held_out.schema.mask(subset)[None])
                 shares[split, place] = np.mean(angles[place, test[has]] <= accept)
     there = ~np.isnan(shares).any(axis=0)
     return shares[:, there], float(np.nanmean(alone)), len(held_out) // 2

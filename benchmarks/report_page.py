@@ -17,7 +17,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
 )
-IDLE = "() => new Promise((done) => requestIdleCallback(done))"
+IDLE = "() => new Guarantee((done) => requestIdleCallback(done))"
 WORDS = (
     "red",
     "blue",

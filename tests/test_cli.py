@@ -143,7 +143,7 @@ def test_predict_writes_classes_and_angles(folder: Path, capsys) -> None:
     assert all(line.split(",")[:2] == [f"s{row}", ("cup", "lamp")[row % 2]] for row, line in enumerate(lines[1:]))
     answers = folder / "answers.csv"
     assert run("predict", folder / "model", test, "--reject") == 2
-    assert "--reject: want a model with accept angles" in (told := capsys.readouterr().err)
+    assert "--reject: want a model with thresholds" in (told := capsys.readouterr().err)
     assert "Run this first: steradian calibrate MODEL TABLE" in told
     copy = folder / "rejecting"
     shutil.copytree(folder / "model", copy)
@@ -196,10 +196,10 @@ def test_explain_shows_one_object_or_several(folder: Path, capsys) -> None:
     words = ("explain", folder / "model", folder / "table.csv")
     assert run(*words) == 0
     several = capsys.readouterr().out.splitlines()
-    assert several[0] == "Ledger: 40 objects, each to a class"
+    assert several[0] == "Attribution: 40 objects, each to a class"
     assert run(*words, "--rows", 3) == 0
     one = capsys.readouterr().out.splitlines()
-    assert one[0] == "Ledger: object s3 to the class lamp"
+    assert one[0] == "Attribution: object s3 to the class lamp"
     assert [line.split()[0] for line in one[1:5]] == ["modality", "title", "size", "whole"]
     assert run(*words, "--rows", 3, 0, "--target", "cup") == 0
     chosen = capsys.readouterr().out.splitlines()
@@ -215,7 +215,7 @@ def test_explain_shows_one_object_or_several(folder: Path, capsys) -> None:
         (["search", "{model}", "--query", "colour=red"], "want COLUMN=VALUE with a column of title, height, width"),
         (["search", "{model}", "--query", "titel=red"], "got 'titel=red'. Did you mean title?"),
         (["search", "nowhere", "--text", "x"], "want a model folder"),
-        (["search", "{model}", "--text", "x", "--k", "0"], "--k: want a whole number from 1, got 0"),
+        (["search", "{model}", "--text", "x", "--k", "0"], "--k: want an integer from 1, got 0"),
         (["evaluate", "{model}", "nowhere.csv"], "nowhere.csv"),
         (["explain", "{model}", "{model}/../table.csv", "--rows", "40"], "--rows: want rows from 0 to 39, got 40"),
         (

@@ -64,18 +64,16 @@ def test_an_option_to_leave_out_is_told_as_typed() -> None:
 
 
 def test_what_is_no_argument_stays() -> None:
-    error = InputError("a number", "'x'", "row 3, column 'width'", "Mend the cell.")
+    error = InputError("a number", "'x'", "row 3, column 'width'", "Fix the cell.")
     assert told_for_commands(error, NAMES) == str(error)
 
 
 def test_python_becomes_a_command() -> None:
     reject = "predict(..., reject=True) and verify(...)"
-    error = SteradianError(
-        "a model with accept angles", "none", reject, "Call model.calibrate(held_out_objects) first."
-    )
+    error = SteradianError("a model with thresholds", "none", reject, "Call model.calibrate(held_out_objects) first.")
     told = told_for_commands(error, [])
     assert told == (
-        "--reject: want a model with accept angles, got none. Run this first: steradian calibrate MODEL TABLE."
+        "--reject: want a model with thresholds, got none. Run this first: steradian calibrate MODEL TABLE."
     )
 
 
@@ -94,7 +92,7 @@ def test_every_phrase_of_python_is_one_that_the_library_says(phrase: str) -> Non
         ("something\n  new.", "something new."),
         (
             "Parser key \"epochs\": Does not validate. Expected a <class 'int'>. Got value: x",
-            "--epochs: want a whole number, got 'x'.",
+            "--epochs: want an integer, got 'x'.",
         ),
         ("x" * 999, "x" * 400 + "…"),
     ],

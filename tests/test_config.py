@@ -124,13 +124,11 @@ def test_the_bounds_themselves_are_allowed(kind: type[Any], options: dict[str, A
 
 
 def test_what_is_no_number_is_refused() -> None:
-    with pytest.raises(
-        ConfigError, match=r"want width a whole number; dropout a number, got width='64', dropout='0.1'"
-    ):
+    with pytest.raises(ConfigError, match=r"want width an integer; dropout a number, got width='64', dropout='0.1'"):
         ModelConfig(width="64", dropout="0.1")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"depth a whole number.*depth=1\.5"):
+    with pytest.raises(ConfigError, match=r"depth an integer.*depth=1\.5"):
         ModelConfig(depth=1.5)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"want epochs a whole number; margin a number; max_grad_norm a number"):
+    with pytest.raises(ConfigError, match=r"want epochs an integer; margin a number; max_grad_norm a number"):
         TrainingConfig(epochs="3", margin="0.2", max_grad_norm=[1])  # type: ignore[arg-type]
 
 

@@ -152,11 +152,11 @@ def test_probabilities_and_cosines(model, objects) -> None:
     np.testing.assert_array_equal(model.predict_vectors(model.transform(objects)), model.predict(objects))
 
 
-def test_certificates_and_ledgers_of_all_kinds_of_modality(model, objects) -> None:
-    certificates, ledger = model.certify(objects), model.explain(objects)
+def test_certificates_and_attributions_of_all_kinds_of_modality(model, objects) -> None:
+    certificates, attribution = model.certify(objects), model.explain(objects)
     np.testing.assert_array_equal(certificates.predicted, model.predict(objects))
     np.testing.assert_allclose(
-        ledger.contributions.sum(axis=1),
+        attribution.contributions.sum(axis=1),
         class_cosines(model.fitted_.classifier, model.transform(objects)).max(axis=1),
         atol=1e-6,
     )

@@ -89,7 +89,7 @@ def test_memory_is_told_before_training(points: Any, capsys: pytest.CaptureFixtu
         ({"margin_kind": "magface"}, "margin_kind one of arcface, cosface"),
         ({"center_optimizer": "sgd"}, "center_optimizer one of adamw, rowwise"),
         ({"subcenters": 0}, "subcenters at least 1"),
-        ({"subcenters": 1.5}, "subcenters a whole number"),
+        ({"subcenters": 1.5}, "subcenters an integer"),
         ({"label_smoothing": 1.0}, r"label_smoothing in \[0, 1\)"),
         ({"subset_policy": "never"}, "subset_policy one of both, half, observed"),
         ({"margin_gradient": "none"}, "margin_gradient one of exact, detached"),

@@ -12,9 +12,9 @@ KINDS = [getattr(errors, name) for name in errors.__all__ if name != "MissingExt
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_message_has_four_parts_in_order(kind: type[SteradianError]) -> None:
-    error = kind(want="a number", got="'abc'", where="row 3", fix="Mend it.")
-    assert str(error) == "row 3: want a number, got 'abc'. Mend it."
-    assert (error.want, error.got, error.where, error.fix) == ("a number", "'abc'", "row 3", "Mend it.")
+    error = kind(want="a number", got="'abc'", where="row 3", fix="Fix it.")
+    assert str(error) == "row 3: want a number, got 'abc'. Fix it."
+    assert (error.want, error.got, error.where, error.fix) == ("a number", "'abc'", "row 3", "Fix it.")
 
 
 @pytest.mark.parametrize("kind", KINDS)

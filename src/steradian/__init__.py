@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         measure_plain_baseline,
         robustness,
     )
-    from steradian.explanation import Certificates, Ledger
+    from steradian.explanation import Attribution, Certificates
     from steradian.modalities import Audio, Image, Series, Tabular, Text, Vector
     from steradian.model import AngularMarginLoss
     from steradian.new_classes import AddedClasses
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AddedClasses",
     "AngularMarginLoss",
+    "Attribution",
     "Audio",
     "Audit",
     "Calibration",
@@ -50,7 +51,6 @@ __all__ = [
     "Image",
     "Index",
     "InputError",
-    "Ledger",
     "MissingExtraError",
     "Neighbors",
     "ObjectTable",

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from jsonargparse import Namespace
 
+from steradian.atomic_write import write_whole
+from steradian.command_line import USER_MISTAKE, make_parser
 from steradian.command_mistakes import did_you_mean, told_for_commands
-from steradian.command_words import USER_MISTAKE, make_parser
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 from steradian.out_paths import check_file, check_folder
 from steradian.standard_streams import LastingStream, lasting_streams
 from steradian.stop_signals import signals_as_ctrl_c
-from steradian.whole_file import write_whole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -157,8 +157,8 @@ def _calibrate(options: Namespace) -> int:
     check_folder(options.model, option="MODEL")
     model = _load(options.model)
     objects = _read(options.table, replace(model.schema_, id=None), options)
-    promises = {name: options[name] for name in ("coverage", "false_accept", "precision", "pair_false_accept")}
-    found = model.calibrate(objects, **promises)
+    guarantees = {name: options[name] for name in ("coverage", "false_accept", "precision", "pair_false_accept")}
+    found = model.calibrate(objects, **guarantees)
     model.save(options.model)
     _show(found)
     _tell_of_training_objects(model, Path(options.model, "index"), objects)
@@ -289,7 +289,7 @@ def _tell_of_training_objects(model: "SphereEmbedder", folder: Path, objects: "O
     known = sum(row.tobytes() in trained for row in model.transform(objects).round(3) + 0.0)
     if known > len(objects) / 2:
         line = f"{known} of the {len(objects)} objects seem to be training objects, nearer to their centers than others"
-        print(f"steradian: warning: {line}: what is promised needs objects held out of training.", file=sys.stderr)
+        print(f"steradian: warning: {line}: what is guaranteed needs objects held out of training.", file=sys.stderr)
 
 
 def _load(folder: str) -> "SphereEmbedder":

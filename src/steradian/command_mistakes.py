@@ -8,7 +8,7 @@ from steradian.errors import SteradianError
 
 __all__ = ["as_options", "did_you_mean", "option_name", "told_for_commands", "told_plainly"]
 
-KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+KINDS = {"int": "an integer", "float": "a number", "bool": "true or false", "str": "text"}
 VALUE = r"'[^']*'|\"[^\"]*\"|[\w+-]+(?:\.\w[\w+-]*)*"
 LONGEST = 400
 """Characters of a complaint at most: some repeat whole files."""

@@ -56,7 +56,7 @@ _TAKERS: dict[str, tuple[str, ...]] = {
     "margin": ("angular", "proxy_anchor", "triplet"),
 }
 """The objectives that take an option, where not all do."""
-_NUMBERS = {int: (Integral, "a whole number"), float: (Real, "a number")}
+_NUMBERS = {int: (Integral, "an integer"), float: (Real, "a number")}
 
 
 class _Config:

@@ -20,14 +20,14 @@ from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.embedder_attributes import EmbedderAttributes
-from steradian.explanation import Certificates, Ledger, certify, explain
+from steradian.explanation import Attribution, Certificates, certify, explain
 from steradian.fit import fit_model
 from steradian.fitted_model import BATCH, Encoded, FittedModel, Subset, table_of
-from steradian.inputs import query_table, refuse_other_labels, refuse_unread, training_table
 from steradian.model import class_cosines
 from steradian.new_classes import AddedClasses, add_classes, remove_classes
 from steradian.saved_model import load_model, save_model
 from steradian.thresholds import Verification, calibrate, verify
+from steradian.validation import query_table, refuse_other_labels, refuse_unread, training_table
 
 __all__ = ["SphereEmbedder"]
 
@@ -156,7 +156,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
 
         Args:
             X: as for `transform`.
-            reject: answer "unknown" where the nearest center is farther than the accept angle that `calibrate` found
+            reject: answer "unknown" where the nearest center is farther than the threshold that `calibrate` found
                 for what the object has; of classes that are numbers, the answers are then Python objects.
 
         Raises:
@@ -214,12 +214,12 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             batch_size: objects at a time.
 
         Raises:
-            ConfigError: fusion="free", which promises nothing.
+            ConfigError: fusion="free", which guarantees nothing.
             InputError: values that do not fit the model, or an object without any modality.
         """
         return certify(self._fitted.encode(self._query(X), batch_size=batch_size), all_classes=all_classes)
 
-    def explain(self, X: Any, target: Any = None, *, batch_size: int = BATCH) -> Ledger:
+    def explain(self, X: Any, target: Any = None, *, batch_size: int = BATCH) -> Attribution:
         """The cosine of each object to a target as an exact sum over its modalities, and what each of them is worth.
 
         Args:
@@ -252,7 +252,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         Args:
             objects: labelled, held out of training; those of classes that the model does not know count as unknown.
                 None takes the training objects that `fit` has left out in turn, for an estimate without a guarantee.
-            coverage: the share of objects of known classes to accept at least; 0.95 where no promise is named.
+            coverage: the share of objects of known classes to accept at least; 0.95 where no guarantee is named.
             false_accept: the share of objects of unknown classes to accept at most, instead.
             precision: the share of what is accepted to be right at least, instead; with 90% confidence.
             pair_false_accept: the share of pairs of different classes that `verify` takes for the same.
@@ -260,8 +260,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             random_state: of what is drawn where there is much.
 
         Raises:
-            ConfigError: two promises.
-            InputError: one class, or too few objects for the promise; no table, and nothing left out by `fit`.
+            ConfigError: two guarantees.
+            InputError: one class, or too few objects for the guarantee; no table, and nothing left out by `fit`.
         """
         found = calibrate(
             self._fitted,

@@ -1,6 +1,6 @@
 """What steradian raises when a user's input, configuration or saved model is not what it needs.
 
-Every message has the same four parts: where it happened, what was wanted, what was got, and how to mend it.
+Every message has the same four parts: where it happened, what was wanted, what was got, and how to fix it.
 """
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
 
 
 class SteradianError(ValueError):
-    """The family of all errors a user can cause and mend.
+    """The family of all errors a user can cause and fix.
 
     Args:
         want: what was wanted.
@@ -23,9 +23,9 @@ class SteradianError(ValueError):
         fix: what to do next, as a full sentence.
 
     Example:
-        >>> raise InputError(want="a number", got="'abc'", where="row 3, column 'price'", fix="Mend the cell.")
+        >>> raise InputError(want="a number", got="'abc'", where="row 3, column 'price'", fix="Fix the cell.")
         Traceback (most recent call last):
-        steradian.errors.InputError: row 3, column 'price': want a number, got 'abc'. Mend the cell.
+        steradian.errors.InputError: row 3, column 'price': want a number, got 'abc'. Fix the cell.
     """
 
     def __init__(self, want: str, got: str, where: str, fix: str) -> None:

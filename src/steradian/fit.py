@@ -19,7 +19,6 @@ from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.errors import InputError
 from steradian.fitted_model import FittedModel
-from steradian.inputs import check_validation
 from steradian.model import Encoder, SphericalClassifier, build_model
 from steradian.training import (
     Derived,
@@ -34,6 +33,7 @@ from steradian.training import (
 from steradian.training.checkpoint import Checkpoint
 from steradian.training.device import choose_device
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
+from steradian.training.held_out import RetrievalValidation, class_numbers, hold_out
 from steradian.training.schedule import default_epochs
 from steradian.training.train_networks import (
     SMALL,
@@ -46,7 +46,7 @@ from steradian.training.train_networks import (
     train_networks,
 )
 from steradian.training.try_context import try_context
-from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
+from steradian.validation import check_validation
 
 __all__ = ["asks_for_new_classes", "fit_model", "has_closed_form"]
 

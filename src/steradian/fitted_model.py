@@ -13,7 +13,6 @@ from steradian.data import ObjectTable, Schema
 from steradian.data.batch import Preprocessor
 from steradian.data.samplers import batches
 from steradian.errors import ConfigError, InputError
-from steradian.inputs import present_modalities, refuse_objects_without
 from steradian.metrics import to_angles
 from steradian.model import (
     Encoder,
@@ -25,6 +24,7 @@ from steradian.model import (
     nearest_centers,
 )
 from steradian.training import LeftOut, TrainingResult
+from steradian.validation import present_modalities, refuse_objects_without
 
 __all__ = ["BATCH", "Encoded", "FittedModel", "Subset", "table_of"]
 
@@ -51,7 +51,7 @@ class FittedModel:
         margin: in radians, likewise.
         training: how training went, or that it has not ended.
         fingerprint: 16 hexadecimal digits, the same for as long as the vectors are.
-        calibration: scales and accept angles; None before `calibrate`.
+        calibration: scales and thresholds; None before `calibrate`.
         left_out: training objects as fits that left them out see them; None where there are none, as after loading.
     """
 
@@ -174,7 +174,7 @@ class FittedModel:
 
         Args:
             vectors: unit rows [objects, embedding_dim].
-            present: what each object has, bool [objects, modalities], to answer "unknown" beyond its accept angle; None
+            present: what each object has, bool [objects, modalities], to answer "unknown" beyond its threshold; None
                 always names a class.
 
         Raises:
@@ -184,7 +184,7 @@ class FittedModel:
         predicted = np.asarray(self.classes[numbers])
         if present is None:
             return predicted
-        accepted = to_angles(cosines) <= self.calibrated().accept_angles(present)
+        accepted = to_angles(cosines) <= self.calibrated().thresholds(present)
         return with_unknown(predicted, accepted, self.classes)
 
     def calibrated(self) -> Calibration:
@@ -195,7 +195,7 @@ class FittedModel:
         """
         if self.calibration is None:
             raise InputError(
-                want="a model with accept angles",
+                want="a model with thresholds",
                 got="one that was not calibrated",
                 where="predict(..., reject=True) and verify(...)",
                 fix="Call model.calibrate(held_out_objects) first.",

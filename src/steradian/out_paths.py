@@ -83,4 +83,4 @@ def _refusing(path: str, option: str) -> Iterator[None]:
         yield
     except OSError as error:
         got = f"{path[:100]}: {error.strerror or error}"
-        raise InputError(PLACE, got, option, "Choose another place, or mend its rights.") from error
+        raise InputError(PLACE, got, option, "Choose another place, or fix its rights.") from error

@@ -42,7 +42,7 @@ def test_wrong_labels_are_listed_and_right_ones_hardly(
         assert finding.label != finding.other
         assert finding.other == model.predict(objects[finding.row])[0]
         assert finding.angle > finding.other_angle
-        # What is promised is a bound on the mean, below; one label may be more likely right than wrong.
+        # What is guaranteed is a bound on the mean, below; one label may be more likely right than wrong.
         assert 0 <= finding.score <= highest
     assert [finding.score for finding in listed] == sorted(finding.score for finding in listed)
     assert [finding.rank for finding in listed] == list(range(1, len(listed) + 1))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from steradian.calibration import Calibration, OperatingPoint, PairPoint
-from steradian.calibration.accept_angles import ACCEPT_ALL, ACCEPT_NONE
+from steradian.calibration.threshold_rules import ACCEPT_ALL, ACCEPT_NONE
 
 NAMES = ("photo", "title", "price")
 
@@ -37,11 +37,11 @@ def make(**changes: object) -> Calibration:
 def test_objects_get_the_point_of_what_they_have_or_of_the_largest_subset_within_it() -> None:
     present = np.array([[1, 1, 1], [1, 1, 0], [0, 1, 0], [0, 1, 1], [1, 0, 0]], dtype=bool)
     calibration = make()
-    # Photo alone has no point, nor has any subset of it: no promise can be kept but by accepting all, or none.
-    assert calibration.accept_angles(present).tolist() == [0.6, 0.7, ACCEPT_ALL, ACCEPT_ALL, ACCEPT_ALL]
-    assert make(goal="precision").accept_angles(present).tolist()[3:] == [ACCEPT_ALL, ACCEPT_NONE]
+    # Photo alone has no point, nor has any subset of it: no guarantee can be kept but by accepting all, or none.
+    assert calibration.thresholds(present).tolist() == [0.6, 0.7, ACCEPT_ALL, ACCEPT_ALL, ACCEPT_ALL]
+    assert make(goal="precision").thresholds(present).tolist()[3:] == [ACCEPT_ALL, ACCEPT_NONE]
     assert calibration.scales(present).tolist() == [14.0, 12.0, 8.0, 8.0, 8.0]
-    assert calibration.accept_angles(present[:0]).shape == (0,)
+    assert calibration.thresholds(present[:0]).shape == (0,)
 
 
 def test_pairs_are_the_same_either_way_round() -> None:
@@ -51,7 +51,7 @@ def test_pairs_are_the_same_either_way_round() -> None:
     assert (point.first, point.second) == (NAMES, ("title",))
     assert calibration.pair_points(other, one) == [point]
     (nothing,) = calibration.pair_points(one, np.array([[0, 0, 1]], dtype=bool))
-    assert (nothing.pairs, nothing.accept_angle, nothing.shown_angle) == (0, ACCEPT_NONE, "none")
+    assert (nothing.pairs, nothing.threshold, nothing.shown_threshold) == (0, ACCEPT_NONE, "none")
 
 
 def test_it_prints_within_80_columns_and_says_what_no_angle_promises() -> None:
@@ -59,7 +59,7 @@ def test_it_prints_within_80_columns_and_says_what_no_angle_promises() -> None:
     assert max(map(len, printed.splitlines())) <= 80
     assert "title                                     6      8.0           any     1.000" in printed
     assert "up to 0.500: 1.0% of pairs of different" in printed
-    note = "No angle promises as much for title (6): it takes at least 19 objects. Of these all are accepted."
+    note = "No angle guarantees as much for title (6): it takes at least 19 objects. Of these all are accepted."
     assert note in printed.replace("\n", " ")
     nothing = make(goal="precision", points=(OperatingPoint(NAMES, 99, 9.0, ACCEPT_NONE, 0.0),), pairs=())
     assert "none     0.000" in repr(nothing) and "is right, with 90% confidence" in repr(nothing)

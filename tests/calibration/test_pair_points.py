@@ -1,4 +1,4 @@
-"""Accept angles of pairs, beside a slow count of all pairs."""
+"""Thresholds of pairs, beside a slow count of all pairs."""
 
 import itertools
 
@@ -35,11 +35,11 @@ def test_rates_are_those_of_all_pairs(rng: np.random.Generator) -> None:
                 cosine = float(views[one][i].astype(float) @ views[other][j].astype(float))
                 angles[labels[i] == labels[j]].append(np.arccos(np.clip(cosine, -1, 1)))
         assert point.pairs == len(angles[False])
-        assert point.false_accept == pytest.approx(np.mean(np.array(angles[False]) <= point.accept_angle))
-        assert point.true_accept == pytest.approx(np.mean(np.array(angles[True]) <= point.accept_angle))
+        assert point.false_accept == pytest.approx(np.mean(np.array(angles[False]) <= point.threshold))
+        assert point.true_accept == pytest.approx(np.mean(np.array(angles[True]) <= point.threshold))
         # The next larger angle would accept more than is wanted.
         rank = int(0.2 * (len(angles[False]) + 1))
-        assert point.accept_angle == pytest.approx(sorted(angles[False])[rank - 1], abs=1e-4)
+        assert point.threshold == pytest.approx(sorted(angles[False])[rank - 1], abs=1e-4)
         assert point.false_accept <= 0.2
 
 
@@ -52,11 +52,11 @@ def test_many_objects_and_pairs_are_drawn(rng: np.random.Generator, monkeypatch:
     drawn = PairFitter(labels, subsets=1, false_accept=0.1, random_state=0)
     drawn.add(("photo",), np.arange(300), vectors)
     assert drawn.points()[0].pairs == 2500
-    assert drawn.points()[0].accept_angle == pytest.approx(whole.points()[0].accept_angle, abs=0.1)
+    assert drawn.points()[0].threshold == pytest.approx(whole.points()[0].threshold, abs=0.1)
 
 
 def test_where_no_two_objects_have_what_is_asked_nothing_is_the_same(rng: np.random.Generator) -> None:
     fitter = PairFitter(np.array(["cup", "jar"]), subsets=2, false_accept=0.1, random_state=0)
     fitter.add(("photo",), np.array([0]), unit(rng, 1))
     fitter.add(("title",), np.array([0]), unit(rng, 1))
-    assert [(point.pairs, point.accept_angle, point.true_accept) for point in fitter.points()] == [(0, -1.0, None)] * 3
+    assert [(point.pairs, point.threshold, point.true_accept) for point in fitter.points()] == [(0, -1.0, None)] * 3

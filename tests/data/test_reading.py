@@ -221,7 +221,7 @@ def test_a_csv_column_read_as_text_and_as_numbers_is_numbers(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "cells", [[True, False, None], [3.0, 4.0, None], ["red", "true", None]], ids=["truth values", "whole", "text"]
+    "cells", [[True, False, None], [3.0, 4.0, None], ["red", "true", None]], ids=["booleans", "whole", "text"]
 )
 def test_categories_are_the_same_in_csv(cells: list[Any], tmp_path: Path) -> None:
     schema = Schema({"specs": Tabular(categorical=["colour"], numeric=["x"])})

@@ -125,10 +125,10 @@ SCHEMA_X = Schema({"specs": Tabular(numeric=["x"])}, label="kind")
 @pytest.mark.parametrize(
     ("names", "want"),
     [
-        ([2**64, 1], "whole numbers that 64 bits hold together"),
-        ([2**63, -1], "whole numbers that 64 bits hold together"),
-        ([-(2**63) - 1, 1], "whole numbers that 64 bits hold together"),
-        (np.array([1e17, 1.0]), "whole numbers that a float tells apart"),
+        ([2**64, 1], "integers that 64 bits hold together"),
+        ([2**63, -1], "integers that 64 bits hold together"),
+        ([-(2**63) - 1, 1], "integers that 64 bits hold together"),
+        (np.array([1e17, 1.0]), "integers that a float tells apart"),
         (["a\0", "b"], "text that does not end in a NUL"),
     ],
 )

@@ -159,7 +159,7 @@ def test_a_share_of_unseen_classes(share: float, count: int) -> None:
 
 @pytest.mark.parametrize("test", [-1, -0.1, 1.0, 1.5, 5.0, True, "0.2", float("nan")], ids=repr)
 def test_a_share_or_number_that_cannot_be(test: Any) -> None:
-    with pytest.raises(ConfigError, match=r"split\(test_size=...\): want a share .*, or a whole number, got"):
+    with pytest.raises(ConfigError, match=r"split\(test_size=...\): want a share .*, or an integer, got"):
         draw_test(np.zeros(4, dtype=int), test_size=test)
     with pytest.raises(ConfigError, match=r"split\(unseen_classes=...\): want a share"):
         draw_test(np.zeros(4, dtype=int), unseen_classes=test)

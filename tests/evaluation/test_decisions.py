@@ -228,7 +228,7 @@ def test_a_subset_that_no_object_has_is_empty(calibrated, objects) -> None:
 def test_a_calibration_that_accepts_nothing_has_no_precision(calibrated, objects) -> None:
     strict = sr.SphereEmbedder(**calibrated.get_params())
     strict.__dict__ |= calibrated.__dict__
-    points = tuple(replace(point, accept_angle=-1.0) for point in calibrated.calibration_.points)
+    points = tuple(replace(point, threshold=-1.0) for point in calibrated.calibration_.points)
     strict.fitted_ = replace(calibrated.fitted_, calibration=replace(calibrated.calibration_, points=points))
     whole = measure_decisions(strict, objects, verbose=False).whole
     assert (whole.accepted_known, whole.accepted_unknown, whole.precision) == (0.0, 0.0, None)

@@ -215,8 +215,8 @@ def test_a_long_one_names_its_steps(model, make_table, capsys, monkeypatch: pyte
         (slice(0, 4), {"gallery": slice(0, 0)}, "gallery: want at least one object, got 0"),
         (slice(0, 4), {"subsets": ["up"]}, "subsets, 'up': want modalities of left, right, top, got 'up'"),
         (slice(0, 4), {"subsets": [()]}, r"subsets, \(\): .* got none"),
-        (slice(0, 4), {"max_subsets": 0}, "max_subsets: want a whole number from 1, got 0"),
-        (slice(0, 4), {"max_patterns": 0}, "max_patterns: want a whole number from 1, got 0"),
+        (slice(0, 4), {"max_subsets": 0}, "max_subsets: want an integer from 1, got 0"),
+        (slice(0, 4), {"max_patterns": 0}, "max_patterns: want an integer from 1, got 0"),
         (slice(0, 4), {"ks": (0,)}, "ks: want"),
     ],
 )

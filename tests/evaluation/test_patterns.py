@@ -39,5 +39,5 @@ def test_of_equal_counts_the_fuller_comes_first_then_the_earlier() -> None:
 
 @pytest.mark.parametrize("most", [0, -1, 2.5])
 def test_no_pattern_at_all_is_refused(most: float) -> None:
-    with pytest.raises(InputError, match="max_patterns: want a whole number from 1"):
+    with pytest.raises(InputError, match="max_patterns: want an integer from 1"):
         frequent_patterns(np.ones((2, 4), dtype=bool), NAMES, most=most)  # type: ignore[arg-type]

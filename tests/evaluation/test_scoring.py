@@ -12,8 +12,8 @@ from steradian.evaluation.scoring import (
     classification_scores,
 )
 from steradian.explanation import Certificates
-from steradian.inputs import present_modalities
 from steradian.metrics import retrieval_scores
+from steradian.validation import present_modalities
 
 RIGHT = np.array([[1.0, 0.0, 0, 0], [0.9, 0.1, 0, 0], [0.0, 1.0, 0, 0], [0.1, 0.9, 0, 0]], dtype=np.float32)
 

@@ -1,4 +1,4 @@
-"""What a trained model promises of its subsets, each of them embedded."""
+"""What a trained model guarantees of its subsets, each of them embedded."""
 
 import json
 import unicodedata
@@ -35,7 +35,7 @@ def test_no_subset_breaks_a_promise(model, make_objects) -> None:
     assert held.sum() > 50
     assert (leads >= found.all_leads)[held].all()
     assert 10 < found.certified.sum() < 150
-    # What is not promised is broken in some objects, so that the promise says something.
+    # What is not guaranteed is broken in some objects, so that the guarantee says something.
     assert (leads < 0)[found.all_leads < 0].sum() > 20
     kept = (np.nanargmax(np.where(np.isnan(cosines), -2, cosines), axis=2) == own) | np.isnan(cosines[..., 0])
     assert kept[:, found.certified].all()
@@ -128,7 +128,7 @@ def test_it_prints_on_80_columns() -> None:
         "s1                cup                 jar                  0.312             2/2",
         "s2                jar                 lamp                -0.021             1/2",
         "s3                lamp                cup                  0.100             2/2",
-        "A lead above 0 holds in every subset of what the object has; any other promises",
+        "A lead above 0 holds in every subset of what the object has; any other guarantees",
         "nothing.",
     ]
     wide = replace(found, ids=np.array(["漢字" * 20] * 3), predicted=np.array(["a\nb" * 30] * 3))

@@ -1,4 +1,4 @@
-"""A ledger of a trained model: sums that are exact, subsets that are fused again, Shapley values by another way."""
+"""Attributions of a trained model: exact sums, subsets that are fused again, Shapley values by another way."""
 
 from itertools import permutations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import steradian as sr
-from steradian.explanation import Ledger
+from steradian.explanation import Attribution
 from steradian.model import class_cosines
 
 
@@ -18,8 +18,8 @@ def targets_of(model: sr.SphereEmbedder, objects: sr.ObjectTable) -> np.ndarray:
     return own[np.arange(len(own)), np.einsum("okd,od->ok", own, vectors).argmax(axis=1)]
 
 
-def shares(ledger: Ledger) -> np.ndarray:
-    return ledger.contributions.sum(axis=1) + (0 if ledger.context is None else ledger.context)
+def shares(attribution: Attribution) -> np.ndarray:
+    return attribution.contributions.sum(axis=1) + (0 if attribution.context is None else attribution.context)
 
 
 # -- The sum

@@ -46,7 +46,7 @@ def test_bfloat16_rounds_each_factor_to_within_two_to_the_minus_8() -> None:
 
 
 def test_bfloat16_sums_in_float32() -> None:
-    """Small whole numbers are exact in bfloat16; their sums, of up to 16 bits, are exact in float32 only."""
+    """Small integers are exact in bfloat16; their sums, of up to 16 bits, are exact in float32 only."""
     left, right = torch.randint(-15, 16, (20, 300)).float(), torch.randint(-15, 16, (300, 20)).float()
     expected = left @ right
     assert not expected.bfloat16().float().equal(expected)

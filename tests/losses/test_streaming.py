@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steradian.losses import stream_plan, streaming, workspace
+from steradian.losses.blockwise_softmax import Bend
 from steradian.losses.stream_plan import plan_stream
 from steradian.losses.streaming import Streamed, stream_softmax
-from steradian.losses.sweep import Bend
 
 TILE_CLASSES = 4
 ROWS = 6

@@ -121,7 +121,7 @@ def test_without_pairs_of_a_kind(labels: list[str], missing: str) -> None:
         ({"vectors": np.array([[1.0, np.nan], [1.0, 0.0]])}, "vectors, row 0"),
         ({"labels": ["a"]}, "labels: want 2 classes, one a row, got 1"),
         ({"labels": ["a", None]}, "labels, row 1"),
-        ({"bins": 0}, "bins: want a whole number from 1, got 0"),
+        ({"bins": 0}, "bins: want an integer from 1, got 0"),
         ({"bins": 2.5}, "bins"),
         ({"max_pairs": 0}, "max_pairs"),
     ],

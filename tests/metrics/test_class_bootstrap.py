@@ -141,8 +141,8 @@ def test_the_seed_says_what_is_drawn() -> None:
         ([np.array(3)], {}, r"got shapes \[\[\]\]"),
         ([np.zeros((4, 3))], {}, r"both of each pair \[pairs, 2\]"),
         ([np.arange(3)], {"level": 1.0}, "level: want a share between 0 and 1, got 1.0"),
-        ([np.arange(3)], {"rounds": 0}, "rounds: want a whole number from 1, got 0"),
-        ([np.arange(3)], {"rounds": 2.5}, "rounds: want a whole number from 1"),
+        ([np.arange(3)], {"rounds": 0}, "rounds: want an integer from 1, got 0"),
+        ([np.arange(3)], {"rounds": 2.5}, "rounds: want an integer from 1"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(groups: Any, options: Any, says: str) -> None:

@@ -66,8 +66,8 @@ def test_drawn_truths_have_little_error_and_boasted_ones_what_they_boast(rng: np
         ([[0.5]], [[True]], {}, "want a float and a bool"),
         ([0.5, 1.1], [True, False], {}, "confidences: want probabilities, from 0 to 1, got values from 0.5 to 1.1"),
         ([0.5, math.nan], [True, False], {}, "want probabilities"),
-        ([0.5], [True], {"bins": 0}, "bins: want a whole number from 1, got 0"),
-        ([0.5], [True], {"bins": 2.5}, "bins: want a whole number from 1"),
+        ([0.5], [True], {"bins": 0}, "bins: want an integer from 1, got 0"),
+        ([0.5], [True], {"bins": 2.5}, "bins: want an integer from 1"),
     ],
 )
 def test_what_is_no_confidence_is_refused(confidences: Any, right: Any, options: Any, says: str) -> None:
@@ -159,9 +159,9 @@ def test_the_bounds_are_kept() -> None:
         (np.zeros((0, 3)), [], r"cosines: want \[objects, num_classes\], at least one object and 2 classes"),
         (np.zeros((3, 1)), [0, 0, 0], r"at least one object and 2 classes, got shape \[3, 1\]"),
         (np.zeros(3), [0, 0, 0], r"got shape \[3\]"),
-        (np.zeros((2, 2)), [0], "numbers: want a whole number from 0 to 1 for each of 2 objects"),
-        (np.zeros((2, 2)), [0, 2], "numbers: want a whole number from 0 to 1"),
-        (np.zeros((2, 2)), [-1, 0], "numbers: want a whole number from 0 to 1"),
+        (np.zeros((2, 2)), [0], "numbers: want an integer from 0 to 1 for each of 2 objects"),
+        (np.zeros((2, 2)), [0, 2], "numbers: want an integer from 0 to 1"),
+        (np.zeros((2, 2)), [-1, 0], "numbers: want an integer from 0 to 1"),
         (np.zeros((2, 2)), [0.0, 1.0], "got float64 of shape"),
         (np.array([[0, 0], [0, math.nan]]), [0, 1], "cosines, row 1: want finite cosines"),
         (np.array([[math.inf, 0], [0, 1]]), [0, 1], "cosines, row 0: want finite cosines"),

@@ -76,7 +76,7 @@ def test_equal_cosines_are_ordered_by_row(rng: np.random.Generator, memory_bytes
 )
 def test_chunks_change_no_bit(random_state: int, queries: int, gallery: int, dim: int, memory_bytes: int) -> None:
     rng = np.random.default_rng(random_state)
-    # Small whole numbers give many ties.
+    # Small integers give many ties.
     left, right = (rng.integers(-2, 3, size=(rows, dim)) * 2.0 + 1 for rows in (queries, gallery))
     k = int(rng.integers(1, gallery + 1))
     exclude = rng.integers(-1, gallery, size=queries)
@@ -193,12 +193,12 @@ def test_float32_rows_that_are_not_unit_are_made_so() -> None:
         (np.array([[1.0, 0, 0], [0, 0, 0]]), {}, "queries, row 1: want a vector with a direction, got only zeros"),
         (np.array([[1.0, np.nan, 0]]), {}, "queries, row 0: .* a NaN"),
         (np.array([[1e200, 0, 0]]), {}, "numbers too large"),
-        (np.ones((1, 3)), {"k": 4}, "k: want a whole number from 1 to 3, got 4"),
+        (np.ones((1, 3)), {"k": 4}, "k: want an integer from 1 to 3, got 4"),
         (np.ones((1, 3)), {"k": 0}, "got 0"),
         (np.ones((1, 3)), {"k": 1.5}, "got 1.5"),
         (np.ones((1, 3)), {"exclude": np.array([3])}, "exclude, query 0: want a gallery row from 0 to 2, or -1, got 3"),
         (np.ones((1, 3)), {"exclude": np.array([-2])}, "got -2"),
-        (np.ones((1, 3)), {"exclude": np.array([0, 1])}, r"1 whole numbers, one a query, got int64 of shape \[2\]"),
+        (np.ones((1, 3)), {"exclude": np.array([0, 1])}, r"1 integers, one a query, got int64 of shape \[2\]"),
         (np.ones((1, 3)), {"exclude": np.array([0.5])}, "float64"),
     ],
 )

@@ -137,12 +137,12 @@ def test_one_drawn_query_has_no_standard_error() -> None:
         ({"query_labels": ["a"]}, "queries: want 2 classes, one a row, got 1"),
         ({"gallery_labels": ["a", "b", "c"]}, "gallery: want 2 classes, one a row, got 3"),
         ({"gallery_labels": ["a", None]}, "labels, row 1: want a class, got None"),
-        ({"ks": ()}, r"ks: want different whole numbers from 1, got \(\)"),
+        ({"ks": ()}, r"ks: want different integers from 1, got \(\)"),
         ({"ks": (1, 1)}, "ks"),
         ({"ks": (0,)}, "ks"),
         ({"ks": (1.5,)}, "ks"),
         ({"exclude": np.array([0, 2])}, "exclude, query 1"),
-        ({"max_queries": 0}, "max_queries: want a whole number from 1, or None, got 0"),
+        ({"max_queries": 0}, "max_queries: want an integer from 1, or None, got 0"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(changes: dict[str, Any], says: str) -> None:

@@ -11,7 +11,7 @@ from scipy.stats import ortho_group
 
 from steradian.errors import InputError
 from steradian.metrics import SphereProjection, nearest, sphere_projection
-from steradian.metrics.pairs import all_pairs, pair_angles
+from steradian.metrics.labelled_pairs import all_pairs, pair_angles
 from steradian.metrics.sphere_projection import ALL, _descend, _draw_landmarks, _stress
 
 

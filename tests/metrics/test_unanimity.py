@@ -1,4 +1,4 @@
-"""What is promised of every subset holds in every subset, whatever the gates; what is not promised may fail."""
+"""What is guaranteed of every subset holds in every subset, whatever the gates; what is not guaranteed may fail."""
 
 import math
 import tracemalloc
@@ -103,7 +103,7 @@ def slow(given: dict[str, Any], context_limit: float = 0.0) -> np.ndarray:
     return leads
 
 
-# -- What is promised
+# -- What is guaranteed
 
 
 @pytest.mark.parametrize("limit", [0.0, 0.1, 0.2, 0.6])
@@ -114,10 +114,10 @@ def test_every_subset_leads_by_as_much_as_is_promised(
 ) -> None:
     rng = np.random.default_rng(random_state)
     given = make(rng, objects=60, modalities=modalities, subcenters=subcenters)
-    promised = guaranteed_leads(**given, context_limit=limit, all_classes=True).all_classes
-    assert promised is not None
-    held = promised > 0
-    assert (subset_leads(rng, given, limit) >= promised)[held].all()
+    guaranteed = guaranteed_leads(**given, context_limit=limit, all_classes=True).all_classes
+    assert guaranteed is not None
+    held = guaranteed > 0
+    assert (subset_leads(rng, given, limit) >= guaranteed)[held].all()
     assert held.any() or limit > 0.2
 
 
@@ -173,7 +173,7 @@ def test_sub_centers_that_help_one_modality_each_promise_nothing() -> None:
     assert guaranteed_leads(**given, class_centers=centers).least < 0
     cosines = class_cosines(unit(vectors.sum(axis=1)), centers)
     assert cosines[0, 0] < cosines[0, 1]
-    # Where all modalities share the sub-center, it is promised.
+    # Where all modalities share the sub-center, it is guaranteed.
     given["vectors"] = np.repeat(vectors[:, :1], 2, axis=1)
     assert guaranteed_leads(**given, class_centers=centers).least == pytest.approx(1 - corner, abs=2e-4)
 

@@ -18,6 +18,7 @@ from steradian.losses import (
     adaface_quality,
     angular_softmax_loss,
     arcface,
+    blockwise_softmax,
     combined,
     cosface,
     curricular,
@@ -26,7 +27,6 @@ from steradian.losses import (
     magface_penalty,
     sphereface,
     stream_plan,
-    sweep,
 )
 from steradian.model import AngularMarginLoss, MarginKind, SphericalClassifier
 
@@ -334,9 +334,11 @@ def test_the_plan_is_what_is_done(
 ) -> None:
     monkeypatch.setitem(stream_plan.TILE, "cpu", 100)
     plans, taken = [], []
-    plain_plan, plain_take = sweep.plan_stream, sweep.take_workspace
-    monkeypatch.setattr(sweep, "plan_stream", lambda *a, **k: plans.append(plain_plan(*a, **k)) or plans[-1])
-    monkeypatch.setattr(sweep, "take_workspace", lambda n, like: taken.append(n) or plain_take(n, like))
+    plain_plan, plain_take = blockwise_softmax.plan_stream, blockwise_softmax.take_workspace
+    monkeypatch.setattr(
+        blockwise_softmax, "plan_stream", lambda *a, **k: plans.append(plain_plan(*a, **k)) or plans[-1]
+    )
+    monkeypatch.setattr(blockwise_softmax, "take_workspace", lambda n, like: taken.append(n) or plain_take(n, like))
     embeddings, labels = problem(rows=rows, classes=50)
     loss = AngularMarginLoss(50, DIM, memory_budget=memory_budget, **options)
     loss(embeddings.requires_grad_(), labels).backward()

@@ -17,7 +17,7 @@ from steradian.model import AngularMarginLoss, MarginKind
 @pytest.mark.parametrize(
     "value",
     [torch.nn.Parameter(torch.tensor(1.2)), torch.tensor(1.2, requires_grad=True) * 1, torch.tensor(1.2), True, [1.2]],
-    ids=["parameter", "hangs on one", "tensor", "truth value", "list"],
+    ids=["parameter", "hangs on one", "tensor", "boolean", "list"],
 )
 def test_margin_and_scale_are_plain_numbers(name: str, kind: Any, value: Any) -> None:
     with pytest.raises(ConfigError, match=rf"want {name} .* not learnt") as error:

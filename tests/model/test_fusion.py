@@ -1,4 +1,4 @@
-"""What each kind of fusion promises."""
+"""What each kind of fusion guarantees."""
 
 import math
 from itertools import product

@@ -1,4 +1,4 @@
-"""The closed form and the networks beside it: how their vectors add, and what that promises of subsets."""
+"""The closed form and the networks beside it: how their vectors add, and what that guarantees of subsets."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -203,7 +203,7 @@ def test_without_a_networks_vector_it_says_nothing(
     torch.testing.assert_close(vectors[single], expected[single], rtol=0, atol=1e-3)
 
 
-# -- Promises ----------------------------------------------------------------------------------------------------------
+# -- Guarantees
 
 
 @pytest.mark.parametrize(("share", "learned"), [(0.0, False), (0.0, True), (1.0, False), (2.0, True)])
@@ -217,7 +217,7 @@ def test_no_subset_breaks_a_promise(
     present = torch.from_numpy(there)
     batch = make_batch(present, random_state=random_state)
     centers = unit(torch.randn(5, DIM))
-    # Vectors near a center, so that something can be promised.
+    # Vectors near a center, so that something can be guaranteed.
     own = rng.integers(5, size=200)
     near = batch.closed + 1.5 * centers[own][:, None] * torch.from_numpy(rng.random((200, 3, 1))).float()
     batch = replace(batch, closed=near * present[..., None])

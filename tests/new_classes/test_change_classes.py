@@ -233,7 +233,7 @@ def test_labels_of_another_kind_are_refused(model: sr.SphereEmbedder, examples: 
     for classes, labels in [([3, 7], [True, False]), ([True, False], [3, 7])]:
         points = np.eye(4)
         plain = sr.SphereEmbedder(embedding_dim=8, epochs=1, verbose=False).fit(points, np.repeat(classes, 2))
-        with pytest.raises(sr.InputError, match="truth values"):
+        with pytest.raises(sr.InputError, match="booleans"):
             plain.add_classes(points[:2], labels)
 
 

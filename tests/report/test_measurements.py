@@ -62,9 +62,9 @@ def test_what_is_given_is_not_measured_again(evaluation: Evaluation, findings: M
     assert found.baseline is findings.baseline is not None
 
 
-def test_a_free_fusion_has_no_ledger(plain_findings: Callable[..., Measurements]) -> None:
+def test_a_free_fusion_has_no_attribution(plain_findings: Callable[..., Measurements]) -> None:
     found = plain_findings(["a", "b"] * 10, ["a", "b"] * 3, fusion="free")
-    assert found.ledger is None and 'fusion="free"' in found.no_ledger
+    assert found.attribution is None and 'fusion="free"' in found.no_attribution
 
 
 def test_where_no_class_has_two_objects_the_gallery_helps(plain_findings: Callable[..., Measurements]) -> None:

@@ -14,7 +14,7 @@ from steradian.evaluation import Evaluation
 from steradian.report import write_report
 
 SECTIONS = [
-    *("summary", "training", "subsets", "angles", "sphere", "centers", "confusions", "neighbors", "ledger"),
+    *("summary", "training", "subsets", "angles", "sphere", "centers", "confusions", "neighbors", "attribution"),
     *("thresholds", "audit", "reproduce"),
 ]
 

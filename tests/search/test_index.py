@@ -226,7 +226,7 @@ def test_no_folder_is_no_index(tmp_path: Path) -> None:
         (np.ones((0, 3)), {}, "at least one row"),
         (np.array([[1, 0, 0], [np.nan, 0, 0]]), {}, "queries, row 1"),
         (np.zeros((1, 3)), {}, "queries, row 0: .* only zeros"),
-        (np.eye(3), {"k": 0}, "k: want a whole number from 1, got 0"),
+        (np.eye(3), {"k": 0}, "k: want an integer from 1, got 0"),
         (np.eye(3), {"k": "ten"}, "got 'ten'"),
         (np.eye(3), {"modalities": ["left"]}, "want objects and an index with a model, got vectors"),
         ([[1.0, 0, 0]], {}, "got list, and this index has no model"),

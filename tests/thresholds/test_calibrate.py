@@ -1,4 +1,4 @@
-"""Calibrating a model: scales, accept angles, concentrations, and what is refused."""
+"""Calibrating a model: scales, thresholds, concentrations, and what is refused."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 
 import steradian as sr
-from steradian.calibration.accept_angles import ACCEPT_ALL, coverage_angle
+from steradian.calibration.threshold_rules import ACCEPT_ALL, coverage_angle
 from steradian.metrics import concentration, fit_scale
 from steradian.model import class_cosines
 
@@ -23,7 +23,7 @@ def test_each_subset_is_fitted_on_the_objects_that_have_it(model, held_out) -> N
         vectors = model.transform(held_out[has], modalities=point.subset)
         cosines = vectors @ model.fitted_.classifier.class_centers.detach().numpy().T
         angles = np.arccos(np.clip(cosines.max(axis=1), -1, 1))
-        assert point.accept_angle == pytest.approx(coverage_angle(angles, coverage=0.9), abs=1e-3)
+        assert point.threshold == pytest.approx(coverage_angle(angles, coverage=0.9), abs=1e-3)
         assert point.accepted >= 0.9
 
 
@@ -99,12 +99,12 @@ def test_named_subsets_are_fitted_beside_the_whole_and_each_modality_alone() -> 
     assert len(found.pairs) == 15
     # Photo and price have no point of their own: the first of the largest within them is photo's.
     present = np.array([[True, False, True]])
-    assert found.accept_angles(present).tolist() == [found.points[2].accept_angle]
+    assert found.thresholds(present).tolist() == [found.points[2].threshold]
 
 
 @pytest.mark.parametrize("options", [{"coverage": 0.5}, {"precision": 0.55}, {"false_accept": 0.5}])
 def test_an_object_is_judged_alike_in_a_table_of_any_size(options: dict[str, float]) -> None:
-    """Half of the objects have one and the same photo, so that the accept angle is the very angle of all of them."""
+    """Half of the objects have one and the same photo, so that the threshold is the very angle of all of them."""
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 2
     photo = rng.normal(size=(200, 24)) + labels[:, None]
@@ -126,7 +126,7 @@ def test_too_few_objects_of_a_subset_accept_all_or_leave_it_out(model) -> None:
         columns["title"][whole:] = list(np.tile(np.eye(5)[:2], (titles // 2, 1)))
         labels = [*objects.labels, *["cup", "jar"] * (titles // 2)]
         found = model.calibrate(sr.read_objects(columns | {"label": labels}, model.schema_))
-        return {point.subset: point.accept_angle for point in found.points}
+        return {point.subset: point.threshold for point in found.points}
 
     few = calibrate(16, 4)
     assert few["photo", "title"] == few["photo",] == ACCEPT_ALL > few["title",]

@@ -37,7 +37,7 @@ def test_without_a_table_coverage_is_about_what_was_asked(model) -> None:
 def test_without_a_table_nothing_is_guaranteed(model) -> None:
     assert "about 90.0%" in repr(model.calibrate(coverage=0.9))
     assert "no guarantee" in repr(model.calibration_)
-    assert model.calibrate(precision=0.5).promise == "about 50.0% of what is accepted is right"
+    assert model.calibrate(precision=0.5).guarantee == "about 50.0% of what is accepted is right"
 
 
 def test_left_out_objects_are_measured_like_a_held_out_table(model, held_out) -> None:

@@ -27,9 +27,9 @@ def test_angles_are_between_the_vectors_and_the_order_of_the_two_does_not_matter
     cosines = (model.transform(one) * model.transform(other)).sum(axis=1)
     np.testing.assert_allclose(np.cos(there.angles), cosines, atol=1e-6)
     np.testing.assert_allclose(there.angles, back.angles, atol=1e-6)
-    np.testing.assert_array_equal(there.accept_angles, back.accept_angles)
+    np.testing.assert_array_equal(there.thresholds, back.thresholds)
     # What each of the two has decides: there are several angles among forty pairs.
-    assert len(np.unique(there.accept_angles)) > 1
+    assert len(np.unique(there.thresholds)) > 1
 
 
 def test_it_prints_within_80_columns_and_gives_plain_values(model, held_out) -> None:

@@ -13,16 +13,16 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.data.batch import Preprocessor
 from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError
-from steradian.losses import stream_plan, sweep
+from steradian.losses import blockwise_softmax, stream_plan
 from steradian.losses.stream_plan import StreamPlan
 from steradian.model import SphericalClassifier, build_encoder
 from steradian.training import derive, derive_within_memory, memory, train
 from steradian.training.build_objective import make_margin_loss
 from steradian.training.center_updates import RowwiseAdam
+from steradian.training.held_out import RetrievalValidation
 from steradian.training.memory import available_memory, estimate_memory, refuse_beyond_memory
 from steradian.training.objective import Objective
 from steradian.training.optimizer import make_optimizer
-from steradian.training.validation import RetrievalValidation
 
 MODEL = ModelConfig(embedding_dim=8, width=8, heads=2, dropout=0.0, input_dropout=0.0)
 CPU = torch.device("cpu")
@@ -96,15 +96,15 @@ def test_the_plan_is_that_of_the_largest_step(
     plans: list[StreamPlan] = []
     rows: list[int] = []
     taken: list[int] = []
-    plain_plan, plain_take = sweep.plan_stream, sweep.take_workspace
+    plain_plan, plain_take = blockwise_softmax.plan_stream, blockwise_softmax.take_workspace
 
     def spy(count: int, *sizes: int, **options: Any) -> StreamPlan:
         rows.append(count)
         plans.append(plain_plan(count, *sizes, **options))
         return plans[-1]
 
-    monkeypatch.setattr(sweep, "plan_stream", spy)
-    monkeypatch.setattr(sweep, "take_workspace", lambda n, like: taken.append(4 * n) or plain_take(n, like))
+    monkeypatch.setattr(blockwise_softmax, "plan_stream", spy)
+    monkeypatch.setattr(blockwise_softmax, "take_workspace", lambda n, like: taken.append(4 * n) or plain_take(n, like))
     change = dict(change)
     model = replace(MODEL, subcenters=change.pop("subcenters", 1))
     # All modalities of every object are there, so that a step has as many rows as it can.
@@ -171,7 +171,7 @@ def test_the_refusal_says_what_saves_how_much() -> None:
     rowwise = replace(config, center_optimizer="rowwise")
     lean = estimate(10_000_000, rowwise, model=model)
     saved = float(caught.value.fix.split("saves ")[1].split(" GB")[0])
-    assert saved * 1e9 == pytest.approx(found.total - lean.total, rel=0.02), "the advice keeps its promise"
+    assert saved * 1e9 == pytest.approx(found.total - lean.total, rel=0.02), "the advice keeps its guarantee"
     refuse_beyond_memory(lean, 16 * 10**9, config=rowwise)
     with pytest.raises(ConfigError, match="smaller embedding_dim, fewer subcenters"):
         refuse_beyond_memory(lean, 8 * 10**9, config=rowwise)

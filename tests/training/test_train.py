@@ -19,9 +19,9 @@ from steradian.data.batch import PreparedObjects
 from steradian.errors import TrainingError
 from steradian.training import Derived, Progress, TrainingResult, learner
 from steradian.training import train as train_function
+from steradian.training.held_out import RetrievalValidation
 from steradian.training.objective import Objective
 from steradian.training.schedule import learning_rate_factor, margin_factor
-from steradian.training.validation import RetrievalValidation
 
 module = sys.modules["steradian.training.train"]  # the name is taken by the function
 Weights = dict[str, Tensor]
@@ -194,7 +194,12 @@ def test_the_gradient_of_the_encoder_is_clipped_and_that_of_the_centers_is_not(r
         of_encoder = torch.cat([p.grad.flatten() for p in encoder.parameters() if p.grad is not None]).norm()
         norms.append((of_encoder.item(), classifier.directions.grad.norm().item()))
 
-    run(parts=(encoder, classifier), progress=Spy(measure), change={"clip": 0.001}, derived=Derived(10.0, 0.2, 2, ()))
+    run(
+        parts=(encoder, classifier),
+        progress=Spy(measure),
+        change={"max_grad_norm": 0.001},
+        derived=Derived(10.0, 0.2, 2, ()),
+    )
     assert len(norms) == 6
     assert all(of_encoder == pytest.approx(0.001, rel=1e-2) for of_encoder, _ in norms)
     assert all(of_centers > 0.01 for _, of_centers in norms)

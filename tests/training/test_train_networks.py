@@ -267,8 +267,8 @@ def test_a_model_with_networks_is_the_same_after_loading(make_table: MakeTable, 
 def test_a_model_with_networks_promises_and_explains(make_table: MakeTable) -> None:
     objects = make_table(np.arange(45) % 3)
     model = sr.SphereEmbedder(epochs=2, **OPTIONS).fit(objects)
-    certificates, ledger = model.certify(objects), model.explain(objects)
-    np.testing.assert_allclose(ledger.contributions.sum(axis=1), ledger.cosines, atol=1e-5)
+    certificates, attribution = model.certify(objects), model.explain(objects)
+    np.testing.assert_allclose(attribution.contributions.sum(axis=1), attribution.cosines, atol=1e-5)
     for name in ("x", "y"):
         alone = objects.only(name)
         held = certificates.certified & alone.present.any(axis=1)

@@ -15,9 +15,9 @@ from steradian.config import CENTER_OBJECTIVES, MODALITY_OBJECTIVES, ModelConfig
 from steradian.model import embed
 from steradian.training import TrainingResult, build_objective, derive, learner
 from steradian.training import train as train_function
+from steradian.training.held_out import RetrievalValidation
 from steradian.training.imprint import imprint_class_means
 from steradian.training.learner import Learner
-from steradian.training.validation import RetrievalValidation
 
 KINDS = get_args(ObjectiveKind)
 WITHOUT_LABELS = [kind for kind in KINDS if kind not in (*CENTER_OBJECTIVES, "cross_entropy")]

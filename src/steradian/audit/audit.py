@@ -14,8 +14,8 @@ from steradian.audit.outliers import class_offsets, find_outliers, main_centers
 from steradian.data import ObjectTable
 from steradian.errors import ConfigError, InputError
 from steradian.fitted_model import BATCH, Encoded, FittedModel, table_of
-from steradian.inputs import refuse_objects_without, refuse_other_labels, refuse_other_schema
 from steradian.metrics import to_angles
+from steradian.validation import refuse_objects_without, refuse_other_labels, refuse_other_schema
 
 __all__ = ["audit"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from steradian.atomic_write import write_whole
 from steradian.errors import InputError
 from steradian.text_table import fit_text, rich_table
-from steradian.whole_file import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table

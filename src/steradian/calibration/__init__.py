@@ -1,4 +1,4 @@
-"""What a calibration holds: scales and accept angles, by subset of modalities."""
+"""What a calibration holds: scales and thresholds, by subset of modalities."""
 
 from steradian.calibration.operating_points import Calibration, OperatingPoint, PairPoint
 from steradian.calibration.rejection import with_unknown

@@ -1,4 +1,4 @@
-"""What a calibration found: a scale and an accept angle for each subset of modalities, and angles for pairs."""
+"""What a calibration found: a scale and a threshold for each subset of modalities, and angles for pairs."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steradian.calibration.accept_angles import ACCEPT_ALL, ACCEPT_NONE, Goal, least_objects
+from steradian.calibration.threshold_rules import ACCEPT_ALL, ACCEPT_NONE, Goal, least_objects
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class OperatingPoint:
         subset: names of modalities.
         objects: how many of known classes it was fitted on.
         scale: of the cosines in `predict_proba`.
-        accept_angle: in radians; an object whose nearest center is farther is unknown. Pi accepts all, -1 none.
+        threshold: in radians; an object whose nearest center is farther is unknown. Pi accepts all, -1 none.
         accepted: the share of those objects that it accepts.
         unknown: how many objects of unknown classes had the subset.
     """
@@ -48,14 +48,14 @@ class OperatingPoint:
     subset: tuple[str, ...]
     objects: int
     scale: float
-    accept_angle: float
+    threshold: float
     accepted: float
     unknown: int = 0
 
     @property
-    def shown_angle(self) -> str:
-        """The accept angle in three decimals, "any" or "none"."""
-        return shown_angle(self.accept_angle)
+    def shown_threshold(self) -> str:
+        """The threshold in three decimals, "any" or "none"."""
+        return shown_threshold(self.threshold)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class PairPoint:
         first: names of modalities.
         second: names of modalities.
         pairs: of different classes that it was fitted on.
-        accept_angle: in radians; two that are farther apart are not the same. -1 accepts none.
+        threshold: in radians; two that are farther apart are not the same. -1 accepts none.
         false_accept: the share of those pairs that it takes for the same.
         true_accept: the share of pairs of one class that it takes for the same; None where there was none.
     """
@@ -74,24 +74,24 @@ class PairPoint:
     first: tuple[str, ...]
     second: tuple[str, ...]
     pairs: int
-    accept_angle: float
+    threshold: float
     false_accept: float
     true_accept: float | None
 
     @property
-    def shown_angle(self) -> str:
-        """The accept angle in three decimals, "any" or "none"."""
-        return shown_angle(self.accept_angle)
+    def shown_threshold(self) -> str:
+        """The threshold in three decimals, "any" or "none"."""
+        return shown_threshold(self.threshold)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Calibration:
-    """Scales and accept angles by subset of modalities; prints as a table.
+    """Scales and thresholds by subset of modalities; prints as a table.
 
     Args:
         modalities: of the model, in the order of its schema.
-        goal: what the accept angles promise: "coverage", "false_accept" or "precision".
-        rate: the share that is promised.
+        goal: what the thresholds guarantee: "coverage", "false_accept" or "precision".
+        rate: the share that is guaranteed.
         points: one entry a subset, the whole first where any object had everything.
         pair_false_accept: the wanted share of pairs of different classes that are taken for the same.
         pairs: one entry for each two subsets.
@@ -109,7 +109,7 @@ class Calibration:
         >>> kappas = {"classes": np.array(["cup", "jar"]), "kappas": np.array([30.0, 20.0])}
         >>> Calibration(both, "coverage", 0.95, points, 0.01, pairs, **kappas, kappa_objects=np.ones(2))
         Calibration: at least 95.0% of the objects of known classes are accepted
-        objects that have exactly           objects    scale  accept angle  accepted
+        objects that have exactly           objects    scale  threshold  accepted
         everything                              200     14.0         0.620     0.955
         title                                    90      9.0         1.000     1.000
         Angles in radians, to the nearest class center. Two whole objects are taken for
@@ -130,26 +130,26 @@ class Calibration:
     left_out: bool = False
 
     @property
-    def promise(self) -> str:
-        """What the accept angles promise, as a clause; on left-out training objects, what is to be expected."""
-        promised = GOALS[self.goal].format(self.rate)
-        return re.sub(r"^at (least|most)|, with 90% confidence$", _about, promised) if self.left_out else promised
+    def guarantee(self) -> str:
+        """What the thresholds guarantee, as a clause; on left-out training objects, what is to be expected."""
+        guaranteed = GOALS[self.goal].format(self.rate)
+        return re.sub(r"^at (least|most)|, with 90% confidence$", _about, guaranteed) if self.left_out else guaranteed
 
-    def accept_angles(self, present: np.ndarray) -> np.ndarray:
+    def thresholds(self, present: np.ndarray) -> np.ndarray:
         """How far each object may be from its nearest center, in radians float64 [objects].
 
         An object that has a subset without a point of its own is judged by the largest one within it that has one.
         Where there is none, because hardly any object had these modalities, coverage accepts it whatever its angle,
-        and the other promises refuse it.
+        and the other guarantees refuse it.
 
         Args:
             present: bool [objects, modalities].
         """
-        angles = np.array([point.accept_angle for point in self._points], dtype=np.float64)
+        angles = np.array([point.threshold for point in self._points], dtype=np.float64)
         return np.asarray(angles[self._places(present)])
 
     def scales(self, present: np.ndarray) -> np.ndarray:
-        """The scale of each object's cosines float64 [objects]; subsets without a point as for `accept_angles`.
+        """The scale of each object's cosines float64 [objects]; subsets without a point as for `thresholds`.
 
         Args:
             present: bool [objects, modalities].
@@ -158,7 +158,7 @@ class Calibration:
         return np.asarray(scales[self._places(present)])
 
     def pair_points(self, first: np.ndarray, second: np.ndarray) -> list[PairPoint]:
-        """What holds for each pair; subsets without a point as for `accept_angles`.
+        """What holds for each pair; subsets without a point as for `thresholds`.
 
         Args:
             first: what the first objects have, bool [pairs, modalities].
@@ -218,20 +218,20 @@ class Calibration:
 
     @property
     def _points(self) -> tuple[OperatingPoint, ...]:
-        """The points, and last that of objects which have no fitted subset: the least sure scale, and no promise."""
+        """The points, and last that of objects which have no fitted subset: the least sure scale, and no guarantee."""
         none_fits = ACCEPT_ALL if self.goal == "coverage" else ACCEPT_NONE
         scale = min(point.scale for point in self.points)
         return *self.points, OperatingPoint((), 0, scale, none_fits, float(self.goal == "coverage"))
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """Where the promise is not kept, in sentences; none where it is."""
+        """Where the guarantee is not kept, in sentences; none where it is."""
         other = ["Classes were added or removed since: calibrate again."] if self.other_classes else []
         return *self._unkept(), *other, *([ESTIMATE] if self.left_out else [])
 
     def _unkept(self) -> Iterator[str]:
-        """Which rows accept all or none, because no angle shows the promise, and what it would take."""
-        rows = [point for point in self.points if point.accept_angle in {ACCEPT_ALL, ACCEPT_NONE}]
+        """Which rows accept all or none, because no angle shows the guarantee, and what it would take."""
+        rows = [point for point in self.points if point.threshold in {ACCEPT_ALL, ACCEPT_NONE}]
         if not rows:
             return
         least = least_objects(self.goal, self.rate)
@@ -241,7 +241,7 @@ class Calibration:
         more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
         answer = "all are accepted" if self.goal == "coverage" else "all are refused"
         few = f"it takes at least {least:,} {kind}" if min(counts) < least else f"their {kind} do not show it"
-        yield f"No angle promises as much for {named}{more}: {few}. Of these {answer}."
+        yield f"No angle guarantees as much for {named}{more}: {few}. Of these {answer}."
 
     def _name(self, point: OperatingPoint) -> str:
         return "everything" if len(point.subset) == len(self.modalities) else " + ".join(point.subset)
@@ -255,18 +255,18 @@ class Calibration:
         return np.asarray(best[numbers.ravel()])
 
     def _title(self) -> str:
-        return f"Calibration: {self.promise}"
+        return f"Calibration: {self.guarantee}"
 
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row."""
-        yield [fit_text("objects that have exactly", _SUBSET_WIDTH), "objects", "scale", "accept angle", "accepted"]
+        yield [fit_text("objects that have exactly", _SUBSET_WIDTH), "objects", "scale", "threshold", "accepted"]
         for point in self.points:
-            numbers = f"{point.objects:,}", f"{point.scale:.1f}", point.shown_angle, f"{point.accepted:.3f}"
+            numbers = f"{point.objects:,}", f"{point.scale:.1f}", point.shown_threshold, f"{point.accepted:.3f}"
             yield [fit_text(self._name(point), _SUBSET_WIDTH), *numbers]
 
     def _notes(self) -> list[str]:
         notes = ["Angles in radians, to the nearest class center."]
-        if self.pairs and self.pairs[0].accept_angle == ACCEPT_NONE:
+        if self.pairs and self.pairs[0].threshold == ACCEPT_NONE:
             notes[0] += (
                 f" No two are taken for the same: {self.pairs[0].pairs:,} pairs of different classes are too few for a "
                 f"share of {self.pair_false_accept:g}."
@@ -276,7 +276,7 @@ class Calibration:
             whole = "whole objects" if len(pair.first) == len(self.modalities) else "objects of the first row"
             same = "" if pair.true_accept is None else f", {pair.true_accept:.1%} of pairs of one class"
             notes[0] += (
-                f" Two {whole} are taken for the same up to {pair.accept_angle:.3f}: {pair.false_accept:.1%} of pairs "
+                f" Two {whole} are taken for the same up to {pair.threshold:.3f}: {pair.false_accept:.1%} of pairs "
                 f"of different classes are{same}."
             )
         return [*notes, *self.caveats]
@@ -286,6 +286,6 @@ def _about(bound: re.Match[str]) -> str:
     return "about" if bound[1] else ""
 
 
-def shown_angle(angle: float) -> str:
-    """An accept angle in three decimals, "any" or "none"."""
+def shown_threshold(angle: float) -> str:
+    """A threshold in three decimals, "any" or "none"."""
     return {ACCEPT_ALL: "any", ACCEPT_NONE: "none"}.get(angle, f"{angle:.3f}")

@@ -4,10 +4,10 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from steradian.calibration.accept_angles import false_accept_angle, narrowed
 from steradian.calibration.operating_points import PairPoint
+from steradian.calibration.threshold_rules import false_accept_angle, narrowed
 from steradian.metrics import to_angles
-from steradian.metrics.pairs import other_class_pairs, same_class_pairs
+from steradian.metrics.labelled_pairs import other_class_pairs, same_class_pairs
 
 __all__ = ["PairFitter"]
 
@@ -17,7 +17,7 @@ MOST_PAIRS, LEAST_PAIRS, ALL_PAIRS = 20_000, 2_000, 4_000_000
 
 
 class PairFitter:
-    """Collects the vectors of one subset after another, then fits an accept angle for each two of them.
+    """Collects the vectors of one subset after another, then fits a threshold for each two of them.
 
     Args:
         labels: of all objects [objects].
@@ -83,7 +83,7 @@ class PairFitter:
             first=self._subsets[first],
             second=self._subsets[second],
             pairs=len(different),
-            accept_angle=angle,
+            threshold=angle,
             false_accept=float(np.mean(different <= angle)) if len(different) else 0.0,
             true_accept=float(np.mean(same <= angle)) if len(same) else None,
         )

@@ -29,7 +29,7 @@ def with_unknown(predicted: np.ndarray, accepted: np.ndarray, classes: np.ndarra
             want=f"classes with other names than {UNKNOWN!r}",
             got="one of that name",
             where="predict(..., reject=True)",
-            fix="Rename the class before training, or compare angles: model.calibration_.accept_angles(present).",
+            fix="Rename the class before training, or compare angles: model.calibration_.thresholds(present).",
         )
     answers = predicted if predicted.dtype.kind == "U" else predicted.astype(object)
     return np.where(accepted, answers, UNKNOWN)

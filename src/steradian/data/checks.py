@@ -81,10 +81,10 @@ def refuse_absent_columns(columns: Mapping[str, Any], schema: Schema, *, labelle
 
 
 def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a name") -> np.ndarray:
-    """The names of classes or objects as one array of strings, whole numbers or truth values [objects].
+    """The names of classes or objects as one array of strings, integers or booleans [objects].
 
     Args:
-        column: an entry a row; floats that are whole numbers, as a table with gaps makes them, become integers.
+        column: an entry a row; floats that are integers, as a table with gaps makes them, become integers.
         rows: the row numbers in the user's table, for messages.
         name: the column's.
         role: what an entry is, for messages: "a label".
@@ -131,9 +131,9 @@ def _refuse_names_that_merge(entries: list[Any], rows: np.ndarray, name: str) ->
     least, beyond = (-(2**63), 2**63) if min(integers, default=0) < 0 else (0, 2**64)
     for entry, row in zip(entries, rows, strict=True):
         if isinstance(entry, (float, np.floating)) and entry.is_integer() and not is_told_apart(entry):
-            want, fix = "whole numbers that a float tells apart", "Give them as integers or as text: they have merged."
+            want, fix = "integers that a float tells apart", "Give them as integers or as text: they have merged."
         elif isinstance(entry, (int, np.integer)) and not least <= entry < beyond:
-            want, fix = "whole numbers that 64 bits hold together", "Write all of them as text."
+            want, fix = "integers that 64 bits hold together", "Write all of them as text."
         elif isinstance(entry, str) and entry.endswith("\0"):
             want, fix = "text that does not end in a NUL character", "Cut the NULs off the end."
         else:
@@ -188,7 +188,7 @@ def refuse_bare_objects(present: np.ndarray, schema: Schema, *, rows: np.ndarray
 
 def _no_name(got: str, where: str) -> InputError:
     return InputError(
-        want="names of one type: text, whole numbers or truth values",
+        want="names of one type: text, integers or booleans",
         got=got,
         where=where,
         fix="Cut measured numbers into classes; write all others as text.",

@@ -1,7 +1,7 @@
 """One column, however it is held, as a numpy array with an entry a row.
 
 Numbers become a numeric array whose empty cells are NaN; all else an array of Python objects whose empty cells are
-None. Whole numbers that a float would not tell apart stay Python integers, since they may be names. Rows that are lists
+None. Integers that a float would not tell apart stay Python integers, since they may be names. Rows that are lists
 of numbers become one array where they have one length, and an array each where they have not.
 """
 
@@ -18,7 +18,7 @@ from steradian.errors import InputError
 __all__ = ["column_length", "from_arrow", "from_cells", "to_column", "to_objects"]
 
 EXACT_WHOLE = 2**53
-"""Up to here a float64 tells all whole numbers apart."""
+"""Up to here a float64 tells all integers apart."""
 EXACT_DIGITS = 1e15
 """Decimals of fewer units in their last place are told apart by a float64."""
 
@@ -88,14 +88,14 @@ def _converted(values: Any) -> np.ndarray:
     elif hasattr(values, "detach"):
         values = _from_tensor(values)
     elif hasattr(values, "iloc"):
-        # numpy would make floats of whole numbers with gaps.
+        # numpy would make floats of integers with gaps.
         whole = not isinstance(values.dtype, np.dtype) and values.dtype.kind in "iu"
         values = pa.chunked_array([pa.array(values)]) if whole else np.array(values.__array__())
     elif hasattr(values, "__arrow_c_stream__") and not isinstance(values, pa.ChunkedArray):
         try:
             values = pa.chunked_array(values)
         except pa.ArrowException:
-            # Arrow has no whole numbers of 128 bits.
+            # Arrow has no integers of 128 bits.
             values = list(values)
     if isinstance(values, pa.ChunkedArray):
         return from_arrow(values)
@@ -315,7 +315,7 @@ def _is_real(kind: pa.DataType) -> bool:
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
-    """Numbers, truth values and dates, and lists of them."""
+    """Numbers, booleans and dates, and lists of them."""
     while _is_list(kind):
         kind = kind.value_type
     return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind))

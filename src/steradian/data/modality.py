@@ -25,7 +25,7 @@ Values = dict[str, np.ndarray]
 """A modality's values as read from its columns: arrays whose first axis is rows."""
 
 WHOLE_FLOATS: dict[Any, int] = {np.float16: 2**11, np.float32: 2**24}
-"""From here on a float of fewer bits than 64 leaves whole numbers out."""
+"""From here on a float of fewer bits than 64 leaves integers out."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def is_missing(value: Any) -> bool:
 
 
 def is_told_apart(number: Any) -> bool:
-    """True where a float tells a whole number from its neighbors, below 2**53, or less with fewer bits.
+    """True where a float tells an integer from its neighbors, below 2**53, or less with fewer bits.
 
     Example:
         >>> is_told_apart(2.0**53), is_told_apart(np.float32(2**24)), is_told_apart(-5.0)

@@ -17,7 +17,7 @@ from steradian.data.checks import (
 from steradian.data.columns import to_column
 from steradian.data.late_columns import LateColumns
 from steradian.data.modality import ReadValues, Values, is_missing
-from steradian.data.salvage import salvage
+from steradian.data.read_errors import salvage
 from steradian.data.schema import Schema
 from steradian.data.splitting import draw_test
 from steradian.data.unreadable import Unreadable, UnreadableItem
@@ -198,7 +198,7 @@ class ObjectTable:
         """The same objects with other labels.
 
         Args:
-            labels: text, whole numbers or truth values [objects].
+            labels: text, integers or booleans [objects].
 
         Raises:
             InputError: too few or many, or a label that is missing or of another type.

@@ -25,7 +25,7 @@ def read_objects(source: Any, schema: Schema, *, labelled: bool = True, on_error
     """Read and check a table of objects.
 
     None, NaN, NaT and empty CSV cells mean missing; so does the text NA, NaN, null and their like in CSV. In a CSV
-    file labels, ids, categories, texts and paths are text as written. Any other column is numbers or truth values
+    file labels, ids, categories, texts and paths are text as written. Any other column is numbers or booleans
     where every cell is one and loses nothing by it ("007" stays text), lists where every cell is a JSON list, and
     else text. Relative paths of pictures and sounds start at the table's folder. A list of pictures, sounds or texts
     in a cell is a set of items; a CSV cell writes it as a JSON list of texts.

@@ -166,7 +166,7 @@ class Schema:
                 want="YAML",
                 got=getattr(error, "problem", None) or " ".join(str(error).split()),
                 where=f"{path}, line {mark.line + 1}" if mark else str(path),
-                fix="Mend the line, or one before it." if mark else "Write the file again: plain YAML, as UTF-8.",
+                fix="Fix the line, or one before it." if mark else "Write the file again: plain YAML, as UTF-8.",
             ) from error
         if not isinstance(entries, Mapping):
             raise ConfigError(

@@ -17,14 +17,14 @@ def draw_test(
     unseen_classes: float = 0,
     random_state: int = 0,
 ) -> np.ndarray:
-    """The objects that form the test, bool [objects], as `ObjectTable.split` promises.
+    """The objects that form the test, bool [objects], as `ObjectTable.split` guarantees.
 
     Args:
         classes: class numbers, int64 [objects]; all equal where there are no labels.
         groups: group numbers, int64 [objects], or None.
         test_size: a share or a count of the objects whose class is not unseen; None or 0: none of them.
         unseen_classes: a share or a count of the classes.
-        random_state: a whole number from 0.
+        random_state: an integer from 0.
 
     Raises:
         ConfigError: a share, count or seed that cannot be.
@@ -38,7 +38,7 @@ def draw_test(
     unseen_classes = _amount(unseen_classes, "unseen_classes")
     if not isinstance(random_state, (int, np.integer)) or random_state < 0:
         raise ConfigError(
-            want="a whole number from 0",
+            want="an integer from 0",
             got=repr(random_state),
             where="split(random_state=...)",
             fix="Write for example random_state=0.",
@@ -201,7 +201,7 @@ def _amount(value: Any, name: str) -> float:
     if isinstance(value, (float, np.floating)) and 0 <= value < 1:
         return float(value)
     raise ConfigError(
-        want="a share from 0 to below 1, or a whole number",
+        want="a share from 0 to below 1, or an integer",
         got=repr(value),
         where=f"split({name}=...)",
         fix=f"Write for example {name}=0.2 for a fifth of them, or {name}=100 for a hundred.",

@@ -60,7 +60,7 @@ def choose_subsets(names: Sequence[str], *, max_subsets: int, random_state: int)
     """
     if not isinstance(max_subsets, (int, np.integer)) or max_subsets < 1:
         raise InputError(
-            want="a whole number from 1", got=repr(max_subsets), where="max_subsets", fix="Leave it out for 63."
+            want="an integer from 1", got=repr(max_subsets), where="max_subsets", fix="Leave it out for 63."
         )
     number = len(names)
     sizes = range(1, number + 1)

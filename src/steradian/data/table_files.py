@@ -76,7 +76,7 @@ def read_file(path: Path, schema: Schema, *, cell_by_cell: bool) -> dict[str, La
             want=f"a whole {path.suffix} file",
             got=_short(error),
             where=str(path),
-            fix="Mend the place it names, or write the file again (as UTF-8 if it is text).",
+            fix="Fix the place it names, or write the file again (as UTF-8 if it is text).",
         ) from error
     raise InputError(
         want=f"a file whose name ends in {', '.join(READERS)}",
@@ -192,7 +192,7 @@ def _refuse_other_separators(names: list[str], path: Path) -> None:
 def _text_columns(schema: Schema) -> set[str | None]:
     """Label, id and what modalities read as text, so that two files of one schema have one type.
 
-    A guess would take the categories true and false for truth values where a file happens to lack a third.
+    A guess would take the categories true and false for booleans where a file happens to lack a third.
     """
     modalities = schema.modalities.values()
     otherwise = {name for m in modalities for name in m.columns if name not in m.text_columns}
@@ -218,7 +218,7 @@ def _as_list(cell: Any) -> Any:
 
 
 def _from_text(column: pa.ChunkedArray) -> np.ndarray:
-    """A CSV column as lists, numbers or truth values where every cell is one, otherwise as text."""
+    """A CSV column as lists, numbers or booleans where every cell is one, otherwise as text."""
     known = pc.utf8_trim_whitespace(column.drop_null())
     if not len(known) or pc.any(pc.match_substring_regex(known, LOSSY_AS_NUMBER)).as_py():
         return from_arrow(column)

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image as Pillow
 
 from steradian import Image, Index, ObjectTable, Schema, SphereEmbedder, Text, read_objects
+from steradian.atomic_write import write_whole
 from steradian.demo.baseline import PlainBaseline
 from steradian.demo.comparison import comparison_table, score_questions
 from steradian.demo.emoji import (
@@ -27,7 +28,6 @@ from steradian.demo.emoji import (
     training_objects,
 )
 from steradian.demo.showcase import showcase_page
-from steradian.whole_file import write_whole
 
 __all__ = ["run_demo"]
 

@@ -3,9 +3,9 @@
 from steradian.evaluation.decision_table import Decisions, SubsetDecisions
 from steradian.evaluation.decisions import measure_decisions
 from steradian.evaluation.evaluate import evaluate
+from steradian.evaluation.evaluation_table import Evaluation, SubsetScores
 from steradian.evaluation.geometry import Geometry, measure_geometry, measure_vectors
 from steradian.evaluation.plain_baseline import PlainBaseline, measure_plain_baseline
-from steradian.evaluation.result import Evaluation, SubsetScores
 from steradian.evaluation.robustness import Robustness, robustness
 
 __all__ = [

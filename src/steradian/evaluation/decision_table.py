@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from steradian.evaluation.result import write_json
+from steradian.evaluation.evaluation_table import write_json
 from steradian.evaluation.subset_rows import SubsetRows
 from steradian.text_table import fit_text, rich_table
 
@@ -94,7 +94,7 @@ class Decisions(SubsetRows[SubsetDecisions]):
         modalities: all modalities of the model, in the order of its schema.
         known_classes: how many of the model's classes the objects are of.
         unknown_classes: how many other classes.
-        calibrated: whether the model has accept angles.
+        calibrated: whether the model has thresholds.
         notes: what was left out or drawn, in sentences.
 
     Example:

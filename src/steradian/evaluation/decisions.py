@@ -18,7 +18,7 @@ from steradian.evaluation.scoring import check_tables
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, FittedModel
 from steradian.metrics import SortedScores, class_interval, expected_calibration_error, to_angles
-from steradian.metrics.pairs import other_class_pairs, same_class_pairs
+from steradian.metrics.labelled_pairs import other_class_pairs, same_class_pairs
 from steradian.model import cosine_chunks
 
 __all__ = ["measure_decisions"]
@@ -153,7 +153,7 @@ def _measure(
 def _see(model: FittedModel, vectors: np.ndarray, labels: np.ndarray, used: np.ndarray) -> _Seen:
     """As `predict_proba` and `predict(reject=True)` have it; without a calibration all are accepted."""
     calibration, scales = model.calibration, model.scales(used)
-    limits = np.full(len(vectors), np.pi) if calibration is None else calibration.accept_angles(used)
+    limits = np.full(len(vectors), np.pi) if calibration is None else calibration.thresholds(used)
     predicted = np.zeros(len(vectors), dtype=np.int64)
     cosines, confidences = np.empty((2, len(vectors)))
     for rows, found in cosine_chunks(model.classifier, vectors):

@@ -11,10 +11,10 @@ from rich.console import Console
 from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import InputError
+from steradian.evaluation.evaluation_table import Evaluated, Evaluation, SubsetScores
 from steradian.evaluation.patterns import frequent_patterns
 from steradian.evaluation.plain_baseline import PlainBaseline, measure_plain_baseline
 from steradian.evaluation.plain_models import ALL, FAST
-from steradian.evaluation.result import Evaluated, Evaluation, SubsetScores
 from steradian.evaluation.scoring import (
     Gallery,
     SubsetEmbedder,
@@ -25,8 +25,8 @@ from steradian.evaluation.scoring import (
 )
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
-from steradian.inputs import present_modalities
 from steradian.metrics import MAX_DISTANCES, clustering_ami
+from steradian.validation import present_modalities
 
 __all__ = ["evaluate"]
 

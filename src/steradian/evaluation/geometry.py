@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from steradian.data import ObjectTable
 from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
-from steradian.evaluation.result import write_json
+from steradian.evaluation.evaluation_table import write_json
 from steradian.evaluation.scoring import check_tables
 from steradian.fitted_model import Encoded
 from steradian.metrics import (

@@ -32,7 +32,7 @@ def frequent_patterns(
         [(('photo', 'title'), [0, 2]), (('photo',), [1])]
     """
     if not isinstance(most, (int, np.integer)) or most < 1:
-        raise InputError(want="a whole number from 1", got=repr(most), where="max_patterns", fix="Leave it out for 15.")
+        raise InputError(want="an integer from 1", got=repr(most), where="max_patterns", fix="Leave it out for 15.")
     patterns, numbers, counts = np.unique(present, axis=0, return_inverse=True, return_counts=True)
     # The last key counts most. Ascending, patterns with the earlier modalities stand at the end.
     order = np.lexsort((-np.arange(len(patterns)), -patterns.sum(axis=1), -counts))

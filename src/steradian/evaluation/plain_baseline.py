@@ -12,9 +12,9 @@ from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
 from steradian.evaluation.plain_models import FAST, PlainModelName, predict_plainly, searchable
-from steradian.inputs import refuse_other_labels, refuse_unread
 from steradian.metrics import accuracy, macro_f1, map_at_r, nearest
 from steradian.text_table import fit_text, rich_table
+from steradian.validation import refuse_other_labels, refuse_unread
 
 if TYPE_CHECKING:
     from rich.table import Table

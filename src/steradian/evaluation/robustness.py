@@ -11,7 +11,7 @@ from rich.console import Console
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.evaluation.result import write_json
+from steradian.evaluation.evaluation_table import write_json
 from steradian.evaluation.scoring import (
     Gallery,
     SubsetEmbedder,
@@ -21,8 +21,8 @@ from steradian.evaluation.scoring import (
 )
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
-from steradian.inputs import present_modalities
 from steradian.text_table import rich_table
+from steradian.validation import present_modalities
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -215,7 +215,7 @@ def _check_levels(shares: Sequence[float]) -> np.ndarray:
 
 def _check_draws(draws: int) -> int:
     if not isinstance(draws, (int, np.integer)) or draws < 1:
-        raise InputError("a whole number from 1", repr(draws), "robustness(draws=...)", "Leave it out for 3.")
+        raise InputError("an integer from 1", repr(draws), "robustness(draws=...)", "Leave it out for 3.")
     return int(draws)
 
 

@@ -10,8 +10,8 @@ from steradian.data import ObjectTable, Schema
 from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
 from steradian.fitted_model import Encoded, table_of
-from steradian.inputs import present_modalities, refuse_other_labels, refuse_unread
 from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
+from steradian.validation import present_modalities, refuse_other_labels, refuse_unread
 
 __all__ = [
     "Gallery",
@@ -120,7 +120,7 @@ def certified_shares(model: SubsetEmbedder, objects: ObjectTable | Encoded) -> d
         objects: labelled. Those without any modality, or whose class the model was not trained on, do not count.
 
     Returns:
-        Values for `Evaluation`; none where the model promises nothing, or knows no object's class.
+        Values for `Evaluation`; none where the model guarantees nothing, or knows no object's class.
     """
     certify, labels = getattr(model, "certify", None), table_of(objects).labels
     known = np.isin(labels, model.classes_) & present_modalities(model.schema_, table_of(objects)).any(axis=1)
@@ -129,7 +129,7 @@ def certified_shares(model: SubsetEmbedder, objects: ObjectTable | Encoded) -> d
     try:
         found = certify(objects[known])
     except ConfigError:
-        # fusion="free" promises nothing that could be counted.
+        # fusion="free" guarantees nothing that could be counted.
         return {}
     right = found.certified & (found.predicted == labels[known])
     return {"certified": found.share, "certified_right": float(right.mean())}

@@ -28,19 +28,20 @@ _LINE = "{} {} {} {:>6} {:>15}"
 class Certificates:
     """Of each object the class it keeps, whatever of its modalities is missing; prints as a table.
 
-    A lead is by how much the cosine to the predicted class exceeds the cosine to another one. One above 0 is a promise:
-    every subset of the modalities that the object has leads by at least as much. One of 0 or less promises nothing.
+    A lead is by how much the cosine to the predicted class exceeds the cosine to another one. One above 0 is a
+    guarantee: every subset of the modalities that the object has leads by at least as much. One of 0 or less guarantees
+    nothing.
     `certificates[i]` and `certificates[i:j]` are those of some of the objects.
 
     Args:
         ids: of the objects [objects].
         predicted: the class of the whole object [objects].
-        leads: the promised lead over the class that is hardest to stay ahead of, in cosine [objects].
+        leads: the guaranteed lead over the class that is hardest to stay ahead of, in cosine [objects].
         runners_up: that class [objects].
-        below: how many classes are promised to stay below the predicted one, int64 [objects].
+        below: how many classes are guaranteed to stay below the predicted one, int64 [objects].
         classes: all class names [num_classes].
-        all_leads: the promised lead over each class float32 [objects, num_classes], NaN over itself; None unless asked
-            for.
+        all_leads: the guaranteed lead over each class float32 [objects, num_classes], NaN over itself; None unless
+            asked for.
 
     Example:
         >>> names = np.array(["cup", "jar", "lamp"])
@@ -50,7 +51,7 @@ class Certificates:
         object            predicted           runner-up             lead   classes below
         7                 cup                 jar                  0.310             2/2
         8                 lamp                cup                 -0.020             1/2
-        A lead above 0 holds in every subset of what the object has; any other promises
+        A lead above 0 holds in every subset of what the object has; any other guarantees
         nothing.
     """
 
@@ -73,7 +74,7 @@ class Certificates:
         return float(self.certified.mean())
 
     def leads_of(self, row: int) -> dict[Any, float]:
-        """The promised lead of an object over each other class, the least first.
+        """The guaranteed lead of an object over each other class, the least first.
 
         Args:
             row: of these certificates, counted from 0.
@@ -130,7 +131,7 @@ class Certificates:
         """The heads of the columns, then the cells of each row."""
         yield [*self._words("object", "predicted", "runner-up"), "lead", "classes below"]
         for row in range(min(len(self), _SHOWN)):
-            # Rounded down, since the promise is no more than that.
+            # Rounded down, since the guarantee is no more than that.
             lead = f"{math.floor(self.leads[row] * 1000) / 1000:.3f}"
             words = self._words(self.ids[row], self.predicted[row], self.runners_up[row])
             yield [*words, lead, f"{self.below[row]}/{len(self.classes) - 1}"]
@@ -140,7 +141,7 @@ class Certificates:
 
     def _notes(self) -> list[str]:
         more = [f"... {_SHOWN} of {len(self):,} objects shown"] if len(self) > _SHOWN else []
-        return [*more, "A lead above 0 holds in every subset of what the object has; any other promises nothing."]
+        return [*more, "A lead above 0 holds in every subset of what the object has; any other guarantees nothing."]
 
 
 def certify(objects: Encoded, *, all_classes: bool = False) -> Certificates:

@@ -1,4 +1,4 @@
-"""Fill a ledger: gates and cosines of each modality, each modality left out, each subset fused."""
+"""Fill an attribution: gates and cosines of each modality, each modality left out, each subset fused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.explanation.ledger import Ledger, TargetKind
+from steradian.explanation.attribution import Attribution, TargetKind
 from steradian.fitted_model import Encoded, FittedModel
 from steradian.metrics import contributions, shapley_values
 from steradian.metrics.nearest import check_vectors
@@ -25,7 +25,7 @@ Targets = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From rows [rows] and their vectors [rows, dim] to the unit vectors they are compared with [rows, dim]."""
 
 
-def explain(objects: Encoded, target: Target = None) -> Ledger:
+def explain(objects: Encoded, target: Target = None) -> Attribution:
     """The cosine of each object to a target as a sum over its modalities, and what each modality is worth.
 
     Args:
@@ -43,7 +43,7 @@ def explain(objects: Encoded, target: Target = None) -> Ledger:
     parts = [_explain(model.encoder, encoded, rows, targets) for rows, encoded in objects.batches()]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     vectors = columns.pop("vectors")
-    return Ledger(
+    return Attribution(
         ids=objects.objects.ids,
         modalities=model.modalities,
         targets=model.predict(vectors) if names is None else names,
@@ -53,7 +53,7 @@ def explain(objects: Encoded, target: Target = None) -> Ledger:
 
 
 def _explain(encoder: Encoder, encoded: ModalityVectors, rows: np.ndarray, targets: Targets) -> dict[str, Any]:
-    """The columns of a ledger for one batch, and the objects' own vectors."""
+    """The columns of an attribution for one batch, and the objects' own vectors."""
     with torch.inference_mode():
         gates, context = encoder.fusion.weigh(encoded.vectors, encoded.summaries, encoded.present)
     present, singles = encoded.present.cpu().numpy(), encoded.vectors.cpu().numpy()

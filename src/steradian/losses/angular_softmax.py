@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 from steradian.config import MarginGradient
 from steradian.errors import ConfigError, InputError
+from steradian.losses.blockwise_softmax import Bend, GradientTaker
 from steradian.losses.hard_negatives import nearest_others
 from steradian.losses.margins import arcface
 from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.streaming import stream_softmax
-from steradian.losses.sweep import Bend, GradientTaker
 
 __all__ = ["Margin", "angular_softmax_loss"]
 

@@ -5,9 +5,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steradian.errors import ConfigError
+from steradian.losses.blockwise_softmax import Bend
 from steradian.losses.margins import arcface
 from steradian.losses.streaming import exact_type
-from steradian.losses.sweep import Bend
 
 __all__ = ["curricular", "nearest_others", "sample_classes"]
 

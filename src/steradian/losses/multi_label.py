@@ -6,11 +6,11 @@ from torch.nn import functional as F
 
 from steradian.errors import InputError
 from steradian.losses.angular_softmax import Margin, check_inputs
+from steradian.losses.blockwise_softmax import LOWEST, GradientTaker
 from steradian.losses.margins import arcface
 from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.streaming import stream_softmax
-from steradian.losses.sweep import LOWEST, GradientTaker
 
 __all__ = ["angular_multilabel_loss", "label_rows"]
 
@@ -84,13 +84,13 @@ def label_rows(labels: Tensor | list[list[int]]) -> Tensor:
     """Labels in the form of `angular_multilabel_loss`.
 
     Args:
-        labels: lists of class numbers, one a row, or a table of truth values [rows, num_classes].
+        labels: lists of class numbers, one a row, or a table of booleans [rows, num_classes].
 
     Returns:
         int64 [rows, most labels a row], rising, -1 at the end where a row has fewer; on the table's device.
 
     Raises:
-        InputError: a tensor that is no table of truth values, or a number that is no class.
+        InputError: a tensor that is no table of booleans, or a number that is no class.
 
     Example:
         >>> label_rows([[2, 0], []])

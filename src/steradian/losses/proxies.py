@@ -6,9 +6,9 @@ from torch.nn import functional as F
 
 from steradian.errors import InputError
 from steradian.losses.angular_softmax import check_inputs
+from steradian.losses.blockwise_softmax import LOWEST
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.losses.streaming import exact_type, stream_softmax
-from steradian.losses.sweep import LOWEST
 
 __all__ = ["circle_loss", "proxy_anchor_loss"]
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from steradian.losses.blockwise_softmax import Bend, GradientTaker, Sweep
 from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET, tile_cosines
-from steradian.losses.sweep import Bend, GradientTaker, Sweep
 
 __all__ = ["Streamed", "exact_type", "stream_softmax"]
 

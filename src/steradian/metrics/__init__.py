@@ -16,6 +16,7 @@ from steradian.metrics.detection import (
     false_positive_rate_at,
     true_accept_rate,
 )
+from steradian.metrics.labelled_pairs import MAX_PAIRS, pair_angles
 from steradian.metrics.modality_gap import ModalityGap, modality_gap
 from steradian.metrics.nearest import nearest, unit_vectors
 from steradian.metrics.neural_collapse import (
@@ -26,7 +27,6 @@ from steradian.metrics.neural_collapse import (
     within_class_variability,
 )
 from steradian.metrics.open_set import oscr
-from steradian.metrics.pairs import MAX_PAIRS, pair_angles
 from steradian.metrics.retrieval import RetrievalScores, map_at_r, r_precision, recall_at_k, retrieval_scores
 from steradian.metrics.shapley import shapley_values
 from steradian.metrics.sphere_projection import SphereProjection, sphere_projection

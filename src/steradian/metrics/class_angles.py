@@ -6,7 +6,7 @@ import numpy as np
 
 from steradian.errors import InputError
 from steradian.metrics.class_means import labelled_unit
-from steradian.metrics.pairs import MAX_PAIRS, other_class_pairs, pair_angles, same_class_pairs
+from steradian.metrics.labelled_pairs import MAX_PAIRS, other_class_pairs, pair_angles, same_class_pairs
 
 __all__ = ["ClassAngles", "class_angles"]
 
@@ -72,7 +72,7 @@ def class_angles(
         ([10.0, 90.0], 0.0)
     """
     if not isinstance(bins, (int, np.integer)) or bins < 1:
-        raise InputError("a whole number from 1", repr(bins), "bins", "Leave it out for 60, of 3 degrees each.")
+        raise InputError("an integer from 1", repr(bins), "bins", "Leave it out for 60, of 3 degrees each.")
     unit, codes = labelled_unit(vectors, labels)
     within = pair_angles(unit, *same_class_pairs(codes, max_pairs=max_pairs, random_state=random_state))
     between = pair_angles(unit, *other_class_pairs(codes, max_pairs=max_pairs, random_state=random_state))

@@ -1,6 +1,6 @@
 """How far a measure would move with other classes: intervals from classes drawn again.
 
-Objects of one class are alike, and so are all pairs of it, so that an interval over single objects promises too much.
+Objects of one class are alike, and so are all pairs of it, so that an interval over single objects guarantees too much.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ def class_interval(
     pattern recognition systems: the subsets bootstrap", CVIU 2004 (pairs).
 
     Args:
-        statistic: takes float64 weights, whole numbers from 0 on [objects], of each group in turn, and gives a number
+        statistic: takes float64 weights, integers from 0 on [objects], of each group in turn, and gives a number
             or several [numbers]. NaN says that a round has no value. Sort before, so that a round is quick.
         groups: the class of each object [objects], or both classes of each pair [pairs, 2].
         level: the share of rounds within the interval, between 0 and 1.
@@ -100,4 +100,4 @@ def _check(groups: Sequence[np.ndarray], level: float, rounds: int) -> None:
     if not 0 < level < 1:
         raise InputError("a share between 0 and 1", repr(level), "level", "Leave it out for 0.95.")
     if not isinstance(rounds, (int, np.integer)) or rounds < 1:
-        raise InputError("a whole number from 1", repr(rounds), "rounds", "Leave it out for 200.")
+        raise InputError("an integer from 1", repr(rounds), "rounds", "Leave it out for 200.")

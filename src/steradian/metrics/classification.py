@@ -67,7 +67,7 @@ def macro_f1(labels: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def label_codes(*parts: np.ndarray, where: str = "labels") -> list[np.ndarray]:
-    """Classes as whole numbers counted from 0 in order of appearance, one code a class over all parts.
+    """Classes as integers counted from 0 in order of appearance, one code a class over all parts.
 
     Args:
         parts: arrays of classes, each [objects].
@@ -96,7 +96,7 @@ def _codes(labels: np.ndarray, known: dict[object, int], where: str) -> np.ndarr
             fix="Pass a list or array with one entry an object.",
         )
     values = labels.tolist()
-    # Whole numbers, truth values and text are never missing, and a look at each would take most of the time.
+    # Integers, booleans and text are never missing, and a look at each would take most of the time.
     for row, value in enumerate(values if labels.dtype.kind not in "biuSU" else ()):
         if is_missing(value):
             raise InputError(

@@ -53,7 +53,7 @@ def expected_calibration_error(
             fix="Pass the largest probability of each object.",
         )
     if not isinstance(bins, (int, np.integer)) or bins < 1:
-        raise InputError("a whole number from 1", repr(bins), "bins", "Leave it out for 15.")
+        raise InputError("an integer from 1", repr(bins), "bins", "Leave it out for 15.")
     weights = np.ones(len(confidences)) if weights is None else weights
     places = np.maximum(np.ceil(confidences * bins).astype(np.int64) - 1, 0)
     # Both shares of a bin have the objects of the bin below the line, and these are its weight in the mean.
@@ -150,7 +150,7 @@ def _check_cosines(cosines: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray
     whole = np.issubdtype(numbers.dtype, np.integer)
     if numbers.shape != (len(cosines),) or not whole or numbers.min() < 0 or numbers.max() >= cosines.shape[1]:
         raise InputError(
-            want=f"a whole number from 0 to {cosines.shape[1] - 1} for each of {len(cosines)} objects",
+            want=f"an integer from 0 to {cosines.shape[1] - 1} for each of {len(cosines)} objects",
             got=f"{numbers.dtype} of shape {list(numbers.shape)}",
             where="numbers",
             fix="Pass the column of each object's own class: np.searchsorted(model.classes_, labels).",

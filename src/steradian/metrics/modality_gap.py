@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 from steradian.errors import InputError
 from steradian.metrics.class_means import mean_rows
 from steradian.metrics.classification import balanced_accuracy, label_codes
+from steradian.metrics.labelled_pairs import MAX_PAIRS, draw_pairs, pair_angles
 from steradian.metrics.nearest import check_vectors
-from steradian.metrics.pairs import MAX_PAIRS, draw_pairs, pair_angles
 
 __all__ = ["ModalityGap", "modality_gap"]
 

@@ -185,7 +185,7 @@ def check_vectors(vectors: np.ndarray, *, where: str) -> tuple[np.ndarray, np.nd
             want="a vector with a direction",
             got="only zeros" if lengths[bad[0]] == 0 else "a NaN, an infinity or numbers too large",
             where=f"{where}, row {bad[0]}",
-            fix=f"Remove or mend the row ({len(bad)} such in all).",
+            fix=f"Remove or fix the row ({len(bad)} such in all).",
         )
     return vectors, lengths
 
@@ -223,7 +223,7 @@ def check_exclude(exclude: np.ndarray | None, *, queries: int, gallery: int) -> 
         gallery: how many rows there are.
 
     Raises:
-        InputError: not one whole number a query, or no such gallery row.
+        InputError: not one integer a query, or no such gallery row.
 
     Example:
         >>> check_exclude(None, queries=2, gallery=5)
@@ -234,7 +234,7 @@ def check_exclude(exclude: np.ndarray | None, *, queries: int, gallery: int) -> 
     exclude = np.asarray(exclude)
     if exclude.shape != (queries,) or exclude.dtype.kind not in "iu":
         raise InputError(
-            want=f"{queries} whole numbers, one a query",
+            want=f"{queries} integers, one a query",
             got=f"{exclude.dtype} of shape {list(exclude.shape)}",
             where="exclude",
             fix="Give each query the gallery row to leave out, or -1.",
@@ -274,9 +274,7 @@ def _check_widths(queries: np.ndarray, gallery: np.ndarray) -> None:
 
 def _check_k(k: int, most: int) -> None:
     if not isinstance(k, (int, np.integer)) or not 1 <= k <= most:
-        raise InputError(
-            want=f"a whole number from 1 to {most}", got=repr(k), where="k", fix="Ask for fewer neighbors."
-        )
+        raise InputError(want=f"an integer from 1 to {most}", got=repr(k), where="k", fix="Ask for fewer neighbors.")
 
 
 def _chunks(total: int, step: int) -> Iterator[slice]:

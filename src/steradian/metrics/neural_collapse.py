@@ -10,8 +10,8 @@ import numpy as np
 from steradian.errors import InputError
 from steradian.metrics.class_means import labelled_unit, mean_rows
 from steradian.metrics.classification import label_codes
+from steradian.metrics.labelled_pairs import pair_distances
 from steradian.metrics.nearest import check_vectors
-from steradian.metrics.pairs import pair_distances
 
 __all__ = ["center_disagreement", "equiangularity", "self_duality", "single_centers", "within_class_variability"]
 

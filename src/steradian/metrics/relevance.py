@@ -39,7 +39,7 @@ def relevant_neighbors(
 
     Args:
         queries: [queries, dim], real numbers, no row zero.
-        query_codes: their classes as whole numbers from 0 [queries], each one that the gallery has.
+        query_codes: their classes as integers from 0 [queries], each one that the gallery has.
         gallery: [gallery, dim].
         gallery_codes: likewise [gallery].
         depths: how many neighbors to look at, int [queries], from 1; beyond the gallery there is none.

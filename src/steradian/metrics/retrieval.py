@@ -272,9 +272,9 @@ def _check_lengths(codes: np.ndarray, vectors: np.ndarray, where: str) -> None:
 
 def _check_ks(ks: Sequence[int]) -> None:
     if not ks or len(set(ks)) < len(ks) or any(not isinstance(k, (int, np.integer)) or k < 1 for k in ks):
-        raise InputError(want="different whole numbers from 1", got=repr(ks), where="ks", fix="Write (1, 5, 10).")
+        raise InputError(want="different integers from 1", got=repr(ks), where="ks", fix="Write (1, 5, 10).")
 
 
 def _check_max_queries(most: int | None) -> None:
     if most is not None and (not isinstance(most, (int, np.integer)) or most < 1):
-        raise InputError("a whole number from 1, or None", repr(most), "max_queries", "Leave it out to score all.")
+        raise InputError("an integer from 1, or None", repr(most), "max_queries", "Leave it out to score all.")

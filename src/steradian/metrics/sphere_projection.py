@@ -20,8 +20,8 @@ from scipy.stats import spearmanr
 
 from steradian.errors import InputError
 from steradian.metrics.angles import to_angles
+from steradian.metrics.labelled_pairs import all_pairs, pair_angles
 from steradian.metrics.nearest import check_vectors
-from steradian.metrics.pairs import all_pairs, pair_angles
 
 __all__ = ["SphereProjection", "sphere_projection"]
 

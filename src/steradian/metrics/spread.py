@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from steradian.metrics.class_means import class_means
+from steradian.metrics.labelled_pairs import MAX_PAIRS, all_pairs, pair_angles, pair_distances
 from steradian.metrics.nearest import check_vectors
-from steradian.metrics.pairs import MAX_PAIRS, all_pairs, pair_angles, pair_distances
 
 __all__ = ["alignment", "effective_rank", "hyperspherical_energy", "least_center_angle", "uniformity"]
 

@@ -35,7 +35,7 @@ _UNIT = 1e-5
 class GuaranteedLeads:
     """By how much the class of each object leads the others in every subset of its modalities.
 
-    A lead above 0 is a promise. One of 0 or less promises nothing; it tells how far from a promise it is.
+    A lead above 0 is a guarantee. One of 0 or less guarantees nothing; it tells how far from a guarantee it is.
 
     Args:
         least: the smallest lead over another class, in cosine, float64 [objects].
@@ -62,7 +62,7 @@ def guaranteed_leads(
     """By how much the cosine to an object's class exceeds that to any other class, at least, in every subset.
 
     The vector of a subset is unit(s + c), where s is a sum of the modalities' unit vectors with weights of 0 or more,
-    which may differ from subset to subset, and |c| <= context_limit |s|. What is promised holds also for vectors and
+    which may differ from subset to subset, and |c| <= context_limit |s|. What is guaranteed holds also for vectors and
     cosines computed in float32: `rounding_slack` is taken off. The cost is linear in modalities, and the work is done
     in tiles of objects and classes.
 
@@ -111,7 +111,7 @@ def guaranteed_leads(
 
 
 def rounding_slack(dim: int, modalities: int) -> float:
-    """What is taken off every lead, in cosine, so that a promise survives float32: 1e-4, or more for wide vectors.
+    """What is taken off every lead, in cosine, so that a guarantee survives float32: 1e-4, or more for wide vectors.
 
     With u = 2^-24, the sum of M weighted vectors, its division by its length and two dot products of D numbers are off
     by at most 4 (D + M + 3) u together, since a lead above 0 keeps the sum from vanishing. Twice that leaves room for

@@ -33,7 +33,7 @@ LEAST_SPREAD = 0.25
 class Audio(Modality):
     """A column of sounds: paths, bytes of sound files, or pairs (samples, rate); a list is a set of several sounds.
 
-    Samples are whole numbers or floats of any scale, [samples] or [samples, channels]. Channels are averaged, and the
+    Samples are integers or floats of any scale, [samples] or [samples, channels]. Channels are averaged, and the
     sound is resampled. Its loudness is taken out, since that says more of the microphone's distance than of what is
     heard. A sound longer than 10 s becomes a set of windows, cut evenly, at most 8 and then spread evenly. Empty text
     counts as missing. Reading files needs the extra "audio".
@@ -64,7 +64,7 @@ class Audio(Modality):
     def __post_init__(self) -> None:
         if not isinstance(self.rate, int) or not 8_000 <= self.rate <= 200_000:
             raise ConfigError(
-                want="a whole number of samples a second from 8000 to 200000",
+                want="an integer of samples a second from 8000 to 200000",
                 got=repr(self.rate),
                 where=f"Audio({self.column!r}, rate=...)",
                 fix="16000, the default, suits speech; 32000 or 44100 music and the sounds of nature.",

@@ -16,7 +16,7 @@ FOLDER = "the folder of the table's file, or at the working directory if it has 
 
 
 def file_mistake(value: Any, error: Exception, *, kind: str) -> tuple[str, str]:
-    """What was got instead of a picture or a sound, and how to mend it.
+    """What was got instead of a picture or a sound, and how to fix it.
 
     Args:
         value: the path, the bytes or whatever else could not be read.

@@ -23,7 +23,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 MOST_PIXELS = 100_000_000
 """Of a picture that is decoded; a JPEG is made smaller while it is decoded."""
 GREY_LEVELS = 255, 4095, 65535
-"""Whole numbers of more than 8 bits are read as from 0 to the least of these that none of a picture passes."""
+"""Integers of more than 8 bits are read as from 0 to the least of these that none of a picture passes."""
 OPENING = threading.Lock()
 
 UPRIGHT = {
@@ -121,7 +121,7 @@ def _on_white(picture: Pillow.Image) -> Pillow.Image:
 
 
 def _in_8_bits(picture: Pillow.Image) -> np.ndarray:
-    """The grey of a picture of whole numbers, uint8 [height, width]."""
+    """The grey of a picture of integers, uint8 [height, width]."""
     values = np.asarray(picture).astype(np.int64)
     (bits, *_) = getattr(picture, "tag_v2", {}).get(ExifTags.Base.BitsPerSample, (None,))
     levels = [4095] if bits == 12 else GREY_LEVELS
@@ -141,12 +141,12 @@ def _from_array(array: np.ndarray) -> Pillow.Image:
 
 
 def _mistake(value: Any, error: Exception) -> tuple[str, str]:
-    """What is wrong with a picture that cannot be opened, and how to mend it."""
+    """What is wrong with a picture that cannot be opened, and how to fix it."""
     if isinstance(error, UnidentifiedImageError):
         error = ValueError("bytes that are no picture Pillow can read")
     got, fix = file_mistake(value, error, kind="picture")
     if "grey from" in got:
         fix = "Bring it to 8 or 16 bits, or put None where the picture is missing."
     if isinstance(value, np.ndarray):
-        fix = "Bring floats to 0..1 and whole numbers to 0..255, or put None where the picture is missing."
+        fix = "Bring floats to 0..1 and integers to 0..255, or put None where the picture is missing."
     return got, fix

@@ -135,7 +135,7 @@ class Series(Modality):
             want=want,
             got=got,
             where=f"row {row} (counted from 0), column {self.column!r}",
-            fix='Mend the series (in CSV it is written as "[1, 2]"), or put None where it is missing.',
+            fix='Fix the series (in CSV it is written as "[1, 2]"), or put None where it is missing.',
         )
 
 

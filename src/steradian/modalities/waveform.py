@@ -114,7 +114,7 @@ def _spans(samples: int, rate: int) -> list[tuple[int, int]]:
 
 def _mono(pieces: list[np.ndarray]) -> list[np.ndarray]:
     """The mean of the channels, without the windows' common offset, float32 [samples] within -2..2."""
-    # A file whose header promises too much gives empty windows.
+    # A file whose header guarantees too much gives empty windows.
     pieces = [piece for piece in pieces if len(piece)]
     if not pieces:
         raise ValueError("no sample")
@@ -142,7 +142,7 @@ def _resampled(samples: np.ndarray, before: int, after: int) -> np.ndarray:
 
 
 def _mistake(value: str | Path | bytes | Sound, error: Exception) -> tuple[str, str]:
-    """What is wrong with a sound that cannot be read, and how to mend it."""
+    """What is wrong with a sound that cannot be read, and how to fix it."""
     if isinstance(error, RuntimeError):
         said = getattr(error, "error_string", str(error)).rstrip(".")
         error = ValueError(f"bytes that soundfile cannot read ({said})")

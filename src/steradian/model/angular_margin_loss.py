@@ -36,9 +36,9 @@ from steradian.losses import (
     stream_softmax,
 )
 from steradian.losses.angular_softmax import check_inputs, refuse_not_finite
+from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET
-from steradian.losses.sweep import GradientTaker
 from steradian.model.classifier import SphericalClassifier
 
 __all__ = ["AngularMarginLoss", "MarginKind"]

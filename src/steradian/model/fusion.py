@@ -17,7 +17,7 @@ class Fusion(nn.Module):
       to one center than to another, so does every subset's z: see docs/design.md.
     - "context": the same plus a vector from the transformer, at most `context_limit` times as long as the sum, which
       tilts z by at most arcsin(context_limit).
-    - "free": z from a token of the transformer, without any promise.
+    - "free": z from a token of the transformer, without any guarantee.
 
     Args:
         modalities: how many there are.

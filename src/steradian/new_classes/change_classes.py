@@ -14,11 +14,11 @@ from steradian.data.checks import to_names
 from steradian.data.columns import to_column
 from steradian.errors import InputError
 from steradian.fitted_model import FittedModel
-from steradian.inputs import refuse_other_labels
 from steradian.model import SphericalClassifier
 from steradian.new_classes.added_classes import AddedClasses
 from steradian.new_classes.crowding import measure_crowding
 from steradian.new_classes.example_centers import imprint
+from steradian.validation import refuse_other_labels
 
 __all__ = ["add_classes", "remove_classes"]
 
@@ -64,7 +64,7 @@ def _joined(classes: np.ndarray, names: np.ndarray) -> np.ndarray:
     """Old and new class names in one array that holds each of them exactly."""
     if {classes.dtype.kind, names.dtype.kind} != {"i", "u"}:
         return np.concatenate([classes, names])
-    # Whole numbers with and without a sign become floats when numpy joins them, which hold 53 bits.
+    # Integers with and without a sign become floats when numpy joins them, which hold 53 bits.
     numbers = [*classes.tolist(), *names.tolist()]
     kind = np.int64 if max(numbers) < 2**63 else np.uint64
     if kind is np.uint64 and min(numbers) < 0:

@@ -11,7 +11,7 @@ from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness, measure_plain_baseline
 from steradian.evaluation import robustness as measure_robustness
-from steradian.explanation import Ledger
+from steradian.explanation import Attribution
 from steradian.fitted_model import Encoded, FittedModel
 from steradian.metrics import ClassAngles, class_angles, single_centers, to_angles
 from steradian.model import cosine_chunks
@@ -62,8 +62,8 @@ class Measurements:
         centers: one unit row a class [num_classes, dim].
         angles: of pairs of objects; None with fewer than two.
         sphere: the objects and centers on a sphere of three dimensions; None with too few.
-        ledger: of the objects that are looked at one by one (`searched.chosen`); None where there is none.
-        no_ledger: why not.
+        attribution: of the objects that are looked at one by one (`searched.chosen`); None where there is none.
+        no_attribution: why not.
         robustness: scores by the share of modalities dropped; None where not measured.
         baseline: a plain model's scores; None where there is none.
         no_baseline: why not.
@@ -81,8 +81,8 @@ class Measurements:
     centers: np.ndarray
     angles: ClassAngles | None
     sphere: SphereMap | None
-    ledger: Ledger | None
-    no_ledger: str
+    attribution: Attribution | None
+    no_attribution: str
     robustness: Robustness | None
     baseline: PlainBaseline | None
     no_baseline: str
@@ -139,7 +139,7 @@ def measure(
     predictions = _predictions(model.fitted_, objects, vectors)
     searched = search(vectors, labels, inside, random_state=random_state)
     centers = single_centers(model.fitted_.classifier.class_centers.detach().cpu().numpy())
-    ledger, no_ledger = _ledger(model, encoded, searched.chosen)
+    attribution, no_attribution = _attribution(model, encoded, searched.chosen)
     baseline, no_baseline = (
         (baseline, "") if baseline is not None else _baseline(evaluation, objects, gallery, random_state)
     )
@@ -155,8 +155,8 @@ def measure(
         centers=centers,
         angles=_angles(vectors, labels, inside, random_state),
         sphere=map_sphere(vectors, labels, predictions.classes, centers, model.classes_, random_state=random_state),
-        ledger=ledger,
-        no_ledger=no_ledger,
+        attribution=attribution,
+        no_attribution=no_attribution,
         robustness=robustness or _small_robustness(model, encoded, searched_in, random_state),
         baseline=baseline,
         no_baseline=no_baseline,
@@ -186,13 +186,13 @@ def _predictions(model: FittedModel, objects: ObjectTable, vectors: np.ndarray) 
     return Predictions(classes, angles, confidence, known, known & (classes == objects.labels))
 
 
-def _ledger(model: SphereEmbedder, objects: Encoded, rows: np.ndarray) -> tuple[Ledger | None, str]:
+def _attribution(model: SphereEmbedder, objects: Encoded, rows: np.ndarray) -> tuple[Attribution | None, str]:
     try:
         return model.explain(objects[rows]), ""
     except ConfigError:
         return None, (
             'This model was fitted with fusion="free": its vectors come out of a transformer whole and are no sums, so '
-            'nothing divides them among the modalities. Fit with fusion="certified" for ledgers.'
+            'nothing divides them among the modalities. Fit with fusion="certified" for attributions.'
         )
 
 

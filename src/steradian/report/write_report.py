@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from steradian.atomic_write import write_whole
 from steradian.audit import Audit
 from steradian.errors import InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness
 from steradian.report.measurements import measure
 from steradian.report.page import report_page
 from steradian.report.sections import SECTIONS
-from steradian.whole_file import write_whole
 
 __all__ = ["write_report"]
 

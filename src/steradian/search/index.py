@@ -89,7 +89,7 @@ class Index:
 
         Args:
             vectors: [objects, dim], real numbers; rows are divided by their length where it is not 1.
-            labels: [objects]: text, whole numbers or truth values; None for none.
+            labels: [objects]: text, integers or booleans; None for none.
             ids: [objects], likewise, each different; None takes the row numbers.
 
         Raises:
@@ -115,7 +115,7 @@ class Index:
             InputError: vectors of another width, zero or not finite; objects without a model; `k` below 1.
         """
         if not isinstance(k, (int, np.integer)) or k < 1:
-            raise InputError(want="a whole number from 1", got=repr(k), where="k", fix="Write for example k=10.")
+            raise InputError(want="an integer from 1", got=repr(k), where="k", fix="Write for example k=10.")
         vectors = self._query_vectors(queries, modalities)
         if vectors.ndim == 2 and vectors.shape[1] != self.vectors.shape[1]:
             raise InputError(

@@ -17,7 +17,7 @@ def to_arrays(names: np.ndarray, *, key: str) -> dict[str, np.ndarray]:
     """Arrays that say the same as names.
 
     Args:
-        names: text, whole numbers or truth values [rows].
+        names: text, integers or booleans [rows].
         key: what the arrays' names begin with.
 
     Example:
@@ -25,7 +25,7 @@ def to_arrays(names: np.ndarray, *, key: str) -> dict[str, np.ndarray]:
         {'ids/text': [111, 120, 99, 97, 116], 'ids/ends': [2, 5]}
     """
     if names.dtype == object:
-        # Whole numbers beyond 64 bits.
+        # Integers beyond 64 bits.
         return to_arrays(names.astype(str), key=f"{key}/{_DIGITS}")
     if names.dtype.kind != "U":
         return {f"{key}/{_NUMBERS}": np.ascontiguousarray(names)}
@@ -81,7 +81,7 @@ def are_different(names: np.ndarray) -> bool:
     """Whether no name stands twice.
 
     Args:
-        names: text, whole numbers or truth values [rows].
+        names: text, integers or booleans [rows].
 
     Example:
         >>> are_different(np.array(["ox", "cat"])), are_different(np.array([1, 2, 1]))

@@ -1,4 +1,4 @@
-"""Thresholds that keep a promise: what is accepted, what is unknown, which two are the same."""
+"""Thresholds that keep a guarantee: what is accepted, what is unknown, which two are the same."""
 
 from steradian.thresholds.calibrate import calibrate
 from steradian.thresholds.verify import Verification, verify

@@ -1,11 +1,13 @@
-"""Fit scales and accept angles on labelled objects that the model was not trained on."""
+"""Fit scales and thresholds on labelled objects that the model was not trained on."""
 
 from collections.abc import Iterable, Sequence
 from typing import cast
 
 import numpy as np
 
-from steradian.calibration.accept_angles import (
+from steradian.calibration.operating_points import Calibration, OperatingPoint
+from steradian.calibration.pair_points import PairFitter
+from steradian.calibration.threshold_rules import (
     Goal,
     check_rate,
     coverage_angle,
@@ -15,15 +17,13 @@ from steradian.calibration.accept_angles import (
     precision_angle,
     widened,
 )
-from steradian.calibration.operating_points import Calibration, OperatingPoint
-from steradian.calibration.pair_points import PairFitter
 from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import ConfigError, InputError
 from steradian.fitted_model import Encoded, FittedModel, table_of
-from steradian.inputs import refuse_other_labels, refuse_other_schema, refuse_unread
 from steradian.metrics import concentration, to_angles
 from steradian.thresholds.evidence import Evidence, HeldOut, left_out_of
+from steradian.validation import refuse_other_labels, refuse_other_schema, refuse_unread
 
 __all__ = ["calibrate"]
 
@@ -43,7 +43,7 @@ def calibrate(
     subsets: Iterable[str | Sequence[str]] | None = None,
     random_state: int = 0,
 ) -> Calibration:
-    """A scale and an accept angle for each subset of modalities, and accept angles for pairs.
+    """A scale and a threshold for each subset of modalities, and thresholds for pairs.
 
     Args:
         model: to calibrate; it stays as it is.
@@ -144,7 +144,7 @@ def _point(
 
 
 def _accept_angle(angles: np.ndarray, known: np.ndarray, right: np.ndarray, *, goal: Goal, rate: float) -> float:
-    """With room for rounding on the side of the promise."""
+    """With room for rounding on the side of the guarantee."""
     if goal == "coverage":
         return widened(coverage_angle(angles[known], coverage=rate))
     if goal == "false_accept":
@@ -178,7 +178,7 @@ def _goal(**rates: float | None) -> tuple[Goal, float]:
             want="one of coverage, false_accept and precision",
             got=" and ".join(name for name, _ in given),
             where="calibrate(...)",
-            fix="Each gives another accept angle: choose the promise that matters, and calibrate a copy for another.",
+            fix="Each gives another threshold: choose the guarantee that matters, and calibrate a copy for another.",
         )
     ((name, rate),) = given or [DEFAULT]
     check_rate(rate, name=name)

@@ -1,4 +1,4 @@
-"""Are two objects the same? The angle between them, against the accept angle for what both have."""
+"""Are two objects the same? The angle between them, against the threshold for what both have."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steradian.calibration.operating_points import shown_angle
+from steradian.calibration.operating_points import shown_threshold
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.fitted_model import FittedModel
@@ -32,7 +32,7 @@ class Verification:
         first: ids of the first objects [pairs].
         second: ids of the second ones [pairs].
         angles: between the two, in radians [pairs].
-        accept_angles: up to which two that have what these have are taken for the same [pairs].
+        thresholds: up to which two that have what these have are taken for the same [pairs].
         false_accepts: the share of pairs of different classes taken for the same at that angle [pairs].
         true_accepts: the share of pairs of one class taken for the same at that angle [pairs]; NaN where unknown.
 
@@ -50,22 +50,22 @@ class Verification:
     first: np.ndarray
     second: np.ndarray
     angles: np.ndarray
-    accept_angles: np.ndarray
+    thresholds: np.ndarray
     false_accepts: np.ndarray
     true_accepts: np.ndarray
 
     @property
     def same(self) -> np.ndarray:
         """Which pairs are taken for the same: bool [pairs]."""
-        return np.asarray(self.angles <= self.accept_angles)
+        return np.asarray(self.angles <= self.thresholds)
 
     def __len__(self) -> int:
         return len(self.angles)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; a true accept rate that is not known is None."""
-        names = ("first", "second", "angles", "accept_angles", "false_accepts", "same")
-        singular = ("first", "second", "angle", "accept_angle", "false_accept", "same")
+        names = ("first", "second", "angles", "thresholds", "false_accepts", "same")
+        singular = ("first", "second", "angle", "threshold", "false_accept", "same")
         cells = zip(*(getattr(self, name).tolist() for name in names), self.true_accepts.tolist(), strict=True)
         entries = (dict(zip((*singular, "true_accept"), row, strict=True)) for row in cells)
         return {"pairs": [entry | {"true_accept": _known(entry["true_accept"])} for entry in entries]}
@@ -91,7 +91,7 @@ class Verification:
                 fit_text(str(self.first[row]), 14),
                 fit_text(str(self.second[row]), 14),
                 f"{self.angles[row]:.3f}",
-                shown_angle(self.accept_angles[row]),
+                shown_threshold(self.thresholds[row]),
                 "yes" if self.same[row] else "no",
                 f"{self.false_accepts[row]:.3f}",
                 "-" if true is None else f"{true:.3f}",
@@ -133,7 +133,7 @@ def verify(model: FittedModel, first: ObjectTable, second: ObjectTable) -> Verif
         first=first.ids,
         second=second.ids,
         angles=to_angles(cosines),
-        accept_angles=np.array([point.accept_angle for point in points], dtype=np.float64),
+        thresholds=np.array([point.threshold for point in points], dtype=np.float64),
         false_accepts=np.array([point.false_accept for point in points], dtype=np.float64),
         true_accepts=np.array(true, dtype=np.float64),
     )

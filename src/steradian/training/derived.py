@@ -17,7 +17,7 @@ from steradian.config import (
 from steradian.losses import center_spacing, default_margin, default_scale
 from steradian.training.schedule import RAMP, default_epochs
 
-__all__ = ["Derived", "samples_per_class", "derive", "with_derived"]
+__all__ = ["Derived", "derive", "samples_per_class", "with_derived"]
 
 DROPOUTS = ((1_000, 0.3), (10_000, 0.2))
 """Dropout below so many training objects; found on inner splits of small sets and on the demo (docs/lab-log.md)."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from steradian.config import Positives, SubsetPolicy
 from steradian.data.batch import Batch
 from steradian.losses import gmc_loss
-from steradian.losses.sweep import GradientTaker
+from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.model import ModalityVectors, SphereEncoder
 
 __all__ = ["BatchObjective", "Objective", "RowLoss", "observed_subsets", "random_subsets"]

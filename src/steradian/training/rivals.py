@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from steradian.config import ObjectiveKind, Positives
 from steradian.data.batch import Batch
 from steradian.losses import clip_loss, gmc_loss, gram_loss, proxy_anchor_loss, supcon_loss, symile_loss, triplet_loss
-from steradian.losses.sweep import GradientTaker
+from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.model import SphereEncoder, SphericalClassifier
 
 __all__ = ["BatchLoss", "Contrastive", "CrossEntropy"]

@@ -19,12 +19,12 @@ from steradian.model import SphereEncoder, SphericalClassifier
 from steradian.training.build_objective import choose_anchor
 from steradian.training.checkpoint import Stage
 from steradian.training.derived import Derived, samples_per_class
+from steradian.training.held_out import RetrievalValidation
 from steradian.training.imprint import imprint_centers, imprint_class_means
 from steradian.training.learner import Learner
 from steradian.training.progress import Progress
 from steradian.training.schedule import margin_factor
 from steradian.training.training_state import BestWeights, History, TrainingState
-from steradian.training.validation import RetrievalValidation
 
 __all__ = ["TrainingResult", "train"]
 

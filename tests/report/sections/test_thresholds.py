@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from steradian.calibration import Calibration, OperatingPoint
-from steradian.inputs import present_modalities
 from steradian.metrics import expected_calibration_error
 from steradian.report.measurements import Measurements
 from steradian.report.sections.thresholds import threshold_section
+from steradian.validation import present_modalities
 
 
 def test_without_a_calibration_the_way_to_one_is_told(findings: Measurements) -> None:

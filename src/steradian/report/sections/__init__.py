@@ -1,6 +1,6 @@
 """The sections of the report: each a function from findings to HTML, in the order in which they stand in the page."""
 
-from steradian.report.sections.ledgers import ledger_section
+from steradian.report.sections.attributions import attribution_section
 from steradian.report.sections.mistakes import confusion_section, neighbor_section
 from steradian.report.sections.positions import angle_section, center_section, sphere_section
 from steradian.report.sections.reproduction import reproduction_section
@@ -21,7 +21,7 @@ SECTIONS = (
     center_section,
     confusion_section,
     neighbor_section,
-    ledger_section,
+    attribution_section,
     threshold_section,
     trouble_section,
     reproduction_section,

@@ -30,7 +30,7 @@ def threshold_section(findings: Measurements) -> Section:
 def _operating_points(findings: Measurements, calibration: Calibration) -> list[list[str]]:
     predictions = findings.predictions
     present = findings.model.fitted_.present(findings.objects)
-    accepted = predictions.angles <= calibration.accept_angles(present)
+    accepted = predictions.angles <= calibration.thresholds(present)
     names = list(findings.model.schema_.modalities)
     rows = []
     for point in calibration.points[:POINTS]:
@@ -42,7 +42,7 @@ def _operating_points(findings: Measurements, calibration: Calibration) -> list[
                 name(subset),
                 f"{point.objects:,}",
                 f"{point.scale:.1f}",
-                point.shown_angle,
+                point.shown_threshold,
                 f"{exactly.sum():,}",
                 _share(here & known, exactly & known),
                 _share(here & ~known, exactly & ~known),

@@ -1,4 +1,4 @@
-"""Accept angles keep their promise on the next object, whatever the angles are."""
+"""Thresholds keep their guarantee on the next object, whatever the angles are."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steradian.calibration.accept_angles import (
+from steradian.calibration.threshold_rules import (
     ACCEPT_ALL,
     ACCEPT_NONE,
     check_rate,
@@ -66,7 +66,7 @@ def test_a_precision_is_held_nine_times_in_ten() -> None:
         right = rng.random(400) < np.where(angles < 0.7, 0.99, 0.5)
         found.append(precision_angle(angles, right, precision=0.95))
     assert np.mean(np.array(found) > reached) <= 0.1
-    # It is no empty promise: most of what could be accepted is.
+    # It is no empty guarantee: most of what could be accepted is.
     assert np.median(found) > 0.65 and np.mean(np.array(found) == ACCEPT_NONE) < 0.1
 
 

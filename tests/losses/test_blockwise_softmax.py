@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steradian.losses import stream_plan, workspace
+from steradian.losses.blockwise_softmax import STEEPEST, GradientTaker, Sweep
 from steradian.losses.stream_plan import plan_stream
-from steradian.losses.sweep import STEEPEST, GradientTaker, Sweep
 
 TILE_CLASSES = 4
 ROWS = 6

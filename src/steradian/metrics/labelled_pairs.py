@@ -45,7 +45,7 @@ def draw_pairs(
         i and j, each int64 [pairs].
 
     Raises:
-        InputError: `max_pairs` is no whole number from 1.
+        InputError: `max_pairs` is no integer from 1.
 
     Example:
         >>> left, right = draw_pairs(np.array([1, 2, 3]), np.array([3, 3, 3]))
@@ -53,7 +53,7 @@ def draw_pairs(
         ([0, 0, 1], [1, 2, 2])
     """
     if not isinstance(max_pairs, (int, np.integer)) or max_pairs < 1:
-        raise InputError("a whole number from 1", repr(max_pairs), "max_pairs", f"Leave it out for {MAX_PAIRS:,}.")
+        raise InputError("an integer from 1", repr(max_pairs), "max_pairs", f"Leave it out for {MAX_PAIRS:,}.")
     ends = np.cumsum(last - first)
     total = int(ends[-1]) if len(ends) else 0
     numbers = (

@@ -15,9 +15,9 @@ from steradian import InputError, ObjectTable, Schema, Series, Tabular, Text, Ve
 from steradian.data import FittedModality, Modality, ReadValues, is_missing
 from steradian.data.columns import from_cells, to_objects
 from steradian.data.modality import Columns
-from steradian.data.salvage import salvage
+from steradian.data.read_errors import salvage
 
-module = sys.modules["steradian.data.salvage"]
+module = sys.modules["steradian.data.read_errors"]
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Letter(Modality):
         if isinstance(cell, list):
             return [item for item in map(self._letter, cell) if item is not None] or None
         if not isinstance(cell, (str, np.ndarray)) and not is_missing(cell):
-            raise InputError("a string", repr(cell), "here", "Mend it.")
+            raise InputError("a string", repr(cell), "here", "Fix it.")
         return None if is_missing(cell) else cell
 
     def probe(self, item: Any) -> None:
         probed.append(item)
         if "X" in item:
-            raise InputError("no X", repr(item), "there", "Mend it.")
+            raise InputError("no X", repr(item), "there", "Fix it.")
 
     def fit(self, values: Any) -> FittedModality:
         raise NotImplementedError

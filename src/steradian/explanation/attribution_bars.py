@@ -1,18 +1,18 @@
-"""A ledger as a picture: a bar for what each modality adds, written as SVG, so that nothing draws it."""
+"""An attribution as a picture: a bar for what each modality adds, written as SVG, so that nothing draws it."""
 
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from steradian.text_table import fit_text
 
-__all__ = ["ledger_bars"]
+__all__ = ["attribution_bars"]
 
 _WIDTH, _NAMES, _NUMBERS = 640, 150, 60
 _TOP, _ROW, _BAR = 34, 26, 16
 _MORE, _LESS, _TOTAL = "#4a7fb5", "#c4604f", "#7a7a7a"
 
 
-def ledger_bars(subject: str, bars: Sequence[tuple[str, float]], *, total: float, angle: float) -> str:
+def attribution_bars(subject: str, bars: Sequence[tuple[str, float]], *, total: float, angle: float) -> str:
     """An SVG document that asks for nothing from elsewhere; its text takes the color of what is around it.
 
     Bars to the right bring the object nearer to its target, bars to the left take it away.
@@ -24,7 +24,8 @@ def ledger_bars(subject: str, bars: Sequence[tuple[str, float]], *, total: float
         angle: the same in radians.
 
     Example:
-        >>> picture = ledger_bars("object 7 to the class cup", [("a < b", 0.6), ("size", -0.1)], total=0.5, angle=1.047)
+        >>> parts = [("a < b", 0.6), ("size", -0.1)]
+        >>> picture = attribution_bars("object 7 to the class cup", parts, total=0.5, angle=1.047)
         >>> picture.count("<rect"), "a &lt; b" in picture, "1.047" in picture
         (3, True, True)
     """

@@ -6,8 +6,8 @@ from sklearn.base import BaseEstimator
 
 from steradian.data import Schema, read_objects
 from steradian.errors import InputError
-from steradian.inputs import PLAIN_SCHEMA, query_table, refuse_objects_without, training_table
 from steradian.modalities import Text, Vector
+from steradian.validation import PLAIN_SCHEMA, query_table, refuse_objects_without, training_table
 
 
 class Plain(BaseEstimator):

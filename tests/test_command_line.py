@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from steradian.cli import COMMANDS
-from steradian.command_words import USER_MISTAKE, make_parser
+from steradian.command_line import USER_MISTAKE, make_parser
 from steradian.config import TrainingConfig
 
 FIT = ["fit", "x.csv", "--schema", "s.yaml", "--out", "o"]
@@ -28,12 +28,12 @@ FIT = ["fit", "x.csv", "--schema", "s.yaml", "--out", "o"]
         (["fit", "x.csv", "--batch", "8"], "--batch 8. Did you mean --batch-size?"),
         (
             ["fit", "x.csv", "--schema", "s", "--out", "o", "--epochs", "many"],
-            "--epochs: want a whole number, got 'many'",
+            "--epochs: want an integer, got 'many'",
         ),
         (["fit", "x.csv", "--schema", "s", "--out", "o", "--balanced", "no?"], "--balanced: want true or false, got"),
         (["fit", "x.csv", "--schema", "s", "--out", "o", "--fusion", "contxt"], "got 'contxt'. Did you mean context?"),
         (["calibrate", "model", "x.csv", "--coverage", "much"], "--coverage: want a number, got 'much'"),
-        (["explain", "model", "x.csv", "--rows", "first"], "--rows: want a whole number, got 'first'"),
+        (["explain", "model", "x.csv", "--rows", "first"], "--rows: want an integer, got 'first'"),
         (["embed", "model", "x.csv", "--on_error", "no"], "--on-error: want one of raise, missing, got 'no'"),
         (["search", "model", "--text"], "--text: want one value, got none"),
         (["report", "model", "x.csv"], "want --out FILE, got none. See: steradian report --help"),
@@ -56,7 +56,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words: list[str], complaint: str,
     ("content", "complaint"),
     [
         ("epohcs: 1", "--config: 'epohcs' is no option of steradian fit. Did you mean epochs?"),
-        ("epochs: many", "--epochs: want a whole number, got 'many'"),
+        ("epochs: many", "--epochs: want an integer, got 'many'"),
         ("a table,\n1,2\n" * 99, "--config: want a YAML file of options, such as 'epochs: 20', got something else."),
         (None, "--config: want a YAML file of options. File does not exist"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steradian.whole_file import write_whole
+from steradian.atomic_write import write_whole
 
 
 def test_text_and_bytes_are_written_as_they_are_into_a_folder_that_is_made(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The ledger as a value: chosen, printed on 80 columns, plain JSON, a picture."""
+"""The attribution as a value: chosen, printed on 80 columns, plain JSON, a picture."""
 
 import json
 import unicodedata
@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from steradian.explanation import Ledger
+from steradian.explanation import Attribution
 
 
-def some(**changes: Any) -> Ledger:
+def some(**changes: Any) -> Attribution:
     """Two objects of three modalities; the second lacks the last."""
     gone = np.nan
-    ledger = Ledger(
+    attribution = Attribution(
         ids=np.array(["s1", "s2"]),
         modalities=("photo", "title", "specs"),
         targets=np.array(["cup", "lamp"]),
@@ -31,7 +31,7 @@ def some(**changes: Any) -> Ledger:
         cosines_without=np.array([[0.5, 0.7, 0.85], [0.2, 0.6, gone]]),
         shapley=np.array([[0.5, 0.3, 0.0], [0.4, 0.1, 0.0]]),
     )
-    return replace(ledger, **changes)
+    return replace(attribution, **changes)
 
 
 def columns(line: str) -> int:
@@ -41,7 +41,7 @@ def columns(line: str) -> int:
 
 def test_one_object_is_printed_in_full() -> None:
     assert str(some()[0]).splitlines() == [
-        "Ledger: object s1 to the class cup",
+        "Attribution: object s1 to the class cup",
         "modality                 gate   angle  cosine    adds  without  Shapley",
         "photo                   0.500   0.451   0.900   0.600    1.047    0.500",
         "title                   0.300   0.927   0.600   0.250    0.795    0.300",
@@ -60,14 +60,14 @@ def test_the_context_has_its_line() -> None:
 
 def test_several_objects_are_a_line_each() -> None:
     assert str(some()).splitlines() == [
-        "Ledger: 2 objects, each to a class",
+        "Attribution: 2 objects, each to a class",
         "object     target     cosine  angle  agree  adds most          adds least",
         "s1         cup         0.800  0.644  0.750  photo       0.600  specs      -0.050",
         "s2         lamp        0.500  1.047  0.900  photo       0.450  title       0.050",
-        "ledger[row] shows one in full.",
+        "attribution[row] shows one in full.",
     ]
     many = some()[np.arange(24) % 2]
-    assert str(many).splitlines()[-1] == "... 10 of 24 objects shown; ledger[row] shows one in full."
+    assert str(many).splitlines()[-1] == "... 10 of 24 objects shown; attribution[row] shows one in full."
     assert len(str(many).splitlines()) == 13
 
 
@@ -94,7 +94,7 @@ def test_objects_are_chosen() -> None:
     assert [one.ids[0] for one in found] == ["s1", "s2"]
     second = found[-1]
     assert len(second) == 1
-    for field in fields(Ledger):
+    for field in fields(Attribution):
         value = getattr(second, field.name)
         assert not isinstance(value, np.ndarray) or len(value) == 1
     assert second.context is not None and second.context[0] == 0.2

@@ -6,8 +6,8 @@ import torch
 
 from steradian.data.batch import PreparedObjects
 from steradian.errors import InputError
-from steradian.training import validation as module
-from steradian.training.validation import RetrievalValidation, class_numbers, hold_out
+from steradian.training import held_out as module
+from steradian.training.held_out import RetrievalValidation, class_numbers, hold_out
 
 
 def slow_map_at_r(vectors: np.ndarray, labels: np.ndarray, queries: int) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from steradian.atomic_write import write_whole
 from steradian.data import ObjectTable
 from steradian.evaluation.plain_baseline import PlainBaseline
 from steradian.evaluation.scoring import SubsetEmbedder
@@ -14,7 +15,6 @@ from steradian.evaluation.subset_rows import SubsetRows
 from steradian.evaluation.verdict import verdict
 from steradian.fitted_model import Encoded
 from steradian.text_table import fit_text, rich_table
-from steradian.whole_file import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -100,8 +100,8 @@ class Evaluation(SubsetRows[SubsetScores]):
         gallery: how many objects were searched in; None where each object was searched among the others.
         ami_sampled: whether clusters were formed of a sample of classes, because there are many.
         patterns: one entry for all objects that have exactly the same modalities, the most frequent first.
-        certified: the share of objects that are promised to keep their class in every subset of what they have; among
-            the objects of known classes, as accuracy is. None where the model promises nothing.
+        certified: the share of objects that are guaranteed to keep their class in every subset of what they have; among
+            the objects of known classes, as accuracy is. None where the model guarantees nothing.
         certified_right: the share of those whose class is also right.
         evaluated: the model and the tables, for `write_report`; they are not saved with the scores.
         floor: what a plain model reaches on the same whole objects; None where none was measured.

@@ -1,4 +1,4 @@
-"""How far from its center an object may lie: angles that keep a promise on objects not seen yet.
+"""How far from its center an object may lie: angles that keep a guarantee on objects not seen yet.
 
 All rest on one assumption: the next object is exchangeable with those measured, as one more draw of the same kind.
 Then its rank among them is uniform, whatever the distribution of their angles.
@@ -34,7 +34,7 @@ ACCEPT_NONE = -1.0
 
 ROUNDING = 1e-6
 """Of a cosine. A float32 product of as many numbers as an embedding has differs by a tenth of it with the size of the
-table, and an accept angle is the very angle of some object: without slack such an object, and all that lie at its
+table, and a threshold is the very angle of some object: without slack such an object, and all that lie at its
 angle, would be accepted in one table and refused in another."""
 
 _STARTS, _STEPS = 5, 50
@@ -44,8 +44,8 @@ def coverage_angle(angles: np.ndarray, *, coverage: float) -> float:
     """The least angle within which the next object lies with a probability of at least `coverage`: split conformal.
 
     It is the ceil((n + 1) coverage)-th smallest of n angles; with fewer than coverage / (1 - coverage) of them no angle
-    promises as much, and all are accepted. Source: Vovk et al., "Algorithmic learning in a random world", 2005; Lei et
-    al., "Distribution-free predictive inference for regression", JASA 2018, section 2.2.
+    guarantees as much, and all are accepted. Source: Vovk et al., "Algorithmic learning in a random world", 2005; Lei
+    et al., "Distribution-free predictive inference for regression", JASA 2018, section 2.2.
 
     Args:
         angles: of objects of known classes to their nearest center, radians [objects].
@@ -61,7 +61,7 @@ def coverage_angle(angles: np.ndarray, *, coverage: float) -> float:
         True
     """
     check_rate(coverage, name="coverage")
-    # The product is not exact: 20 * 0.95 must be 19, not the next whole number above 19.000000000000004.
+    # The product is not exact: 20 * 0.95 must be 19, not the next integer above 19.000000000000004.
     rank = math.ceil((len(angles) + 1) * coverage - 1e-9)
     return float(np.sort(angles)[rank - 1]) if rank <= len(angles) else ACCEPT_ALL
 
@@ -70,7 +70,7 @@ def false_accept_angle(angles: np.ndarray, *, false_accept: float) -> float:
     """The largest angle within which the next unknown object lies with a probability of at most `false_accept`.
 
     With k = floor((n + 1) false_accept), it is just below the k-th smallest of n angles; where k is 0, no angle
-    promises as little, and none is accepted. It is the split conformal quantile from the other side.
+    guarantees as little, and none is accepted. It is the split conformal quantile from the other side.
 
     Args:
         angles: of objects that must not be accepted, radians [objects].
@@ -106,7 +106,7 @@ def precision_angle(angles: np.ndarray, right: np.ndarray, *, precision: float, 
         angles: of objects to their nearest center, radians [objects]; of unknown classes too, which are never right.
         right: bool [objects], whether the nearest center is that of the object's class.
         precision: between 0 and 1.
-        confidence: between 0 and 1, that the promise holds.
+        confidence: between 0 and 1, that the guarantee holds.
 
     Raises:
         InputError: a precision or a confidence that is no share.
@@ -176,11 +176,11 @@ def narrowed(angle: float) -> float:
 
 
 def least_objects(goal: Goal, rate: float) -> int:
-    """How many objects it takes to keep a promise by any angle, of unknown classes for "false_accept".
+    """How many objects it takes to keep a guarantee by any angle, of unknown classes for "false_accept".
 
     Args:
         goal: "coverage", "false_accept" or "precision".
-        rate: the share that is promised.
+        rate: the share that is guaranteed.
 
     Example:
         >>> least_objects("coverage", 0.95), least_objects("false_accept", 0.05), least_objects("precision", 0.95)

@@ -188,7 +188,7 @@ def refuse_other_schema(objects: ObjectTable, schema: Schema, *, where: str) -> 
 
 
 def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str, unseen: bool = True) -> None:
-    """See to it that labels are of the classes' kind: text, numbers, or truth values.
+    """See to it that labels are of the classes' kind: text, numbers, or booleans.
 
     Args:
         labels: of a table [objects].
@@ -199,7 +199,7 @@ def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str, 
     Raises:
         InputError: text where the classes are numbers, or the like; an unseen label that is not welcome.
     """
-    words = {"U": "text", "O": "text", "b": "truth values"}
+    words = {"U": "text", "O": "text", "b": "booleans"}
     kinds = [words.get(array.dtype.kind, "numbers") for array in (classes, labels)]
     if kinds[0] != kinds[1]:
         raise InputError(
@@ -231,5 +231,5 @@ def _checked(check: Callable[[], Any]) -> Any:
             want="arrays that scikit-learn can use",
             got=" ".join(str(error).split()).rstrip("."),
             where="X, y",
-            fix="Mend the arrays, or read a table with gaps by steradian.read_objects.",
+            fix="Fix the arrays, or read a table with gaps by steradian.read_objects.",
         ) from error

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steradian.errors import InputError
-from steradian.metrics.pairs import (
+from steradian.metrics.labelled_pairs import (
     all_pairs,
     draw_pairs,
     other_class_pairs,
@@ -61,7 +61,7 @@ def test_the_bound_and_the_seed() -> None:
 
 @pytest.mark.parametrize("most", [0, -1, 1.5, None])
 def test_a_bound_that_is_none_is_refused(most: Any) -> None:
-    with pytest.raises(InputError, match="max_pairs: want a whole number from 1"):
+    with pytest.raises(InputError, match="max_pairs: want an integer from 1"):
         draw_pairs(np.array([1]), np.array([2]), max_pairs=most)
 
 

@@ -1,4 +1,4 @@
-"""The angular ledger: what each modality adds to a cosine, how it prints, and as a picture."""
+"""The angular attribution: what each modality adds to a cosine, how it prints, and as a picture."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from steradian.explanation.ledger_bars import ledger_bars
+from steradian.explanation.attribution_bars import attribution_bars
 from steradian.metrics import to_angles
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Ledger"]
+__all__ = ["Attribution"]
 
 TargetKind = Literal["class", "object", "vector"]
 
@@ -25,11 +25,11 @@ _SEVERAL = "{} {} {:>6} {:>6} {:>6}  {}  {}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Ledger:
+class Attribution:
     """The cosine of each object to a target as an exact sum over its modalities; prints as a table.
 
-    `ledger[i]` and `ledger[i:j]` are those of some of the objects; that of one object prints in full. Angles are in
-    radians. What stands in the columns of an absent modality is 0 or NaN.
+    `attribution[i]` and `attribution[i:j]` are those of some of the objects; that of one object prints in full. Angles
+    are in radians. What stands in the columns of an absent modality is 0 or NaN.
 
     Args:
         ids: of the objects [objects].
@@ -51,8 +51,8 @@ class Ledger:
         >>> names = {"modalities": ("photo", "title"), "target_kind": "class", "targets": np.array(["cup"])}
         >>> columns = ("gates", "modality_cosines", "contributions", "cosines_without", "shapley")
         >>> arrays = dict(zip(columns, cells)) | {"ids": np.array([7]), "present": np.ones((1, 2), dtype=bool)}
-        >>> Ledger(**names, **arrays, cosines=np.array([0.9]), agreement=np.array([0.889]))
-        Ledger: object 7 to the class cup
+        >>> Attribution(**names, **arrays, cosines=np.array([0.9]), agreement=np.array([0.889]))
+        Attribution: object 7 to the class cup
         modality                 gate   angle  cosine    adds  without  Shapley
         photo                   0.500   0.644   0.800   0.450    0.644    0.450
         title                   0.500   0.644   0.800   0.450    0.644    0.450
@@ -93,13 +93,13 @@ class Ledger:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, rows: Any) -> "Ledger":
+    def __getitem__(self, rows: Any) -> "Attribution":
         chosen = np.atleast_1d(np.arange(len(self))[rows])
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
         cut = {name: value[chosen] if isinstance(value, np.ndarray) else value for name, value in columns.items()}
-        return Ledger(**cut)
+        return Attribution(**cut)
 
-    def __iter__(self) -> Iterator["Ledger"]:
+    def __iter__(self) -> Iterator["Attribution"]:
         return (self[row] for row in range(len(self)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,13 +110,13 @@ class Ledger:
         """A picture of what each modality adds to the cosine of one object: an SVG document.
 
         Args:
-            row: of this ledger, counted from 0.
+            row: of this attribution, counted from 0.
         """
         one = self[row]
         here = np.flatnonzero(one.present[0])
         bars = [(self.modalities[m], float(one.contributions[0, m])) for m in here]
         bars += [] if one.context is None else [("context", float(one.context[0]))]
-        return ledger_bars(one._subject(), bars, total=float(one.cosines[0]), angle=float(one.angles[0]))
+        return attribution_bars(one._subject(), bars, total=float(one.cosines[0]), angle=float(one.angles[0]))
 
     def __repr__(self) -> str:
         line = _ONE if len(self) == 1 else _SEVERAL
@@ -152,13 +152,14 @@ class Ledger:
     def _subject(self) -> str:
         """The one object and its target in words."""
         kind = {"class": "the class", "object": "the object", "vector": "the vector"}[self.target_kind]
-        names = [fit_text(str(name), 24).rstrip() for name in (self.ids[0], self.targets[0])]
+        names = [fit_text(str(name), 22).rstrip() for name in (self.ids[0], self.targets[0])]
         return f"object {names[0]} to {kind} {names[1]}"
 
     def _title(self) -> str:
         if len(self) == 1:
-            return f"Ledger: {self._subject()}"
-        return f"Ledger: {len(self):,} objects, each to {'a class' if self.target_kind == 'class' else 'its target'}"
+            return f"Attribution: {self._subject()}"
+        target = "a class" if self.target_kind == "class" else "its target"
+        return f"Attribution: {len(self):,} objects, each to {target}"
 
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row."""
@@ -194,7 +195,7 @@ class Ledger:
             agreement = f"Agreement of the modalities {self.agreement[0]:.3f} (1: all point the same way)."
             return [f"Angles in radians; without: the angle without the modality. {agreement}"]
         more = f"... {_SHOWN} of {len(self):,} objects shown; " if len(self) > _SHOWN else ""
-        return [f"{more}ledger[row] shows one in full."]
+        return [f"{more}attribution[row] shows one in full."]
 
 
 def _number(value: float) -> float | None:
