@@ -128,8 +128,8 @@ def test_it_prints_on_80_columns() -> None:
         "s1                cup                 jar                  0.312             2/2",
         "s2                jar                 lamp                -0.021             1/2",
         "s3                lamp                cup                  0.100             2/2",
-        "A lead above 0 holds in every subset of what the object has; any other guarantees",
-        "nothing.",
+        "A lead above 0 holds in every subset of what the object has; any other",
+        "guarantees nothing.",
     ]
     wide = replace(found, ids=np.array(["漢字" * 20] * 3), predicted=np.array(["a\nb" * 30] * 3))
     wide = replace(wide, below=np.array([1_999_999] * 3), classes=np.arange(2_000_000), all_leads=None)[
