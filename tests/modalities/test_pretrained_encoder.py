@@ -13,7 +13,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from steradian.errors import ConfigError, MissingExtraError
+from steradian.errors import ConfigError, MissingExtraError, SavedModelError
 from steradian.modalities import pretrained_encoder
 from steradian.modalities.pretrained_encoder import EncoderFiles, Kind, PooledEncoder, Pooling, read_encoder
 
@@ -257,8 +257,30 @@ def test_without_the_extra(encoders: Path, monkeypatch: pytest.MonkeyPatch) -> N
         read(encoders / "bert", "text")
 
 
-def test_files_of_a_saved_model_are_written_nowhere_else(tmp_path: Path) -> None:
-    files = EncoderFiles.of({str(tmp_path / "own.txt"): b"a", "../own.txt": b"b"})
-    with files._folder() as folder:
+@pytest.mark.parametrize(
+    "name", ["/own.txt", "../own.txt", "..", "own.py", "modeling_own.py", ".json", "a/b.json", "own.so", ""]
+)
+def test_a_file_of_a_saved_model_that_is_code_or_leads_elsewhere_is_refused(name: str) -> None:
+    files = EncoderFiles.of({"config.json": b"{}", name: b"a"})
+    with pytest.raises(SavedModelError, match="files of an encoder that run no code"), files._folder():
+        pass
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "preprocessor_config.json"])
+def test_a_saved_encoder_that_asks_to_run_code_is_refused_without_a_question(
+    encoders: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    files, _, _ = read(encoders / "bert", "text")
+    contents = {each: bytes(files[each]) for each in files.sizes}
+    entries = json.loads(contents.get(name, b"{}")) | {"auto_map": {"AutoModel": "own--modeling.Own"}}
+    asking = EncoderFiles.of(contents | {name: json.dumps(entries).encode()})
+    monkeypatch.setattr("builtins.input", lambda *words: pytest.fail("asked"))
+    for build in (lambda: asking.encoder("text", "mean"), lambda: asking.processor("text")):
+        with pytest.raises(SavedModelError, match="names code to run"):
+            build()
+
+
+def test_a_folder_with_the_files_is_there_as_long_as_it_is_needed() -> None:
+    with EncoderFiles.of({"own.txt": b"a"})._folder() as folder:
         assert [path.name for path in Path(folder).iterdir()] == ["own.txt"]
-    assert list(tmp_path.iterdir()) == [] and not Path(folder).exists()
+    assert not Path(folder).exists()

@@ -27,7 +27,7 @@ def make_table(count: int = 180, *, parity: bool, missing: float = 0.0, random_s
 
 @pytest.fixture(scope="module")
 def model() -> sr.SphereEmbedder:
-    return sr.SphereEmbedder(epochs=40, **OPTIONS).fit(make_table(parity=True, missing=0.1))
+    return sr.SphereEmbedder(epochs=30, **OPTIONS).fit(make_table(parity=True, missing=0.1))
 
 
 def test_classes_in_the_interaction_of_modalities_are_found(model: sr.SphereEmbedder) -> None:

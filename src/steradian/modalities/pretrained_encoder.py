@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from steradian.errors import ConfigError, MissingExtraError, SteradianError
+from steradian.errors import ConfigError, MissingExtraError, SavedModelError, SteradianError
 
 __all__ = ["EncoderFiles", "Kind", "PooledEncoder", "Pooling", "read_encoder"]
 
@@ -37,6 +37,8 @@ PROCESSORS = {"text": "AutoTokenizer", "image": "AutoImageProcessor", "audio": "
 MAX_TOKENS = 512
 """Of a text; what follows is left out. As many as BERT and its kin take; the cost grows with their square."""
 
+HARMLESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.(json|txt|model|safetensors|jinja)")
+"""Names of the files of tokenizers, processors and weights."""
 WEIGHTS = "weights.safetensors"
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 ORIGIN = {"_name_or_path", "is_local", "local_files_only", "name_or_path", "transformers_version"}
@@ -150,8 +152,9 @@ class EncoderFiles:
         where = f"a saved encoder of {kind}"
         with _quiet(where), self._folder() as folder, torch.random.fork_rng(devices=[]):
             auto = _transformers(where)
-            config = auto.AutoConfig.from_pretrained(folder, local_files_only=True)
-            part = _part(auto.AutoModel.from_config(config, dtype=torch.float32), kind)
+            config = auto.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            whole = auto.AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
+            part = _part(whole, kind)
         if WEIGHTS in self.sizes:
             part.load_state_dict(load(bytes(self[WEIGHTS])))
         return PooledEncoder(part, kind=kind, pooling=pooling).eval()
@@ -159,11 +162,24 @@ class EncoderFiles:
     @contextmanager
     def _folder(self) -> Iterator[str]:
         """All but the weights in a folder, which is how `transformers` reads them."""
+        self._refuse_code()
         with tempfile.TemporaryDirectory(prefix="steradian-") as folder:
             for name in self.sizes.keys() - {WEIGHTS}:
-                # The last part only: a saved model may come from anywhere, and must not write elsewhere.
-                Path(folder, Path(name).name).write_bytes(self[name])
+                Path(folder, name).write_bytes(self[name])
             yield folder
+
+    def _refuse_code(self) -> None:
+        """A saved model may come from anywhere: no file of it runs, asks to run another, or is written elsewhere."""
+        for name in self.sizes:
+            known = HARMLESS.fullmatch(name) is not None
+            code = known and name.endswith(".json") and b'"auto_map"' in bytes(self[name])
+            if not known or code:
+                raise SavedModelError(
+                    want="files of an encoder that run no code: JSON, text and weights",
+                    got=f"{name!r}, which names code to run" if code else f"a file named {name[:100]!r}",
+                    where="a saved encoder",
+                    fix="Do not load this model, or have it saved with an encoder that transformers brings itself.",
+                )
 
 
 def read_encoder(name: str, *, kind: Kind, pooling: Pooling, where: str) -> tuple[EncoderFiles, Any, PooledEncoder]:
