@@ -92,3 +92,34 @@ def test_a_model_that_promises_nothing_has_no_share(model, make_table) -> None:
 
     model.certify = certify
     assert certified_shares(model, make_table(["cat", "dog"])) == {}
+
+
+def test_an_object_that_stands_in_the_gallery_too_does_not_find_itself(make_table, model) -> None:
+    table = make_table(["cat", "dog", "owl"] * 8)
+    alone = sr.evaluate(model, table, verbose=False, floor="none")
+    within = sr.evaluate(model, table, gallery=table, verbose=False, floor="none")
+    assert [row.recall for row in within.scores] == [row.recall for row in alone.scores]
+    assert [row.map_at_r for row in within.scores] == [row.map_at_r for row in alone.scores]
+    assert within.repeated == 24 and alone.repeated == 0
+    assert "24 objects stand in the gallery too" in repr(within)
+    shuffled = table[np.random.default_rng(0).permutation(24)]
+    again = sr.evaluate(model, table, gallery=shuffled, verbose=False, floor="none")
+    assert again.whole.recall == alone.whole.recall and again.repeated == 24
+    curve, same = (sr.robustness(model, table, gallery=each, draws=1, verbose=False) for each in (None, shuffled))
+    np.testing.assert_allclose(same.recall_at_1[0], curve.recall_at_1[0])
+
+
+def test_what_only_bears_the_same_number_is_another_object(make_table, model) -> None:
+    first, second = make_table(["cat", "dog", "owl"] * 8), make_table(["cat", "dog", "owl"] * 8)
+    assert first.ids.tolist() == second.ids.tolist()
+    found = sr.evaluate(model, first, gallery=second, verbose=False, floor="none")
+    assert found.repeated == 0 and "stand in the gallery" not in repr(found)
+
+
+def test_some_objects_of_the_gallery_are_set_aside_for_the_plain_model_too(make_table, model) -> None:
+    table = make_table(["cat", "dog", "owl"] * 10, missing=0.0)
+    found = sr.evaluate(model, table[:12], gallery=table, verbose=False)
+    assert found.repeated == 12 and found.floor is not None
+    assert found.floor.trained == 18
+    everything = sr.evaluate(model, table, gallery=table, verbose=False)
+    assert everything.floor is not None and everything.floor.trained == 0

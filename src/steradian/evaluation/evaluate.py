@@ -22,6 +22,7 @@ from steradian.evaluation.scoring import (
     check_tables,
     classification_scores,
     encoded_once,
+    search_among,
 )
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
@@ -48,10 +49,10 @@ def evaluate(
 ) -> Evaluation:
     """Retrieval, classification and clustering: of the whole objects, of every subset, of what lacks the same.
 
-    An object seen through a subset is searched among the whole objects of the gallery, or without one among the other
-    objects of the table (leave-one-out). Accuracy and F1 are over the objects of classes in training. An object that
-    has nothing of a subset is left out of it and counted. Objects that have exactly the same modalities are scored
-    together as well, and the share of objects is given that keep their class in every subset (`certify`).
+    An object seen through a subset is searched among the whole objects of the gallery, itself left out, or without one
+    among the other objects of the table. Accuracy and F1 are over the objects of classes in training. An object that
+    has nothing of a subset is left out of it and counted. Objects with exactly the same modalities are scored together
+    as well, and the share of objects is given that keep their class in every subset (`certify`).
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
@@ -91,13 +92,12 @@ def evaluate(
         steps.begin("embedding the objects")
         objects = encoded_once(model, objects)
         parts = model.transform_subsets(objects, chosen)
-        # The whole objects come first: they are the gallery where none is given.
-        _, rows, vectors = whole = next(parts)
-        search_in = search_in or Gallery(vectors, table.labels[rows], rows)
+        _, rows, vectors = whole = next(parts)  # the whole objects come first
+        search_in = search_among(table, rows, vectors, gallery, search_in)
         score = _Scorer(model, search_in, table.labels, ks, random_state, steps)
         scores = tuple(score(*part) for part in chain([whole], parts))
         patterns = tuple(score(has, rows[where], vectors[where]) for has, where in several)
-        baseline = _floor(table, None if gallery is None else table_of(gallery), floor, random_state, steps)
+        baseline = _floor(table, _others(gallery, search_in), floor, random_state, steps)
     return Evaluation(
         scores=scores,
         modalities=names,
@@ -106,6 +106,7 @@ def evaluate(
         patterns=scores[:1] if present.all() else patterns,
         evaluated=Evaluated(model, objects, gallery),
         floor=baseline,
+        repeated=search_in.repeated,
         **certified_shares(model, objects),
     )
 
@@ -118,6 +119,14 @@ def _embedded(
         return None, None
     encoded = encoded_once(model, gallery)
     return encoded, Gallery(model.transform(encoded), table_of(encoded).labels)
+
+
+def _others(gallery: ObjectTable | Encoded | None, inside: Gallery) -> ObjectTable | None:
+    """The gallery for a plain model, without the objects that are evaluated; None where nothing else is in it."""
+    if gallery is None:
+        return None
+    kept = np.arange(len(gallery)) if inside.same is None else np.setdiff1d(np.arange(len(gallery)), inside.same)
+    return table_of(gallery)[kept] if len(kept) else None
 
 
 def _floor(

@@ -105,6 +105,7 @@ class Evaluation(SubsetRows[SubsetScores]):
         certified_right: the share of those whose class is also right.
         evaluated: the model and the tables, for `write_report`; they are not saved with the scores.
         floor: what a plain model reaches on the same whole objects; None where none was measured.
+        repeated: how many of the objects stand in the gallery as well; each is searched among the others there.
 
     Example:
         >>> row = SubsetScores(("photo", "title"), 9, 0, recall={1: 0.75}, map_at_r=0.5, r_precision=0.6, ami=0.8)
@@ -126,6 +127,7 @@ class Evaluation(SubsetRows[SubsetScores]):
     certified_right: float | None = None
     evaluated: Evaluated | None = field(default=None, compare=False)
     floor: PlainBaseline | None = field(default=None, compare=False)
+    repeated: int = 0
 
     @property
     def verdict(self) -> str | None:
@@ -141,6 +143,7 @@ class Evaluation(SubsetRows[SubsetScores]):
             "modalities": list(self.modalities),
             "objects": self.whole.objects,
             "gallery": self.gallery,
+            "repeated": self.repeated,
             "ami_sampled": self.ami_sampled,
             "certified": self.certified,
             "certified_right": self.certified_right,
@@ -199,6 +202,8 @@ class Evaluation(SubsetRows[SubsetScores]):
         ]
         parts = [f"{count} {what}" for count, what in left_out if count]
         notes = [f"Objects left out: {'; '.join(parts)}."] if parts else []
+        if self.repeated:
+            notes.append(f"{self.repeated:,} objects stand in the gallery too: each is searched among the others.")
         notes += ["AMI is of a random sample of whole classes."] if self.ami_sampled else []
         if self.certified is not None:
             shares = f"{self.certified:.3f}; and right: {self.certified_right:.3f}"

@@ -18,6 +18,7 @@ from steradian.evaluation.scoring import (
     check_tables,
     classification_scores,
     encoded_once,
+    search_among,
 )
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
@@ -163,7 +164,7 @@ def robustness(
         parts = model.transform_subsets(encoded_once(model, objects), masks)
         _, rows, vectors = whole = next(parts)
         _refuse_nothing(rows)
-        search_in = search_in or Gallery(vectors, table.labels[rows], rows)
+        search_in = search_among(table, rows, vectors, gallery, search_in)
         for (place, draw), (mask, _, vectors) in zip(slots, chain([whole], parts), strict=True):
             steps.begin(f"{levels[place]:.0%} dropped")
             scores[:, place, draw] = _scores(model, search_in, vectors, table.labels[rows], rows)

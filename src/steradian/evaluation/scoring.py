@@ -1,7 +1,7 @@
 """What every evaluation does: check its tables, search one gallery, compare classes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -20,7 +20,11 @@ __all__ = [
     "check_tables",
     "classification_scores",
     "encoded_once",
+    "search_among",
 ]
+
+SAME = 1e-5
+"""Largest difference of two vectors of one object: batches of another size round otherwise."""
 
 S = TypeVar("S", bound=Sequence[str] | np.ndarray)
 
@@ -55,6 +59,8 @@ class Gallery:
         vectors: of the whole objects [gallery, dim].
         labels: their classes [gallery].
         rows: where the objects to score are searched for among themselves: which of them these are, ascending.
+        same: where some of them stand in a gallery of others as well: the place there of each object of the table, -1
+            for none, int64 [objects].
         max_queries: of more objects so many are drawn and searched for; None searches for all.
         random_state: of the draw.
     """
@@ -62,12 +68,19 @@ class Gallery:
     vectors: np.ndarray
     labels: np.ndarray
     rows: np.ndarray | None = None
+    same: np.ndarray | None = None
     max_queries: int | None = None
     random_state: int = 0
 
+    @property
+    def repeated(self) -> int:
+        """How many of the objects stand in a gallery of others as well."""
+        return 0 if self.same is None else int((self.same >= 0).sum())
+
     def scores(self, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, ks: Sequence[int]) -> dict[str, Any]:
         """The retrieval scores of queries, each without itself in the gallery; only a count where none has any."""
-        itself = None if self.rows is None else np.searchsorted(self.rows, rows)
+        itself = None if self.same is None else self.same[rows]
+        itself = itself if self.rows is None else np.searchsorted(self.rows, rows)
         found = retrieval_scores(
             vectors,
             labels,
@@ -80,6 +93,37 @@ class Gallery:
         )
         means = {"recall": found.recall, "map_at_r": found.map_at_r, "r_precision": found.r_precision}
         return {"without_relevant": found.without_relevant, **(means if found.queries else {})}
+
+
+def search_among(
+    objects: ObjectTable,
+    rows: np.ndarray,
+    vectors: np.ndarray,
+    gallery: ObjectTable | Encoded | None,
+    inside: Gallery | None,
+) -> Gallery:
+    """What to search in so that no object finds itself: the other objects, or the gallery less what stands in both.
+
+    The same object has the same id (or row number, where there is no column of ids), label and vector.
+
+    Args:
+        objects: the table.
+        rows: of those that have any modality, int64 [rows].
+        vectors: theirs [rows, dim].
+        gallery: another table, or None.
+        inside: its vectors.
+    """
+    if gallery is None or inside is None:
+        return Gallery(vectors, objects.labels[rows], rows)
+    ids, labels, same = table_of(gallery).ids, inside.labels, np.full(len(objects), -1)
+    if objects.ids.dtype.kind != ids.dtype.kind or objects.labels.dtype.kind != labels.dtype.kind:
+        return inside
+    order = np.argsort(ids, kind="stable")
+    places = order[np.searchsorted(ids, objects.ids[rows], sorter=order).clip(max=len(order) - 1)]
+    alike = (ids[places] == objects.ids[rows]) & (labels[places] == objects.labels[rows])
+    alike[alike] = np.abs(inside.vectors[places[alike]] - vectors[alike]).max(axis=1, initial=0.0) < SAME
+    same[rows[alike]] = places[alike]
+    return replace(inside, same=same if alike.any() else None)
 
 
 def classification_scores(model: SubsetEmbedder, vectors: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
