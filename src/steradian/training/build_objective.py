@@ -3,12 +3,13 @@
 import math
 
 import numpy as np
+from torch import nn
 
 from steradian.config import MODALITY_OBJECTIVES, ModelConfig, TrainingConfig
 from steradian.errors import ConfigError
 from steradian.model import AngularMarginLoss, SphericalClassifier
 from steradian.training.derived import Derived
-from steradian.training.objective import BatchObjective, Objective, RowLoss
+from steradian.training.objective import Objective
 from steradian.training.rivals import BatchLoss, Contrastive, CrossEntropy
 
 __all__ = ["build_objective", "check_objective", "choose_anchor", "make_margin_loss"]
@@ -16,7 +17,7 @@ __all__ = ["build_objective", "check_objective", "choose_anchor", "make_margin_l
 
 def build_objective(
     classifier: SphericalClassifier, config: TrainingConfig, derived: Derived, *, anchor: int = 0
-) -> BatchObjective:
+) -> nn.Module:
     """The objective that a configuration describes, on the device of these class centers.
 
     Args:
@@ -26,7 +27,7 @@ def build_objective(
         anchor: number of the modality that some objectives compare all others with, see `choose_anchor`.
     """
     device = classifier.directions.device
-    row_loss: RowLoss
+    row_loss: nn.Module
     match config.objective:
         case "angular" | "normalised_cross_entropy":
             row_loss = make_margin_loss(classifier, config, derived)

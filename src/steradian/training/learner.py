@@ -77,7 +77,7 @@ class Learner:
             take_gradient = self._center_updates.update
         batch = batch.to(self._device)
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._half):
-            loss = self._objective(self._encoder, batch, strength=strength, take_gradient=take_gradient)
+            loss: Tensor = self._objective(self._encoder, batch, strength=strength, take_gradient=take_gradient)
         value = _finite(loss, step, self._config)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()

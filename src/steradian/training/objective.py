@@ -1,9 +1,5 @@
 """What training minimises: the margin loss of the object, of its modalities and of a random subset of them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
@@ -13,42 +9,13 @@ from steradian.losses import gmc_loss
 from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.model import ModalityVectors, SphereEncoder
 
-__all__ = ["BatchObjective", "Objective", "RowLoss", "observed_subsets", "random_subsets"]
+__all__ = ["Objective", "observed_subsets", "random_subsets"]
 
 LARGEST_GROUP, ALIGNMENT_SCALE = 128, 10.0
 """Objects whose modalities are aligned with each other at once, and 1 / temperature, GMC's for MHD."""
 
 
-class BatchObjective(Protocol):
-    """What training minimises: from an encoder and a batch to a scalar."""
-
-    def __call__(
-        self, encoder: SphereEncoder, batch: Batch, *, strength: float, take_gradient: GradientTaker | None = None
-    ) -> Tensor:
-        """The loss of a batch with labels; strength is the share of the margin, 0 to 1."""
-        ...
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """Its own weights, the class centers among them where it learns any."""
-        ...
-
-
-class RowLoss(Protocol):
-    """A loss a row [rows], from unit rows [rows, embedding_dim] and their owners int64 [rows]."""
-
-    def __call__(
-        self, rows: Tensor, owners: Tensor, *, strength: float, take_gradient: GradientTaker | None = None
-    ) -> Tensor:
-        """The loss of each row; strength is the share of the margin, 0 to 1."""
-        ...
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """Its weights."""
-        ...
-
-
-@dataclass(frozen=True)
-class Objective:
+class Objective(nn.Module):
     """L(z) + modality_weight * mean of L(u_m) + subset_weight * L(z of a random subset) + alignment_weight * A(u, z).
 
     One row loss, and with it one set of class centers, serves all of them, so the cost grows with modalities + 2, with
@@ -64,24 +31,43 @@ class Objective:
     Args:
         modality_weight: 0 or more.
         subset_weight: 0 or more; 0: every object is whole, whatever the policy.
-        row_loss: gives a loss a row, `AngularMarginLoss` or a rival of it.
+        row_loss: from unit rows [rows, embedding_dim] and their labels int64 [rows] to a loss a row, with the keywords
+            of `forward`: `AngularMarginLoss` or a rival of it.
         subset_policy: one of the above.
         positives: "class", or "object": to a row loss that needs no class centers, each object is a class of its own.
         alignment_weight: 0 or more; of the GMC term with class numbers, in groups of at most 128 objects, so that its
             cost too is linear in objects and modalities.
     """
 
-    modality_weight: float
-    subset_weight: float
-    row_loss: RowLoss
-    subset_policy: SubsetPolicy = "both"
-    positives: Positives = "class"
-    alignment_weight: float = 0.0
+    def __init__(
+        self,
+        modality_weight: float,
+        subset_weight: float,
+        row_loss: nn.Module,
+        *,
+        subset_policy: SubsetPolicy = "both",
+        positives: Positives = "class",
+        alignment_weight: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.modality_weight, self.subset_weight, self.alignment_weight = (
+            modality_weight,
+            subset_weight,
+            alignment_weight,
+        )
+        self.row_loss, self.subset_policy, self.positives = row_loss, subset_policy, positives
 
-    def __call__(
+    def forward(
         self, encoder: SphereEncoder, batch: Batch, *, strength: float, take_gradient: GradientTaker | None = None
     ) -> Tensor:
-        """The loss of a batch with labels, a scalar; strength is the share of the margin, 0 to 1."""
+        """The loss of a batch, a scalar.
+
+        Args:
+            encoder: both levels.
+            batch: with labels.
+            strength: the share of the margin, 0 to 1.
+            take_gradient: see `AngularMarginLoss`.
+        """
         labels, present = batch.labels, batch.present
         if labels is None:
             raise ValueError("training needs class numbers")
@@ -96,7 +82,7 @@ class Objective:
             fused = torch.cat([fused, encoded.vectors[present]])
             owners = torch.cat([owners, labels[:, None].expand_as(present)[present]])
             weights = torch.cat([weights, shares.expand(present.shape)[present]])
-        losses = self.row_loss(fused, owners, strength=strength, take_gradient=take_gradient)
+        losses: Tensor = self.row_loss(fused, owners, strength=strength, take_gradient=take_gradient)
         return (losses * weights).sum() / len(labels) + alignment
 
     def _align(self, encoded: ModalityVectors, fused: Tensor, labels: Tensor) -> Tensor | float:
@@ -112,10 +98,6 @@ class Objective:
                 for vectors, whole, owners, present in groups
             ]
         return self.alignment_weight * torch.stack(losses).mean()
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """Those of the row loss."""
-        return self.row_loss.parameters()
 
     def _fuse(self, encoder: SphereEncoder, encoded: ModalityVectors) -> tuple[Tensor, Tensor]:
         """The fused rows, once or twice the objects in their order [rows, embedding_dim], and the weight of each."""

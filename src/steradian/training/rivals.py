@@ -39,7 +39,7 @@ class CrossEntropy(nn.Module):
     def forward(
         self, rows: Tensor, owners: Tensor, *, strength: float, take_gradient: GradientTaker | None = None
     ) -> Tensor:
-        """The loss of each row [rows]; see `RowLoss`."""
+        """The loss of each row [rows]; see `Objective`."""
         with torch.autocast(rows.device.type, enabled=False):
             logits = F.linear(rows * math.sqrt(rows.shape[1]), self.classifier.directions, self.bias)
             return F.cross_entropy(logits, owners, reduction="none")
@@ -70,7 +70,7 @@ class BatchLoss(nn.Module):
     def forward(
         self, rows: Tensor, owners: Tensor, *, strength: float, take_gradient: GradientTaker | None = None
     ) -> Tensor:
-        """The loss of each row [rows]; see `RowLoss`. Proxy-Anchor's is the batch's, for every row."""
+        """The loss of each row [rows]; see `Objective`. Proxy-Anchor's is the batch's, for every row."""
         scale, cosine_margin, proxies = self.scale, self.cosine_margin, self.classifier.directions
         with torch.autocast(rows.device.type, enabled=False):
             if self.kind == "supcon":
