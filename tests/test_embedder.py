@@ -66,7 +66,7 @@ def model(objects: sr.ObjectTable) -> sr.SphereEmbedder:
 # -- scikit-learn's contract
 
 
-@parametrize_with_checks([sr.SphereEmbedder(epochs=12, **SMALL)])
+@parametrize_with_checks([sr.SphereEmbedder(epochs=4, **SMALL)])
 def test_scikit_learn_contract(estimator, check) -> None:
     check(estimator)
 
