@@ -287,9 +287,9 @@ def _scores(
     found = retrieval_scores(vectors, labels, vectors, labels, exclude=np.arange(len(rows)))
     if part.gallery == "others":
         return found.recall[1], found.map_at_r
-    owners = _labels(data.fit)[means_of]
+    row_labels = _labels(data.fit)[means_of]
     sums = np.zeros((data.num_classes, vectors.shape[1]))
-    np.add.at(sums, owners, _embed(encoder, data.fit, means_of))
+    np.add.at(sums, row_labels, _embed(encoder, data.fit, means_of))
     centers = sums / np.linalg.norm(sums, axis=1, keepdims=True).clip(1e-12)
     return float(((vectors @ centers.T).argmax(axis=1) == labels).mean()), found.map_at_r
 

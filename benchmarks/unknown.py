@@ -140,7 +140,7 @@ def _plain(train: sr.ObjectTable, options: dict[str, Any]) -> tuple[sr.SphereEmb
         return objective
 
     def imprint(encoder: SphereEncoder, classifier: SphericalClassifier, objects: PreparedObjects) -> None:
-        weights.append(classifier.directions.detach().numpy().copy())
+        weights.append(classifier.weight.detach().numpy().copy())
         imprint_class_means(encoder, classifier, objects)
 
     # After training, class means take the place of the head's weights: keep them before.

@@ -33,7 +33,7 @@ def test_it_predicts_is_saved_and_loaded(points: Any, tmp_path: Path, options: d
     values, labels = points
     model = sr.SphereEmbedder(subcenters=subcenters, **options, **SMALL).fit(values, labels)
     shape = (4, 8) if subcenters == 1 else (4, subcenters, 8)
-    assert model.fitted_.classifier.directions.shape == shape
+    assert model.fitted_.classifier.weight.shape == shape
     assert model.score(values, labels) > 0.95
     vectors, cosines, probabilities = (
         model.transform(values),
@@ -119,7 +119,7 @@ def test_the_loss_alone_is_a_public_name() -> None:
     torch.manual_seed(0)
     loss = sr.AngularMarginLoss(10, 64)
     loss(torch.randn(32, 64), torch.arange(32) % 10).backward()
-    assert loss.classifier.directions.grad is not None
+    assert loss.classifier.weight.grad is not None
 
 
 # -- Rival objectives

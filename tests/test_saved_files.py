@@ -203,9 +203,9 @@ def test_weights_that_are_no_numbers_are_refused(folder: Path, value: float) -> 
     (path,) = folder.glob("weights-*")
     tensors = load_file(path)
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    tensors["classifier.directions"][1, 2] = value
+    tensors["classifier.weight"][1, 2] = value
     save_file(tensors, path)
-    assert "classifier.directions with a value that is not finite" in refused(folder).got
+    assert "classifier.weight with a value that is not finite" in refused(folder).got
 
 
 def test_a_loaded_model_lives_on_when_its_file_is_cut_short(folder: Path, objects: sr.ObjectTable) -> None:

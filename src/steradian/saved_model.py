@@ -236,7 +236,7 @@ def _build(
     networks = [build_encoder(modalities, config) for _ in range(joined["networks"])]
     options = {name: joined[name] for name in ("embedding_dim", "share", "learned_gates", "featured")}
     classifier = SphericalClassifier(num_classes, joined["embedding_dim"])
-    classifier.directions.requires_grad_(False)
+    classifier.weight.requires_grad_(False)
     return TwoPartEncoder(tuple(modalities), networks, **options).to(device).eval(), classifier.to(device)
 
 

@@ -39,7 +39,7 @@ def test_blocks_see_what_the_whole_matrix_shows(monkeypatch, rng: np.random.Gene
 def test_a_draw_of_objects_is_fitted_where_all_are_too_many(monkeypatch, rng: np.random.Generator) -> None:
     classifier = SphericalClassifier(4, 6)
     with torch.no_grad():
-        classifier.directions.copy_(torch.eye(4, 6))
+        classifier.weight.copy_(torch.eye(4, 6))
     numbers = rng.integers(4, size=4000)
     vectors = unit_vectors(np.eye(4, 6)[numbers] + 0.15 * rng.normal(size=(4000, 6)))
     wrong = rng.random(4000) < 0.1

@@ -44,28 +44,28 @@ def problem(
     return vectors, fused, present
 
 
-def symile_of_every_row(vectors: Tensor, owners: Tensor, **options: Any) -> Tensor:
+def symile_of_every_row(vectors: Tensor, labels: Tensor, **options: Any) -> Tensor:
     """Symile whose shuffles leave every row at its place, so that nothing depends on their order."""
     plain = torch.randperm
     torch.randperm = lambda n, **_: torch.arange(n)  # type: ignore[assignment]
     try:
-        return symile_loss(vectors, owners, **options)
+        return symile_loss(vectors, labels, **options)
     finally:
         torch.randperm = plain
 
 
-def loss_of(name: str, vectors: Tensor, fused: Tensor, owners: Tensor, *, present: Tensor, scale: float) -> Tensor:
+def loss_of(name: str, vectors: Tensor, fused: Tensor, labels: Tensor, *, present: Tensor, scale: float) -> Tensor:
     """Each loss by its name; the vectors of absent modalities are never looked at."""
     vectors = torch.where(present[..., None], vectors, torch.nan)
     if name == "gmc":
-        return gmc_loss(vectors, fused, owners, present=present, scale=scale)
+        return gmc_loss(vectors, fused, labels, present=present, scale=scale)
     loss: Any = {
         "clip": clip_loss,
         "anchor": partial(clip_loss, anchor=1),
         "symile": symile_of_every_row,
         "gram": gram_loss,
     }[name]
-    found: Tensor = loss(vectors, owners, present=present, scale=scale)
+    found: Tensor = loss(vectors, labels, present=present, scale=scale)
     return found
 
 
@@ -88,39 +88,39 @@ def info_nce(rows: Sequence[int], logit: Pairs, positive: Pairs) -> Tensor:
 
 
 def clip_by_loops(
-    vectors: Tensor, owners: Tensor, present: Tensor, scale: float, pairs: Sequence[tuple[int, int]]
+    vectors: Tensor, labels: Tensor, present: Tensor, scale: float, pairs: Sequence[tuple[int, int]]
 ) -> Tensor:
     losses = []
     for a, b in pairs:
-        rows = [i for i in range(len(owners)) if present[i, a] and present[i, b]]
-        positive: Pairs = lambda i, k: owners[i] == owners[k]  # noqa: E731
+        rows = [i for i in range(len(labels)) if present[i, a] and present[i, b]]
+        positive: Pairs = lambda i, k: labels[i] == labels[k]  # noqa: E731
         there = info_nce(rows, lambda i, k, a=a, b=b: scale * vectors[i, a] @ vectors[k, b], positive)
         back = info_nce(rows, lambda i, k, a=a, b=b: scale * vectors[i, b] @ vectors[k, a], positive)
         losses.append((there + back) / 2)
     return torch.stack(losses).mean()
 
 
-def gmc_by_loops(vectors: Tensor, fused: Tensor, owners: Tensor, present: Tensor, scale: float) -> Tensor:
+def gmc_by_loops(vectors: Tensor, fused: Tensor, labels: Tensor, present: Tensor, scale: float) -> Tensor:
     losses = []
     for m in range(vectors.shape[1]):
-        has = [i for i in range(len(owners)) if present[i, m]]
+        has = [i for i in range(len(labels)) if present[i, m]]
         halves = [(i, fused[i]) for i in has] + [(i, vectors[i, m]) for i in has]
 
         def logit(i: int, k: int, halves: Any = halves) -> Tensor | None:
             return None if i == k else scale * halves[i][1] @ halves[k][1]
 
         def positive(i: int, k: int, halves: Any = halves) -> bool:
-            return bool(owners[halves[i][0]] == owners[halves[k][0]])
+            return bool(labels[halves[i][0]] == labels[halves[k][0]])
 
         losses.append(info_nce(range(len(halves)), logit, positive))
     return torch.stack(losses).mean()
 
 
 def symile_by_loops(
-    vectors: Tensor, owners: Tensor, present: Tensor, scale: float, orders: dict[tuple[int, int], list[int]]
+    vectors: Tensor, labels: Tensor, present: Tensor, scale: float, orders: dict[tuple[int, int], list[int]]
 ) -> Tensor:
     """The orders are those of modality n where modality m is compared, of the rows that are whole."""
-    whole = [i for i in range(len(owners)) if present[i].all()]
+    whole = [i for i in range(len(labels)) if present[i].all()]
     modalities, dim = vectors.shape[1:]
     losses = []
     for m in range(modalities):
@@ -134,16 +134,16 @@ def symile_by_loops(
             return scale * dim ** (modalities / 2 - 1) * factors.prod(dim=0).sum()
 
         def positive(i: int, k: int, others: list[int] = others, source: Any = source) -> bool:
-            return all(owners[source(i, k, n)] == owners[whole[i]] for n in others)
+            return all(labels[source(i, k, n)] == labels[whole[i]] for n in others)
 
         losses.append(info_nce(range(len(whole)), logit, positive))
     return torch.stack(losses).mean()
 
 
 def gram_by_loops(
-    vectors: Tensor, owners: Tensor, present: Tensor, scale: float, *, anchor: int, ridge: float = RIDGE
+    vectors: Tensor, labels: Tensor, present: Tensor, scale: float, *, anchor: int, ridge: float = RIDGE
 ) -> Tensor:
-    whole = [i for i in range(len(owners)) if present[i].all()]
+    whole = [i for i in range(len(labels)) if present[i].all()]
     others = [m for m in range(vectors.shape[1]) if m != anchor]
 
     def volume(i: int, k: int) -> Tensor:
@@ -151,7 +151,7 @@ def gram_by_loops(
         lift = torch.diag(torch.tensor([0.0, *[ridge] * len(others)], dtype=sides.dtype))
         return torch.linalg.det(sides @ sides.T + lift).sqrt()
 
-    positive: Pairs = lambda i, k: owners[i] == owners[k]  # noqa: E731
+    positive: Pairs = lambda i, k: labels[i] == labels[k]  # noqa: E731
     there = info_nce(whole, lambda i, k: -scale * volume(i, k), positive)
     return (there + info_nce(whole, lambda i, k: -scale * volume(k, i), positive)) / 2
 
@@ -169,10 +169,10 @@ def assert_same(found: Tensor, expected: Tensor, leaves: Sequence[Tensor], **tol
 def test_clip_is_that_of_the_loop(positives: str, missing: bool, anchor: int | None) -> None:
     vectors, _, present = problem(missing=missing)
     vectors.requires_grad_()
-    owners = OWNERS[positives]
-    found = clip_loss(vectors, owners, present=present, scale=5.0, anchor=anchor)
+    labels = OWNERS[positives]
+    found = clip_loss(vectors, labels, present=present, scale=5.0, anchor=anchor)
     pairs = list(combinations(range(3), 2)) if anchor is None else [(anchor, m) for m in range(3) if m != anchor]
-    assert_same(found, clip_by_loops(vectors, owners, present, 5.0, pairs), [vectors])
+    assert_same(found, clip_by_loops(vectors, labels, present, 5.0, pairs), [vectors])
 
 
 def test_clip_of_two_whole_modalities_is_the_papers_pseudocode() -> None:
@@ -189,9 +189,9 @@ def test_clip_of_two_whole_modalities_is_the_papers_pseudocode() -> None:
 @pytest.mark.parametrize("modalities", [1, 3])
 def test_gmc_is_that_of_the_loop(positives: str, missing: bool, modalities: int) -> None:
     vectors, fused, present = problem(modalities=modalities, missing=missing)
-    leaves, owners = [vectors.requires_grad_(), fused.requires_grad_()], OWNERS[positives]
-    found = gmc_loss(*leaves, owners, present=present, scale=5.0)
-    assert_same(found, gmc_by_loops(*leaves, owners, present, 5.0), leaves)
+    leaves, labels = [vectors.requires_grad_(), fused.requires_grad_()], OWNERS[positives]
+    found = gmc_loss(*leaves, labels, present=present, scale=5.0)
+    assert_same(found, gmc_by_loops(*leaves, labels, present, 5.0), leaves)
 
 
 @each_owner
@@ -218,11 +218,11 @@ def test_symile_is_that_of_the_loop(
 def test_gram_is_that_of_the_loop(positives: str, missing: bool, modalities: int, anchor: int) -> None:
     raw, _, present = problem(modalities=modalities, missing=missing)
     # The lengths are taken to be 1, so that only gradients along the sphere are those of the determinant.
-    vectors, owners = F.normalize(raw.requires_grad_(), dim=-1), OWNERS[positives]
-    found = gram_loss(vectors, owners, present=present, scale=5.0, anchor=anchor)
-    assert_same(found, gram_by_loops(vectors, owners, present, 5.0, anchor=anchor), [raw], rtol=1e-7)
+    vectors, labels = F.normalize(raw.requires_grad_(), dim=-1), OWNERS[positives]
+    found = gram_loss(vectors, labels, present=present, scale=5.0, anchor=anchor)
+    assert_same(found, gram_by_loops(vectors, labels, present, 5.0, anchor=anchor), [raw], rtol=1e-7)
     # The paper's own volume, without anything added to the squares.
-    bare = gram_by_loops(vectors, owners, present, 5.0, anchor=anchor, ridge=0.0)
+    bare = gram_by_loops(vectors, labels, present, 5.0, anchor=anchor, ridge=0.0)
     torch.testing.assert_close(found, bare, rtol=1e-3, atol=1e-4)
 
 

@@ -79,7 +79,7 @@ def test_it_is_the_function_under_it_for_every_kind(kind: str) -> None:
     embeddings.requires_grad_()
     before = embeddings.detach().clone()
     loss = make(kind, reduction="none", smoothing=0.1)
-    centers = loss.classifier.directions
+    centers = loss.classifier.weight
     torch.manual_seed(1)
     found = loss(embeddings, labels)
     scale = float(loss.scale)
@@ -122,7 +122,7 @@ def test_its_options_reach_the_function(options: dict[str, Any]) -> None:
     embeddings.requires_grad_()
     loss = make("arcface", reduction="none", **options)
     of_function = {name: value for name, value in options.items() if name != "subcenters"}
-    centers = loss.classifier.directions
+    centers = loss.classifier.weight
     assert centers.shape == ((CLASSES, 3, DIM) if "subcenters" in options else (CLASSES, DIM))
     expected = angular_softmax_loss(
         F.normalize(embeddings, dim=1),
@@ -149,14 +149,14 @@ def test_defaults_come_from_classes_and_width() -> None:
 
 def test_class_centers_are_its_only_parameters_and_can_be_given() -> None:
     assert {name: tuple(p.shape) for name, p in make("arcface").named_parameters()} == {
-        "classifier.directions": (CLASSES, DIM)
+        "classifier.weight": (CLASSES, DIM)
     }
     classifier = SphericalClassifier(CLASSES, DIM)
     loss = make("arcface", classifier=classifier)
     assert loss.classifier is classifier
     embeddings, labels = problem()
     loss(embeddings, labels).backward()
-    assert classifier.directions.grad is not None and classifier.directions.grad.abs().max() > 0
+    assert classifier.weight.grad is not None and classifier.weight.grad.abs().max() > 0
 
 
 # -- Reductions
@@ -196,13 +196,13 @@ def test_lengths_do_not_matter(kind: str) -> None:
 def test_it_is_finite_at_and_near_centers_in_every_type(kind: str, dtype: torch.dtype) -> None:
     loss = make(kind, reduction="none", scale=64.0)
     labels = torch.arange(CLASSES).repeat(4)
-    centers = loss.classifier.directions.detach()
+    centers = loss.classifier.weight.detach()
     near = F.normalize(centers + 0.02 * torch.randn(CLASSES, DIM), dim=1)
     embeddings = torch.cat([centers, -centers, near, 1e-3 * near]).to(dtype).requires_grad_()
     found = loss(embeddings, labels)
     assert found.dtype == torch.float32 and bool(found.isfinite().all())
     found.sum().backward()
-    for gradient in (embeddings.grad, loss.classifier.directions.grad):
+    for gradient in (embeddings.grad, loss.classifier.weight.grad):
         assert gradient is not None and bool(gradient.isfinite().all())
     assert embeddings.grad is not None and embeddings.grad.dtype == dtype
     loss.eval()
@@ -246,8 +246,8 @@ def test_it_can_be_moved_to_float64(kind: str) -> None:
     assert exact.dtype == torch.float64
     torch.testing.assert_close(single.eval()(embeddings, labels).double(), exact, rtol=1e-4, atol=1e-5)
     exact.backward()
-    assert double.classifier.directions.grad is not None
-    assert double.classifier.directions.grad.dtype == torch.float64
+    assert double.classifier.weight.grad is not None
+    assert double.classifier.weight.grad.dtype == torch.float64
     double.train()(embeddings.double(), labels).backward()
 
 
@@ -289,7 +289,7 @@ def test_half_the_strength_is_half_of_each_margin_that_is_given() -> None:
     loss = AngularMarginLoss(2, 3, kind="magface", reduction="none", scale=8.0)
     rows = torch.eye(3)[[2, 2, 2]] * torch.tensor([[1.0], [60.0], [200.0]])
     with torch.no_grad():
-        loss.classifier.directions.copy_(torch.eye(3)[:2])
+        loss.classifier.weight.copy_(torch.eye(3)[:2])
     expected = F.softplus(8.0 * torch.sin(short)) + 35.0 * magface_penalty(rows.norm(dim=1))
     torch.testing.assert_close(loss(rows, torch.tensor([0, 1, 0]), strength=0.5), expected, rtol=1e-5, atol=0)
 
@@ -298,7 +298,7 @@ def at_a_right_angle(kind: str, **options: Any) -> float:
     """Psi of a target at a right angle: both cosines are 0, so the loss is softplus(-scale * psi)."""
     loss = AngularMarginLoss(2, 3, kind=kind, scale=2.0, **options).eval()  # type: ignore[arg-type]
     with torch.no_grad():
-        loss.classifier.directions.copy_(torch.eye(3)[:2])
+        loss.classifier.weight.copy_(torch.eye(3)[:2])
     return -math.log(math.expm1(loss(torch.eye(3)[2:], torch.tensor([1])).item())) / 2.0
 
 
@@ -388,7 +388,7 @@ def test_state_copies_and_files_give_the_same_loss(options: dict[str, Any]) -> N
         loss(embeddings, labels)
     other = make(**options, **(extras | {"class_weights": torch.ones(CLASSES)}))
     with torch.no_grad():
-        other.classifier.directions.normal_()
+        other.classifier.weight.normal_()
     other.load_state_dict(loss.state_dict())
     file = io.BytesIO()
     torch.save(loss, file)

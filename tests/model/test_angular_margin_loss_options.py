@@ -131,7 +131,7 @@ def test_rare_classes_get_larger_margins_and_their_mean_is_the_margin(embeddings
         expected = angular_softmax_loss(
             F.normalize(embeddings, dim=1),
             labels,
-            class_centers=loss.classifier.directions,
+            class_centers=loss.classifier.weight,
             scale=float(loss.scale),
             margin=lambda cosines, strength=strength: arcface(cosines, strength * margins[labels]),
         )
@@ -153,7 +153,7 @@ def test_no_counts_turn_a_margin_round(margin: float) -> None:
     plain = AngularMarginLoss(1000, 2, kind="normface", reduction="none", scale=1.0, classifier=loss.classifier)
     angles = torch.linspace(0.01, math.pi - 0.01, 50)
     with torch.no_grad():
-        loss.classifier.directions[0] = torch.tensor([1.0, 0.0])
+        loss.classifier.weight[0] = torch.tensor([1.0, 0.0])
     embeddings, labels = torch.stack([angles.cos(), angles.sin()], dim=1), torch.zeros(50, dtype=torch.int64)
     assert bool((loss(embeddings, labels) > plain(embeddings, labels)).all())
 
@@ -174,7 +174,7 @@ def test_a_share_of_the_classes_is_that_of_the_function(kind: str, subcenters: i
     drawn = sample_classes(labels, 100, share=0.3)
     torch.manual_seed(1)
     loss(embeddings, labels).backward()
-    gradient = loss.classifier.directions.grad
+    gradient = loss.classifier.weight.grad
     assert gradient is not None and gradient.is_sparse
     assert torch.equal(gradient.coalesce().indices()[0], drawn)
     assert set(labels.tolist()) <= set(drawn.tolist()) and len(drawn) < 60
@@ -185,7 +185,7 @@ def test_a_share_of_the_classes_is_that_of_the_function(kind: str, subcenters: i
         one.zero_grad()
         one(embeddings, labels).backward()
     assert torch.equal(loss(embeddings, labels), all_of_them(embeddings, labels))
-    dense, expected = loss.classifier.directions.grad, all_of_them.classifier.directions.grad
+    dense, expected = loss.classifier.weight.grad, all_of_them.classifier.weight.grad
     assert dense is not None and expected is not None and not dense.is_sparse
     assert torch.equal(dense, expected)
 
@@ -197,7 +197,7 @@ def test_drawn_classes_alone_are_in_the_sum(embeddings: Tensor, labels: Tensor) 
     drawn = sample_classes(labels, CLASSES, share=0.5)
     torch.manual_seed(1)
     found = loss(embeddings, labels)
-    centers = F.normalize(loss.classifier.directions[drawn], dim=1)
+    centers = F.normalize(loss.classifier.weight[drawn], dim=1)
     expected = angular_softmax_loss(
         F.normalize(embeddings, dim=1),
         torch.searchsorted(drawn, labels),
@@ -217,17 +217,17 @@ def test_sparse_adam_moves_the_drawn_classes_alone(subcenters: int) -> None:
     embeddings, labels = torch.randn(ROWS, DIM), torch.randint(200, (ROWS,))
     losses = []
     for _ in range(30):
-        before = loss.classifier.directions.detach().clone()
+        before = loss.classifier.weight.detach().clone()
         optimizer.zero_grad()
         torch.manual_seed(1)
         value = loss(embeddings, labels)
         value.backward()
-        assert loss.classifier.directions.grad is not None
-        drawn = loss.classifier.directions.grad.coalesce().indices()[0]
+        assert loss.classifier.weight.grad is not None
+        drawn = loss.classifier.weight.grad.coalesce().indices()[0]
         optimizer.step()
         still = torch.ones(200, dtype=torch.bool).index_fill(0, drawn, False)
-        assert torch.equal(loss.classifier.directions[still], before[still])
-        assert not torch.equal(loss.classifier.directions[drawn], before[drawn])
+        assert torch.equal(loss.classifier.weight[still], before[still])
+        assert not torch.equal(loss.classifier.weight[drawn], before[drawn])
         losses.append(value.item())
     assert losses[-1] < 0.7 * losses[0]
 
@@ -250,13 +250,13 @@ def test_several_labels_are_those_of_the_function_in_all_their_forms(
     kind: str, subcenters: int, embeddings: Tensor
 ) -> None:
     loss = make(kind, multi_label=True, subcenters=subcenters, reduction="none")
-    assert {name for name, _ in loss.named_parameters()} == {"classifier.directions", "threshold"}
+    assert {name for name, _ in loss.named_parameters()} == {"classifier.weight", "threshold"}
     assert loss.threshold is not None
     lists, table, padded = label_forms()
     expected = angular_multilabel_loss(
         F.normalize(embeddings, dim=1),
         padded,
-        class_centers=loss.classifier.directions,
+        class_centers=loss.classifier.weight,
         scale=float(loss.scale),
         threshold=loss.threshold,
         margin=lambda cosines: loss._psi(cosines, torch.ones(ROWS), padded, 0.5),
@@ -324,11 +324,11 @@ def test_the_taken_gradient_is_the_centers_gradient(kind: str, class_share: floa
 
     torch.manual_seed(1)
     loss(embeddings, labels, take_gradient=take).backward()
-    assert loss.classifier.directions.grad is None
+    assert loss.classifier.weight.grad is None
     loss.load_state_dict(before)
     torch.manual_seed(1)
     loss(embeddings, labels).backward()
-    expected = loss.classifier.directions.grad
+    expected = loss.classifier.weight.grad
     assert expected is not None
     torch.testing.assert_close(taken, expected.to_dense(), rtol=1e-4, atol=1e-6)
 
@@ -337,8 +337,8 @@ def test_the_taken_gradient_of_several_labels(embeddings: Tensor) -> None:
     loss = make(multi_label=True)
     taken = torch.zeros(CLASSES, DIM)
     loss(embeddings, LABEL_LISTS, take_gradient=lambda rows, gradient: taken[rows].add_(gradient)).backward()
-    assert loss.classifier.directions.grad is None
+    assert loss.classifier.weight.grad is None
     loss(embeddings, LABEL_LISTS).backward()
-    expected = loss.classifier.directions.grad
+    expected = loss.classifier.weight.grad
     assert expected is not None
     torch.testing.assert_close(taken, expected, rtol=1e-4, atol=1e-6)

@@ -73,7 +73,7 @@ def test_the_first_row_that_is_not_finite_is_named(bad: float, options: dict[str
     with pytest.raises(InputError, match=r"row 3 \(counted from 0\): want embeddings of finite numbers, got 2 of 8"):
         loss(rows, labels)
     with torch.no_grad():
-        loss.classifier.directions[2] = bad
+        loss.classifier.weight[2] = bad
     with pytest.raises(
         InputError, match=r"class 2 \(counted from 0\): want class centers of finite numbers, got 1 of 4"
     ):
@@ -101,7 +101,7 @@ def test_a_users_autocast_changes_nothing(options: dict[str, Any]) -> None:
         loss = AngularMarginLoss(4, 16, **options)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
             value = loss(rows, labels)
-        gradients = torch.autograd.grad(value, [rows, loss.classifier.directions])
+        gradients = torch.autograd.grad(value, [rows, loss.classifier.weight])
         found.append((value, *gradients))
     assert all(torch.equal(plain, half) for plain, half in zip(*found, strict=True))
 

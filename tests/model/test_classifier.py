@@ -17,8 +17,8 @@ def classifier() -> SphericalClassifier:
 def test_cosines_are_those_of_the_angles(classifier: SphericalClassifier) -> None:
     embeddings = F.normalize(torch.randn(4, 7), dim=-1)
     with torch.no_grad():
-        classifier.directions *= torch.tensor([[0.01], [1.0], [3.0], [100.0], [1.0]])
-    expected = [[math.cos(_angle(z, w)) for w in classifier.directions.tolist()] for z in embeddings.tolist()]
+        classifier.weight *= torch.tensor([[0.01], [1.0], [3.0], [100.0], [1.0]])
+    expected = [[math.cos(_angle(z, w)) for w in classifier.weight.tolist()] for z in embeddings.tolist()]
     torch.testing.assert_close(classifier(embeddings), torch.tensor(expected), rtol=0, atol=1e-6)
 
 
@@ -31,16 +31,16 @@ def test_centers_are_unit_and_differ(classifier: SphericalClassifier) -> None:
     centers = classifier.class_centers
     assert centers.shape == (5, 7)
     torch.testing.assert_close(centers.norm(dim=-1), torch.ones(5), rtol=0, atol=1e-6)
-    torch.testing.assert_close(classifier.directions.norm(dim=-1), torch.ones(5), rtol=0, atol=1e-6)
+    torch.testing.assert_close(classifier.weight.norm(dim=-1), torch.ones(5), rtol=0, atol=1e-6)
     assert (centers @ centers.T - torch.eye(5)).max() < 0.999
 
 
 def test_only_the_direction_of_a_row_learns(classifier: SphericalClassifier) -> None:
     (classifier(torch.randn(4, 7)) * torch.randn(4, 5)).sum().backward()
-    gradient = classifier.directions.grad
+    gradient = classifier.weight.grad
     assert gradient is not None
     assert (gradient.norm(dim=-1) > 0.01).all()
-    along = (gradient * classifier.directions).sum(dim=-1)
+    along = (gradient * classifier.weight).sum(dim=-1)
     torch.testing.assert_close(along, torch.zeros(5), rtol=0, atol=1e-5)
 
 
@@ -53,7 +53,7 @@ def test_cosines_stay_float32(classifier: SphericalClassifier) -> None:
 
 
 def test_it_has_one_parameter(classifier: SphericalClassifier) -> None:
-    assert {name: tuple(p.shape) for name, p in classifier.named_parameters()} == {"directions": (5, 7)}
+    assert {name: tuple(p.shape) for name, p in classifier.named_parameters()} == {"weight": (5, 7)}
 
 
 # -- Sub-centers
@@ -63,9 +63,9 @@ def test_the_nearest_center_of_a_class_counts() -> None:
     classifier = SphericalClassifier(5, 7, subcenters=3)
     embeddings = F.normalize(torch.randn(40, 7), dim=-1)
     with torch.no_grad():
-        classifier.directions *= torch.rand(5, 3, 1) + 0.1
+        classifier.weight *= torch.rand(5, 3, 1) + 0.1
     rows = embeddings.tolist()
-    of_classes = classifier.directions.tolist()
+    of_classes = classifier.weight.tolist()
     expected = [[max(math.cos(_angle(z, w)) for w in of_class) for of_class in of_classes] for z in rows]
     torch.testing.assert_close(classifier(embeddings), torch.tensor(expected), rtol=0, atol=1e-6)
     nearest = torch.tensor(
@@ -76,14 +76,14 @@ def test_the_nearest_center_of_a_class_counts() -> None:
 
 def test_sub_centers_are_unit_and_differ_and_only_the_nearest_learns() -> None:
     classifier = SphericalClassifier(5, 7, subcenters=3)
-    assert classifier.directions.shape == classifier.class_centers.shape == (5, 3, 7)
+    assert classifier.weight.shape == classifier.class_centers.shape == (5, 3, 7)
     torch.testing.assert_close(classifier.class_centers.norm(dim=-1), torch.ones(5, 3), rtol=0, atol=1e-6)
     flat = classifier.class_centers.flatten(0, 1)
     assert (flat @ flat.T - torch.eye(15)).max() < 0.999
     embedding = F.normalize(torch.randn(1, 7), dim=-1)
     classifier(embedding)[0, 2].backward()
-    assert classifier.directions.grad is not None
-    learning = classifier.directions.grad.norm(dim=-1) > 0
+    assert classifier.weight.grad is not None
+    learning = classifier.weight.grad.norm(dim=-1) > 0
     nearest = (classifier.class_centers[2] @ embedding[0]).argmax()
     assert learning.nonzero().tolist() == [[2, int(nearest)]]
 
@@ -93,7 +93,7 @@ def test_one_sub_center_is_a_plain_center() -> None:
     plain = SphericalClassifier(5, 7)
     torch.manual_seed(0)
     one = SphericalClassifier(5, 7, subcenters=1)
-    assert torch.equal(plain.directions, one.directions)
+    assert torch.equal(plain.weight, one.weight)
 
 
 def test_cosines_to_sub_centers_stay_float32() -> None:

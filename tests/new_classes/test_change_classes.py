@@ -97,12 +97,12 @@ def test_the_order_of_the_examples_changes_nothing(
 def test_adding_and_removing_gives_the_model_back_bit_for_bit(
     model: sr.SphereEmbedder, examples: sr.ObjectTable, name: Any
 ) -> None:
-    before, classes = model.fitted_.classifier.directions.detach().clone(), model.classes_
+    before, classes = model.fitted_.classifier.weight.detach().clone(), model.classes_
     fingerprint = model.fingerprint
     model.add_classes(examples[np.isin(examples.labels, name)])
     assert model.fingerprint == fingerprint
     model.remove_classes(name)
-    assert torch.equal(model.fitted_.classifier.directions, before)
+    assert torch.equal(model.fitted_.classifier.weight, before)
     assert model.classes_.dtype == classes.dtype and np.array_equal(model.classes_, classes)
     assert model.fingerprint == fingerprint
 
@@ -189,10 +189,10 @@ def test_the_most_confused_class_comes_first_and_single_examples_last(
 def test_the_device_the_type_and_the_gradient_of_the_centers_stay(
     model: sr.SphereEmbedder, examples: sr.ObjectTable
 ) -> None:
-    old = model.fitted_.classifier.directions
+    old = model.fitted_.classifier.weight
     old.requires_grad_(False)
     model.add_classes(examples)
-    new = model.fitted_.classifier.directions
+    new = model.fitted_.classifier.weight
     assert (new.dtype, new.device, new.requires_grad) == (old.dtype, old.device, False)
     assert isinstance(new, torch.nn.Parameter) and new.shape[1:] == old.shape[1:]
 

@@ -20,7 +20,7 @@ def make(rng: np.random.Generator, examples: int, subcenters: int = 1) -> tuple[
     made = imprint(unit(rng.normal(size=(examples, 5)) + 1.0), subcenters, name="cup")
     with torch.no_grad():
         chosen = made.centers[np.arange(subcenters) % len(made.centers)]
-        classifier.directions[1] = torch.from_numpy(chosen.reshape(classifier.directions[1].shape))
+        classifier.weight[1] = torch.from_numpy(chosen.reshape(classifier.weight[1].shape))
     return classifier, made
 
 

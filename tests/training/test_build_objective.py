@@ -38,7 +38,7 @@ def build(**options: Any) -> Any:
 def test_every_kind_is_built_over_the_given_centers(kind: ObjectiveKind) -> None:
     classifier = SphericalClassifier(3, 4)
     objective = build_objective(classifier, TrainingConfig(objective=kind), DERIVED)
-    learned = [p is classifier.directions for p in objective.parameters()]
+    learned = [p is classifier.weight for p in objective.parameters()]
     scaled = kind in ("clip", "anchor_clip", "symile", "gram")
     biased = kind in ("cross_entropy", "gmc_cross_entropy")
     centered = kind not in ("gmc", "clip", "anchor_clip", "symile", "gram")
@@ -101,14 +101,14 @@ def test_the_margin_loss_is_that_of_the_configuration() -> None:
     expected = angular_softmax_loss(
         torch.nn.functional.normalize(embeddings, dim=1),
         labels,
-        class_centers=classifier.directions,
+        class_centers=classifier.weight,
         scale=12.5,
         margin=lambda cosines: cosines - math.sin(0.15),
         gradient="detached",
         smoothing=0.1,
     )
     assert torch.equal(found, expected)
-    gradients = (torch.autograd.grad(one.sum(), classifier.directions)[0] for one in (found, expected))
+    gradients = (torch.autograd.grad(one.sum(), classifier.weight)[0] for one in (found, expected))
     assert torch.equal(*gradients)
 
 
@@ -125,7 +125,7 @@ def test_one_kind_is_as_good_as_another_in_its_gradient_where_detached() -> None
     for kind in ("arcface", "cosface", "sphereface"):
         classifier = SphericalClassifier(2, 3)
         with torch.no_grad():
-            classifier.directions.copy_(torch.eye(3)[:2])
+            classifier.weight.copy_(torch.eye(3)[:2])
         config = TrainingConfig(margin_kind=kind, margin_gradient="detached")  # type: ignore[arg-type]
         loss = make_margin_loss(classifier, config, Derived(10.0, 0.4, 1, ()))
         rows = torch.eye(3)[2:].requires_grad_()

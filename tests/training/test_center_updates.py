@@ -18,13 +18,13 @@ class SlowAdam:
     """The rule of the docstring in float64, center by center."""
 
     def __init__(self, directions: Tensor, *, rate: float = RATE, decay: float = DECAY, epsilon: float = EPSILON):
-        self.directions = directions.detach().double().clone()
+        self.weight = directions.detach().double().clone()
         self.rate, self.decay, self.epsilon = rate, decay, epsilon
         self.moments = dict.fromkeys(self.places(range(len(directions))), 0.0)
         self.steps = dict.fromkeys(self.moments, 0)
 
     def places(self, rows: Any) -> list[tuple[int, ...]]:
-        inner = range(self.directions.shape[1]) if self.directions.ndim == 3 else None
+        inner = range(self.weight.shape[1]) if self.weight.ndim == 3 else None
         return [(row,) if inner is None else (row, center) for row in rows for center in (inner or [0])]
 
     def update(self, rows: list[int], gradient: Tensor) -> None:
@@ -36,7 +36,7 @@ class SlowAdam:
             corrected = self.moments[place] / (1 - self.decay ** self.steps[place])
             size = self.rate / (math.sqrt(corrected) + self.epsilon)
             for number, slope in enumerate(numbers):
-                self.directions[(*place, number)] -= size * slope
+                self.weight[(*place, number)] -= size * slope
 
 
 def centers(*, a_class: int = 0) -> Tensor:
@@ -59,7 +59,7 @@ def test_many_steps_are_those_of_the_rule(a_class: int, options: dict[str, float
         gradient = torch.randn(len(rows), *directions.shape[1:]) * 10.0 ** float(torch.randn(()))
         slow.update(rows.tolist(), gradient)
         fast.update(rows, gradient)
-    torch.testing.assert_close(directions.double(), slow.directions, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(directions.double(), slow.weight, rtol=1e-4, atol=1e-5)
     assert (directions - start).norm(dim=-1).min() > RATE, "every center has gone a way"
 
 
@@ -105,7 +105,7 @@ def test_the_learning_rate_may_be_set_anew_and_a_gradient_of_zero_moves_nothing(
         updates.learning_rate = slow.rate = rate
         slow.update(list(range(CLASSES)), gradient)
         updates.update(slice(0, CLASSES), gradient)
-        torch.testing.assert_close(directions.double(), slow.directions, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(directions.double(), slow.weight, rtol=1e-5, atol=1e-6)
     fresh = centers()
     before = fresh.clone()
     RowwiseAdam(fresh, learning_rate=RATE).update(slice(0, CLASSES), torch.zeros(CLASSES, DIM))
@@ -157,7 +157,7 @@ def test_moving_tile_by_tile_is_the_dense_gradient_first_and_then_the_rule(
         torch.testing.assert_close(embeddings.grad, of_embeddings, rtol=tight, atol=tight)
         # The steps follow the signs of small gradients too, so that rounding is divided by their size.
         rule = 1e-9 if dtype == torch.float64 else 1e-3
-        torch.testing.assert_close(directions.detach().double(), slow.directions, rtol=rule, atol=rule, msg=str(step))
+        torch.testing.assert_close(directions.detach().double(), slow.weight, rtol=rule, atol=rule, msg=str(step))
         assert not torch.equal(directions[rows], before[rows])
         left_out = [row for row in range(CLASSES) if row not in rows]
         assert torch.equal(directions[left_out], before[left_out])

@@ -75,7 +75,7 @@ def test_every_weight_is_in_one_group(make: Any, toy: Any, kind: str) -> None:
 def test_the_groups_of_the_angular_are_those_of_the_model_alone(make: Any, toy: Any) -> None:
     encoder, classifier = toy.build()
     decaying, rest, centers = make((encoder, classifier))._optimizer.param_groups
-    assert centers["params"] == [classifier.directions]
+    assert centers["params"] == [classifier.weight]
     assert len(decaying["params"]) + len(rest["params"]) == len(list(encoder.parameters()))
 
 
@@ -100,10 +100,10 @@ def test_the_anchor_reaches_the_objective(toy: Any, config: TrainingConfig, deri
 def test_moving_centers_are_not_the_optimizers(make: Any, toy: Any) -> None:
     parts = toy.build()
     learner = make(parts, center_optimizer="rowwise")
-    before = parts[1].directions.detach().clone()
+    before = parts[1].weight.detach().clone()
     learner.learn(toy.prepared().batch(np.arange(20)), 0)
-    assert parts[1].directions.grad is None and not torch.equal(parts[1].directions, before)
-    assert not any(p is parts[1].directions for p in parameters_of(learner))
+    assert parts[1].weight.grad is None and not torch.equal(parts[1].weight, before)
+    assert not any(p is parts[1].weight for p in parameters_of(learner))
 
 
 @pytest.mark.parametrize("kind", ["angular", "cross_entropy", "clip"])

@@ -51,22 +51,22 @@ def test_centers_gradient_and_moments_are_the_tensors_of_a_training(
     classifier = SphericalClassifier(300, model.embedding_dim, subcenters=subcenters)
     derived = derive(config, np.zeros(45), num_classes=300, model=model)
     optimizer = make_optimizer(encoder, classifier, config)
-    updates = RowwiseAdam(classifier.directions, learning_rate=0.1)
+    updates = RowwiseAdam(classifier.weight, learning_rate=0.1)
     take = updates.update if center_optimizer == "rowwise" else None
     objective = Objective(0.5, 0.5, make_margin_loss(classifier, config, derived))
     objective(encoder, toy.prepared().batch(np.arange(20)), strength=1.0, take_gradient=take).backward()
-    gradient = 0 if classifier.directions.grad is None else size_of(classifier.directions.grad)
+    gradient = 0 if classifier.weight.grad is None else size_of(classifier.weight.grad)
     optimizer.step()
 
     found = estimate(300, config, model=model)
-    assert found.centers == size_of(classifier.directions)
+    assert found.centers == size_of(classifier.weight)
     assert found.gradient == gradient
     if center_optimizer == "adamw":
-        kept = [value for name, value in optimizer.state[classifier.directions].items() if name != "step"]
+        kept = [value for name, value in optimizer.state[classifier.weight].items() if name != "step"]
     else:
-        assert classifier.directions not in optimizer.state
+        assert classifier.weight not in optimizer.state
         kept = [value for value in vars(updates).values() if isinstance(value, Tensor)]
-        kept = [value for value in kept if value is not classifier.directions]
+        kept = [value for value in kept if value is not classifier.weight]
     assert len(kept) == 2
     assert found.moments == sum(map(size_of, kept))
     assert found.total == sum((found.centers, found.gradient, found.moments, found.best, found.plan.size))
@@ -75,7 +75,7 @@ def test_centers_gradient_and_moments_are_the_tensors_of_a_training(
 @pytest.mark.parametrize("validated", [True, False])
 def test_the_best_copy_is_there_where_there_is_a_validation(toy: Any, validated: bool) -> None:
     model = SphericalClassifier(30, 8)
-    assert estimate(30, TrainingConfig(), validated=validated).best == (size_of(model.directions) if validated else 0)
+    assert estimate(30, TrainingConfig(), validated=validated).best == (size_of(model.weight) if validated else 0)
 
 
 CHANGES: list[dict[str, Any]] = [

@@ -104,7 +104,7 @@ def parameters_in_use(encoder: SphereEncoder) -> list[torch.nn.Parameter]:
 
 def margin_loss(classifier: SphericalClassifier) -> AngularMarginLoss:
     """Scale 12, margin 0.3, a loss a row."""
-    sizes = classifier.directions.shape
+    sizes = classifier.weight.shape
     return AngularMarginLoss(*sizes, scale=12.0, margin=0.3, reduction="none", classifier=classifier)
 
 
@@ -172,27 +172,27 @@ def test_a_single_modality_has_one_term(toy) -> None:
 
 
 class Listener(torch.nn.Module):
-    """A row loss that remembers the owners it was given."""
+    """A row loss that remembers the labels it was given."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bias = torch.nn.Parameter(torch.zeros(()))
-        self.owners = torch.zeros(0)
+        self.labels = torch.zeros(0)
 
-    def forward(self, rows: torch.Tensor, owners: torch.Tensor, **_: object) -> torch.Tensor:
-        self.owners = owners
+    def forward(self, rows: torch.Tensor, labels: torch.Tensor, **_: object) -> torch.Tensor:
+        self.labels = labels
         return rows.sum(dim=1) + self.bias
 
 
 @pytest.mark.parametrize("positives", ["class", "object"])
-def test_owners_are_classes_or_objects(toy, positives: str) -> None:
+def test_rows_are_of_classes_or_of_objects(toy, positives: str) -> None:
     encoder, _ = toy.build()
     batch, listener = toy.prepared().batch(np.arange(20)), Listener()
     whole = Objective(0.5, 0.5, listener, positives=positives)
     whole(encoder, batch, strength=1.0)
     one = batch.labels if positives == "class" else torch.arange(20)
     of_modalities = one[:, None].expand(20, 2)[batch.present]
-    assert torch.equal(listener.owners, torch.cat([one, one, of_modalities]))
+    assert torch.equal(listener.labels, torch.cat([one, one, of_modalities]))
     assert list(whole.parameters()) == [listener.bias]
 
 
@@ -218,7 +218,7 @@ def test_the_default_is_the_angular_softmax_on_unit_rows_with_a_share_of_the_mar
 
     encoded, labels, present = encoder.encode(batch), batch.labels, batch.present
     rows = [encoder.fuse(encoded), encoded.vectors[present], encoder.fuse(encoded, subsets)]
-    owners = [labels, labels[:, None].expand_as(present)[present], labels]
+    row_labels = [labels, labels[:, None].expand_as(present)[present], labels]
     weights = [
         torch.ones(20),
         (0.5 / present.sum(1, keepdim=True)).expand(present.shape)[present],
@@ -226,8 +226,8 @@ def test_the_default_is_the_angular_softmax_on_unit_rows_with_a_share_of_the_mar
     ]
     losses = angular_softmax_loss(
         torch.cat(rows),
-        torch.cat(owners),
-        class_centers=classifier.directions,
+        torch.cat(row_labels),
+        class_centers=classifier.weight,
         scale=derived.scale,
         margin=derived.margin * strength,
     )
@@ -246,16 +246,16 @@ def test_a_taken_gradient_is_that_of_all_terms_and_none_is_left(toy, derived, mo
     subsets = random_subsets(batch.present)
     monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
     whole = Objective(0.5, 0.5, make_margin_loss(classifier, TrainingConfig(), derived))
-    taken = torch.zeros_like(classifier.directions)
+    taken = torch.zeros_like(classifier.weight)
     loss = whole(encoder, batch, strength=0.5, take_gradient=lambda rows, part: taken[rows].add_(part))
     loss.backward()
-    assert classifier.directions.grad is None
+    assert classifier.weight.grad is None
     of_encoder = [p.grad.clone() for p in encoder.parameters() if p.grad is not None]
     encoder.zero_grad()
     again = whole(encoder, batch, strength=0.5)
     again.backward()
     assert torch.equal(again, loss)
-    torch.testing.assert_close(taken, classifier.directions.grad, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(taken, classifier.weight.grad, rtol=1e-4, atol=1e-6)
     for found, expected in zip(of_encoder, [p.grad for p in encoder.parameters() if p.grad is not None], strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 

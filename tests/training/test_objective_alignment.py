@@ -11,7 +11,7 @@ from steradian.training import Objective, objective, random_subsets
 
 def margin_loss(classifier: SphericalClassifier) -> AngularMarginLoss:
     """Scale 12, margin 0.3, a loss a row."""
-    sizes = classifier.directions.shape
+    sizes = classifier.weight.shape
     return AngularMarginLoss(*sizes, scale=12.0, margin=0.3, reduction="none", classifier=classifier)
 
 

@@ -35,7 +35,7 @@ def test_groups(kind: str) -> None:
     classifier = SphericalClassifier(3, 4)
     groups = make_optimizer(encoder, classifier, CONFIG).param_groups
 
-    names = {id(p): name for name, p in encoder.named_parameters()} | {id(classifier.directions): "centers"}
+    names = {id(p): name for name, p in encoder.named_parameters()} | {id(classifier.weight): "centers"}
     grouped = [[names[id(p)] for p in group["params"]] for group in groups]
     assert sorted(name for group in grouped for name in group) == sorted(names.values())
     options = {
@@ -70,21 +70,21 @@ def test_a_step_without_gradient_shrinks_the_decayed_alone() -> None:
     for name, parameter in encoder.named_parameters():
         matrix = parameter.ndim == 2 and name.endswith("weight") and "gates" not in name
         torch.testing.assert_close(parameter, torch.full_like(parameter, shrunk if matrix else 2.0), rtol=1e-7, atol=0)
-    assert (classifier.directions == 2.0).all()
+    assert (classifier.weight == 2.0).all()
 
 
 def test_centers_that_move_in_the_backward_pass_are_not_the_optimizers() -> None:
     fitted = Preprocessor.fit(read_objects({"x": [1.0, 2.0]}, Schema({"x": Vector("x")}), labelled=False)).modalities
     encoder = build_encoder(fitted, ModelConfig(width=8, heads=2, embedding_dim=4))
     classifier = SphericalClassifier(3, 4)
-    before = classifier.directions.detach().clone()
+    before = classifier.weight.detach().clone()
     optimizer = make_optimizer(encoder, classifier, TrainingConfig(center_optimizer="rowwise"))
     members = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     assert {id(p) for p in members} == {id(p) for p in encoder.parameters()}
     for parameter in [*encoder.parameters(), *classifier.parameters()]:
         parameter.grad = torch.ones_like(parameter)
     optimizer.step()
-    assert torch.equal(classifier.directions, before)
+    assert torch.equal(classifier.weight, before)
 
 
 def test_pretrained_weights_learn_a_hundredth_as_fast() -> None:

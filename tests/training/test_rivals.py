@@ -27,7 +27,7 @@ def batch(toy: Any) -> Batch:
     return cut
 
 
-def rows_and_owners() -> tuple[Tensor, Tensor]:
+def rows_and_labels() -> tuple[Tensor, Tensor]:
     return F.normalize(torch.randn(9, 8), dim=1).requires_grad_(), torch.arange(9) % 3
 
 
@@ -38,28 +38,28 @@ def test_cross_entropy_is_a_linear_layer_on_rows_of_mean_square_one() -> None:
     classifier = SphericalClassifier(3, 8)
     loss = CrossEntropy(classifier)
     nn.init.normal_(loss.bias)
-    rows, owners = rows_and_owners()
+    rows, labels = rows_and_labels()
     layer = nn.Linear(8, 3)
-    layer.weight.data, layer.bias.data = classifier.directions.detach().clone(), loss.bias.detach().clone()
-    found = loss(rows, owners, strength=0.5)
-    expected = F.cross_entropy(layer(F.rms_norm(rows, (8,))), owners, reduction="none")
+    layer.weight.data, layer.bias.data = classifier.weight.detach().clone(), loss.bias.detach().clone()
+    found = loss(rows, labels, strength=0.5)
+    expected = F.cross_entropy(layer(F.rms_norm(rows, (8,))), labels, reduction="none")
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-    assert {id(p) for p in loss.parameters()} == {id(classifier.directions), id(loss.bias)}
+    assert {id(p) for p in loss.parameters()} == {id(classifier.weight), id(loss.bias)}
 
 
 def test_batch_losses_are_those_of_their_names() -> None:
     classifier = SphericalClassifier(3, 8)
-    rows, owners = rows_and_owners()
+    rows, labels = rows_and_labels()
 
     def loss(kind: Any) -> Tensor:
-        found: Tensor = BatchLoss(kind, classifier, scale=6.0, cosine_margin=0.3)(rows, owners, strength=0.1)
+        found: Tensor = BatchLoss(kind, classifier, scale=6.0, cosine_margin=0.3)(rows, labels, strength=0.1)
         assert found.shape == (9,)
         return found
 
-    assert torch.equal(loss("supcon"), supcon_loss(rows, owners, scale=6.0))
-    assert torch.equal(loss("triplet"), triplet_loss(rows, owners, cosine_margin=0.3))
-    proxies = classifier.directions
-    expected = proxy_anchor_loss(rows, owners, class_centers=proxies, scale=6.0, cosine_margin=0.3)
+    assert torch.equal(loss("supcon"), supcon_loss(rows, labels, scale=6.0))
+    assert torch.equal(loss("triplet"), triplet_loss(rows, labels, cosine_margin=0.3))
+    proxies = classifier.weight
+    expected = proxy_anchor_loss(rows, labels, class_centers=proxies, scale=6.0, cosine_margin=0.3)
     assert torch.equal(loss("proxy_anchor"), expected.expand(9))
 
 
@@ -71,10 +71,10 @@ def test_autocast_does_not_reach_the_rows(kind: Any) -> None:
         if kind == "cross_entropy"
         else BatchLoss(kind, classifier, scale=9.0, cosine_margin=0.1)
     )
-    rows, owners = rows_and_owners()
-    plain = loss(rows, owners, strength=1.0)
+    rows, labels = rows_and_labels()
+    plain = loss(rows, labels, strength=1.0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(loss(rows, owners, strength=1.0), plain)
+        assert torch.equal(loss(rows, labels, strength=1.0), plain)
 
 
 # -- Losses between modalities
@@ -91,14 +91,14 @@ def test_contrastive_objectives_are_the_losses_of_the_modalities_vectors(
     toy: Any, batch: Batch, positives: Any
 ) -> None:
     vectors, present = toy.build()[0].eval().encode(batch).vectors, batch.present
-    owners = batch.labels if positives == "class" else torch.arange(20)
+    labels = batch.labels if positives == "class" else torch.arange(20)
     expected = {
-        "clip": clip_loss(vectors, owners, present=present, scale=7.0),
-        "anchor_clip": clip_loss(vectors, owners, present=present, scale=7.0, anchor=1),
-        "gram": gram_loss(vectors, owners, present=present, scale=7.0, anchor=1),
+        "clip": clip_loss(vectors, labels, present=present, scale=7.0),
+        "anchor_clip": clip_loss(vectors, labels, present=present, scale=7.0, anchor=1),
+        "gram": gram_loss(vectors, labels, present=present, scale=7.0, anchor=1),
     }
     torch.manual_seed(5)
-    expected["symile"] = symile_loss(vectors, owners, present=present, scale=7.0)
+    expected["symile"] = symile_loss(vectors, labels, present=present, scale=7.0)
     for kind, loss in expected.items():
         encoder, objective = build(toy, kind, positives=positives, anchor=1)
         torch.manual_seed(5)
@@ -109,9 +109,9 @@ def test_contrastive_objectives_are_the_losses_of_the_modalities_vectors(
 def test_gmc_takes_the_fused_vector_and_its_head_always_the_classes(toy: Any, batch: Batch, positives: Any) -> None:
     encoder, objective = build(toy, "gmc", positives=positives)
     encoded = encoder.encode(batch)
-    owners = batch.labels if positives == "class" else torch.arange(20)
+    labels = batch.labels if positives == "class" else torch.arange(20)
     fused = encoder.fuse(encoded)
-    expected = gmc_loss(encoded.vectors, fused, owners, present=batch.present, scale=7.0)
+    expected = gmc_loss(encoded.vectors, fused, labels, present=batch.present, scale=7.0)
     torch.testing.assert_close(objective(encoder, batch, strength=0.5), expected)
 
     encoder, both = build(toy, "gmc_cross_entropy", positives=positives)

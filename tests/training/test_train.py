@@ -192,7 +192,7 @@ def test_the_gradient_of_the_encoder_is_clipped_and_that_of_the_centers_is_not(r
 
     def measure(_: int) -> None:
         of_encoder = torch.cat([p.grad.flatten() for p in encoder.parameters() if p.grad is not None]).norm()
-        norms.append((of_encoder.item(), classifier.directions.grad.norm().item()))
+        norms.append((of_encoder.item(), classifier.weight.grad.norm().item()))
 
     run(
         parts=(encoder, classifier),
@@ -374,7 +374,7 @@ def test_a_loss_that_is_not_finite_names_the_step(run: Run, toy: Any, value: flo
 
     def poison(step: int) -> None:
         if step == 7:
-            nn.init.constant_(parts[1].directions, value)
+            nn.init.constant_(parts[1].weight, value)
 
     with pytest.raises(
         TrainingError, match=r"^training step 7 \(counted from 0\): want a finite loss, got nan"

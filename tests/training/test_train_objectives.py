@@ -104,9 +104,9 @@ def test_the_smallest_batches_are_finite(run: Run, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_centers_are_class_means_where_none_are_learned(run: Run, toy: Any, kind: str) -> None:
     _, encoder, classifier = run(objective=kind)
-    found = classifier.directions.detach().clone()
+    found = classifier.weight.detach().clone()
     imprint_class_means(encoder, classifier, toy.prepared())
-    assert torch.equal(classifier.directions, found) == (kind not in CENTER_OBJECTIVES)
+    assert torch.equal(classifier.weight, found) == (kind not in CENTER_OBJECTIVES)
 
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "clip"])
@@ -133,11 +133,11 @@ def test_telling_of_an_improvement_shows_class_means_and_disturbs_nothing(run: R
     def look() -> None:
         encoder, classifier = parts
         assert encoder.training
-        shown = classifier.directions.detach().clone()
+        shown = classifier.weight.detach().clone()
         imprint_class_means(encoder, classifier, toy.prepared())
-        told.append(torch.equal(classifier.directions, shown))
+        told.append(torch.equal(classifier.weight, shown))
         with torch.no_grad():
-            classifier.directions.copy_(shown)
+            classifier.weight.copy_(shown)
 
     result, *_ = run(objective=kind, parts=parts, train={"on_improvement": look})
     assert told == [kind not in CENTER_OBJECTIVES] * 4
@@ -156,9 +156,9 @@ def test_ctrl_c_leaves_class_means_too(run: Run, toy: Any, monkeypatch: pytest.M
     monkeypatch.setattr(Learner, "learn", interrupt)
     result, encoder, classifier = run(objective="cross_entropy")
     assert result.interrupted and result.steps == 5
-    found = classifier.directions.detach().clone()
+    found = classifier.weight.detach().clone()
     imprint_class_means(encoder, classifier, toy.prepared())
-    assert torch.equal(classifier.directions, found)
+    assert torch.equal(classifier.weight, found)
 
 
 # -- What an objective gets to see

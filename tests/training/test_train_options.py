@@ -100,7 +100,7 @@ def test_rowwise_is_about_as_good_as_adamw_and_makes_no_gradient(
         )
         vectors = torch.from_numpy(embed(encoder, queries, np.arange(100), batch_size=100))
         scores[optimizer] = float((classifier(vectors).argmax(1).numpy() == queries.labels).mean())
-        assert (classifier.directions.grad is None) == (optimizer == "rowwise")
+        assert (classifier.weight.grad is None) == (optimizer == "rowwise")
     assert scores["adamw"] > 0.6
     assert scores["rowwise"] == pytest.approx(scores["adamw"], abs=0.08)
 
@@ -139,7 +139,7 @@ def test_only_the_drawn_classes_move(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert all({0, 1, 2} <= set(rows.tolist()) for rows in drawn)
     assert np.mean([len(rows) for rows in drawn]) == pytest.approx(3 + 197 / 4, rel=0.1)
     assert len({tuple(rows.tolist()) for rows in drawn}) == 24, "each step draws anew"
-    assert classifier.directions.grad is None
+    assert classifier.weight.grad is None
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def test_only_the_drawn_classes_move(run: Run, monkeypatch: pytest.MonkeyPatch) 
 )
 def test_it_is_the_same_bit_for_bit_for_one_seed(run: Run, change: dict[str, Any]) -> None:
     (first, _, centers), (second, _, others) = run(change, epochs=4), run(change, epochs=4)
-    assert torch.equal(centers.directions, others.directions)
+    assert torch.equal(centers.weight, others.weight)
     assert [record["loss"] for record in first.history] == [record["loss"] for record in second.history]
 
 
 def test_each_option_changes_the_training(run: Run) -> None:
     changes: list[dict[str, Any]] = [{}, ROWWISE, {"class_share": 0.5, **ROWWISE}, {"margin_gradient": "detached"}]
     changes += [{"label_smoothing": 0.1}, *({"margin_kind": kind} for kind in get_args(TrainedMarginKind)[1:])]
-    found = [run(change, epochs=4)[2].directions.detach() for change in changes]
+    found = [run(change, epochs=4)[2].weight.detach() for change in changes]
     for place, one in enumerate(found):
         assert not any(torch.allclose(one, other, atol=1e-6) for other in found[:place]), changes[place]
 
@@ -172,4 +172,4 @@ def test_ctrl_c_and_the_weights_of_moving_centers(run: Run) -> None:
 
     result, encoder, classifier = run(ROWWISE, progress=Spy(interrupt))
     assert result.interrupted and result.steps == 5
-    assert bool(classifier.directions.isfinite().all()) and not encoder.training
+    assert bool(classifier.weight.isfinite().all()) and not encoder.training

@@ -65,7 +65,7 @@ def view_classes(
         usual: the scale expected.
         random_state: of the draw of objects, where all are too many for the fit.
     """
-    objects, classes = len(vectors), len(classifier.directions)
+    objects, classes = len(vectors), len(classifier.weight)
     most = max(FITTED_OBJECTS, FITTED_NUMBERS // classes)
     drawn = np.arange(objects)
     if objects > most:

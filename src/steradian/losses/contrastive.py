@@ -1,6 +1,6 @@
 """Contrastive losses between the modalities of objects: the rivals, linear or quadratic in modalities and batch.
 
-All take the modalities' unit vectors of a batch and its owners: objects of one owner are positives of each other. Class
+All take the modalities' unit vectors of a batch and its labels: objects of one owner are positives of each other. Class
 numbers make every loss supervised, as Khosla et al. 2020 do it (arXiv 2004.11362, L_out: the mean over a row's
 positives of their log softmax); numbers of the objects give each paper's own form, which needs no labels.
 """
@@ -23,7 +23,7 @@ where vectors coincide, neither a factorisation nor the slope of a root exists."
 
 @in_full_precision
 def clip_loss(
-    vectors: Tensor, owners: Tensor, *, present: Tensor, scale: float | Tensor, anchor: int | None = None
+    vectors: Tensor, labels: Tensor, *, present: Tensor, scale: float | Tensor, anchor: int | None = None
 ) -> Tensor:
     """InfoNCE in both directions between each two modalities, or between one and each other: a scalar.
 
@@ -33,7 +33,7 @@ def clip_loss(
 
     Args:
         vectors: unit vectors [objects, modalities, embedding_dim].
-        owners: int64 [objects]; see the module.
+        labels: int64 [objects]; see the module.
         present: bool [objects, modalities].
         scale: 1 / temperature; 14.3 is where CLIP starts to learn it.
         anchor: number of the modality that all others are paired with; None pairs all.
@@ -46,20 +46,20 @@ def clip_loss(
         >>> clip_loss(vectors, torch.arange(2), present=torch.ones(2, 3, dtype=torch.bool), scale=5.0)
         tensor(0.0067)
     """
-    _check(vectors, owners, present, where="clip_loss")
+    _check(vectors, labels, present, where="clip_loss")
     modalities = range(vectors.shape[1])
     pairs = combinations(modalities, 2) if anchor is None else ((anchor, m) for m in modalities if m != anchor)
     losses = []
     for first, second in pairs:
         has = present[:, first] & present[:, second]
         logits = scale * vectors[has, first] @ vectors[has, second].T
-        positives = owners[has][:, None] == owners[has]
+        positives = labels[has][:, None] == labels[has]
         losses.append((_info_nce(logits, positives) + _info_nce(logits.T, positives)) / 2)
     return torch.stack(losses).mean()
 
 
 @in_full_precision
-def gmc_loss(vectors: Tensor, fused: Tensor, owners: Tensor, *, present: Tensor, scale: float | Tensor) -> Tensor:
+def gmc_loss(vectors: Tensor, fused: Tensor, labels: Tensor, *, present: Tensor, scale: float | Tensor) -> Tensor:
     """Each modality against the fused vector, all rows of both in one softmax: a scalar.
 
     Poklukar et al. 2022 (GMC, arXiv 2202.03390): for a modality, 2 N rows, of which a row's positive is its other half
@@ -70,7 +70,7 @@ def gmc_loss(vectors: Tensor, fused: Tensor, owners: Tensor, *, present: Tensor,
     Args:
         vectors: unit vectors [objects, modalities, embedding_dim].
         fused: unit vectors of the whole objects [objects, embedding_dim].
-        owners: int64 [objects]; see the module.
+        labels: int64 [objects]; see the module.
         present: bool [objects, modalities].
         scale: 1 / temperature; 10 in the paper for MHD.
 
@@ -82,7 +82,7 @@ def gmc_loss(vectors: Tensor, fused: Tensor, owners: Tensor, *, present: Tensor,
         >>> gmc_loss(vectors, torch.eye(2), torch.arange(2), present=torch.ones(2, 3, dtype=torch.bool), scale=5.0)
         tensor(0.0134)
     """
-    _check(vectors, owners, present, where="gmc_loss", least=1)
+    _check(vectors, labels, present, where="gmc_loss", least=1)
     if fused.shape != vectors[:, 0].shape:
         got = f"{tuple(fused.shape)}"
         raise InputError("a fused vector an object", got, "gmc_loss", "Give them [objects, embedding_dim].")
@@ -90,7 +90,7 @@ def gmc_loss(vectors: Tensor, fused: Tensor, owners: Tensor, *, present: Tensor,
     for m in range(vectors.shape[1]):
         has = present[:, m]
         rows = torch.cat([fused[has], vectors[has, m]])
-        pair = owners[has].repeat(2)
+        pair = labels[has].repeat(2)
         itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
         logits = (scale * rows @ rows.T).masked_fill(itself, -torch.inf)
         losses.append(_info_nce(logits, (pair[:, None] == pair) & ~itself))
@@ -98,7 +98,7 @@ def gmc_loss(vectors: Tensor, fused: Tensor, owners: Tensor, *, present: Tensor,
 
 
 @in_full_precision
-def symile_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: float | Tensor) -> Tensor:
+def symile_loss(vectors: Tensor, labels: Tensor, *, present: Tensor, scale: float | Tensor) -> Tensor:
     """Each modality in turn against products of all others: a scalar.
 
     Saporta et al. 2024 (Symile, arXiv 2411.01053), in the form whose cost is that of one product: the logit is the
@@ -111,7 +111,7 @@ def symile_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: floa
 
     Args:
         vectors: unit vectors [objects, modalities, embedding_dim].
-        owners: int64 [objects]; see the module.
+        labels: int64 [objects]; see the module.
         present: bool [objects, modalities].
         scale: 1 / temperature, for two modalities the same as CLIP's.
 
@@ -123,9 +123,9 @@ def symile_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: floa
         >>> symile_loss(vectors, torch.zeros(2).long(), present=torch.ones(2, 2, dtype=torch.bool), scale=0.0)
         tensor(0.6931)
     """
-    _check(vectors, owners, present, where="symile_loss")
+    _check(vectors, labels, present, where="symile_loss")
     whole = present.all(dim=1)
-    vectors, owners = vectors[whole], owners[whole]
+    vectors, labels = vectors[whole], labels[whole]
     objects, modalities, dim = vectors.shape
     scale = scale * dim ** ((modalities - 2) / 2)
     itself = torch.eye(objects, dtype=torch.bool, device=vectors.device)
@@ -136,13 +136,13 @@ def symile_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: floa
         shuffled = torch.stack([vectors[order, n] for order, n in zip(orders, others, strict=True)]).prod(dim=0)
         own = (vectors[:, m] * vectors[:, others].prod(dim=1)).sum(dim=-1)
         logits = torch.where(itself, own, vectors[:, m] @ shuffled.T)
-        alike = torch.stack([owners[order] == owners[:, None] for order in orders]).all(dim=0)
+        alike = torch.stack([labels[order] == labels[:, None] for order in orders]).all(dim=0)
         losses.append(_info_nce(scale * logits, alike | itself))
     return torch.stack(losses).mean()
 
 
 @in_full_precision
-def gram_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: float | Tensor, anchor: int = 0) -> Tensor:
+def gram_loss(vectors: Tensor, labels: Tensor, *, present: Tensor, scale: float | Tensor, anchor: int = 0) -> Tensor:
     """InfoNCE in both directions over the volume that an anchor and the others' modalities span: a scalar.
 
     Cicchetti et al. 2025 (GRAM, arXiv 2412.11959): the logit of objects i and j is less the volume of the
@@ -155,7 +155,7 @@ def gram_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: float 
 
     Args:
         vectors: unit vectors [objects, modalities, embedding_dim].
-        owners: int64 [objects]; see the module.
+        labels: int64 [objects]; see the module.
         present: bool [objects, modalities].
         scale: 1 / temperature; 14.3 is where the paper starts to learn it.
         anchor: number of the modality that is compared with the others of every object.
@@ -168,9 +168,9 @@ def gram_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: float 
         >>> gram_loss(vectors, torch.arange(2), present=torch.ones(2, 2, dtype=torch.bool), scale=5.0)
         tensor(0.0068)
     """
-    _check(vectors, owners, present, where="gram_loss")
+    _check(vectors, labels, present, where="gram_loss")
     whole = present.all(dim=1)
-    vectors, owners = vectors[whole], owners[whole]
+    vectors, labels = vectors[whole], labels[whole]
     others = vectors[:, [m for m in range(vectors.shape[1]) if m != anchor]]
     # By Schur's complement the determinant is that of the others times what the anchor adds to their span, so that one
     # factorisation an object serves all anchors.
@@ -181,7 +181,7 @@ def gram_loss(vectors: Tensor, owners: Tensor, *, present: Tensor, scale: float 
     within = torch.linalg.solve_triangular(factor, across, upper=False).square().sum(dim=1).T
     # Base times height; held apart, since the base of many alike vectors is tiny and its slope counts all the same.
     volumes = factor.diagonal(dim1=1, dim2=2).prod(dim=1) * (1 - within).clamp(min=LEAST_HEIGHT**2).sqrt()
-    positives = owners[:, None] == owners
+    positives = labels[:, None] == labels
     logits = -scale * volumes
     return (_info_nce(logits, positives) + _info_nce(logits.T, positives)) / 2
 
@@ -193,10 +193,10 @@ def _info_nce(logits: Tensor, positives: Tensor) -> Tensor:
     return losses.sum() / (count > 0).sum().clamp(min=1)
 
 
-def _check(vectors: Tensor, owners: Tensor, present: Tensor, *, where: str, least: int = 2) -> None:
-    if vectors.ndim != 3 or present.shape != vectors.shape[:2] or owners.shape != vectors.shape[:1]:
-        got = f"{tuple(vectors.shape)}, {tuple(present.shape)} and {tuple(owners.shape)}"
-        want = "vectors [objects, modalities, embedding_dim], present [objects, modalities] and owners [objects]"
+def _check(vectors: Tensor, labels: Tensor, present: Tensor, *, where: str, least: int = 2) -> None:
+    if vectors.ndim != 3 or present.shape != vectors.shape[:2] or labels.shape != vectors.shape[:1]:
+        got = f"{tuple(vectors.shape)}, {tuple(present.shape)} and {tuple(labels.shape)}"
+        want = "vectors [objects, modalities, embedding_dim], present [objects, modalities] and labels [objects]"
         raise InputError(want, got, where, "Give one row an object in all three.")
     if vectors.shape[1] < least:
         want, fix = f"{least} modalities or more", "Choose an objective that needs no pair of modalities."

@@ -95,7 +95,7 @@ class AngularMarginLoss(nn.Module):
     Example:
         >>> loss = AngularMarginLoss(10, 64)
         >>> loss(torch.randn(32, 64), torch.arange(32) % 10).backward()
-        >>> loss.classifier.directions.grad.shape, str(loss.plan(32))[:9]
+        >>> loss.classifier.weight.grad.shape, str(loss.plan(32))[:9]
         (torch.Size([10, 64]), 'workspace')
     """
 
@@ -173,7 +173,7 @@ class AngularMarginLoss(nn.Module):
             InputError: shapes that do not belong together, no row, a label out of range, or, on a CPU and where losses
                 are summed up, an embedding or a class center that is not finite.
         """
-        centers = self.classifier.directions
+        centers = self.classifier.weight
         labels = self._numbered(labels, embeddings.device)
         check_inputs(embeddings, labels, centers, where="AngularMarginLoss", several=self.threshold is not None)
         exact = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
@@ -211,7 +211,7 @@ class AngularMarginLoss(nn.Module):
 
     def plan(self, rows: int) -> StreamPlan:
         """How a batch of so many rows will use memory: whether all exponentials are kept, and the bytes taken."""
-        directions = self.classifier.directions
+        directions = self.classifier.weight
         return plan_stream(
             rows,
             max(1, round(len(directions) * self.class_share)),
@@ -261,7 +261,7 @@ class AngularMarginLoss(nn.Module):
             now = torch.stack([norms.mean(), norms.std(correction=0)]).to(self.norm_statistics)
             moved = torch.lerp(self.norm_statistics, now, SLOW)
             self.norm_statistics.copy_(torch.where(self.norm_statistics.isnan(), now, moved))
-        directions = self.classifier.directions
+        directions = self.classifier.weight
         if self.kind == "curricularface":
             own = F.normalize(directions[labels].to(units), dim=-1).view(len(units), -1, units.shape[1])
             self.stage.lerp_((own * units[:, None]).sum(-1).amax(1).mean().to(self.stage), SLOW)
@@ -277,7 +277,7 @@ class AngularMarginLoss(nn.Module):
         if self.reduction == "none":
             return losses * weights
         # A sum does not say which row spoilt it.
-        refuse_not_finite(losses, embeddings, self.classifier.directions, where="AngularMarginLoss")
+        refuse_not_finite(losses, embeddings, self.classifier.weight, where="AngularMarginLoss")
         total = (losses * weights).sum()
         # Where all rows of a batch weigh nothing, so does their mean.
         return total if self.reduction == "sum" else total / weights.sum().clamp(min=torch.finfo(total.dtype).tiny)
@@ -324,7 +324,7 @@ def _check(options: dict[str, Any]) -> None:
             'a number a class, for "arcface" and "combined"',
         ),
         "classifier": (
-            options["classifier"] is None or options["classifier"].directions.shape == shape,
+            options["classifier"] is None or options["classifier"].weight.shape == shape,
             f"one with directions {shape}",
         ),
     }

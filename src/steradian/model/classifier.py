@@ -26,17 +26,17 @@ class SphericalClassifier(nn.Module):
         super().__init__()
         shape = (num_classes, embedding_dim) if subcenters == 1 else (num_classes, subcenters, embedding_dim)
         # Only the direction of a row counts; unit rows keep its step size the same for all classes.
-        self.directions = nn.Parameter(F.normalize(torch.randn(shape), dim=-1))
+        self.weight = nn.Parameter(F.normalize(torch.randn(shape), dim=-1))
 
     @property
     def class_centers(self) -> Tensor:
         """Unit rows float32 [num_classes, embedding_dim], or [num_classes, subcenters, embedding_dim]."""
-        return F.normalize(self.directions, dim=-1)
+        return F.normalize(self.weight, dim=-1)
 
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits of the centers: others for other centers, or for as many more or fewer of them."""
-        return sha256(self.directions.detach().cpu().numpy().tobytes()).hexdigest()[:16]
+        return sha256(self.weight.detach().cpu().numpy().tobytes()).hexdigest()[:16]
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Cosines float32 [rows, num_classes] of unit rows [rows, embedding_dim], to the nearest center of a class."""

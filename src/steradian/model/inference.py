@@ -184,7 +184,7 @@ def class_cosines(classifier: SphericalClassifier, vectors: np.ndarray) -> np.nd
     Raises:
         InputError: vectors of another width.
     """
-    dim = classifier.directions.shape[-1]
+    dim = classifier.weight.shape[-1]
     if vectors.ndim != 2 or vectors.shape[1] != dim:
         raise InputError(
             want=f"vectors [objects, {dim}]",
@@ -192,7 +192,7 @@ def class_cosines(classifier: SphericalClassifier, vectors: np.ndarray) -> np.nd
             where="the vectors",
             fix="Take them from model.transform(objects).",
         )
-    rows = torch.from_numpy(np.asarray(vectors, dtype=np.float32)).to(classifier.directions.device)
+    rows = torch.from_numpy(np.asarray(vectors, dtype=np.float32)).to(classifier.weight.device)
     return np.asarray(classifier(rows).cpu())
 
 
@@ -210,7 +210,7 @@ def cosine_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Itera
     Raises:
         InputError: vectors of another width.
     """
-    step = max(1, MAX_COSINES // len(classifier.directions))
+    step = max(1, MAX_COSINES // len(classifier.weight))
     for start in range(0, max(1, len(vectors)), step):
         part = slice(start, start + step)
         yield part, class_cosines(classifier, vectors[part]).astype(np.float64)

@@ -43,7 +43,7 @@ def add_classes(model: FittedModel, objects: ObjectTable) -> tuple[FittedModel, 
     """
     _check_labels(objects, model.classes)
     names, numbers = np.unique(objects.labels, return_inverse=True)
-    vectors, directions = model.vectors(objects), model.classifier.directions.detach()
+    vectors, directions = model.vectors(objects), model.classifier.weight.detach()
     subcenters = directions.shape[1] if directions.ndim == 3 else 1
     made = [imprint(vectors[numbers == number], subcenters, name=name) for number, name in enumerate(names.tolist())]
     # Where a class has fewer parts than sub-centers, they come again.
@@ -103,7 +103,7 @@ def remove_classes(model: FittedModel, names: Any) -> FittedModel:
     if names_kept.dtype.kind == "U":
         # As wide as the longest: a name that was added and removed leaves no trace.
         names_kept = np.array(names_kept.tolist())
-    directions = model.classifier.directions.detach()
+    directions = model.classifier.weight.detach()
     rows = torch.from_numpy(kept).to(directions.device)
     return model.with_classes(names_kept, _with_directions(model.classifier, directions[rows]))
 
@@ -143,6 +143,6 @@ def _refuse_unknown(names: Sequence[Any], classes: Sequence[Any]) -> None:
 
 def _with_directions(classifier: SphericalClassifier, directions: Tensor) -> SphericalClassifier:
     """The same classifier with other centers; the old one stays as it is."""
-    old = classifier.directions
+    old = classifier.weight
     # What the memo holds is taken for the copy, so the old centers are not copied.
     return deepcopy(classifier, {id(old): nn.Parameter(directions, requires_grad=old.requires_grad)})

@@ -28,7 +28,7 @@ def measure_crowding(
     Example:
         >>> import torch
         >>> classifier = SphericalClassifier(2, 2)
-        >>> _ = classifier.directions.data.copy_(torch.tensor([[0.6, 0.8], [0.0, 1.0]]))
+        >>> _ = classifier.weight.data.copy_(torch.tensor([[0.6, 0.8], [0.0, 1.0]]))
         >>> made = Imprint("jar", np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([0, 0]), np.array([[0.0, 1.0]]))
         >>> found = measure_crowding(classifier, np.array(["cup", "jar"]), made, scale=10.0)
         >>> found.nearest, round(found.angle, 3), found.spread, round(found.confusion, 3), found.confused_with

@@ -26,7 +26,7 @@ def build_objective(
         derived: scale and margin.
         anchor: number of the modality that some objectives compare all others with, see `choose_anchor`.
     """
-    device = classifier.directions.device
+    device = classifier.weight.device
     row_loss: nn.Module
     match config.objective:
         case "angular" | "normalised_cross_entropy":
@@ -105,7 +105,7 @@ def make_margin_loss(classifier: SphericalClassifier, config: TrainingConfig, de
         config: the kind of margin and its options; normalised cross entropy has none.
         derived: scale and margin.
     """
-    directions = classifier.directions
+    directions = classifier.weight
     return AngularMarginLoss(
         directions.shape[0],
         directions.shape[-1],

@@ -64,7 +64,7 @@ def _set_centers(classifier: SphericalClassifier, classes: np.ndarray, offsets: 
     """Bring the centers of these classes to the directions of their offsets [classes, embedding_dim]."""
     # Rounding has no direction worth starting from.
     apart = offsets.norm(dim=-1) > 1e-6
-    directions = classifier.directions
+    directions = classifier.weight
     chosen = torch.from_numpy(classes)[apart].to(directions.device)
     centers = F.normalize(offsets[apart], dim=-1).to(directions)
     with torch.no_grad():

@@ -49,13 +49,13 @@ class Learner:
         self.weights = nn.ModuleList([encoder.train(), classifier])
         self._encoder, self._config, self._steps = encoder, config, steps
         self._objective = build_objective(classifier, config, derived, anchor=anchor)
-        others = [weight for weight in self._objective.parameters() if weight is not classifier.directions]
+        others = [weight for weight in self._objective.parameters() if weight is not classifier.weight]
         self._optimizer = make_optimizer(encoder, classifier, config, others=others)
         self._center_updates = None
         if config.center_optimizer == "rowwise":
-            self._center_updates = RowwiseAdam(classifier.directions, learning_rate=config.center_learning_rate)
+            self._center_updates = RowwiseAdam(classifier.weight, learning_rate=config.center_learning_rate)
         self._top_rates = [group["lr"] for group in self._optimizer.param_groups]
-        self._device = classifier.directions.device
+        self._device = classifier.weight.device
         self._half = choose_precision(config.precision, self._device) == torch.bfloat16
 
     def learn(self, batch: Batch, step: int) -> float:

@@ -76,13 +76,13 @@ class Objective(nn.Module):
         encoded = encoder.encode(batch)
         fused, weights = self._fuse(encoder, encoded)
         alignment = self._align(encoded, fused[: len(labels)], labels)
-        owners = labels.repeat(len(fused) // len(labels))
+        row_labels = labels.repeat(len(fused) // len(labels))
         if present.shape[1] > 1 and self.modality_weight > 0:
             shares = self.modality_weight / present.sum(dim=1, keepdim=True)
             fused = torch.cat([fused, encoded.vectors[present]])
-            owners = torch.cat([owners, labels[:, None].expand_as(present)[present]])
+            row_labels = torch.cat([row_labels, labels[:, None].expand_as(present)[present]])
             weights = torch.cat([weights, shares.expand(present.shape)[present]])
-        losses: Tensor = self.row_loss(fused, owners, strength=strength, take_gradient=take_gradient)
+        losses: Tensor = self.row_loss(fused, row_labels, strength=strength, take_gradient=take_gradient)
         return (losses * weights).sum() / len(labels) + alignment
 
     def _align(self, encoded: ModalityVectors, fused: Tensor, labels: Tensor) -> Tensor | float:
@@ -94,8 +94,8 @@ class Objective(nn.Module):
         groups = zip(*(t.tensor_split(count) for t in (encoded.vectors, fused, labels, encoded.present)), strict=True)
         with torch.autocast(labels.device.type, enabled=False):
             losses = [
-                gmc_loss(vectors, whole, owners, present=present, scale=ALIGNMENT_SCALE)
-                for vectors, whole, owners, present in groups
+                gmc_loss(vectors, whole, row_labels, present=present, scale=ALIGNMENT_SCALE)
+                for vectors, whole, row_labels, present in groups
             ]
         return self.alignment_weight * torch.stack(losses).mean()
 

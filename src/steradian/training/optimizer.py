@@ -36,8 +36,8 @@ def make_optimizer(
         others: the objective's own weights, such as a learned scale; they learn as the encoder's do, without decay.
     """
     decays: dict[nn.Parameter, bool] = {}
-    learns = config.center_optimizer == "adamw" and classifier.directions.requires_grad
-    centers = [classifier.directions] if learns else []
+    learns = config.center_optimizer == "adamw" and classifier.weight.requires_grad
+    centers = [classifier.weight] if learns else []
     gates = [getattr(encoder.fusion, "gates", None), *(modality.item_gates for modality in encoder.modalities)]
     pretrained = [module for module in encoder.modules() if isinstance(module, PooledEncoder)]
     slow = {parameter for module in pretrained for parameter in module.parameters()}

@@ -34,15 +34,15 @@ class CrossEntropy(nn.Module):
     def __init__(self, classifier: SphericalClassifier) -> None:
         super().__init__()
         self.classifier = classifier
-        self.bias = nn.Parameter(torch.zeros(len(classifier.directions)))
+        self.bias = nn.Parameter(torch.zeros(len(classifier.weight)))
 
     def forward(
-        self, rows: Tensor, owners: Tensor, *, strength: float, take_gradient: GradientTaker | None = None
+        self, rows: Tensor, labels: Tensor, *, strength: float, take_gradient: GradientTaker | None = None
     ) -> Tensor:
         """The loss of each row [rows]; see `Objective`."""
         with torch.autocast(rows.device.type, enabled=False):
-            logits = F.linear(rows * math.sqrt(rows.shape[1]), self.classifier.directions, self.bias)
-            return F.cross_entropy(logits, owners, reduction="none")
+            logits = F.linear(rows * math.sqrt(rows.shape[1]), self.classifier.weight, self.bias)
+            return F.cross_entropy(logits, labels, reduction="none")
 
 
 class BatchLoss(nn.Module):
@@ -68,16 +68,16 @@ class BatchLoss(nn.Module):
         self.scale, self.cosine_margin = scale, cosine_margin
 
     def forward(
-        self, rows: Tensor, owners: Tensor, *, strength: float, take_gradient: GradientTaker | None = None
+        self, rows: Tensor, labels: Tensor, *, strength: float, take_gradient: GradientTaker | None = None
     ) -> Tensor:
         """The loss of each row [rows]; see `Objective`. Proxy-Anchor's is the batch's, for every row."""
-        scale, cosine_margin, proxies = self.scale, self.cosine_margin, self.classifier.directions
+        scale, cosine_margin, proxies = self.scale, self.cosine_margin, self.classifier.weight
         with torch.autocast(rows.device.type, enabled=False):
             if self.kind == "supcon":
-                return supcon_loss(rows, owners, scale=scale)
+                return supcon_loss(rows, labels, scale=scale)
             if self.kind == "triplet":
-                return triplet_loss(rows, owners, cosine_margin=cosine_margin)
-            loss = proxy_anchor_loss(rows, owners, class_centers=proxies, scale=scale, cosine_margin=cosine_margin)
+                return triplet_loss(rows, labels, cosine_margin=cosine_margin)
+            loss = proxy_anchor_loss(rows, labels, class_centers=proxies, scale=scale, cosine_margin=cosine_margin)
             return loss.expand(len(rows))
 
 
@@ -122,7 +122,7 @@ class Contrastive(nn.Module):
         if batch.labels is None:
             raise ValueError("training needs class numbers")
         labels, present = batch.labels, batch.present
-        owners = labels if self.positives == "class" else torch.arange(len(labels), device=labels.device)
+        row_labels = labels if self.positives == "class" else torch.arange(len(labels), device=labels.device)
         encoded = encoder.encode(batch)
         fused = encoder.fuse(encoded) if self.kind.startswith("gmc") else None
         with torch.no_grad():
@@ -131,11 +131,11 @@ class Contrastive(nn.Module):
         scale = self.log_scale.exp()
         with torch.autocast(present.device.type, enabled=False):
             if fused is not None:
-                loss = gmc_loss(encoded.vectors, fused, owners, present=present, scale=scale)
+                loss = gmc_loss(encoded.vectors, fused, row_labels, present=present, scale=scale)
                 return loss if self.head is None else loss + self.head(fused, labels, strength=strength).mean()
             if self.kind == "symile":
-                return symile_loss(encoded.vectors, owners, present=present, scale=scale)
+                return symile_loss(encoded.vectors, row_labels, present=present, scale=scale)
             if self.kind == "gram":
-                return gram_loss(encoded.vectors, owners, present=present, scale=scale, anchor=self.anchor)
+                return gram_loss(encoded.vectors, row_labels, present=present, scale=scale, anchor=self.anchor)
             anchor = None if self.kind == "clip" else self.anchor
-            return clip_loss(encoded.vectors, owners, present=present, scale=scale, anchor=anchor)
+            return clip_loss(encoded.vectors, row_labels, present=present, scale=scale, anchor=anchor)

@@ -101,7 +101,7 @@ def train(
     best, history = BestWeights(learner.weights, config.patience, on_improvement), History(log_file)
     state = TrainingState(learner, best, history)
     _introduce(progress, objects, learner.weights, derived, validation)
-    if not _taken_up(stage, state, progress, steps) and classifier.directions.requires_grad:
+    if not _taken_up(stage, state, progress, steps) and classifier.weight.requires_grad:
         imprint_centers(encoder, classifier, objects, random_state=config.random_state)
 
     # -- The steps
@@ -188,11 +188,11 @@ def _settling(
 
 def _with_class_means(classifier: SphericalClassifier, settle: Callable[[], None], save: Callable[[], None]) -> None:
     """Save with class means as centers; training goes on with what stood there, a softmax layer's weights perhaps."""
-    learned = classifier.directions.detach().clone()
+    learned = classifier.weight.detach().clone()
     settle()
     save()
     with torch.no_grad():
-        classifier.directions.copy_(learned)
+        classifier.weight.copy_(learned)
 
 
 def _all_batches(labels: np.ndarray, config: TrainingConfig, *, epochs: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -278,8 +278,8 @@ def fixed_centers(centers: np.ndarray, device: torch.device) -> SphericalClassif
     """
     classifier = SphericalClassifier(*centers.shape)
     with torch.no_grad():
-        classifier.directions.copy_(torch.from_numpy(centers))
-    classifier.directions.requires_grad_(False)
+        classifier.weight.copy_(torch.from_numpy(centers))
+    classifier.weight.requires_grad_(False)
     return classifier.to(device)
 
 
