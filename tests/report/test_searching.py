@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from steradian.metrics import retrieval_scores
+from steradian.metrics import retrieval_scores, unit_vectors
 from steradian.report.searching import CHOSEN, NEIGHBORS, search
 
 
@@ -52,3 +52,16 @@ def test_very_few_objects_have_few_neighbors(count: int) -> None:
     assert found.neighbors.shape == (count, count - 1)
     assert not found.first_right.any() and not found.relevant.any()
     assert len(found.chosen) == count
+
+
+def test_no_object_is_its_own_neighbor_in_a_gallery_that_holds_it() -> None:
+    vectors = unit_vectors(np.random.default_rng(3).normal(size=(12, 4)))
+    labels = np.array(["a", "b", "c"] * 4)
+    alone = search(vectors, labels, None, random_state=0)
+    order = np.random.default_rng(4).permutation(12)
+    same = np.argsort(order)
+    within = search(vectors, labels, (vectors[order], labels[order]), same=same, random_state=0)
+    assert (within.neighbors != same[within.rows, None]).all()
+    np.testing.assert_array_equal(order[within.neighbors], alone.neighbors)
+    np.testing.assert_array_equal(within.first_right, alone.first_right)
+    np.testing.assert_array_equal(within.relevant, alone.relevant)

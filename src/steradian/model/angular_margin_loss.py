@@ -325,7 +325,7 @@ def _check(options: dict[str, Any]) -> None:
         ),
         "classifier": (
             options["classifier"] is None or options["classifier"].weight.shape == shape,
-            f"one with directions {shape}",
+            f"one with a weight of shape {shape}",
         ),
     }
     mistakes = {name: wanted for name, (fine, wanted) in wrong.items() if not fine}

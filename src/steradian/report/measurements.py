@@ -11,6 +11,7 @@ from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness, measure_plain_baseline
 from steradian.evaluation import robustness as measure_robustness
+from steradian.evaluation.scoring import Gallery, search_among
 from steradian.explanation import Attribution
 from steradian.fitted_model import Encoded, FittedModel
 from steradian.metrics import ClassAngles, class_angles, single_centers, to_angles
@@ -137,7 +138,10 @@ def measure(
     labels = objects.labels
     inside = None if searched_in is None else (model.transform(searched_in), searched_in.objects.labels)
     predictions = _predictions(model.fitted_, objects, vectors)
-    searched = search(vectors, labels, inside, random_state=random_state)
+    among = search_among(
+        objects, np.arange(len(objects)), vectors, gallery, None if inside is None else Gallery(*inside)
+    )
+    searched = search(vectors, labels, inside, same=among.same, random_state=random_state)
     centers = single_centers(model.fitted_.classifier.class_centers.detach().cpu().numpy())
     attribution, no_attribution = _attribution(model, encoded, searched.chosen)
     baseline, no_baseline = (

@@ -45,6 +45,7 @@ def search(
     gallery: tuple[np.ndarray, np.ndarray] | None,
     *,
     random_state: int,
+    same: np.ndarray | None = None,
     most: int = MOST,
 ) -> Searched:
     """Search the objects, or a sample of them, and choose some at random to be looked at.
@@ -54,6 +55,7 @@ def search(
         labels: [objects].
         gallery: vectors and labels to search in; None: the objects themselves, each among the others.
         random_state: of what is drawn.
+        same: where each object stands in the gallery itself, int64 [objects], -1 for none; None: nowhere.
         most: objects that are searched.
 
     Example:
@@ -65,17 +67,19 @@ def search(
     rows = np.arange(len(vectors)) if len(vectors) <= most else np.sort(rng.permutation(len(vectors))[:most])
     inside, inside_labels = (vectors, labels) if gallery is None else gallery
     counts = dict(zip(*np.unique(inside_labels, return_counts=True), strict=True))
-    num_relevant = np.array([counts.get(label, 0) - (gallery is None) for label in labels[rows]])
+    itself = np.full(len(vectors), -1) if same is None else same
+    itself = np.arange(len(vectors)) if gallery is None else itself
+    num_relevant = np.array([counts.get(label, 0) for label in labels[rows]]) - (itself[rows] >= 0)
     # Past this, one search for the largest class would cost more than all else in the report.
     deepest = int(np.clip(num_relevant.max(), NEIGHBORS, 300))
     k = min(deepest, len(inside))
-    if gallery is None and k == len(inside):
+    if (itself >= 0).any() and k == len(inside):
         k -= 1
     if k < 1:
         empty = np.empty((len(rows), 0))
         no = np.zeros(len(rows), dtype=bool)
         return Searched(rows, empty.astype(np.int64), empty, no, no, np.full(len(rows), np.nan), rows[: 2 * CHOSEN])
-    found, cosines = nearest(vectors[rows], inside, k=k, exclude=rows if gallery is None else None)
+    found, cosines = nearest(vectors[rows], inside, k=k, exclude=itself[rows])
     hits = inside_labels[found] == labels[rows, None]
     relevant, precision = num_relevant > 0, np.full(len(rows), np.nan)
     scored = relevant & (num_relevant <= k)
