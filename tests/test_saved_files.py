@@ -253,3 +253,17 @@ def test_values_are_of_their_kind(value: Any, kind: Any, fits: bool) -> None:
         return
     with pytest.raises(SavedModelError, match="here: want a value of the kind"):
         check_value(value, kind, where="here")
+
+
+def test_a_save_removes_what_killed_ones_have_left_and_nothing_else(folder: Path, objects: sr.ObjectTable) -> None:
+    model, old = sr.SphereEmbedder.load(folder), time.time() - 7200
+    names = ["weights-aa.safetensors", ".weights-bb.safetensors.unfinished", "weights-mine.safetensors", "notes.txt"]
+    for name in names:
+        (folder / name).write_bytes(b"left")
+        os.utime(folder / name, (old, old))
+    (folder / "weights-cc.safetensors").write_bytes(b"of a save at work")
+    model.save(folder)
+    left = {path.name for path in folder.iterdir()}
+    assert left >= {"weights-mine.safetensors", "notes.txt", "weights-cc.safetensors"}
+    assert not left & {"weights-aa.safetensors", ".weights-bb.safetensors.unfinished"}
+    assert sr.SphereEmbedder.load(folder).score(objects) == 1.0

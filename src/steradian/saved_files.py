@@ -7,7 +7,9 @@ import json
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -22,6 +24,8 @@ Content = TypeVar("Content")
 
 MOST_JSON = 1 << 26
 """Bytes of a JSON file at most, 64 MiB: reading takes some ten times as much memory."""
+ORPHANED = 3600.0
+"""Seconds after which a file that no JSON file names is nobody's."""
 MOST_INTEGER = 1 << 62
 """Of any plain number in it."""
 
@@ -60,6 +64,7 @@ def replace_files(path: Path, entries: Mapping[str, Any], *, key: str, content: 
         # What is not named now will never be: no two saves choose the same name.
         for unused in {before, name} - {_named(path, key), None}:
             path.with_name(str(unused)).unlink(missing_ok=True)
+    _remove_orphans(path, key, kept=name)
 
 
 def read_files(
@@ -103,6 +108,15 @@ def _named(path: Path, key: str) -> str | None:
     except (OSError, ValueError, LookupError, TypeError, RecursionError, SavedModelError):
         return None
     return name if isinstance(name, str) and _is_made(name, key) else None
+
+
+def _remove_orphans(path: Path, key: str, *, kept: str) -> None:
+    """Remove what saves that were killed have left; what is young may belong to one that is still at work."""
+    for other in path.parent.glob(f"*{key}-*.safetensors*"):
+        name = other.name.removeprefix(".").removesuffix(".unfinished")
+        with suppress(OSError):
+            if _is_made(name, key) and name != kept and time.time() - other.stat().st_mtime > ORPHANED:
+                other.unlink()
 
 
 def read_json(path: Path) -> dict[str, Any]:
