@@ -52,6 +52,8 @@ against.add_argument("names", nargs="*", help="sets; all by default")
 against.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 against.add_argument("--splits", type=int, default=5, help="random splits, or seeds where the split is official")
 against.add_argument("--epochs", type=int, help="0: the closed form alone; the defaults where it is left out")
+kills = commands.add_parser("kills", help="writers killed at any instant: is what was there still there, whole?")
+kills.add_argument("--count", type=int, default=300, help="kills in all")
 products = commands.add_parser("products", help="products never seen, from shop to shop, beside an untrained cosine")
 products.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 products.add_argument("--epochs", type=int, help="0: the closed form alone; the defaults where it is left out")
@@ -136,6 +138,10 @@ elif arguments.command == "against_plain":
     from benchmarks import against_plain
 
     against_plain.run(arguments.names, arguments.data, splits=arguments.splits, epochs=arguments.epochs)
+elif arguments.command == "kills":
+    from benchmarks import kills as kills_benchmark
+
+    kills_benchmark.run(arguments.count)
 elif arguments.command == "products":
     from benchmarks import products as products_benchmark
 
