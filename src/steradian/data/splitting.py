@@ -17,7 +17,7 @@ def draw_test(
     unseen_classes: float = 0,
     random_state: int = 0,
 ) -> np.ndarray:
-    """The objects that form the test, bool [objects], as `ObjectTable.split` guarantees.
+    """The objects that form the test, bool [objects], as `ObjectTable.split` draws them.
 
     Args:
         classes: class numbers, int64 [objects]; all equal where there are no labels.

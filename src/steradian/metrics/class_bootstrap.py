@@ -1,6 +1,6 @@
 """How far a measure would move with other classes: intervals from classes drawn again.
 
-Objects of one class are alike, and so are all pairs of it, so that an interval over single objects guarantees too much.
+Objects of one class are alike, and so are all pairs of it, so that an interval over single objects claims too much.
 """
 
 from collections.abc import Callable, Sequence

@@ -114,7 +114,7 @@ def _spans(samples: int, rate: int) -> list[tuple[int, int]]:
 
 def _mono(pieces: list[np.ndarray]) -> list[np.ndarray]:
     """The mean of the channels, without the windows' common offset, float32 [samples] within -2..2."""
-    # A file whose header guarantees too much gives empty windows.
+    # A file whose header claims too much gives empty windows.
     pieces = [piece for piece in pieces if len(piece)]
     if not pieces:
         raise ValueError("no sample")
