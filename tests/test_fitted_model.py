@@ -199,3 +199,23 @@ def test_every_row_comes_once_and_in_order(estimator: sr.SphereEmbedder, monkeyp
     rows = [part for part, _ in estimator.encode(table, batch_size=4).batches()]
     assert max(map(len, rows)) <= 5
     np.testing.assert_array_equal(np.concatenate(rows), np.arange(23))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_vectors_without_a_direction_have_no_class(estimator: sr.SphereEmbedder, value: float) -> None:
+    vectors = estimator.transform(make_table(5))
+    np.testing.assert_array_equal(estimator.predict_vectors(3 * vectors), estimator.predict_vectors(vectors))
+    vectors[2] = value
+    with pytest.raises(sr.InputError, match="row 2"):
+        estimator.predict_vectors(vectors)
+    assert len(estimator.predict_vectors(vectors[:0])) == 0
+
+
+def test_a_verdict_compares_scores_of_the_same_objects_alone() -> None:
+    train, test = make_table(90), make_table(60, random_state=1)
+    model = sr.SphereEmbedder(**OPTIONS, epochs=0).fit(train)
+    before = sr.evaluate(model, test, gallery=train, verbose=False)
+    assert before.verdict is not None and "accuracy" in before.verdict
+    model.remove_classes("pan")
+    after = sr.evaluate(model, test, gallery=train, verbose=False)
+    assert after.verdict is not None and "accuracy" not in after.verdict and "R@1" in after.verdict

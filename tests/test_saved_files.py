@@ -267,3 +267,30 @@ def test_a_save_removes_what_killed_ones_have_left_and_nothing_else(folder: Path
     assert left >= {"weights-mine.safetensors", "notes.txt", "weights-cc.safetensors"}
     assert not left & {"weights-aa.safetensors", ".weights-bb.safetensors.unfinished"}
     assert sr.SphereEmbedder.load(folder).score(objects) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("scale", "x"), ("scale", float("nan")), ("scale", -3.0), ("threshold", None), ("subset", 3)]
+)
+def test_a_calibration_that_could_not_answer_is_refused(
+    folder: Path, objects: sr.ObjectTable, name: str, value: Any
+) -> None:
+    model = sr.SphereEmbedder.load(folder)
+    model.calibrate(objects, coverage=0.8)
+    model.save(folder)
+    assert sr.SphereEmbedder.load(folder).calibration_.to_dict() == model.calibration_.to_dict()
+    change(folder, lambda entries: entries["calibration"]["points"][0].update({name: value}))
+    refused(folder)
+    change(folder, lambda entries: entries["calibration"].update(points=[]))
+    refused(folder)
+
+
+@pytest.mark.parametrize(("path", "value"), [(("scale",), -8.0), (("two_parts", "learned_gates"), True)])
+def test_numbers_that_no_model_has_are_refused(folder: Path, path: tuple[str, ...], value: Any) -> None:
+    def edit(entries: Any) -> None:
+        for key in path[:-1]:
+            entries = entries[key]
+        entries[path[-1]] = value
+
+    change(folder, edit)
+    refused(folder)

@@ -177,7 +177,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
                 `reject` gives it; None always names a class.
 
         Raises:
-            InputError: vectors of another width; with `present`, as for `predict`.
+            InputError: vectors of another width, zero or not finite; with `present`, as for `predict`.
         """
         return self._fitted.predict(vectors, present=present)
 

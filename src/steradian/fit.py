@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -130,9 +130,20 @@ def _key(objects: ObjectTable, validation: ObjectTable | None, model: ModelConfi
     found = sha256(json.dumps(plain, sort_keys=True, default=str).encode())
     found.update(f"{version('steradian')} {torch.__version__}".encode())
     for table in filter(None, (objects, validation)):
-        for part in (table.present, table.rows, table.labels.astype(np.str_)):
+        for part in (table.present, table.rows, table.labels.astype(np.str_), *_cells(table)):
             found.update(np.ascontiguousarray(part).tobytes())
     return found.hexdigest()
+
+
+def _cells(objects: ObjectTable) -> Iterator[np.ndarray]:
+    """All values of a table as arrays, cell by cell where they are no numbers."""
+    for values in objects.values.values():
+        for array in values.values():
+            if array.dtype != object:
+                yield array
+                continue
+            for cell in array:
+                yield cell if isinstance(cell, np.ndarray) and cell.dtype != object else np.array([repr(cell)])
 
 
 @dataclass(frozen=True)

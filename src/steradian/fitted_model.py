@@ -13,7 +13,7 @@ from steradian.data import ObjectTable, Schema
 from steradian.data.batch import Preprocessor
 from steradian.data.samplers import batches
 from steradian.errors import ConfigError, InputError
-from steradian.metrics import to_angles
+from steradian.metrics import to_angles, unit_vectors
 from steradian.model import (
     Encoder,
     ModalityVectors,
@@ -178,8 +178,10 @@ class FittedModel:
                 always names a class.
 
         Raises:
-            InputError: vectors of another width; with `present`, no calibration, or a class called "unknown".
+            InputError: vectors of another width, one that is zero or not finite; with `present`, no calibration, or a
+                class called "unknown".
         """
+        vectors = unit_vectors(vectors) if len(vectors) else vectors
         numbers, cosines = self.nearest(vectors)
         predicted = np.asarray(self.classes[numbers])
         if present is None:

@@ -211,6 +211,8 @@ def _refuse_sizes(saved: SavedModel, config: ModelConfig, num_classes: int) -> N
     """No module is made of a size that no tensor has, nor more blocks than there are tensors."""
     shapes, joined = [tensor.shape for tensor in saved.weights.values()], saved.entries["two_parts"]
     networks = 1 if joined is None else joined["networks"]
+    if not saved.entries["scale"] > 0 or (joined is not None and joined["learned_gates"] and not networks):
+        raise ValueError("a scale of 0 or less, or gates of networks that there are not")
     dim = config.dim if joined is None else joined["embedding_dim"]
     sizes, counts = (
         {"embedding_dim": dim, "classes": num_classes, "subcenters": config.subcenters},

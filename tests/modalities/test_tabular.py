@@ -3,6 +3,7 @@
 import math
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from steradian.data import Schema, read_objects
 from steradian.data.columns import to_objects
 from steradian.data.modality import ReadValues
 from steradian.errors import ConfigError, InputError
@@ -362,3 +364,11 @@ def test_as_many_categories_as_there_are_tokens_are_not_hashed() -> None:
     fitted = fit_categories([f"n{n}" for n in range(OWN_TOKENS)] * 2)
     assert fitted.hashed == [False]
     assert codes(fitted, ["never"]) == [1]
+
+
+def test_one_text_among_numbers_is_the_one_that_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('price\n4.81\n5\n-1e3\n"12,5"\nabc\n')
+    with pytest.raises(InputError, match=r"row 3 .*column 'price'.*got str '12,5'"):
+        read_objects(tmp_path / "t.csv", Schema({"specs": Tabular(numeric=["price"])}), labelled=False)
+    with pytest.raises(InputError, match=r"row 0 .*got str '4.81'"):
+        read_objects({"price": ["4.81", "5"]}, Schema({"specs": Tabular(numeric=["price"])}), labelled=False)

@@ -101,14 +101,14 @@ def test_it_says_where_it_goes_on(
     assert "taken up at step 4 of 9" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("change", ["option", "table"])
+@pytest.mark.parametrize("change", ["option", "table", "values"])
 def test_the_checkpoint_of_another_fit_is_refused(kill: Callable[[int], None], tmp_path: Path, change: str) -> None:
     options = OPTIONS | {"closed_form": False, "epochs": 3}
     kill(5)
     with pytest.raises(Killed):
         sr.SphereEmbedder(**options).fit(make_table(), checkpoint=tmp_path)
     kill(0)
-    table = make_table() if change == "option" else make_table()[1:]
+    table = {"option": make_table(), "table": make_table()[1:], "values": make_table(random_state=1)}[change]
     other = options | ({"epochs": 4} if change == "option" else {})
     with pytest.raises(SavedModelError, match=r"a checkpoint of this very fit.*remove this one to begin anew"):
         sr.SphereEmbedder(**other).fit(table, checkpoint=tmp_path)

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 
 from steradian.calibration.threshold_rules import ACCEPT_ALL, ACCEPT_NONE, Goal, least_objects
+from steradian.saved_files import check_value
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -199,6 +200,12 @@ class Calibration:
             modalities: of the model.
             classes: of the model [num_classes].
         """
+        for key, kind in (("points", OperatingPoint), ("pairs", PairPoint)):
+            for point in entries[key]:
+                for name, wanted in get_type_hints(kind).items():
+                    check_value(point[name], wanted, where=f"calibration, {key}, {name}")
+        if not entries["points"] or min(point["scale"] for point in entries["points"]) <= 0:
+            raise ValueError("a calibration without points, or with a scale of 0 or less")
         points = (point | {"subset": tuple(point["subset"])} for point in entries["points"])
         pairs = (pair | {"first": tuple(pair["first"]), "second": tuple(pair["second"])} for pair in entries["pairs"])
         kappas = np.array([np.nan if kappa is None else kappa for kappa in entries["kappas"]])

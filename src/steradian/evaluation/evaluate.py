@@ -57,7 +57,7 @@ def evaluate(
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
         objects: labelled objects that the model was not trained on; as a table, or encoded by `model.encode`.
-        gallery: labelled objects to search in, likewise; None searches each object among the others.
+        gallery: labelled objects to search in, and for a plain model to learn from; None searches among the others.
         subsets: the subsets to score beside the whole, each one name or several; None chooses them.
         ks: the k of recall@k.
         max_subsets: more subsets than these are sampled, but the whole, each modality alone and the whole without

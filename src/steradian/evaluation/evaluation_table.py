@@ -7,6 +7,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from steradian.atomic_write import write_whole
 from steradian.data import ObjectTable
 from steradian.evaluation.plain_baseline import PlainBaseline
@@ -134,8 +136,13 @@ class Evaluation(SubsetRows[SubsetScores]):
         """Whether the model is better than a plain one on the same objects; None where none was measured."""
         if self.floor is None:
             return None
-        recall = self.whole.recall or {}
-        return verdict(self.floor, accuracy=self.whole.accuracy, recall_at_1=recall.get(1))
+        recall, floor = (self.whole.recall or {}).get(1), self.floor
+        # Only scores of as many objects are compared: classes may have been removed, or be missing in a small gallery.
+        alike = self.whole.objects == len(floor.labels)
+        known = alike and self.whole.unknown_class == np.count_nonzero(~floor.known)
+        searchable = alike and self.whole.without_relevant == np.count_nonzero(~floor.searchable)
+        accuracy = self.whole.accuracy if known else None
+        return verdict(floor, accuracy=accuracy, recall_at_1=recall if searchable else None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -219,10 +219,24 @@ def _numbers(column: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         days = to_days(cell)
         number = _number(cell) if days is None else days
         if not np.isfinite(number):
-            raise _not_finite(cell, row, name)
+            at_fault = _at_fault(column, row)
+            raise _not_finite(column[at_fault], at_fault, name)
         numbers[row], dates[row] = number, days is not None
     _refuse_a_mixture(numbers, dates, name)
     return numbers, dates
+
+
+def _at_fault(column: np.ndarray, first: int) -> int:
+    """The row to tell: one text among numbers makes a whole CSV column text, and then it is not the first cell."""
+    texts = (row for row in range(first, len(column)) if isinstance(column[row], str))
+    return next((row for row in texts if not _reads_as_a_number(column[row])), first)
+
+
+def _reads_as_a_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 def _number(cell: Any) -> float:
