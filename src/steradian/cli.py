@@ -329,8 +329,8 @@ def _query_cells(model: "SphereEmbedder", options: Namespace) -> dict[str, Any]:
                 want=f"COLUMN=VALUE with a column of {', '.join(model.schema_.columns)}",
                 got=repr(assignment),
                 where="--query",
-                fix=did_you_mean(column, model.schema_.columns).strip()
-                or "Write for example --query 'title=red shoe'.",
+                fix=(did_you_mean(column, model.schema_.columns).strip() if equals else "")
+                or f"Write for example --query '{next(iter(model.schema_.columns))}=red shoe'.",
             )
         cells[column] = value if column in text_columns else _value(value)
     if not cells:

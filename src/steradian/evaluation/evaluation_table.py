@@ -177,7 +177,7 @@ class Evaluation(SubsetRows[SubsetScores]):
 
     def _title(self) -> str:
         searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
-        return f"Evaluation: {self.whole.objects:,} objects, searched {searched}"
+        return f"Evaluation: {self.whole.objects:,} object{'s' * (self.whole.objects != 1)}, searched {searched}"
 
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row: of subsets, and below other heads of patterns."""
