@@ -66,7 +66,7 @@ def model(objects: sr.ObjectTable) -> sr.SphereEmbedder:
 # -- scikit-learn's contract
 
 
-@parametrize_with_checks([sr.SphereEmbedder(epochs=4, **SMALL)])
+@parametrize_with_checks([sr.SphereEmbedder(epochs=1, **SMALL)])
 def test_scikit_learn_contract(estimator, check) -> None:
     check(estimator)
 
@@ -170,17 +170,15 @@ def test_certificates_and_attributions_of_all_kinds_of_modality(model, objects) 
 
 
 def test_training_is_the_same_bit_for_bit_and_leaves_the_global_generator_alone(objects) -> None:
-    estimator = sr.SphereEmbedder(epochs=3, **SMALL)
+    estimator = sr.SphereEmbedder(epochs=1, **SMALL)
     state = torch.random.get_rng_state()
     first = clone(estimator).fit(objects).transform(objects)
+    assert torch.equal(torch.random.get_rng_state(), state)
     torch.rand(3)
     again = clone(estimator).fit(objects).transform(objects)
     np.testing.assert_array_equal(first, again)
-    other = sr.SphereEmbedder(epochs=3, random_state=1, **SMALL).fit(objects).transform(objects)
+    other = clone(estimator).set_params(random_state=1).fit(objects).transform(objects)
     assert np.abs(first - other).max() > 1e-3
-    torch.random.set_rng_state(state)
-    clone(estimator).fit(objects)
-    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("fusion", ["context", "free"])
