@@ -70,7 +70,6 @@ REFUSED: list[tuple[type[Any], str, list[Any]]] = [
     (TrainingConfig, "patience", [0]),
     (TrainingConfig, "max_grad_norm", [0.0, float("nan")]),
     (TrainingConfig, "precision", ["float16", None]),
-    (TrainingConfig, "margin_kind", ["arc", "magface", "adaface", "", None]),
     (TrainingConfig, "margin_gradient", ["none", None]),
     (TrainingConfig, "label_smoothing", [-0.1, 1.0, float("nan")]),
     (TrainingConfig, "class_share", [0.0, -0.1, 1.1, float("nan"), 0.5]),
@@ -156,12 +155,12 @@ def test_a_share_of_the_classes_needs_centers_that_move_by_rows() -> None:
 def test_choices_are_told_with_the_other_mistakes() -> None:
     with pytest.raises(ConfigError) as caught:
         TrainingConfig(
-            max_grad_norm=0.0, precision="half", margin_kind="arc", center_optimizer="sgd", label_smoothing=2.0
+            max_grad_norm=0.0, precision="half", subset_policy="all", center_optimizer="sgd", label_smoothing=2.0
         )  # type: ignore[arg-type]
     assert [mistake.split()[0] for mistake in caught.value.want.split("; ")] == [
-        *("max_grad_norm", "precision", "margin_kind", "center_optimizer", "label_smoothing")
+        *("max_grad_norm", "precision", "center_optimizer", "subset_policy", "label_smoothing")
     ]
-    assert "margin_kind one of arcface, cosface, sphereface, normface" in caught.value.want
+    assert "subset_policy one of both, half, observed" in caught.value.want
     assert "center_optimizer one of adamw, rowwise" in caught.value.want
 
 

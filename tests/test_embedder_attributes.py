@@ -85,8 +85,8 @@ def test_memory_is_told_before_training(points: Any, capsys: pytest.CaptureFixtu
     ("options", "words"),
     [
         ({"class_share": 0.5}, 'class_share below 1 only with center_optimizer="rowwise"'),
-        ({"margin_kind": "arc"}, "margin_kind one of arcface, cosface"),
-        ({"margin_kind": "magface"}, "margin_kind one of arcface, cosface"),
+        ({"margin_kind": "arc"}, "margin_kind: want one of arcface, cosface"),
+        ({"margin_kind": "magface"}, "margin_kind: want one of arcface, cosface"),
         ({"center_optimizer": "sgd"}, "center_optimizer one of adamw, rowwise"),
         ({"subcenters": 0}, "subcenters at least 1"),
         ({"subcenters": 1.5}, "subcenters an integer"),

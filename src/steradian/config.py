@@ -13,7 +13,6 @@ __all__ = ["CENTER_OBJECTIVES", "MODALITY_OBJECTIVES", "ModelConfig", "TrainingC
 
 FusionKind = Literal["certified", "context", "free"]
 Precision = Literal["auto", "float32", "bfloat16"]
-TrainedMarginKind = Literal["arcface", "cosface", "sphereface", "normface", "curricularface", "elasticface"]
 MarginGradient = Literal["exact", "detached"]
 CenterOptimizer = Literal["adamw", "rowwise"]
 SubsetPolicy = Literal["both", "half", "observed"]
@@ -38,7 +37,6 @@ MODALITY_OBJECTIVES = ("clip", "anchor_clip", "gmc", "gmc_cross_entropy", "symil
 Positives = Literal["class", "object"]
 _CHOICES = {
     "precision": Precision,
-    "margin_kind": TrainedMarginKind,
     "margin_gradient": MarginGradient,
     "center_optimizer": CenterOptimizer,
     "subset_policy": SubsetPolicy,
@@ -200,7 +198,7 @@ class TrainingConfig(_Config):
     margin: float | None = None
     """Additive angular margin in radians; None: 0.2, or a quarter of the centers' spacing where that is less; a
     rival's is its paper's."""
-    margin_kind: TrainedMarginKind = "arcface"
+    margin_kind: str = "arcface"
     """What the margin does to the target's cosine; each kind moves a target at a right angle by `margin` radians."""
     margin_gradient: MarginGradient = "exact"
     """"detached": the margin changes how much a row matters, not the direction of its gradient."""

@@ -17,7 +17,6 @@ from steradian.config import (
     Positives,
     Precision,
     SubsetPolicy,
-    TrainedMarginKind,
     TrainingConfig,
 )
 from steradian.data import Schema
@@ -58,7 +57,8 @@ class EmbedderAttributes(BaseEstimator):  # type: ignore[misc]
         positives: what a rival without class centers pulls together, objects of a "class" or the parts of an "object".
         scale: factor of the cosines; None derives it from the number of classes.
         margin: additive angular margin in radians; None derives it from the spacing of the class centers.
-        margin_kind: "arcface", "cosface", "sphereface", "normface" (none), "curricularface" or "elasticface".
+        margin_kind: "arcface", "cosface", "sphereface", "normface" (none), "curricularface", "elasticface", or one of
+            your own in `steradian.losses.MARGINS`.
         margin_gradient: "exact" or "detached".
         label_smoothing: share of the target probability that is spread over all classes.
         class_share: of the other classes to draw each step.
@@ -104,7 +104,7 @@ class EmbedderAttributes(BaseEstimator):  # type: ignore[misc]
         positives: Positives = TrainingConfig.positives,
         scale: float | None = TrainingConfig.scale,
         margin: float | None = TrainingConfig.margin,
-        margin_kind: TrainedMarginKind = TrainingConfig.margin_kind,
+        margin_kind: str = TrainingConfig.margin_kind,
         margin_gradient: MarginGradient = TrainingConfig.margin_gradient,
         label_smoothing: float = TrainingConfig.label_smoothing,
         class_share: float = TrainingConfig.class_share,

@@ -25,6 +25,7 @@ from steradian.training import (
     LeftOut,
     Progress,
     TrainingResult,
+    check_margin_kind,
     check_objective,
     derive_within_memory,
     train,
@@ -93,6 +94,7 @@ def fit_model(
         TrainingError: the loss is not finite.
         SavedModelError: a checkpoint of another fit, or a damaged one.
     """
+    check_margin_kind(config)
     solvable = has_closed_form(model, config) and not _tunes_an_encoder(objects)
     if validation is None and not solvable:
         objects, validation = hold_out(objects, config.validation_fraction, random_state=config.random_state)

@@ -1,14 +1,15 @@
 """What the module refuses: options that cannot be, all at once, and batches that cannot be, before anything moves."""
 
 import math
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from steradian.errors import ConfigError, InputError, SteradianError
-from steradian.model import AngularMarginLoss, MarginKind, SphericalClassifier
+from steradian.losses import MARGINS
+from steradian.model import AngularMarginLoss, SphericalClassifier
 
 CLASSES, DIM = 5, 8
 NAN, INFINITE = float("nan"), float("inf")
@@ -126,7 +127,7 @@ BATCHES: dict[str, tuple[Tensor, Any, str]] = {
     "several labels": (ROWS, [[0], [1, 2], [], [3], [4], [0]], r"multi_label=True"),
 }
 WAYS: list[dict[str, Any]] = [
-    *({"kind": kind} for kind in get_args(MarginKind)),
+    *({"kind": kind} for kind in tuple(MARGINS)),
     {"class_share": 0.5},
     {"scale": "adacos"},
     {"class_weights": torch.ones(CLASSES)},

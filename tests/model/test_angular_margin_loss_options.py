@@ -2,18 +2,26 @@
 
 import copy
 import math
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from steradian.losses import adacos_update, angular_multilabel_loss, angular_softmax_loss, arcface, sample_classes
-from steradian.model import AngularMarginLoss, MarginKind
-from steradian.model.angular_margin_loss import SLOW
+from steradian.losses import (
+    MARGINS,
+    BatchRows,
+    adacos_update,
+    angular_multilabel_loss,
+    angular_softmax_loss,
+    arcface,
+    sample_classes,
+)
+from steradian.losses.margins.curricularface import SLOW
+from steradian.model import AngularMarginLoss
 
-KINDS = get_args(MarginKind)
+KINDS = tuple(MARGINS)
 ROWS, CLASSES, DIM, MARGIN = 12, 7, 6, 0.3
 LABEL_LISTS = [[0, 3], [], [6], [1, 2, 5], [4], [], [2], [0, 1], [3], [5, 6], [1], [0, 1, 2, 3, 4, 5, 6]]
 
@@ -57,7 +65,7 @@ def test_only_training_moves_statistics_and_only_those_of_the_kind(
     loss.eval()(embeddings, labels)
     assert moved(before, state(loss)) == set()
     loss.train()(embeddings, labels)
-    expected = {"curricularface": {"stage"}, "adaface": {"norm_statistics"}}.get(kind, set())
+    expected = {"curricularface": {"psi.stage"}, "adaface": {"psi.norm_statistics"}}.get(kind, set())
     assert moved(before, state(loss)) == expected | ({"adacos"} if scale else set())
 
 
@@ -69,21 +77,21 @@ def test_the_stage_of_curricularface_follows_the_target_cosines(embeddings: Tens
         cosines = loss.classifier(F.normalize(rows, dim=1))[torch.arange(ROWS), labels]
         expected = (1 - SLOW) * expected + SLOW * cosines.mean().item()
         loss(rows, labels)
-        assert loss.stage.item() == pytest.approx(expected, rel=1e-5)
+        assert loss.psi.stage.item() == pytest.approx(expected, rel=1e-5)
     assert SLOW == 0.01 and expected != 0
 
 
 def test_adafaces_statistics_are_the_first_batchs_and_then_follow(embeddings: Tensor, labels: Tensor) -> None:
     loss = make("adaface")
-    assert bool(loss.norm_statistics.isnan().all())
+    assert bool(loss.psi.norm_statistics.isnan().all())
     loss(embeddings, labels)
     expected = []
     for rows in (embeddings, 3 * embeddings):
         norms = torch.tensor([math.hypot(*row) for row in rows.tolist()])
         expected.append(torch.stack([norms.mean(), norms.var(correction=0).sqrt()]))
-    torch.testing.assert_close(loss.norm_statistics, expected[0])
+    torch.testing.assert_close(loss.psi.norm_statistics, expected[0])
     loss(3 * embeddings, labels)
-    torch.testing.assert_close(loss.norm_statistics, 0.99 * expected[0] + 0.01 * expected[1])
+    torch.testing.assert_close(loss.psi.norm_statistics, 0.99 * expected[0] + 0.01 * expected[1])
 
 
 def test_adaface_can_be_evaluated_before_it_is_trained(embeddings: Tensor, labels: Tensor) -> None:
@@ -259,7 +267,7 @@ def test_several_labels_are_those_of_the_function_in_all_their_forms(
         class_centers=loss.classifier.weight,
         scale=float(loss.scale),
         threshold=loss.threshold,
-        margin=lambda cosines: loss._psi(cosines, torch.ones(ROWS), padded, 0.5),
+        margin=lambda cosines: loss.psi(cosines, BatchRows(torch.ones(ROWS), padded, 0.5)),
     )
     for labels in (lists, table, padded):
         torch.testing.assert_close(loss(embeddings, labels, strength=0.5), expected, rtol=1e-6, atol=1e-6)

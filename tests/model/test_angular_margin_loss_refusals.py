@@ -1,13 +1,14 @@
 """What the loss refuses by name: learnt margins and scales, rows that are not finite; and what must not change it."""
 
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from steradian.errors import ConfigError, InputError
-from steradian.model import AngularMarginLoss, MarginKind
+from steradian.losses import MARGINS
+from steradian.model import AngularMarginLoss
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_losses_of_rows_show_for_themselves_which_is_not_finite() -> None:
     assert losses.isfinite().tolist() == [True, False, True, True]
 
 
-KINDS = get_args(MarginKind)
+KINDS = tuple(MARGINS)
 CHOICES: list[dict[str, Any]] = [{}, {"scale": "adacos"}, {"subcenters": 2}, {"hard_negatives": 2}, {"smoothing": 0.1}]
 
 

@@ -13,13 +13,12 @@ from steradian.config import (
     FusionKind,
     ModelConfig,
     ObjectiveKind,
-    TrainedMarginKind,
     TrainingConfig,
 )
 from steradian.errors import ConfigError
-from steradian.losses import angular_softmax_loss
+from steradian.losses import MARGINS, angular_softmax_loss
 from steradian.model import AngularMarginLoss, SphericalClassifier
-from steradian.training import Derived, Objective, check_objective
+from steradian.training import Derived, Objective, check_margin_kind, check_objective
 from steradian.training.build_objective import build_objective, choose_anchor, make_margin_loss
 from steradian.training.rivals import BatchLoss, Contrastive, CrossEntropy
 
@@ -112,9 +111,17 @@ def test_the_margin_loss_is_that_of_the_configuration() -> None:
     assert torch.equal(*gradients)
 
 
-@pytest.mark.parametrize("kind", get_args(TrainedMarginKind))
+@pytest.mark.parametrize(
+    ("kind", "words"), [("arcfase", "Did you mean arcface"), ("adaface", "one of arcface, cosface")]
+)
+def test_a_kind_of_margin_that_is_none_or_needs_lengths_is_refused(kind: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        check_margin_kind(TrainingConfig(margin_kind=kind))
+
+
+@pytest.mark.parametrize("kind", [name for name, margin in MARGINS.items() if not margin.needs_lengths])
 def test_every_kind_that_a_training_takes_is_one_of_the_loss(kind: str) -> None:
-    config = TrainingConfig(margin_kind=kind)  # type: ignore[arg-type]
+    config = TrainingConfig(margin_kind=kind)
     loss = make_margin_loss(SphericalClassifier(3, 4), config, Derived(10.0, 0.2, 1, ()))
     assert loss.kind == kind
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from steradian.config import SubsetPolicy, TrainedMarginKind, TrainingConfig
+from steradian.config import SubsetPolicy, TrainingConfig
 from steradian.data.batch import Preprocessor
 from steradian.model import SphericalClassifier, embed
 from steradian.training import Derived, Progress, TrainingResult
@@ -17,6 +17,7 @@ from steradian.training import train as train_function
 from steradian.training.center_updates import RowwiseAdam
 from steradian.training.schedule import learning_rate_factor
 
+KINDS = "arcface", "cosface", "sphereface", "normface", "curricularface", "elasticface"
 ROWWISE = {"center_optimizer": "rowwise"}
 
 
@@ -57,7 +58,7 @@ def accuracy(toy: Any, encoder: Any, classifier: Any) -> float:
 
 OPTIONS: list[dict[str, Any]] = [
     *({"subset_policy": policy} for policy in get_args(SubsetPolicy)),
-    *({"margin_kind": kind} for kind in get_args(TrainedMarginKind)),
+    *({"margin_kind": kind} for kind in KINDS),
     {"margin_gradient": "detached"},
     {"label_smoothing": 0.1},
     ROWWISE,
@@ -153,7 +154,7 @@ def test_it_is_the_same_bit_for_bit_for_one_seed(run: Run, change: dict[str, Any
 
 def test_each_option_changes_the_training(run: Run) -> None:
     changes: list[dict[str, Any]] = [{}, ROWWISE, {"class_share": 0.5, **ROWWISE}, {"margin_gradient": "detached"}]
-    changes += [{"label_smoothing": 0.1}, *({"margin_kind": kind} for kind in get_args(TrainedMarginKind)[1:])]
+    changes += [{"label_smoothing": 0.1}, *({"margin_kind": kind} for kind in KINDS[1:])]
     found = [run(change, epochs=4)[2].weight.detach() for change in changes]
     for place, one in enumerate(found):
         assert not any(torch.allclose(one, other, atol=1e-6) for other in found[:place]), changes[place]

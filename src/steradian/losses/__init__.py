@@ -3,22 +3,34 @@
 from steradian.losses.angular_softmax import angular_softmax_loss
 from steradian.losses.contrastive import clip_loss, gmc_loss, gram_loss, symile_loss
 from steradian.losses.defaults import adacos_scale, adacos_update, center_spacing, default_margin, default_scale
-from steradian.losses.hard_negatives import curricular, nearest_others, sample_classes
-from steradian.losses.margins import adaface, arcface, combined, cosface, normface, sphereface
-from steradian.losses.multi_label import angular_multilabel_loss, label_rows
-from steradian.losses.pairs import supcon_loss, triplet_loss
-from steradian.losses.proxies import circle_loss, proxy_anchor_loss
-from steradian.losses.row_margins import (
+from steradian.losses.hard_negatives import nearest_others, sample_classes
+from steradian.losses.margins import (
+    MARGINS,
+    BatchRows,
+    Margin,
+    adaface,
     adaface_quality,
+    arcface,
     class_margins,
+    combined,
+    cosface,
+    curricular,
     elastic_margins,
     magface_margins,
     magface_penalty,
+    normface,
+    sphereface,
 )
+from steradian.losses.multi_label import angular_multilabel_loss, label_rows
+from steradian.losses.pairs import supcon_loss, triplet_loss
+from steradian.losses.proxies import circle_loss, proxy_anchor_loss
 from steradian.losses.stream_plan import StreamPlan, plan_stream
 from steradian.losses.streaming import Streamed, stream_softmax
 
 __all__ = [
+    "MARGINS",
+    "BatchRows",
+    "Margin",
     "StreamPlan",
     "Streamed",
     "adacos_scale",

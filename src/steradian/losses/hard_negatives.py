@@ -5,11 +5,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steradian.errors import ConfigError
-from steradian.losses.blockwise_softmax import Bend
-from steradian.losses.margins import arcface
 from steradian.losses.streaming import exact_type
 
-__all__ = ["curricular", "nearest_others", "sample_classes"]
+__all__ = ["nearest_others", "sample_classes"]
 
 COSINES = 2**22
 """Cosines to search at once."""
@@ -55,36 +53,6 @@ def nearest_others(
         found, at = torch.cat([found, cosines], dim=1).topk(count)
         names = torch.cat([names, some.expand(len(embeddings), -1)], dim=1).gather(1, at)
     return names
-
-
-def curricular(scale: float, stage: float, *, margin: float) -> Bend:
-    """Other classes' logits that weigh hard ones more as training goes on.
-
-    CurricularFace, Huang et al. 2020 (arXiv 2004.00288). Where another class is nearer than the target with its
-    margin, cosine > cos(angle + margin), its logit is scale * cosine * (stage + cosine), elsewhere scale * cosine.
-
-    Args:
-        scale: factor of the cosines.
-        stage: t of the paper, from 0 on: the running mean of the target cosines, each step moving it by 0.01.
-        margin: radians, that of the target.
-
-    Returns:
-        For `bend` of `angular_softmax_loss`; the comparison takes no gradient.
-
-    NOTE[DIFF]: past 180 degrees the target goes on falling, as in `arcface`; the paper's cosine rises again.
-
-    Example:
-        >>> curricular(8.0, 0.5, margin=0.2)(torch.tensor([[0.9], [0.1]]), torch.tensor([[0.8]]))[0]
-        tensor([[10.0800],
-                [ 0.8000]])
-    """
-
-    def bend(cosines: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
-        hard = cosines > arcface(own[:, 0], margin)
-        logits = torch.where(hard, scale * cosines * (stage + cosines), scale * cosines)
-        return logits, torch.where(hard, scale * (stage + 2 * cosines), scale)
-
-    return bend
 
 
 def sample_classes(

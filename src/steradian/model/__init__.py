@@ -1,6 +1,6 @@
 """The two-level transformer and the spherical classifier."""
 
-from steradian.model.angular_margin_loss import AngularMarginLoss, MarginKind
+from steradian.model.angular_margin_loss import AngularMarginLoss
 from steradian.model.build import build_encoder, build_model
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEncoder
@@ -25,7 +25,6 @@ __all__ = [
     "Block",
     "Encoder",
     "Fusion",
-    "MarginKind",
     "ModalityEncoder",
     "ModalityVectors",
     "SphereEncoder",

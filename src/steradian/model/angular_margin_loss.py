@@ -7,32 +7,21 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from steradian.config import MarginGradient
 from steradian.errors import ConfigError, InputError
 from steradian.losses import (
+    MARGINS,
+    BatchRows,
     StreamPlan,
     adacos_update,
-    adaface,
-    adaface_quality,
     angular_multilabel_loss,
     angular_softmax_loss,
-    arcface,
-    class_margins,
-    combined,
-    cosface,
-    curricular,
     default_margin,
     default_scale,
-    elastic_margins,
     label_rows,
-    magface_margins,
-    magface_penalty,
-    normface,
     plan_stream,
     sample_classes,
-    sphereface,
     stream_softmax,
 )
 from steradian.losses.angular_softmax import check_inputs, refuse_not_finite
@@ -41,20 +30,10 @@ from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET
 from steradian.model.classifier import SphericalClassifier
 
-__all__ = ["AngularMarginLoss", "MarginKind"]
+__all__ = ["AngularMarginLoss"]
 
-MarginKind = Literal[
-    "arcface", "cosface", "sphereface", "combined", "normface", "curricularface", "elasticface", "adaface", "magface"
-]
-
-SLOW = 0.01
-"""Share of a new batch in the running statistics, CurricularFace's and AdaFace's."""
-
-LARGEST_MARGIN = 1.5
-"""Radians that a rare class gets at most: beyond a right angle the own class would be pushed away."""
-
-MAGFACE_PENALTY = 35.0
-"""Weight of the penalty on short embeddings, MagFace's lambda_g."""
+MARGIN_OPTIONS = "margin", "cosine_margin", "angle_factor", "class_counts"
+"""What a kind of margin may take."""
 
 
 class AngularMarginLoss(nn.Module):
@@ -66,7 +45,8 @@ class AngularMarginLoss(nn.Module):
     Args:
         num_classes: at least 2.
         embedding_dim: length of an embedding.
-        kind: which margin, see the functions of these names in `steradian.losses`; "normface" has none.
+        kind: which margin, a name in `steradian.losses.MARGINS`: "arcface", "cosface", "sphereface", "combined",
+            "normface" (none), "curricularface", "elasticface", "adaface", "magface" or one of your own.
         margin: radians, 0 <= margin < pi / 2; None: 0.2, or a quarter of the centers' spacing where that is less. The
             papers take 0.3 to 0.5 with thousands of classes. "magface" takes its own, from 0.45 to 0.8.
         cosine_margin: a difference of cosines in place of sin(margin), for "cosface" and "combined".
@@ -101,16 +81,13 @@ class AngularMarginLoss(nn.Module):
 
     adacos: Tensor | None
     class_weights: Tensor | None
-    margin_shares: Tensor | None
-    stage: Tensor
-    norm_statistics: Tensor
 
     def __init__(
         self,
         num_classes: int,
         embedding_dim: int,
         *,
-        kind: MarginKind = "arcface",
+        kind: str = "arcface",
         margin: float | None = None,
         cosine_margin: float | None = None,
         angle_factor: float | None = None,
@@ -135,17 +112,18 @@ class AngularMarginLoss(nn.Module):
         self.kind, self.reduction, self.memory_budget = kind, reduction, memory_budget
         self.hard_negatives, self.class_share = hard_negatives, class_share
         self.margin = default_margin(num_classes, embedding_dim) if margin is None else margin
-        self.cosine_margin, self.angle_factor = cosine_margin, angle_factor
+        given = self.margin, cosine_margin, angle_factor, counts
+        taken: dict[str, Any] = {
+            name: value
+            for name, value in zip(MARGIN_OPTIONS, given, strict=True)
+            if value is not None and name in MARGINS[kind].options
+        }
+        self.psi = MARGINS[kind](**taken)
         self._options: dict[str, Any] = {"precision": precision, "memory_budget": memory_budget}
         self._single: dict[str, Any] = {"gradient": gradient, "smoothing": smoothing}
         self._fixed_scale = default_scale(num_classes) if scale is None or scale == "adacos" else float(scale)
         self.register_buffer("adacos", torch.tensor(self._fixed_scale) if scale == "adacos" else None)
         self.register_buffer("class_weights", weights)
-        shares = None if counts is None else class_margins(counts) / class_margins(counts).mean()
-        self.register_buffer("margin_shares", shares)
-        self.register_buffer("stage", torch.zeros(()))
-        # AdaFace's public code starts from 20 and 100, norms of its face encoders; here the first batch sets them.
-        self.register_buffer("norm_statistics", torch.full((2,), torch.nan))
         self.threshold = nn.Parameter(torch.tensor(1.0)) if multi_label else None
 
     @property
@@ -181,24 +159,23 @@ class AngularMarginLoss(nn.Module):
         # A row of zeros has no direction that a gradient could turn; it would get one of 1e12.
         units = exact / torch.where(norms > 0, norms, torch.inf)[:, None]
         options = {"class_centers": centers, "take_gradient": take_gradient, **self._options}
-        options["margin"] = lambda cosines: self._psi(cosines, norms, labels, strength)
+        rows = BatchRows(norms, labels, strength)
+        options["margin"] = lambda cosines: self.psi(cosines, rows)
         if self.threshold is not None:
             losses = angular_multilabel_loss(units, labels, scale=self.scale, threshold=self.threshold, **options)
             return self._reduce(losses, None, embeddings)
         if self.training:
-            self._observe(units, norms, labels)
+            self.psi.observe(units, rows, centers)
+            self._follow(units, labels)
         sampled, hard = None, self.hard_negatives
         if self.training and self.class_share < 1.0:
             sampled = sample_classes(labels, len(centers), share=self.class_share)
             hard = min(hard, len(sampled) - 1)
-        scale, curriculum = self.scale, None
-        if self.kind == "curricularface":
-            curriculum = curricular(scale, float(self.stage), margin=self.margin * strength)
-        options |= {"hard_negatives": hard, "bend": curriculum, "classes": sampled, **self._single}
+        scale = self.scale
+        options |= {"hard_negatives": hard, "bend": self.psi.bend(scale, rows), "classes": sampled, **self._single}
         losses = angular_softmax_loss(units, labels, scale=scale, **options)
-        if self.kind == "magface":
-            losses = losses + MAGFACE_PENALTY * magface_penalty(norms)
-        return self._reduce(losses, labels, embeddings)
+        penalty = self.psi.penalty(rows)
+        return self._reduce(losses if penalty is None else losses + penalty, labels, embeddings)
 
     def _numbered(self, labels: Tensor | list[list[int]], device: torch.device) -> Tensor:
         """Labels as class numbers [rows] or, with several a row, [rows, most labels a row]."""
@@ -220,54 +197,16 @@ class AngularMarginLoss(nn.Module):
             centers_a_class=directions.shape[1] if directions.ndim == 3 else 1,
             device=directions.device.type,
             memory_budget=self.memory_budget,
-            keepable=directions.ndim == 2 and self.kind != "curricularface",
+            keepable=directions.ndim == 2 and not self.psi.bends,
             gradient=self.class_share == 1.0,
         )
 
-    def _psi(self, cosines: Tensor, norms: Tensor, labels: Tensor, strength: float) -> Tensor:
-        """What stands in the target's place."""
-        margin = self.margin * strength
-        own: float | Tensor = margin
-        if self.margin_shares is not None:
-            own = (margin * self.margin_shares[labels].to(cosines)).clamp(max=LARGEST_MARGIN)
-        cosine_margin = math.sin(margin) if self.cosine_margin is None else self.cosine_margin * strength
-        wider = margin / (math.pi / 2) if self.angle_factor is None else (self.angle_factor - 1.0) * strength
-        match self.kind:
-            case "normface":
-                return normface(cosines)
-            case "cosface":
-                return cosface(cosines, cosine_margin)
-            case "sphereface":
-                return sphereface(cosines, 1.0 + wider)
-            case "combined":
-                added = 0.0 if self.cosine_margin is None else cosine_margin
-                factor = 1.0 if self.angle_factor is None else 1.0 + wider
-                return combined(cosines, angle_factor=factor, margin=own, cosine_margin=added)
-            case "elasticface" if self.training:
-                return arcface(cosines, strength * elastic_margins(cosines, self.margin, spread=self.margin / 40))
-            case "adaface":
-                mean, std = self.norm_statistics.unbind()
-                # Before the first batch no length is good or bad.
-                quality = adaface_quality(norms, float(mean), float(std)).nan_to_num(0.0)
-                return adaface(cosines, quality, margin=margin)
-            case "magface":
-                return arcface(cosines, strength * magface_margins(norms))
-        return arcface(cosines, own)
-
     @torch.no_grad()
-    def _observe(self, units: Tensor, norms: Tensor, labels: Tensor) -> None:
-        """Move the running statistics by one batch."""
-        if self.kind == "adaface":
-            now = torch.stack([norms.mean(), norms.std(correction=0)]).to(self.norm_statistics)
-            moved = torch.lerp(self.norm_statistics, now, SLOW)
-            self.norm_statistics.copy_(torch.where(self.norm_statistics.isnan(), now, moved))
-        directions = self.classifier.weight
-        if self.kind == "curricularface":
-            own = F.normalize(directions[labels].to(units), dim=-1).view(len(units), -1, units.shape[1])
-            self.stage.lerp_((own * units[:, None]).sum(-1).amax(1).mean().to(self.stage), SLOW)
+    def _follow(self, units: Tensor, labels: Tensor) -> None:
+        """Move the scale of AdaCos by one batch."""
         if self.adacos is not None:
             # NOTE[DIFF]: the scale of this batch is of use from the next on; AdaCos computes all logits twice.
-            seen = stream_softmax(units, labels[:, None], class_centers=directions, scale=self.scale)
+            seen = stream_softmax(units, labels[:, None], class_centers=self.classifier.weight, scale=self.scale)
             self.adacos.copy_(adacos_update(seen.others, seen.own[:, 0]))
 
     def _reduce(self, losses: Tensor, labels: Tensor | None, embeddings: Tensor) -> Tensor:
@@ -285,24 +224,47 @@ class AngularMarginLoss(nn.Module):
 
 def _check(options: dict[str, Any]) -> None:
     """Refuse options that cannot be, all of them at once."""
-    kind, classes, dim = options["kind"], options["num_classes"], options["embedding_dim"]
+    mistakes = {name: wanted for name, (fine, wanted) in _bounds(options).items() if not fine}
+    if options["multi_label"]:
+        mistakes |= _left_out_with_several_labels(options)
+    elif options["scale"] == "adacos" and options["class_share"] < 1:
+        mistakes["class_share"] = '1 with scale="adacos", which needs all classes'
+    if mistakes:
+        raise ConfigError(
+            want="; ".join(f"{name} {wanted}" for name, wanted in mistakes.items()),
+            got=", ".join(f"{name}={' '.join(repr(options[name]).split()):.80}" for name in mistakes),
+            where="AngularMarginLoss",
+            fix="Change these options; the others are fine. Margin and scale are plain numbers and are not learnt.",
+        )
+
+
+def _bounds(options: dict[str, Any]) -> dict[str, tuple[bool, str]]:
+    """For each option whether it is fine, and what it must be."""
+    classes, dim = options["num_classes"], options["embedding_dim"]
+    margin = MARGINS.get(options["kind"]) if isinstance(options["kind"], str) else None
     shape = (classes, dim) if options["subcenters"] == 1 else (classes, options["subcenters"], dim)
-    wrong = {
+
+    def fits(name: str) -> bool:
+        return options[name] is None or margin is None or name in margin.options
+
+    def takers(name: str) -> str:
+        return ", ".join(f'"{kind}"' for kind, each in MARGINS.items() if name in each.options)
+
+    return {
         "num_classes": (_at_least(options["num_classes"], 2), "at least 2"),
         "embedding_dim": (_at_least(options["embedding_dim"], 2), "at least 2"),
-        "kind": (kind in get_args(MarginKind), f"one of {', '.join(get_args(MarginKind))}"),
+        "kind": (margin is not None, f"one of {', '.join(MARGINS)}"),
         "margin": (
-            _none_or(options["margin"], 0, math.pi / 2) and (kind != "magface" or options["margin"] is None),
-            'in radians, 0 <= margin < pi / 2 (28.6 degrees are 0.5), and not for "magface"',
+            _none_or(options["margin"], 0, math.pi / 2) and fits("margin"),
+            f"in radians, 0 <= margin < pi / 2 (28.6 degrees are 0.5), for {takers('margin')}",
         ),
         "cosine_margin": (
-            _none_or(options["cosine_margin"], 0, 2) and _only(options["cosine_margin"], kind, "cosface", "combined"),
-            'in [0, 2), for "cosface" and "combined"',
+            _none_or(options["cosine_margin"], 0, 2) and fits("cosine_margin"),
+            f"in [0, 2), for {takers('cosine_margin')}",
         ),
         "angle_factor": (
-            _none_or(options["angle_factor"], 1, math.inf)
-            and _only(options["angle_factor"], kind, "sphereface", "combined"),
-            'at least 1, for "sphereface" and "combined"',
+            _none_or(options["angle_factor"], 1, math.inf) and fits("angle_factor"),
+            f"at least 1, for {takers('angle_factor')}",
         ),
         "scale": (_is_scale(options["scale"]), 'above 0, "adacos" or None'),
         "subcenters": (_at_least(options["subcenters"], 1), "at least 1"),
@@ -320,40 +282,36 @@ def _check(options: dict[str, Any]) -> None:
             "a finite number from 0 a class, one of them above 0, without a gradient",
         ),
         "class_counts": (
-            _one_each(options["class_counts"], classes) and _only(options["class_counts"], kind, "arcface", "combined"),
-            'a number a class, for "arcface" and "combined"',
+            _one_each(options["class_counts"], classes) and fits("class_counts"),
+            f"a number a class, for {takers('class_counts')}",
         ),
         "classifier": (
             options["classifier"] is None or options["classifier"].weight.shape == shape,
             f"one with a weight of shape {shape}",
         ),
     }
-    mistakes = {name: wanted for name, (fine, wanted) in wrong.items() if not fine}
-    if options["multi_label"]:
-        plain: dict[str, Any] = {
-            "class_weights": None,
-            "class_counts": None,
-            "class_share": 1,
-            "smoothing": 0,
-            "hard_negatives": 0,
-        }
-        plain |= {"gradient": "exact", "scale": None if options["scale"] == "adacos" else options["scale"]}
-        mistakes |= {
-            name: "left out with multi_label"
-            for name, value in plain.items()
-            if options[name] is not value and options[name] != value
-        }
-        if kind not in ("arcface", "cosface", "sphereface", "combined", "normface"):
-            mistakes["kind"] = "one that depends on the angle alone, with multi_label"
-    elif options["scale"] == "adacos" and options["class_share"] < 1:
-        mistakes["class_share"] = '1 with scale="adacos", which needs all classes'
-    if mistakes:
-        raise ConfigError(
-            want="; ".join(f"{name} {wanted}" for name, wanted in mistakes.items()),
-            got=", ".join(f"{name}={' '.join(repr(options[name]).split()):.80}" for name in mistakes),
-            where="AngularMarginLoss",
-            fix="Change these options; the others are fine. Margin and scale are plain numbers and are not learnt.",
-        )
+
+
+def _left_out_with_several_labels(options: dict[str, Any]) -> dict[str, str]:
+    """The options that a row of several labels leaves no meaning, and what they must be."""
+    plain: dict[str, Any] = {
+        "class_weights": None,
+        "class_counts": None,
+        "class_share": 1,
+        "smoothing": 0,
+        "hard_negatives": 0,
+        "gradient": "exact",
+        "scale": None if options["scale"] == "adacos" else options["scale"],
+    }
+    mistakes = {
+        name: "left out with multi_label"
+        for name, value in plain.items()
+        if options[name] is not value and options[name] != value
+    }
+    margin = MARGINS.get(options["kind"]) if isinstance(options["kind"], str) else None
+    if margin is not None and not margin.by_angle_alone:
+        mistakes["kind"] = "one that depends on the angle alone, with multi_label"
+    return mistakes
 
 
 def _is_number(value: object) -> bool:
@@ -376,10 +334,6 @@ def _at_least(value: object, least: int, *, below: object = None) -> bool:
 
 def _none_or(value: float | None, least: float, below: float) -> bool:
     return value is None or (_is_number(value) and least <= value < below)
-
-
-def _only(value: object, kind: str, *kinds: str) -> bool:
-    return value is None or kind in kinds
 
 
 def _as_tensor(values: Tensor | Sequence[float] | None) -> Tensor | None:

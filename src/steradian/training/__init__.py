@@ -1,6 +1,6 @@
 """One readable training function and what it is made of."""
 
-from steradian.training.build_objective import check_objective
+from steradian.training.build_objective import check_margin_kind, check_objective
 from steradian.training.center_updates import RowwiseAdam
 from steradian.training.derived import Derived, derive, with_derived
 from steradian.training.left_out import LeftOut
@@ -16,6 +16,7 @@ __all__ = [
     "Progress",
     "RowwiseAdam",
     "TrainingResult",
+    "check_margin_kind",
     "check_objective",
     "derive",
     "derive_within_memory",

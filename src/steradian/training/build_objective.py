@@ -1,18 +1,20 @@
 """From a configuration to what training minimises."""
 
 import math
+from difflib import get_close_matches
 
 import numpy as np
 from torch import nn
 
 from steradian.config import MODALITY_OBJECTIVES, ModelConfig, TrainingConfig
 from steradian.errors import ConfigError
+from steradian.losses import MARGINS
 from steradian.model import AngularMarginLoss, SphericalClassifier
 from steradian.training.derived import Derived
 from steradian.training.objective import Objective
 from steradian.training.rivals import BatchLoss, Contrastive, CrossEntropy
 
-__all__ = ["build_objective", "check_objective", "choose_anchor", "make_margin_loss"]
+__all__ = ["build_objective", "check_margin_kind", "check_objective", "choose_anchor", "make_margin_loss"]
 
 
 def build_objective(
@@ -61,6 +63,22 @@ def choose_anchor(present: np.ndarray) -> int:
     """
     paired = present & (present.sum(axis=1, keepdims=True) > 1)
     return int(paired.sum(axis=0).argmax())
+
+
+def check_margin_kind(config: TrainingConfig) -> None:
+    """Refuse a kind of margin that is not known, or that unit vectors cannot be trained with.
+
+    Args:
+        config: has its name.
+
+    Raises:
+        ConfigError: it is.
+    """
+    kinds = [name for name, margin in MARGINS.items() if not margin.needs_lengths]
+    if config.margin_kind not in kinds:
+        near = get_close_matches(config.margin_kind, kinds, n=1)
+        fix = f"Did you mean {near[0]}?" if near else "Leave margin_kind out for arcface."
+        raise ConfigError(f"one of {', '.join(kinds)}", repr(config.margin_kind), "margin_kind", fix)
 
 
 def check_objective(config: TrainingConfig, model: ModelConfig, present: np.ndarray) -> None:

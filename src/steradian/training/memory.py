@@ -9,7 +9,7 @@ import torch
 
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import ConfigError
-from steradian.losses import StreamPlan, plan_stream
+from steradian.losses import MARGINS, StreamPlan, plan_stream
 from steradian.training.derived import Derived, derive
 
 __all__ = ["MemoryEstimate", "available_memory", "derive_within_memory", "estimate_memory", "refuse_beyond_memory"]
@@ -90,7 +90,7 @@ def estimate_memory(
             model.dim,
             centers_a_class=model.subcenters,
             device=device,
-            keepable=model.subcenters == 1 and config.margin_kind != "curricularface",
+            keepable=model.subcenters == 1 and not MARGINS[config.margin_kind].bends,
             gradient=not fused,
         )
     else:
