@@ -27,6 +27,7 @@ def test_what_is_missing_is_named(table: Callable[..., sr.ObjectTable], elements
     found = elements(object_card(table(0), 10))
     assert "no picture" in found.text and "no <i>text" in found.text
     assert found.found("img") == []
+    assert [each["aria-label"] for each in found.found("div") if each.get("class") == "lacking"] == ["no picture"]
     # Without picture and text, the numbers themselves are told.
     assert "5 numbers: " in found.text
 

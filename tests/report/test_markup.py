@@ -102,13 +102,20 @@ def test_tables_name_their_columns_and_align_numbers() -> None:
 
 
 def test_what_a_template_needs_and_is_not_given_is_an_error() -> None:
-    with pytest.raises(UndefinedError, match="lacking"):
+    with pytest.raises(UndefinedError, match="unseen"):
         write_html("report/templates/card.html", pictures=[], texts=[], id="a", label=None)
 
 
 def test_a_written_template_is_html_for_the_next() -> None:
     card = write_html(
-        "report/templates/card.html", pictures=[], texts=[("<b>", True)], lacking=[], id="a", label=None, most=9
+        "report/templates/card.html",
+        pictures=[],
+        texts=[("<b>", True)],
+        lacking=[],
+        unseen=[],
+        id="a",
+        label=None,
+        most=9,
     )
     assert "&lt;b&gt;" in card and nothing(card) == f'<p class="nothing">{card}</p>'
 

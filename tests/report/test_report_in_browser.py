@@ -72,6 +72,14 @@ def camera(page: Any) -> dict[str, float]:
     return found
 
 
+def test_the_sphere_begins_with_errors_and_names_its_centers(open_page: Callable[..., Opened]) -> None:
+    opened = open_page()
+    opened.draw("plot-sphere")
+    assert opened.page.evaluate("document.querySelector('.chips [aria-pressed=true]').value") == "wrong"
+    marks = opened.page.evaluate("document.getElementById('plot-sphere').data.at(-1)")
+    assert marks["mode"] == "markers+text" and len(marks["text"]) == len(marks["x"])
+
+
 def test_all_is_drawn_without_an_error_a_request_or_a_strangers_script(
     open_page: Callable[..., Opened], report: Path
 ) -> None:

@@ -37,6 +37,9 @@ def test_every_section_stands_in_the_page_and_no_text_of_the_data_is_markup(
     identities = [attributes["id"] for _, attributes in found.tags if attributes.get("id")]
     assert len(identities) == len(set(identities))
     assert len(found.found("img")) <= 100 and all(image["alt"] for image in found.found("img"))
+    assert evaluation.verdict is not None
+    assert page.index(evaluation.verdict) < page.index("<nav")  # the first sentence below the heading
+    assert len(found.found("details")) == len(SECTIONS) and all("open" in each for each in found.found("details"))
     levels = [int(tag[1]) for tag, _ in found.tags if tag in {"h1", "h2", "h3", "h4"}]
     assert levels[0] == 1 and max(np.diff(levels)) <= 2
 

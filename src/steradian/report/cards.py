@@ -27,13 +27,15 @@ def object_card(objects: ObjectTable, row: int, *, label: bool = True) -> str:
     """
     # A table of one object: no cell of another is copied.
     one = objects[row]
-    pictures, texts, lacking = [], [], []
+    pictures, texts = [], []
+    unseen: list[str] = []
+    lacking: list[str] = []
     # Beside a picture or a text, nobody reads numbers.
     told = {key for key, kind in one.schema.modalities.items() if isinstance(kind, (Image, Text))}
     brief = any(has and key in told for key, has in zip(one.schema.modalities, one.present[0], strict=True))
     for (key, modality), has in zip(one.schema.modalities.items(), one.present[0], strict=True):
         if not has:
-            lacking.append(key)
+            (unseen if isinstance(modality, Image) else lacking).append(key)
         elif isinstance(modality, Image) and (picture := _picture(key, one)):
             pictures.append(picture)
         elif isinstance(modality, Text):
@@ -46,6 +48,7 @@ def object_card(objects: ObjectTable, row: int, *, label: bool = True) -> str:
         label=one.labels[0] if label and one.has_labels else None,
         id=one.ids[0],
         pictures=pictures,
+        unseen=unseen,
         texts=texts,
         lacking=lacking,
         most=TEXT,

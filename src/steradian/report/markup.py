@@ -88,6 +88,25 @@ def _packed(value: Any) -> Any:
     return entries if array.ndim == 1 else entries | {"shape": ", ".join(map(str, array.shape))}
 
 
+def time_words(seconds: float) -> str:
+    """A duration as people write it.
+
+    Args:
+        seconds: 0 or more.
+
+    Example:
+        >>> [time_words(seconds) for seconds in (0.21, 9.96, 75, 3600, 7_400)]
+        ['0.2 s', '10 s', '1 min 15 s', '1 h', '2 h 3 min']
+    """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return " ".join([*([f"{minutes} min"] if minutes else []), *([f"{rest} s"] if rest or not minutes else [])])
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h" + (f" {minutes} min" if minutes else "")
+
+
 def asset(name: str) -> str:
     """The text of a template, style sheet or script of the package.
 

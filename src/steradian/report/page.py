@@ -10,12 +10,15 @@ from steradian.report.markup import Section, asset, write_html
 __all__ = ["report_page"]
 
 
-def report_page(title: str, lead: str, *, sections: Sequence[Section], credits: Sequence[str] = ()) -> str:
+def report_page(
+    title: str, lead: str, *, verdict: str | None = None, sections: Sequence[Section], credits: Sequence[str] = ()
+) -> str:
     """One HTML document with everything in it: plotly, the plots' data, pictures; it asks for nothing from elsewhere.
 
     Args:
         title: the page's heading.
         lead: a sentence below it.
+        verdict: the sentence that says whether the model is worth it, the first on the page.
         sections: what is shown, in this order.
         credits: lines at the foot; addresses in them become links.
 
@@ -24,7 +27,7 @@ def report_page(title: str, lead: str, *, sections: Sequence[Section], credits: 
     """
     scripts = [_plotly(), asset("report/report.js")]
     hashes = [base64.b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
-    values = {"title": title, "lead": lead, "sections": sections, "credits": credits}
+    values = {"title": title, "lead": lead, "verdict": verdict, "sections": sections, "credits": credits}
     return str(write_html("report/templates/report.html", scripts=scripts, hashes=hashes, **values))
 
 

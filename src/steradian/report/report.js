@@ -33,7 +33,7 @@
   const decoded = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0)).buffer;
 
   // -- The sphere: its points come packed, and its words as numbers of classes.
-  const SYMBOLS = ["circle", "square", "diamond", "cross"];
+  const MOST_NAMES = 32, SYMBOLS = ["circle", "square", "diamond", "cross"];
   const place = (points, from, to) =>
     [0, 1, 2].map((axis) => Array.from({ length: to - from }, (_, row) => points[3 * (from + row) + axis]));
   const wires = () => {
@@ -86,7 +86,9 @@
       data: [globe(), wires(),
         { ...marks, x, y, z, text: words, marker: { size: dot, opacity: 1, line: { width: 0 },
           symbol: labels.map(symbol), color: labels.map((label, row) => (shown(row) ? colour(label) : faint)) } },
-        { ...marks, x: a, y: b, z: c, text: centers.map((number) => `<b>center of ${classes[number]}</b>`),
+        { ...marks, x: a, y: b, z: c, hovertext: centers.map((number) => `<b>center of ${classes[number]}</b>`),
+          hovertemplate: "%{hovertext}", ...(centers.length > MOST_NAMES ? {} : { mode: "markers+text",
+            text: centers.map((number) => classes[number]), textposition: "top center", textfont: { color: ink, size: 11 } }),
           marker: { size: centers.length > 60 ? 7 : 11, opacity: 1, line: { width: 1.5, color: ink },
             symbol: centers.map(symbol), color: centers.map((number) => (near(number) ? colour(number) : faint)) } }],
       layout: { uirevision: "kept", margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: "turntable", scene: { aspectmode: "cube",
@@ -96,7 +98,8 @@
   };
 
   // -- Drawing
-  const choice = (div) => div.dataset.chosen || "all";
+  // The sphere begins with what the model got wrong, where it did.
+  const choice = (div) => div.dataset.chosen || (div.dataset.kind === "sphere" && spec(div).wrong ? "wrong" : "all");
   // Python writes no markup: a line ends with "\n" there, and a trace without a name shows none beside its words.
   const told = (trace) => trace.hovertemplate && !trace.name ?
     { ...trace, hovertemplate: trace.hovertemplate.replaceAll("\n", "<br>") + "<extra></extra>" } : trace;
@@ -163,6 +166,7 @@
   const flat = plots.filter((div) => div.dataset.kind !== "sphere");
   addEventListener("beforeprint", () => {
     root.classList.add("printing");
+    document.querySelectorAll("details").forEach((part) => { part.open = true; });
     flat.forEach(draw);
     flat.forEach(again);
   });

@@ -66,6 +66,7 @@ def write_report(
     page = report_page(
         title or f"Report: {findings.model.schema_.label} from {modalities}",
         f"{len(findings.objects):,} objects, evaluated with all and with some of their modalities.",
+        verdict=evaluation.verdict,
         sections=[section(findings) for section in SECTIONS],
         credits=credits,
     )

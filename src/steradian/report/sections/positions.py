@@ -74,6 +74,7 @@ def _packed(findings: Measurements, shown: SphereMap) -> dict[str, object]:
         "ids": [plot_name(each) for each in findings.objects.ids[shown.rows]],
         "centers": shown.centers.tolist(),
         "eye": _eye(points),
+        "wrong": bool(findings.predictions.known.any() and not findings.predictions.right.all()),
         "judged": bool(findings.predictions.known.any()),
         "nearest": "predicted" if findings.predictions.known.all() else "nearest known class",
     }

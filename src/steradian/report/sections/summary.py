@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from steradian.metrics import class_interval
-from steradian.report.markup import Section, name, section
+from steradian.report.markup import Section, name, section, time_words
 from steradian.report.measurements import Measurements
 
 __all__ = ["summary_section"]
@@ -20,7 +20,6 @@ def summary_section(findings: Measurements) -> Section:
     """
     return section(
         "summary",
-        verdict=findings.evaluation.verdict,
         tiles=[_tile(*entry) for entry in _headlines(findings)],
         baseline=_baseline_words(findings),
         entries=_facts(findings),
@@ -47,8 +46,6 @@ def _headlines(findings: Measurements) -> Iterator[tuple[str, float, np.ndarray,
         scored = scored if (scored == searched.relevant).all() else np.zeros_like(scored)
         interval = _interval(searched.average_precision[scored], queries[scored])
         yield "mean average precision (MAP@R)", whole.map_at_r, interval, getattr(baseline, "map_at_r", None)
-    if findings.evaluation.certified is not None:
-        yield "certified", findings.evaluation.certified, np.full(2, np.nan), None
 
 
 def _interval(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -61,8 +58,6 @@ def _tile(what: str, value: float, interval: np.ndarray, plain_value: float | No
     lines = []
     if np.isfinite(interval).all():
         lines.append(f"95% interval {interval[0]:.1%} to {interval[1]:.1%}")
-    if what == "certified":
-        lines.append("keep their class whatever is missing")
     if plain_value is not None:
         lines.append(f"plain baseline {plain_value:.1%}")
     return what, f"{value:.1%}", lines
@@ -96,7 +91,7 @@ def _facts(findings: Measurements) -> dict[str, Any]:
         f'"{encoder.fusion.kind}", {count:,} parameters, {size:,} bytes',
         "evaluated": f"{len(objects):,} objects of {len(np.unique(objects.labels)):,} classes",
         "searched in": "each object among the others" if gallery is None else f"a gallery of {len(gallery):,} objects",
-        "class": "what the column " + name(model.schema_.label) + " names",
+        "label": "the column " + name(model.schema_.label),
         "objective": f'"{model.objective}", scale {model.scale_:.3g}, margin {model.margin_:.3g} radians',
     }
     if unknown:
@@ -104,7 +99,12 @@ def _facts(findings: Measurements) -> dict[str, Any]:
     if training is not None and training.history:
         seconds = training.history[-1]["seconds"]
         entries["training"] = (
-            f"{training.steps:,} steps in {seconds:,.1f} seconds, the weights of step {training.best_step:,}"
+            f"{training.steps:,} steps in {time_words(seconds)}, the weights of step {training.best_step:,}"
+        )
+    if findings.evaluation.certified is not None:
+        entries["certified"] = (
+            f"{findings.evaluation.certified:.1%} of the objects keep their class whichever of their modalities are "
+            "missing; that says how steady an answer is, not whether it is right"
         )
     if len(findings.searched.rows) < len(objects):
         entries["intervals"] = f"of R@1 and MAP@R from {len(findings.searched.rows):,} objects drawn at random"
