@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import steradian as sr
+
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -98,3 +100,10 @@ def test_examples_in_docstrings_run(path: Path, tmp_path: Path, monkeypatch: pyt
     result = doctest.testmod(importlib.import_module(name), optionflags=options)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_the_reference_holds_all_that_the_package_gives() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^::: steradian\.(\w+)$", text, flags=re.MULTILINE))
+    errors = {name for name in sr.__all__ if name.endswith("Error")}
+    assert named - {"losses", "errors"} == set(sr.__all__) - errors
