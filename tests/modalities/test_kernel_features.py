@@ -177,7 +177,7 @@ def test_more_columns_than_there_are_sums_keep_inner_products_but_for_noise(monk
     monkeypatch.setattr(kernel_features, "WIDE", 1000)
     fitted = KernelFeatures.fit(rows)
     found = fitted(rows)
-    assert [part.shape for part in fitted._inputs(rows)] == [(30, 1000)] * 3
+    assert [part.shape for part in fitted._inputs(rows)] == [(30, 1000)] * 4
     assert np.isfinite(found).all()
     noise = found @ found.T - exact @ exact.T
     assert np.abs(noise).max() < 0.15

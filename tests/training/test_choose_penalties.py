@@ -6,8 +6,9 @@ import pytest
 import steradian as sr
 from steradian.data.batch import Preprocessor
 from steradian.training import choose_penalties
-from steradian.training.choose_penalties import PenaltyChoice, average_precisions, centered_targets, log_losses
+from steradian.training.choose_penalties import PenaltyChoice, centered_targets
 from steradian.training.feature_rows import FeatureLayout
+from steradian.training.left_out_scores import log_losses
 
 CLASSES, ROWS = 4, 240
 
@@ -92,18 +93,6 @@ def test_too_few_rows_leave_the_usual_penalty(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(choose_penalties, "SELECTION", 1)
     penalties, weights, score = choose({"x": 0.1})
     assert penalties == [choose_penalties.USUAL] and weights == [1.0] and np.isnan(score)
-
-
-def test_precision_of_objects_that_lie_by_class_is_1_and_single_ones_do_not_count() -> None:
-    vectors = np.float32([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [-1, 0]])
-    assert average_precisions(vectors, np.array([0, 0, 1, 1, 2])).tolist() == [1, 1, 1, 1]
-
-
-def test_loss_falls_with_the_lead_of_the_own_class_whatever_the_length() -> None:
-    near, far = np.array([[0.9, 0.1], [0.2, 0.8]] * 20), np.array([[0.6, 0.5], [0.8, 0.7]] * 20)
-    numbers = np.array([0, 1] * 20)
-    assert log_losses(near, numbers).mean() < log_losses(far, numbers).mean()
-    np.testing.assert_allclose(log_losses(near / 3, numbers), log_losses(near, numbers), rtol=1e-5)
 
 
 def test_targets_are_seen_from_their_mean() -> None:

@@ -103,8 +103,8 @@ class Items(Protocol):
 class FeatureMap(ABC):
     """A fixed map from a modality's values to numbers whose inner products say how alike two of them are.
 
-    Nothing in it is learnt from labels or by gradients, and numpy alone applies it. Subclasses are dataclasses of
-    numbers, strings, lists and arrays, which is how they are saved.
+    Nothing in it is learnt by gradients, and of labels no more than `column_weights`; numpy alone applies it.
+    Subclasses are dataclasses of numbers, strings, lists and arrays, which is how they are saved.
     """
 
     @abstractmethod
@@ -114,6 +114,24 @@ class FeatureMap(ABC):
     def folded(self, matrix: np.ndarray) -> "tuple[FeatureMap, np.ndarray]":
         """A map and a matrix with the same product as this map's features and a matrix [features, outputs]."""
         return self, matrix
+
+    def column_weights(self, inputs: Any, targets: np.ndarray, *, turns: int) -> np.ndarray | None:
+        """How much distances along each column of the inputs should count; None where all columns are alike to the map.
+
+        Args:
+            inputs: of training rows [rows, columns].
+            targets: what is to be told of them [rows, outputs].
+            turns: times that weights are learnt anew from what the last ones see, at least 1.
+        """
+        return None
+
+    def weighed(self, weights: np.ndarray) -> "FeatureMap":
+        """The map with such weights of columns; called only where `column_weights` gave some."""
+        raise NotImplementedError
+
+    def inner_products(self, inputs: Any, weights: np.ndarray) -> np.ndarray:
+        """Of such a map's features of each two of the inputs, float32 [rows, rows], but for what landmarks lose."""
+        raise NotImplementedError
 
 
 class FittedModality(ABC):

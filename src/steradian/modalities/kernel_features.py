@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from steradian.data.modality import FeatureMap
+from steradian.modalities.column_relevance import column_relevance
 
 __all__ = ["KernelFeatures", "inverse_root"]
 
@@ -37,6 +38,7 @@ class KernelFeatures(FeatureMap):
         landmarks: float32 [landmarks, columns], standardised training rows.
         widths: half the median squared distance of the RBF kernel's inputs and median distance of the Laplace kernel's.
         projection: float32 [landmarks, features], from kernel values to features; empty: the values are the features.
+        relevance: float32 [columns], by which the RBF and the Laplace kernel see differences along a column.
 
     Example:
         >>> rows = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
@@ -50,6 +52,7 @@ class KernelFeatures(FeatureMap):
     landmarks: np.ndarray
     widths: list[float]
     projection: np.ndarray
+    relevance: np.ndarray
 
     @classmethod
     def fit(
@@ -78,13 +81,34 @@ class KernelFeatures(FeatureMap):
         distinct = np.unique(spread, axis=0, return_index=True)[1]
         distinct.sort()
         landmarks = spread[distinct[np.unique(np.linspace(0, len(distinct) - 1, most).astype(np.int64))]]
-        unscaled = cls(offset, factor, quantiles, landmarks, [1.0, 1.0], np.zeros((len(landmarks), 0), np.float32))
-        bent, normal, _ = unscaled._seen
+        nothing = np.zeros((len(landmarks), 0), np.float32)
+        same = np.ones(columns, np.float32)
+        return cls(offset, factor, quantiles, landmarks, [1.0, 1.0], nothing, same)._wide()._projected()
+
+    def _wide(self) -> "KernelFeatures":
+        """The same with widths by the distances of the landmarks."""
+        _, bent, normal, _ = self._seen
         # Half the median: in a wider one, what is near is hardly nearer (docs/lab-log.md, tables nobody had used).
-        widths = [_median(_squares(bent, bent) / 2), _median(np.sqrt(_squares(normal, normal)))]
-        unprojected = replace(unscaled, widths=widths)
-        kernel = unprojected._kernel(landmarks).astype(np.float64)
-        return replace(unprojected, projection=inverse_root(kernel))
+        return replace(self, widths=[_median(_squares(bent, bent) / 2), _median(np.sqrt(_squares(normal, normal)))])
+
+    def _projected(self) -> "KernelFeatures":
+        """The same with the projection that its landmarks ask for."""
+        return replace(self, projection=inverse_root(self._kernel(self.landmarks).astype(np.float64)))
+
+    def column_weights(self, inputs: np.ndarray, targets: np.ndarray, *, turns: int) -> np.ndarray | None:
+        """See `column_relevance`; None for one column, and for so many that kernels see sums of them."""
+        if not 1 < inputs.shape[1] <= WIDE or len(inputs) < 2:
+            return None
+        return column_relevance(_normal_quantiles(inputs.astype(np.float64), self.quantiles), targets, turns=turns)
+
+    def weighed(self, weights: np.ndarray) -> "KernelFeatures":
+        """The same map that sees differences along columns by these weights float32 [columns]."""
+        return replace(self, relevance=weights)._wide()._projected()
+
+    def inner_products(self, inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The mean of the four kernels of all pairs of rows, float32 [rows, rows]."""
+        nothing = np.zeros((len(inputs), 0), np.float32)
+        return replace(self, landmarks=inputs, relevance=weights, projection=nothing)._wide()._kernel(inputs)
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
         """Features float32 [rows, features] of standardised rows [rows, columns]."""
@@ -96,30 +120,36 @@ class KernelFeatures(FeatureMap):
         return replace(self, projection=np.zeros((0, 0), np.float32)), self.projection @ matrix
 
     @cached_property
-    def _seen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _seen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         return self._inputs(self.landmarks)
 
     def _kernel(self, rows: np.ndarray) -> np.ndarray:
         """The mean of the four kernels float32 [rows, landmarks]."""
-        bent, normal, units = self._inputs(rows)
-        landmark_bent, landmark_normal, landmark_units = self._seen
+        bent, near, normal, units = self._inputs(rows)
+        landmark_bent, landmark_near, landmark_normal, landmark_units = self._seen
         # In float64, so that a row has the same kernel in any batch but for the last bit of float32.
         kernel: np.ndarray = bent @ landmark_bent.T / max(1, self.landmarks.shape[1])
         kernel += units @ landmark_units.T
-        kernel += np.exp(-_squares(bent, landmark_bent) / self.widths[0])
+        kernel += np.exp(-_squares(near, landmark_near) / self.widths[0])
         kernel += np.exp(-np.sqrt(_squares(normal, landmark_normal)) / self.widths[1])
         mean: np.ndarray = (kernel / 4).astype(np.float32)
         return mean
 
-    def _inputs(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What the kernels see, each float64 [rows, columns]: bent z-scores, normal quantiles, raw rows of length 1."""
+    def _inputs(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What the kernels see, each float64 [rows, columns].
+
+        Bent z-scores, the same by the relevance of columns, normal quantiles by that, raw rows of length 1.
+        """
         exact = rows.astype(np.float64)
         bent = exact / np.sqrt(1 + np.square(exact / FARTHEST))
         raw = exact * self.factor + self.offset
         # The largest first, so that no square overflows.
         raw /= np.maximum(np.abs(raw).max(axis=1, keepdims=True, initial=0), 1e-300)
         raw /= np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-12)
-        return _narrow(bent), _narrow(_normal_quantiles(exact, self.quantiles)), _narrow(raw)
+        normal = _normal_quantiles(exact, self.quantiles) * self.relevance
+        narrow = _narrow(bent)
+        near = narrow if (self.relevance == 1).all() else _narrow(bent * self.relevance)
+        return narrow, near, _narrow(normal), _narrow(raw)
 
 
 def inverse_root(kernel: np.ndarray) -> np.ndarray:

@@ -63,7 +63,8 @@ class StatisticsFeatures(FeatureMap):
     def _compared(self) -> KernelFeatures:
         """Kernel values, which are projected here."""
         nothing = np.zeros((0, 0), np.float32)
-        return KernelFeatures(self.offset, self.factor, self.quantiles, self.landmarks, self.widths, nothing)
+        same = np.ones(self.landmarks.shape[1], np.float32)
+        return KernelFeatures(self.offset, self.factor, self.quantiles, self.landmarks, self.widths, nothing, same)
 
     @cached_property
     def _projection(self) -> np.ndarray:

@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
-from steradian.metrics import fit_scale, map_at_r, nearest
 from steradian.training.dual_equations import dual_coefficients
 from steradian.training.feature_rows import FeatureLayout, FeatureRows
+from steradian.training.left_out_scores import average_precisions, log_losses
 
 __all__ = [
+    "FOLDS",
     "PenaltyChoice",
-    "average_precisions",
     "centered_targets",
     "has_corners",
     "kernels",
-    "log_losses",
     "mean_target",
     "unit_rows",
 ]
@@ -25,9 +23,9 @@ USUAL, STEP, STEPS = 0.1, 10**0.5, 5
 """Penalty of features of mean square length 1 to start from, the factor between two that are tried, and how often it
 may be raised or lowered."""
 MOVES, SURE, ALIKE, ALIKE_NEW = 3, 3.0, 0.25, 1.0
-"""Times that one modality's weight may be doubled or halved; standard errors by which that must be better; standard
-errors within which two penalties are as good, so that the larger is taken, by left-out objects and by left-out
-classes, which say less of other new ones."""
+"""Times that one modality's weight may be doubled or halved; standard errors by which that, and weights of columns,
+must be better; standard errors within which two penalties are as good, so that the larger is taken, by left-out
+objects and by left-out classes, which say less of other new ones."""
 FOLDS, SELECTION, SELECTION_OUTPUTS = 3, 3000, 128
 """Parts of the objects, or of the classes, that are left out in turn; objects and outputs that take part in that."""
 
@@ -52,9 +50,11 @@ class PenaltyChoice:
         new_classes: bool,
         rng: np.random.Generator,
     ) -> None:
-        rows, self._folds = _folds(features, labels, new_classes=new_classes, rng=rng)
-        self._kernels = kernels(layout, features.take(rows))
-        self._labels, self._new_classes = labels[rows], new_classes
+        self.rows, self.folds = _folds(features, labels, new_classes=new_classes, rng=rng)
+        # One for each fold: what a fold leaves out may have had no part in its kernels.
+        self._kernels = [[kernel] * FOLDS for kernel in kernels(layout, features.take(self.rows))]
+        self._labels, self._new_classes = labels[self.rows], new_classes
+        self._alone: dict[int, tuple[list[float], np.ndarray]] = {}
 
     def best(self, basis: np.ndarray) -> tuple[list[float], list[float], float]:
         """Each modality's penalty and weight, dense ones first, and the score of left-out rows.
@@ -65,11 +65,10 @@ class PenaltyChoice:
         Args:
             basis: targets of the classes [num_classes, outputs], the most important first.
         """
-        count, self._corners = len(self._kernels), not self._new_classes and has_corners(basis)
-        targets = basis if self._corners else basis[:, :SELECTION_OUTPUTS]
+        count, targets = len(self._kernels), self._targets(basis)
         if not len(self._labels) or not count:
             return [USUAL] * count, [1.0] * count, float("nan")
-        alone = [self._climb(targets, [m], [USUAL], np.ones(1)) for m in range(count)]
+        alone = [self._best_alone(targets, m) for m in range(count)]
         penalties, scores, weights = [each[0] for each, _ in alone], alone[0][1], np.ones(count)
         if count > 1:
             weights, scores = self._weights(targets, penalties)
@@ -77,6 +76,35 @@ class PenaltyChoice:
             if self._new_classes:
                 penalties, scores = self._raised(targets, penalties, weights, scores)
         return penalties, weights.tolist(), float(scores.mean()) if len(scores) else float("nan")
+
+    def prefers(self, basis: np.ndarray, modality: int, kernels: list[np.ndarray]) -> bool:
+        """Whether left-out rows are better told by other kernels of a modality alone; they then take its place.
+
+        Args:
+            basis: as of `best`.
+            modality: its place, dense ones first.
+            kernels: for each fold [rows, rows], of what the rows beside it say.
+        """
+        targets = self._targets(basis)
+        own, before = self._best_alone(targets, modality), self._kernels[modality]
+        self._kernels[modality] = kernels
+        found = self._climb(targets, [modality], [USUAL], np.ones(1))
+        better = len(own[1]) == len(found[1]) and _better(found[1], own[1], errors=SURE)
+        if better:
+            self._alone[modality] = found
+        else:
+            self._kernels[modality] = before
+        return better
+
+    def _targets(self, basis: np.ndarray) -> np.ndarray:
+        self._corners = not self._new_classes and has_corners(basis)
+        return basis if self._corners else basis[:, :SELECTION_OUTPUTS]
+
+    def _best_alone(self, targets: np.ndarray, modality: int) -> tuple[list[float], np.ndarray]:
+        """The penalty of a modality by itself, and the scores of left-out rows with it."""
+        if modality not in self._alone:
+            self._alone[modality] = self._climb(targets, [modality], [USUAL], np.ones(1))
+        return self._alone[modality]
 
     def interact(self, basis: np.ndarray, penalties: list[float], weights: list[float]) -> bool:
         """Whether left-out objects are surely better where products of modalities' kernels join their sum.
@@ -91,11 +119,13 @@ class PenaltyChoice:
         if len(self._kernels) < 2 or not len(self._labels) or self._new_classes or not has_corners(basis):
             return False
         own = self._kernels
-        shares = [_scaled(kernel) for kernel in own]
-        product = np.prod([1 + kernel for kernel in shares], axis=0) - sum(shares) - 1
-        product = _scaled(product).astype(np.float32)
+        products = []
+        for fold in range(FOLDS):
+            shares = [_scaled(each[fold]) for each in own]
+            product = np.prod([1 + kernel for kernel in shares], axis=0) - sum(shares) - 1
+            products.append(_scaled(product).astype(np.float32))
         scores = []
-        for joined, more in ((own, []), ([*own, product], [USUAL])):
+        for joined, more in ((own, []), ([*own, products], [USUAL])):
             self._kernels = joined
             places, each = range(len(joined)), [*penalties, *more]
             folds = [self._fitted(basis, fold, places, each) for fold in range(FOLDS)]
@@ -170,8 +200,8 @@ class PenaltyChoice:
 
     def _fitted(self, targets: np.ndarray, fold: int, modalities: Sequence[int], penalties: list[float]) -> "_Fold":
         """Some modalities' vectors of the rows of a fold, by a fit on the others."""
-        fit, out = np.flatnonzero(self._folds != fold), np.flatnonzero(self._folds == fold)
-        kernels = [self._kernels[m] for m in modalities]
+        fit, out = np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
+        kernels = [self._kernels[m][fold] for m in modalities]
         # By what rows have and not by what comes out, which may be zero under one penalty and rounding under another.
         has = np.any([kernel.diagonal() > 0 for kernel in kernels], axis=0)
         fit, out = fit[has[fit]], out[has[out]]
@@ -237,21 +267,6 @@ def _better(scores: np.ndarray, others: np.ndarray, *, errors: float) -> bool:
     if not len(gain):
         return False
     return bool(gain.mean() > errors * gain.std() / len(gain) ** 0.5)
-
-
-def average_precisions(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Average precision at R of each object that has another of its class among the others.
-
-    Args:
-        vectors: unit rows [objects, outputs].
-        labels: class numbers [objects].
-    """
-    relevant = np.bincount(labels)[labels] - 1
-    queries = np.flatnonzero(relevant > 0)
-    if not len(queries):
-        return np.zeros(0)
-    rows, _ = nearest(vectors[queries], vectors, k=int(relevant.max()), exclude=queries)
-    return map_at_r(labels[rows] == labels[queries, None], relevant[queries])
 
 
 def _folds(
@@ -354,15 +369,3 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     """
     units: np.ndarray = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return units
-
-
-def log_losses(cosines: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """-log softmax(scale * cosines) of each own class [objects], at the best scale, which favours no length.
-
-    Args:
-        cosines: to the class centers [objects, num_classes].
-        numbers: the own class of each object [objects].
-    """
-    scaled = fit_scale(cosines, numbers) * cosines
-    losses: np.ndarray = logsumexp(scaled, axis=1) - np.take_along_axis(scaled, numbers[:, None], axis=1)[:, 0]
-    return losses

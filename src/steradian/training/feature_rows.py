@@ -97,11 +97,47 @@ class FeatureLayout:
             if not exact and features.shape[1] > most:
                 projections[name] = _fewer(features, most)
                 features = features @ projections[name]
-            features = features[which]
-            means[name] = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-            square = float(np.square(features - means[name]).sum(axis=1).mean())
-            scales[name] = float(square**-0.5) if square > 0 else 1.0
+            means[name], scales[name] = _spread(features[which])
         return cls(preprocessor, maps, means, scales, projections)
+
+    def inputs(self, name: str, prepare: Prepare, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """What a modality's map sees of these rows of the table [holders, columns], and which of them have it.
+
+        Args:
+            name: of a dense modality.
+            prepare: brings rows of the table to prepared objects.
+            rows: int64 [rows].
+
+        Returns:
+            None for sets, of which each row has several.
+        """
+        m, fitted = list(self.preprocessor.modalities).index(name), self.preprocessor.modalities[name]
+        objects, places = prepare(rows)
+        has = objects.present[places, m]
+        if isinstance(objects.items[name], SetItems):
+            return None
+        return fitted.feature_inputs(objects.items[name], objects.item_numbers(places[has], m)), has
+
+    def weighed(self, name: str, weights: np.ndarray, inputs: np.ndarray) -> "tuple[FeatureLayout, np.ndarray]":
+        """The layout whose map of a modality sees columns by these weights, and that map's features of the inputs.
+
+        Args:
+            name: of a dense modality.
+            weights: float32 [columns].
+            inputs: of the rows from which the layout was learnt [rows, columns].
+
+        Returns:
+            The layout, and features float32 [rows, features], centered and scaled.
+        """
+        learnt, projections = self.maps[name].weighed(weights), dict(self.projections)
+        features = np.asarray(learnt(inputs))
+        if name in projections:
+            projections[name] = _fewer(features, projections[name].shape[1])
+            features = features @ projections[name]
+        mean, scale = _spread(features)
+        maps, means, scales = {**self.maps, name: learnt}, {**self.means, name: mean}, {**self.scales, name: scale}
+        layout = FeatureLayout(self.preprocessor, maps, means, scales, projections)
+        return layout, (features - mean) * np.float32(scale)
 
     @property
     def dense(self) -> list[str]:
@@ -148,6 +184,13 @@ class FeatureLayout:
             dense[has, start:end] = (features - self.means[name]) * np.float32(self.scales[name])
             start = end
         return FeatureRows(dense, sparse, objects.present[places])
+
+
+def _spread(features: np.ndarray) -> tuple[np.ndarray, float]:
+    """The mean of features float32 [features], and what brings them to a mean square length of 1 around it."""
+    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    square = float(np.square(features - mean).sum(axis=1).mean())
+    return mean, float(square**-0.5) if square > 0 else 1.0
 
 
 def _single_items(items: Items, rows: np.ndarray) -> tuple[Items, np.ndarray]:

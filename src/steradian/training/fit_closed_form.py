@@ -21,6 +21,7 @@ from steradian.training.choose_penalties import (
 from steradian.training.dual_equations import dual_coefficients
 from steradian.training.feature_rows import DRAWN, EXACT, FeatureLayout, FeatureRows, Prepare
 from steradian.training.normal_equations import NormalEquations, Solution
+from steradian.training.weigh_columns import weigh_columns
 
 __all__ = ["ClosedFormFit", "fit_closed_form"]
 
@@ -91,6 +92,7 @@ def fit_closed_form(
     basis = _class_basis(features, labels[drawn], int(labels.max()) + 1, embedding_dim, rng)
     corners = has_corners(basis) and not new_classes
     choice = PenaltyChoice(layout, features, labels[drawn], new_classes=new_classes, rng=rng)
+    layout, features = weigh_columns(layout, features, choice, prepare, rows=drawn, labels=labels[drawn], basis=basis)
     penalties, weights, score = choice.best(basis)
     interact = choice.interact(basis, penalties, weights)
     names = (*layout.dense, *layout.sparse)

@@ -21,10 +21,10 @@ from steradian.model import (
     encode_objects,
 )
 from steradian.training.checkpoint import Checkpoint, Stage
-from steradian.training.choose_penalties import average_precisions, log_losses
 from steradian.training.derived import Derived
 from steradian.training.fit_closed_form import ClosedFormFit
 from steradian.training.left_out import LeftOutPart
+from steradian.training.left_out_scores import average_precisions, log_losses
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
 

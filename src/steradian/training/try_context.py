@@ -6,8 +6,8 @@ import numpy as np
 
 from steradian.data.batch import PreparedObjects
 from steradian.model import SphereEncoder, build_encoder, encode_objects
-from steradian.training.choose_penalties import log_losses
 from steradian.training.left_out import LeftOutPart
+from steradian.training.left_out_scores import log_losses
 from steradian.training.train import TrainingResult, train
 from steradian.training.train_networks import BATCH, NetworkOptions, Part, fixed_centers
 

@@ -1,0 +1,92 @@
+"""Columns of numbers that say more count more, where left-out rows are better told so."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from steradian.training.choose_penalties import FOLDS, PenaltyChoice, centered_targets
+from steradian.training.feature_rows import FeatureLayout, FeatureRows, Prepare
+
+__all__ = ["weigh_columns"]
+
+TURNS = 3
+"""Times that weights are learnt anew at most, each kept only where left-out rows are better told."""
+
+
+def weigh_columns(
+    layout: FeatureLayout,
+    features: FeatureRows,
+    choice: PenaltyChoice,
+    prepare: Prepare,
+    *,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    basis: np.ndarray,
+) -> tuple[FeatureLayout, FeatureRows]:
+    """The layout and the features with weights of columns for each modality that is better told with them.
+
+    A trial's weights are learnt without the rows that it leaves out; those that are kept, from all.
+
+    Args:
+        layout: where features stand.
+        features: of the rows.
+        choice: judges by rows that are left out, and keeps what it prefers.
+        prepare: brings rows of the table to prepared objects.
+        rows: of the table, from which the layout was learnt [rows].
+        labels: their class numbers.
+        basis: targets of the classes [num_classes, outputs].
+    """
+    if not len(choice.rows):
+        return layout, features
+    targets = centered_targets(basis, labels)
+    for place, name in enumerate(layout.dense):
+        seen = layout.inputs(name, prepare, rows)
+        if seen is None or not isinstance(seen[0], np.ndarray) or seen[0].ndim != 2:
+            continue
+        inputs, has = seen
+        turns = 0
+        while turns < TURNS:
+            kernels = _trial_kernels(layout, name, choice, inputs, has, targets, turns=turns + 1)
+            if kernels is None or not choice.prefers(basis, place, kernels):
+                break
+            turns += 1
+        weights = layout.maps[name].column_weights(inputs, targets[has], turns=turns) if turns else None
+        if weights is None:
+            continue
+        start = sum(layout.blocks[:place])
+        end = start + layout.blocks[place]
+        layout, block = layout.weighed(name, weights, inputs)
+        own = np.zeros((len(rows), block.shape[1]), dtype=np.float32)
+        own[has] = block
+        dense = np.concatenate([features.dense[:, :start], own, features.dense[:, end:]], axis=1)
+        features = replace(features, dense=dense)
+    return layout, features
+
+
+def _trial_kernels(
+    layout: FeatureLayout,
+    name: str,
+    choice: PenaltyChoice,
+    inputs: np.ndarray,
+    has: np.ndarray,
+    targets: np.ndarray,
+    *,
+    turns: int,
+) -> list[np.ndarray] | None:
+    """The inner products of the rows that choose, for each fold by weights learnt without what it leaves out."""
+    learnt, holders = layout.maps[name], np.cumsum(has) - 1
+    chosen = has[choice.rows]
+    places = holders[choice.rows[chosen]]
+    kernels = []
+    for fold in range(FOLDS):
+        learn = choice.rows[chosen & (choice.folds != fold)]
+        weights = learnt.column_weights(inputs[holders[learn]], targets[learn], turns=turns)
+        if weights is None:
+            return None
+        own = learnt.inner_products(inputs[places], weights)
+        means = own.mean(axis=0)
+        own = own - means - means[:, None] + means.mean()
+        kernel = np.zeros((len(choice.rows), len(choice.rows)), dtype=np.float32)
+        kernel[np.ix_(chosen, chosen)] = own / max(float(own.diagonal().mean()), 1e-12)
+        kernels.append(kernel)
+    return kernels

@@ -1,0 +1,17 @@
+"""Scores of left-out objects, an object at a time."""
+
+import numpy as np
+
+from steradian.training.left_out_scores import average_precisions, log_losses
+
+
+def test_precision_of_objects_that_lie_by_class_is_1_and_single_ones_do_not_count() -> None:
+    vectors = np.float32([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [-1, 0]])
+    assert average_precisions(vectors, np.array([0, 0, 1, 1, 2])).tolist() == [1, 1, 1, 1]
+
+
+def test_loss_falls_with_the_lead_of_the_own_class_whatever_the_length() -> None:
+    near, far = np.array([[0.9, 0.1], [0.2, 0.8]] * 20), np.array([[0.6, 0.5], [0.8, 0.7]] * 20)
+    numbers = np.array([0, 1] * 20)
+    assert log_losses(near, numbers).mean() < log_losses(far, numbers).mean()
+    np.testing.assert_allclose(log_losses(near / 3, numbers), log_losses(near, numbers), rtol=1e-5)
