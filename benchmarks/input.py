@@ -19,7 +19,7 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.data.batch import Batch, PreparedObjects, Preprocessor
 from steradian.data.prefetch import prefetched
 from steradian.data.samplers import batches, plain_order
-from steradian.model import SphereEncoder, SphericalClassifier, build_encoder, embed_table
+from steradian.model import SphereEncoder, SphericalClassifier, TensorBatch, build_encoder, embed_table
 from steradian.training import Derived, Objective, with_derived
 from steradian.training.build_objective import make_margin_loss
 from steradian.training.device import choose_device
@@ -142,7 +142,7 @@ def _rows(objects: PreparedObjects) -> Iterator[np.ndarray]:
         yield from batches(plain_order(objects.labels, random_state=0, epoch=epoch), TrainingConfig().batch_size)
 
 
-def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[Batch], None]:
+def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[TensorBatch], None]:
     """One step of training as `train` takes it, at full margin."""
     config = TrainingConfig()
     classifier = SphericalClassifier(CLASSES, encoder.embedding_dim).to(device)
@@ -150,7 +150,7 @@ def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[Batch], 
     objective = Objective(config.modality_weight, config.subset_weight, make_margin_loss(classifier, config, derived))
     optimizer = make_optimizer(encoder.train(), classifier, config)
 
-    def learn(batch: Batch) -> None:
+    def learn(batch: TensorBatch) -> None:
         loss = objective(encoder, batch, strength=1.0)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -161,8 +161,8 @@ def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[Batch], 
     return learn
 
 
-def _on(device: torch.device, batch: Batch) -> Batch:
-    moved = batch.to(device)
+def _on(device: torch.device, batch: Batch) -> TensorBatch:
+    moved = TensorBatch.of(batch, device)
     if device.type == "cuda":
         torch.cuda.synchronize()
     return moved

@@ -14,6 +14,7 @@ from steradian.metrics import unit_vectors
 from steradian.model import (
     SphereEncoder,
     SphericalClassifier,
+    TensorBatch,
     class_cosines,
     embed,
     embed_subsets,
@@ -46,7 +47,7 @@ def collect(
 def test_embed_is_the_encoder_whatever_the_batch_size(encoder: SphereEncoder, prepared: PreparedObjects) -> None:
     rows = np.random.default_rng(0).permutation(len(prepared))[:17]
     with torch.no_grad():
-        expected = encoder(prepared.batch(rows)).numpy()
+        expected = encoder(TensorBatch.of(prepared.batch(rows))).numpy()
     for batch_size in (1, 5, 17, 1000):
         vectors = embed(encoder, prepared, rows, batch_size=batch_size)
         assert vectors.dtype == np.float32

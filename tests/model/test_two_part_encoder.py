@@ -10,23 +10,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from steradian.data.batch import Batch
 from steradian.metrics import guaranteed_leads
-from steradian.model import ModalityVectors, SphereEncoder, TwoPartEncoder
+from steradian.model import ModalityVectors, SphereEncoder, TensorBatch, TwoPartEncoder
 from steradian.model.two_part_encoder import LengthGates
 
 NAMES, DIM = ("a", "b", "c"), 12
 MakeEncoder = Callable[..., SphereEncoder]
 
 
-def make_batch(present: Tensor, *, random_state: int = 0) -> Batch:
+def make_batch(present: Tensor, *, random_state: int = 0) -> TensorBatch:
     """Modalities of 5 features, and the closed form's vectors of all lengths; zeros where absent."""
     generator = torch.Generator().manual_seed(random_state)
     features = torch.randn(*present.shape, 5, generator=generator)
     items = {name: {"values": features[present[:, m], m]} for m, name in enumerate(NAMES)}
     lengths = torch.rand(*present.shape, 1, generator=generator) * 2 + 0.01
     closed = lengths * F.normalize(torch.randn(*present.shape, DIM, generator=generator), dim=-1)
-    return Batch(items, present, closed=closed * present[..., None])
+    return TensorBatch(items, present, closed=closed * present[..., None])
 
 
 def joined(
@@ -164,7 +163,7 @@ def test_fusing_a_subset_is_lacking_the_rest(present: Tensor, networks: list[Sph
         kept = present & subset
         has = kept.any(dim=1)
         items = {name: {"values": batch.items[name]["values"][kept[present[:, m], m]]} for m, name in enumerate(NAMES)}
-        lacking = Batch(items, kept[has], closed=(batch.closed * kept[..., None])[has])
+        lacking = TensorBatch(items, kept[has], closed=(batch.closed * kept[..., None])[has])
         chosen = ModalityVectors(encoded.vectors[has], encoded.summaries[has], encoded.present[has])
         torch.testing.assert_close(encoder.fuse(chosen, subset), encoder(lacking), rtol=0, atol=1e-6)
 

@@ -1,5 +1,6 @@
 """Rows of numbers of which most are zero, as numpy arrays alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -32,6 +33,14 @@ class SparseRows:
     values: np.ndarray
     width: int
 
+    @classmethod
+    def joined(cls, parts: "Sequence[SparseRows]") -> "SparseRows":
+        """The rows of all parts, of which there is at least one, one behind the other."""
+        flat = np.concatenate([part.columns.flat for part in parts])
+        lengths = np.concatenate([part.columns.lengths for part in parts])
+        values = np.concatenate([part.values for part in parts])
+        return cls(Ragged.from_lengths(flat, lengths), values, parts[0].width)
+
     def __len__(self) -> int:
         return len(self.columns)
 
@@ -56,6 +65,13 @@ class SparseRows:
                     product[row] = self.values[begin:stop] @ gathered[begin - first : stop - first]
             start = end
         return product
+
+    def transposed(self) -> "SparseRows":
+        """The columns as rows."""
+        order = np.argsort(self.columns.flat, kind="stable")
+        owners = np.repeat(np.arange(len(self)), self.columns.lengths)
+        lengths = np.bincount(self.columns.flat, minlength=self.width)
+        return SparseRows(Ragged.from_lengths(owners[order], lengths), self.values[order], len(self))
 
     def means(self, sizes: np.ndarray) -> "SparseRows":
         """The means of so many rows each [groups]; none may be 0, and together they are all rows."""

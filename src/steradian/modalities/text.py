@@ -3,23 +3,23 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
-from scipy.sparse import csr_array
-from torch import Tensor, nn
 
 from steradian.data.modality import Columns, FittedModality, Items, Modality, ReadValues, Values, is_missing, shown
 from steradian.data.ragged import Ragged
 from steradian.data.sets import ItemCells
+from steradian.data.sparse_rows import SparseRows
 from steradian.errors import InputError
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
-from steradian.modalities.pretrained_encoder import Pooling
+from steradian.modalities.pretrained_items import Pooling
 from steradian.modalities.text_features import SUMS, HashedNgrams, TextFeatures
-from steradian.modalities.text_ngrams import hash_ngrams, split_words
-from steradian.modalities.text_tokenizer import MAX_TOKENS, TextTokenizer
+from steradian.modalities.text_ngrams import MAX_TOKENS, hash_ngrams, split_words
 from steradian.modalities.text_vocabulary import Vocabulary, landmark_projection, ngrams_where
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["FittedText", "Text"]
 
@@ -120,12 +120,12 @@ class Text(Modality):
         ngrams = hash_ngrams(words)
         vocabulary = Vocabulary.of(texts, ngrams)
         chosen = np.unique(np.linspace(0, len(texts) - 1, MAX_LANDMARKS).astype(np.int64))
-        (landmarks,) = vocabulary.vectors(texts.take(chosen), vocabulary.known(ngrams))
+        landmarks = SparseRows.joined(list(vocabulary.vectors(texts.take(chosen), vocabulary.known(ngrams))))
         return FittedText(
             *(vocabulary.buckets, vocabulary.rarity, vocabulary.shared),
-            landmark_ngrams=landmarks.indices.astype(np.int32),
-            landmark_weights=landmarks.data,
-            landmark_offsets=landmarks.indptr.astype(np.int64),
+            landmark_ngrams=landmarks.columns.flat.astype(np.int32),
+            landmark_weights=landmarks.values,
+            landmark_offsets=landmarks.columns.offsets,
             projection=landmark_projection(landmarks),
         )
 
@@ -180,17 +180,18 @@ class FittedText(FittedModality):
         """Hashed TF-IDF."""
         return TextFeatures.fit(inputs, sums=SUMS if novel else 0)
 
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
         """A token a word, and one of the whole text."""
+        from steradian.modalities.text_tokenizer import TextTokenizer
+
         return TextTokenizer(int(self.shared.sum()), self.projection.shape[1], width=width, dropout=dropout)
 
     @cached_property
     def _components(self) -> np.ndarray:
         """From a text's unit vector to its features, float32 [n-grams, features]."""
-        entries = self.landmark_weights, self.landmark_ngrams, self.landmark_offsets
-        landmarks = csr_array(entries, shape=(len(self.projection), len(self.buckets)))
-        components: np.ndarray = landmarks.T @ self.projection
-        return components
+        columns = Ragged(self.landmark_ngrams, self.landmark_offsets)
+        landmarks = SparseRows(columns, self.landmark_weights, len(self.buckets))
+        return landmarks.transposed() @ self.projection
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ class TextItems:
     features: np.ndarray
     hashed: HashedNgrams
 
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The n-grams of each distinct word of these rows in one flat list, and which word of which text is which."""
         texts = self.texts.take(rows)
         _, mask = texts.padded(int(texts.lengths.max(initial=1)))
@@ -220,12 +221,12 @@ class TextItems:
         weights, owners = self.rarity[words.flat], np.repeat(np.arange(len(words)), words.lengths)
         lengths = np.sqrt(np.bincount(owners, weights**2, minlength=len(words)))
         return {
-            "ngrams": torch.from_numpy(words.flat),
-            "offsets": torch.from_numpy(words.offsets[:-1]),
-            "weights": torch.from_numpy((weights / lengths[owners]).astype(np.float32)),
-            "words": torch.from_numpy(which),
-            "mask": torch.from_numpy(mask),
-            "features": torch.from_numpy(self.features[rows]),
+            "ngrams": words.flat,
+            "offsets": words.offsets[:-1],
+            "weights": (weights / lengths[owners]).astype(np.float32),
+            "words": which,
+            "mask": mask,
+            "features": self.features[rows],
         }
 
 

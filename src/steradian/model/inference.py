@@ -13,6 +13,7 @@ from steradian.data.samplers import batches
 from steradian.errors import InputError
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityVectors, SphereEncoder
+from steradian.model.tensor_batch import TensorBatch
 from steradian.model.two_part_encoder import TwoPartEncoder
 
 __all__ = [
@@ -115,7 +116,7 @@ def embed_subsets(
     """
     device = encoder.device
     for part in batches(rows, batch_size):
-        encoded = encoder.encode(objects.batch(part).to(device))
+        encoded = encoder.encode(TensorBatch.of(objects.batch(part), device))
         for number, subset in enumerate(subsets):
             has, vectors = fuse_subset(encoder, encoded, torch.from_numpy(subset[part]).to(device))
             yield number, part[has], vectors
@@ -152,7 +153,8 @@ def encode_objects(
     chosen = np.arange(len(objects)) if rows is None else rows
     # Of no objects, one batch of none: it has the widths.
     parts = list(batches(chosen, batch_size)) or [chosen]
-    return ModalityVectors.joined([encoder.encode(objects.batch(part).to(encoder.device)) for part in parts])
+    batched = (TensorBatch.of(objects.batch(part), encoder.device) for part in parts)
+    return ModalityVectors.joined([encoder.encode(batch) for batch in batched])
 
 
 @torch.inference_mode()

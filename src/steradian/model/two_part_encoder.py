@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steradian.config import FusionKind
-from steradian.data.batch import Batch
 from steradian.model.encoder import ModalityVectors, SphereEncoder
 from steradian.model.fusion import Fusion
+from steradian.model.tensor_batch import TensorBatch
 
 __all__ = ["LengthGates", "TwoPartEncoder"]
 
@@ -98,11 +98,11 @@ class TwoPartEncoder(nn.Module):
         """Where its weights are."""
         return next(self.networks.parameters(), self.share).device
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: TensorBatch) -> Tensor:
         """Unit vectors [objects, embedding_dim]."""
         return self.fuse(self.encode(batch))
 
-    def encode(self, batch: Batch) -> ModalityVectors:
+    def encode(self, batch: TensorBatch) -> ModalityVectors:
         """Level 1: the closed form's vector of every present modality, and the networks' beside it."""
         if batch.closed is None:
             raise ValueError("a batch without the closed form's vectors")
