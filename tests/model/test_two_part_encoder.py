@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from steradian.data.closed_form import fused
 from steradian.metrics import guaranteed_leads
 from steradian.model import ModalityVectors, SphereEncoder, TensorBatch, TwoPartEncoder
 from steradian.model.two_part_encoder import LengthGates
@@ -261,3 +262,17 @@ def test_it_stands_where_its_networks_do(networks) -> None:
     assert joined().device == torch.device("cpu")
     networks[0].to("meta")
     assert joined(networks[0], share=1.0).device == torch.device("meta")
+
+
+@pytest.mark.parametrize("featured", [(True, True, True), (True, False, True)])
+def test_numpy_alone_gives_the_same_vectors_where_no_network_takes_part(
+    present: Tensor, featured: tuple[bool, ...]
+) -> None:
+    batch = make_batch(present)
+    assert batch.closed is not None
+    closed = batch.closed * torch.tensor(featured)[:, None]
+    # One of zeros is an object of which its modality knows nothing.
+    closed[2, 2] = 0
+    encoder = joined(featured=featured)
+    found = encoder(replace(batch, closed=closed))
+    np.testing.assert_allclose(fused(closed.numpy(), present.numpy()), found.numpy(), atol=1e-6)

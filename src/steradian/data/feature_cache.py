@@ -13,12 +13,11 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+from rich.console import Console
+from rich.progress import Progress as Bar
 
 __all__ = ["FeatureCache", "cache_folder"]
 
@@ -204,8 +203,6 @@ class _Progress:
     """A bar on a terminal, a line now and then elsewhere; nothing for what is done in a moment."""
 
     def __init__(self, items: int) -> None:
-        from rich.console import Console
-
         self._items, self._done = items, 0
         self._begun = self._shown = time.monotonic()
         self._console = Console(stderr=True)
@@ -224,8 +221,6 @@ class _Progress:
         self._done += items
         now = time.monotonic()
         if self._console.is_terminal and self._bar is None and now - self._begun > SECONDS_BEFORE_BAR:
-            from rich.progress import Progress as Bar
-
             self._bar = Bar(console=self._console, transient=True)
             self._bar.add_task("encoding", total=self._items)
             self._bar.start()

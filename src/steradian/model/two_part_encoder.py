@@ -8,14 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steradian.config import FusionKind
+from steradian.data.closed_form import SHORTEST
 from steradian.model.encoder import ModalityVectors, SphereEncoder
 from steradian.model.fusion import Fusion
 from steradian.model.tensor_batch import TensorBatch
 
 __all__ = ["LengthGates", "TwoPartEncoder"]
-
-SHORTEST = 1e-6
-"""Length of a closed-form vector of which nothing is known: its gate is nearly closed, and its logarithm finite."""
 
 
 class LengthGates(nn.Module):
