@@ -71,12 +71,13 @@ class PreparedObjects:
         numbers: np.ndarray = self._item_numbers[rows, modality]
         return numbers
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """These rows as arrays."""
+    def batch(self, rows: np.ndarray, *, items: bool = True) -> Batch:
+        """These rows as arrays; without `items` only what the closed form says of them."""
         present, numbers = self.present[rows], self._item_numbers[rows]
-        items = {name: values(numbers[present[:, m], m]) for m, (name, values) in enumerate(self.items.items())}
+        values = self.items.items() if items else ()
+        cut = {name: each(numbers[present[:, m], m]) for m, (name, each) in enumerate(values)}
         labels, closed = (None if each is None else each[rows] for each in (self.labels, self.closed))
-        return Batch(items, present, labels, closed)
+        return Batch(cut, present, labels, closed)
 
 
 @dataclass(frozen=True)

@@ -153,24 +153,10 @@ class FittedText(FittedModality):
     projection: np.ndarray
 
     def prepare(self, values: Values, rows: np.ndarray) -> Items:
-        """Hash the n-grams of every word, and compare every text to the landmarks; see `FittedModality.prepare`."""
+        """Hash the n-grams of every word; see `FittedModality.prepare`."""
         cells = ItemCells.of(values["text"])
         words, texts = split_words(cells.items)
-        vocabulary = Vocabulary(self.buckets, self.rarity, self.shared)
-        ngrams = hash_ngrams(words)
-        known = vocabulary.known(ngrams)
-        likened = [vectors @ self._components for vectors in vocabulary.vectors(texts, known)]
-        features = np.concatenate(likened) if likened else np.zeros((0, self.projection.shape[1]))
-        embedded = ngrams_where(known, self.shared[known.flat])
-        numbers = np.cumsum(self.shared) - 1
-        items = TextItems(
-            _first_words(texts),
-            Ragged(numbers[embedded.flat], embedded.offsets),
-            self.rarity[self.shared],
-            features.astype(np.float16),
-            HashedNgrams(texts, ngrams),
-        )
-        return cells.grouped(items)
+        return cells.grouped(TextItems(HashedNgrams(texts, hash_ngrams(words)), self))
 
     def feature_inputs(self, items: Items, rows: np.ndarray) -> HashedNgrams:
         """All n-grams of these texts."""
@@ -187,7 +173,7 @@ class FittedText(FittedModality):
         return TextTokenizer(int(self.shared.sum()), self.projection.shape[1], width=width, dropout=dropout)
 
     @cached_property
-    def _components(self) -> np.ndarray:
+    def components(self) -> np.ndarray:
         """From a text's unit vector to its features, float32 [n-grams, features]."""
         columns = Ragged(self.landmark_ngrams, self.landmark_offsets)
         landmarks = SparseRows(columns, self.landmark_weights, len(self.buckets))
@@ -196,29 +182,39 @@ class FittedText(FittedModality):
 
 @dataclass(frozen=True)
 class TextItems:
-    """Texts as words, words as n-grams, and what each text is like as a whole.
+    """Texts as words and words as n-grams; what only a tokenizer needs is made when it is first asked for.
 
     Args:
-        texts: row i holds the word numbers of text i.
-        words: row j holds the n-gram numbers of word j.
-        rarity: float32 [n-grams].
-        features: float16 [texts, features].
         hashed: all words and all n-grams, known or not.
+        fitted: what training learnt.
     """
 
-    texts: Ragged
-    words: Ragged
-    rarity: np.ndarray
-    features: np.ndarray
     hashed: HashedNgrams
+    fitted: FittedText
+
+    @cached_property
+    def _tokens(self) -> tuple[Ragged, Ragged, np.ndarray]:
+        """The first words of each text, the embedded n-grams of each word, and float16 [texts, features]."""
+        fitted, texts = self.fitted, self.hashed.texts
+        vocabulary = Vocabulary(fitted.buckets, fitted.rarity, fitted.shared)
+        known = vocabulary.known(self.hashed.words)
+        features = np.empty((len(texts), fitted.projection.shape[1]), dtype=np.float16)
+        start = 0
+        for vectors in vocabulary.vectors(texts, known):
+            features[start : start + len(vectors)] = vectors @ fitted.components
+            start += len(vectors)
+        embedded = ngrams_where(known, fitted.shared[known.flat])
+        numbers = np.cumsum(fitted.shared) - 1
+        return _first_words(texts), Ragged(numbers[embedded.flat], embedded.offsets), features
 
     def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The n-grams of each distinct word of these rows in one flat list, and which word of which text is which."""
-        texts = self.texts.take(rows)
+        all_texts, all_words, features = self._tokens
+        texts, rarity = all_texts.take(rows), self.fitted.rarity[self.fitted.shared]
         _, mask = texts.padded(int(texts.lengths.max(initial=1)))
         distinct, which = np.unique(texts.flat, return_inverse=True)
-        words = self.words.take(distinct)
-        weights, owners = self.rarity[words.flat], np.repeat(np.arange(len(words)), words.lengths)
+        words = all_words.take(distinct)
+        weights, owners = rarity[words.flat], np.repeat(np.arange(len(words)), words.lengths)
         lengths = np.sqrt(np.bincount(owners, weights**2, minlength=len(words)))
         return {
             "ngrams": words.flat,
@@ -226,7 +222,7 @@ class TextItems:
             "weights": (weights / lengths[owners]).astype(np.float32),
             "words": which,
             "mask": mask,
-            "features": self.features[rows],
+            "features": features[rows],
         }
 
 

@@ -132,6 +132,7 @@ def _counts(texts: Ragged, ngrams: Ragged) -> tuple[Ragged, np.ndarray]:
     """The distinct n-grams of each text, ascending, and how often it has each of them [n-grams of all texts]."""
     taken = ngrams.take(texts.flat)
     owners = np.repeat(np.repeat(np.arange(len(texts)), texts.lengths), taken.lengths)
-    cells, counts = np.unique(owners * (2 * BUCKETS) + taken.flat, return_counts=True)
+    # Of a chunk's texts 32 bits hold them all, which are sorted in half the time.
+    cells, counts = np.unique((owners * (2 * BUCKETS) + taken.flat).astype(np.uint32), return_counts=True)
     lengths = np.bincount(cells // (2 * BUCKETS), minlength=len(texts))
     return Ragged.from_lengths(cells % (2 * BUCKETS), lengths), counts

@@ -122,6 +122,8 @@ class SphereEncoder(nn.Module):
         fusion: level 2.
     """
 
+    sees_items = True
+
     def __init__(self, modalities: Mapping[str, ModalityEncoder], fusion: Fusion) -> None:
         super().__init__()
         # A ModuleList, since a modality may have any name and a module's name may hold no dot.

@@ -104,7 +104,7 @@ class TwoPartEncoder(nn.Module):
         """Level 1: the closed form's vector of every present modality, and the networks' beside it."""
         if batch.closed is None:
             raise ValueError("a batch without the closed form's vectors")
-        networks = cast(Iterable[SphereEncoder], self.networks) if self._runs_networks else ()
+        networks = cast(Iterable[SphereEncoder], self.networks) if self.sees_items else ()
         encoded = [network.encode(batch) for network in networks]
         return self.joined(batch.closed, encoded, batch.present)
 
@@ -136,7 +136,8 @@ class TwoPartEncoder(nn.Module):
         return fused
 
     @property
-    def _runs_networks(self) -> bool:
+    def sees_items(self) -> bool:
+        """Whether networks take part: the closed form's vectors alone need no items."""
         return len(self.networks) > 0 and (self.fusion.learned or float(self.share) > 0)
 
 
