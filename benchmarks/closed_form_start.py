@@ -124,6 +124,8 @@ class StartedEncoder(nn.Module):
         network: untrained, both levels.
     """
 
+    sees_items = True
+
     def __init__(self, network: SphereEncoder) -> None:
         super().__init__()
         self.network = network
