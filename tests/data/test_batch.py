@@ -54,6 +54,13 @@ def test_without_labels(objects: ObjectTable) -> None:
     assert prepared.batch(np.array([0])).labels is None
 
 
+def test_a_batch_without_items_has_all_else(prepared: PreparedObjects) -> None:
+    whole, bare = (prepared.batch(np.array([3, 0]), items=items) for items in (True, False))
+    assert bare.items == {} and whole.items.keys() == {"x", "y", "words"}
+    assert (bare.present == whole.present).all() and bare.labels is not None
+    assert bare.labels.tolist() == [30, 0]
+
+
 def test_statistics_and_vocabularies_come_from_training_rows_alone() -> None:
     table = {
         "x": [1.0, 3.0, None, 1000.0],
