@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from benchmarks.claim_sets import ClaimSet, Part
 from steradian.config import ModelConfig
-from steradian.data.batch import Batch, PreparedObjects
+from steradian.data.batch import PreparedObjects
 from steradian.fit import asks_for_new_classes
-from steradian.model import ModalityVectors, SphereEncoder, TwoPartEncoder
+from steradian.model import ModalityVectors, SphereEncoder, TensorBatch, TwoPartEncoder
 from steradian.model.two_part_encoder import SHORTEST, LengthGates
 from steradian.training import with_derived
 from steradian.training.choose_penalties import PenaltyChoice
@@ -124,6 +124,8 @@ class StartedEncoder(nn.Module):
         network: untrained, both levels.
     """
 
+    sees_items = True
+
     def __init__(self, network: SphereEncoder) -> None:
         super().__init__()
         self.network = network
@@ -146,7 +148,7 @@ class StartedEncoder(nn.Module):
         """Where its weights are."""
         return self.shares.device
 
-    def encode(self, batch: Batch) -> ModalityVectors:
+    def encode(self, batch: TensorBatch) -> ModalityVectors:
         """Level 1."""
         if batch.closed is None:
             raise ValueError("a batch without the closed form's vectors")

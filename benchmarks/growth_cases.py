@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 import steradian as sr
 from steradian.config import CENTER_OBJECTIVES, ModelConfig, ObjectiveKind, TrainingConfig
-from steradian.data.batch import Batch, Preprocessor
-from steradian.model import ModalityVectors, SphericalClassifier, build_encoder
+from steradian.data.batch import Preprocessor
+from steradian.model import ModalityVectors, SphericalClassifier, TensorBatch, build_encoder
 from steradian.training import derive, with_derived
 from steradian.training.build_objective import build_objective
 from steradian.training.learner import Learner
@@ -196,7 +196,7 @@ def make_run(case: Case) -> Run:
         return Run(lambda: learner.learn(batch, STEPS // 2))
     objective = build_objective(classifier, config, derived)
     given = _Given(modalities, objects, model.dim)
-    batch = Batch({}, torch.ones(objects, modalities, dtype=torch.bool), torch.from_numpy(labels))
+    batch = TensorBatch({}, torch.ones(objects, modalities, dtype=torch.bool), torch.from_numpy(labels))
     return Run(
         lambda: objective(given, batch, strength=1.0).backward(),  # type: ignore[arg-type]
         (*given.leaves(), *objective.parameters()),
@@ -217,7 +217,7 @@ class _Given:
         """All vectors."""
         yield from (self._vectors, self._whole, self._twice)
 
-    def encode(self, batch: Batch) -> ModalityVectors:
+    def encode(self, batch: TensorBatch) -> ModalityVectors:
         return ModalityVectors(self._vectors, self._vectors, batch.present)
 
     def fuse(self, encoded: ModalityVectors, subset: Tensor | None = None) -> Tensor:

@@ -19,7 +19,7 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.data.batch import Batch, PreparedObjects, Preprocessor
 from steradian.data.prefetch import prefetched
 from steradian.data.samplers import batches, plain_order
-from steradian.model import SphereEncoder, SphericalClassifier, build_encoder, embed_table
+from steradian.model import SphereEncoder, SphericalClassifier, TensorBatch, build_encoder, embed_table
 from steradian.training import Derived, Objective, with_derived
 from steradian.training.build_objective import make_margin_loss
 from steradian.training.device import choose_device
@@ -90,7 +90,9 @@ def _measure(name: str, objects: int, *, steps: int, device: torch.device) -> Re
     columns, modalities = TABLES[name](rng, labels)
     read, table = _timed(lambda: sr.read_objects({**columns, "label": labels}, sr.Schema(modalities)))
     preprocessor = Preprocessor.fit(table)
-    prepare, prepared = _timed(lambda: preprocessor.prepare(table, labels))
+    prepared = preprocessor.prepare(table, labels)
+    # An empty batch makes what items put off until one is cut.
+    prepare, _ = _timed(lambda: preprocessor.prepare(table, labels).batch(np.arange(0)))
     torch.manual_seed(0)
     encoder = (
         build_encoder(preprocessor.modalities, with_derived(ModelConfig(), objects=objects, num_classes=CLASSES))
@@ -142,7 +144,7 @@ def _rows(objects: PreparedObjects) -> Iterator[np.ndarray]:
         yield from batches(plain_order(objects.labels, random_state=0, epoch=epoch), TrainingConfig().batch_size)
 
 
-def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[Batch], None]:
+def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[TensorBatch], None]:
     """One step of training as `train` takes it, at full margin."""
     config = TrainingConfig()
     classifier = SphericalClassifier(CLASSES, encoder.embedding_dim).to(device)
@@ -150,19 +152,19 @@ def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[Batch], 
     objective = Objective(config.modality_weight, config.subset_weight, make_margin_loss(classifier, config, derived))
     optimizer = make_optimizer(encoder.train(), classifier, config)
 
-    def learn(batch: Batch) -> None:
+    def learn(batch: TensorBatch) -> None:
         loss = objective(encoder, batch, strength=1.0)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        clip_grad_norm_(encoder.parameters(), config.clip)
+        clip_grad_norm_(encoder.parameters(), config.max_grad_norm)
         optimizer.step()
         loss.item()
 
     return learn
 
 
-def _on(device: torch.device, batch: Batch) -> Batch:
-    moved = batch.to(device)
+def _on(device: torch.device, batch: Batch) -> TensorBatch:
+    moved = TensorBatch.of(batch, device)
     if device.type == "cuda":
         torch.cuda.synchronize()
     return moved

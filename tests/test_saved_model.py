@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 
 import steradian as sr
 from steradian.data.batch import Preprocessor
@@ -24,7 +24,7 @@ from steradian.modalities.series import FittedSeries
 from steradian.modalities.tabular import FittedTabular
 from steradian.modalities.text import FittedText
 from steradian.modalities.vector import FittedVector
-from steradian.saved_model import SavedModel, read_folder, write_folder
+from steradian.saved_folder import SavedModel, read_folder, write_folder
 
 
 def make(number: int = 0) -> SavedModel:
@@ -58,7 +58,7 @@ def make(number: int = 0) -> SavedModel:
         "schema": {"label": "\udfff"},
         "scale": 12.5,
     }
-    weights = {"encoder.a": torch.from_numpy(rng.normal(size=(3, 2))), "steps": torch.tensor(number)}
+    weights = {"encoder.a": rng.normal(size=(3, 2)), "steps": np.array(number)}
     return SavedModel(entries, Preprocessor(modalities), weights)
 
 
@@ -76,7 +76,7 @@ def assert_same(found: SavedModel, expected: SavedModel) -> None:
             else:
                 assert read == value
     assert set(found.weights) == set(expected.weights)
-    assert all(torch.equal(found.weights[name], weight) for name, weight in expected.weights.items())
+    assert all(np.array_equal(found.weights[name], weight) for name, weight in expected.weights.items())
     assert all(found.weights[name].dtype == weight.dtype for name, weight in expected.weights.items())
 
 
@@ -114,11 +114,11 @@ def test_numbers_of_numpy_become_plain(folder: Path) -> None:
 
 
 def test_weights_of_any_layout_are_saved_by_value(folder: Path) -> None:
-    whole = torch.arange(12.0).reshape(3, 4).requires_grad_()
-    weights = {"turned": whole.T, "part": whole[:, 1], "whole": whole, "none": torch.zeros(0, 2)}
+    whole = np.arange(12.0).reshape(3, 4)
+    weights = {"turned": whole.T, "part": whole[:, 1], "whole": whole, "none": np.zeros((0, 2))}
     write_folder(folder, SavedModel(make(0).entries, make(0).preprocessor, weights))
     found = read_folder(folder).weights
-    assert all(torch.equal(found[name], weight) for name, weight in weights.items())
+    assert all(np.array_equal(found[name], weight) for name, weight in weights.items())
 
 
 def test_a_new_model_takes_the_place_of_the_old_and_other_files_stay(folder: Path) -> None:
@@ -239,13 +239,13 @@ def test_whoever_loads_while_others_save_finds_a_whole_model(folder: Path) -> No
 def test_a_load_goes_on_with_the_model_saved_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saves = iter([1, 2])
 
-    def load_late(path: Path) -> dict[str, torch.Tensor]:
+    def load_late(path: Path) -> dict[str, np.ndarray]:
         for number in saves:
             write_folder(folder, make(number))
             break
         return load_file(path)
 
-    monkeypatch.setattr("steradian.saved_model.load_file", load_late)
+    monkeypatch.setattr("steradian.saved_folder.load_file", load_late)
     assert_same(read_folder(folder), make(2))
 
 

@@ -7,7 +7,7 @@ import torch
 from benchmarks.claim_sets import QUICK_SET, load_claim_set
 from benchmarks.closed_form_start import SolvedSet, StartedEncoder, solve_set
 from steradian.config import ModelConfig, TrainingConfig
-from steradian.model import SphericalClassifier, build_encoder, embed, embed_subsets
+from steradian.model import SphericalClassifier, TensorBatch, build_encoder, embed, embed_subsets
 from steradian.training import derive
 from steradian.training.learner import Learner
 
@@ -65,4 +65,4 @@ def test_an_objective_moves_it_from_there(solved: SolvedSet, objective: str) -> 
 def test_a_batch_without_the_closed_form_is_refused(solved: SolvedSet) -> None:
     bare = load_claim_set(QUICK_SET, Path(), seed=0).fit
     with pytest.raises(ValueError, match="closed form"):
-        started(solved).encode(bare.batch(np.arange(4)))
+        started(solved).encode(TensorBatch.of(bare.batch(np.arange(4))))

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 
 from steradian.data import ObjectTable, Schema, read_objects
-from steradian.data.batch import Batch, PreparedObjects, Preprocessor
+from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.errors import InputError
 from steradian.modalities import Series, Tabular, Text, Vector
 from steradian.modalities.vector import FittedVector
@@ -29,7 +28,7 @@ def prepared(objects: ObjectTable) -> PreparedObjects:
     return Preprocessor.fit(objects).prepare(objects, np.arange(6) * 10)
 
 
-def raw(objects: ObjectTable, name: str, values: torch.Tensor) -> list[float]:
+def raw(objects: ObjectTable, name: str, values: np.ndarray) -> list[float]:
     """Undo the standardising of one vector modality."""
     fitted = Preprocessor.fit(objects).modalities[name]
     return (values[:, 0] * fitted.std[0] + fitted.mean[0]).tolist()  # type: ignore[attr-defined]
@@ -42,7 +41,7 @@ def test_items_are_those_of_the_objects_in_their_order(
     batch = prepared.batch(np.array(rows))
     assert batch.present.tolist() == objects.present[rows].tolist()
     assert batch.labels is not None
-    assert (batch.labels.tolist(), batch.labels.dtype) == ([row * 10 for row in rows], torch.int64)
+    assert (batch.labels.tolist(), batch.labels.dtype) == ([row * 10 for row in rows], np.int64)
     has_x, has_y = ([row for row in rows if row in having] for having in ({0, 2, 3, 5}, {1, 3, 5}))
     assert raw(objects, "x", batch.items["x"]["values"]) == pytest.approx([float(row) for row in has_x], abs=1e-5)
     assert raw(objects, "y", batch.items["y"]["values"]) == pytest.approx([10.0 + row for row in has_y], abs=1e-5)
@@ -55,12 +54,11 @@ def test_without_labels(objects: ObjectTable) -> None:
     assert prepared.batch(np.array([0])).labels is None
 
 
-def test_a_batch_moves_to_a_device(prepared: PreparedObjects) -> None:
-    moved = prepared.batch(np.arange(6)).to(torch.device("meta"))
-    assert isinstance(moved, Batch)
-    tensors = [moved.present, moved.labels, *(t for items in moved.items.values() for t in items.values())]
-    assert {tensor.device.type for tensor in tensors if tensor is not None} == {"meta"}
-    assert prepared.batch(np.arange(2)).to(torch.device("cpu")).labels is not None
+def test_a_batch_without_items_has_all_else(prepared: PreparedObjects) -> None:
+    whole, bare = (prepared.batch(np.array([3, 0]), items=items) for items in (True, False))
+    assert bare.items == {} and whole.items.keys() == {"x", "y", "words"}
+    assert (bare.present == whole.present).all() and bare.labels is not None
+    assert bare.labels.tolist() == [30, 0]
 
 
 def test_statistics_and_vocabularies_come_from_training_rows_alone() -> None:
@@ -130,10 +128,10 @@ def test_the_order_of_the_tables_schema_does_not_matter(objects: ObjectTable) ->
     columns = {name: objects.columns[name] for name in ("y", "words", "x")}
     other = ObjectTable.from_columns(columns, turned, labelled=False)
     first, second = (preprocessor.prepare(table).batch(np.arange(6)) for table in (objects, other))
-    assert torch.equal(first.present, second.present)
-    for name, tensors in first.items.items():
-        for key, tensor in tensors.items():
-            torch.testing.assert_close(second.items[name][key], tensor)
+    np.testing.assert_array_equal(first.present, second.present)
+    for name, arrays in first.items.items():
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(second.items[name][key], array)
 
 
 def test_a_value_that_does_not_fit_is_told_with_the_row_of_the_users_table(objects: ObjectTable) -> None:

@@ -1,4 +1,4 @@
-"""The contract of modalities: what counts as missing, and how tensors are cut into batches."""
+"""The contract of modalities: what counts as missing, and how arrays are cut into batches."""
 
 import datetime
 from typing import Any
@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from steradian import Image, Series, Tabular, Text, Vector
-from steradian.data import FittedModality, IndexedTensors, Modality, is_missing
+from steradian.data import FittedModality, IndexedArrays, Modality, is_missing
 from steradian.data.modality import is_url, shown
 
 
@@ -31,9 +30,9 @@ def test_everything_else_is_a_value(value: Any) -> None:
     assert not is_missing(value)
 
 
-def test_indexed_tensors_cut_rows_in_order_and_again() -> None:
-    values = torch.arange(6.0).reshape(3, 2)
-    items = IndexedTensors({"values": values, "codes": torch.tensor([7, 8, 9])})
+def test_indexed_arrays_cut_rows_in_order_and_again() -> None:
+    values = np.arange(6.0).reshape(3, 2)
+    items = IndexedArrays({"values": values, "codes": np.array([7, 8, 9])})
     batch = items(np.array([2, 0, 2]))
     assert batch["values"].tolist() == [[4.0, 5.0], [0.0, 1.0], [4.0, 5.0]]
     assert batch["codes"].tolist() == [9, 7, 9]

@@ -3,12 +3,11 @@
 from typing import Any
 
 import numpy as np
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from steradian.data.columns import to_objects
-from steradian.data.modality import IndexedTensors
+from steradian.data.modality import IndexedArrays
 from steradian.data.sets import SET_SIZES, ItemCells
 
 LEAVES = st.one_of(st.none(), st.integers(0, 9), st.just(float("nan")))
@@ -37,7 +36,7 @@ def test_each_item_knows_its_row(cells: list[Any]) -> None:
 
 def test_cells_of_one_item_pass_as_they_are() -> None:
     cells = to_objects(["a.png", "b.png"])
-    items = IndexedTensors({"values": torch.zeros(2, 1)})
+    items = IndexedArrays({"values": np.zeros((2, 1))})
     assert ItemCells.of(cells).items is cells
     assert ItemCells.of(cells).grouped(items) is items
 
@@ -54,8 +53,8 @@ def test_an_array_is_one_item_and_a_tuple_several() -> None:
 def test_a_batch_of_sets_holds_the_items_of_its_rows(sizes: list[int], random: Any) -> None:
     cells = to_objects([f"{row}{item}" for item in range(size)] for row, size in enumerate(sizes))
     found = ItemCells.of(cells)
-    numbers = torch.arange(len(found.items))
+    numbers = np.arange(len(found.items))
     rows = np.array([random.randrange(len(sizes)) for _ in range(5)])
-    batch = found.grouped(IndexedTensors({"number": numbers}))(rows)
+    batch = found.grouped(IndexedArrays({"number": numbers}))(rows)
     assert batch[SET_SIZES].tolist() == [sizes[row] for row in rows]
-    assert found.items[batch["number"].numpy()].tolist() == [item for row in rows for item in cells[row]]
+    assert found.items[batch["number"]].tolist() == [item for row in rows for item in cells[row]]

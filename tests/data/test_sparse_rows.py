@@ -51,6 +51,19 @@ def test_a_product_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch, gathere
     np.testing.assert_array_equal(rows @ matrix, whole)
 
 
+@given(ROWS)
+def test_columns_become_rows(rows: list[list[tuple[int, int]]]) -> None:
+    found = sparse(rows).transposed()
+    assert found.width == len(rows)
+    np.testing.assert_array_equal(dense(found), dense(sparse(rows)).T)
+
+
+@given(st.lists(ROWS, min_size=1, max_size=3))
+def test_parts_stand_one_behind_the_other(parts: list[list[list[tuple[int, int]]]]) -> None:
+    found = SparseRows.joined([sparse(rows) for rows in parts])
+    np.testing.assert_array_equal(dense(found), np.concatenate([dense(sparse(rows)) for rows in parts]))
+
+
 def test_a_matrix_of_halves_is_multiplied_in_full() -> None:
     rows = some_rows()
     halves = np.random.default_rng(1).normal(size=(rows.width, 3)).astype(np.float16)

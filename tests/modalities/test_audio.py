@@ -17,6 +17,7 @@ from steradian.data.sets import SET_SIZES
 from steradian.errors import ConfigError, InputError
 from steradian.modalities import Audio, audio
 from steradian.modalities.log_mel import BANDS
+from steradian.modalities.tensors import to_tensors
 
 RATE = 16_000
 
@@ -38,7 +39,9 @@ def items_of(*cells: Any, rows: Any = None) -> dict[str, torch.Tensor]:
     read = Audio("clip").read({"clip": to_objects(cells)})
     assert read.present.all()
     fitted = Audio("clip").fit(read.values)
-    return fitted.prepare(read.values, np.arange(len(cells)) if rows is None else rows)(np.arange(len(cells)))
+    return to_tensors(
+        fitted.prepare(read.values, np.arange(len(cells)) if rows is None else rows)(np.arange(len(cells)))
+    )
 
 
 def frames_of(*cells: Any) -> list[np.ndarray]:

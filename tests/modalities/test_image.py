@@ -15,6 +15,7 @@ from steradian.config import ModelConfig
 from steradian.data.columns import to_objects
 from steradian.errors import ConfigError, InputError
 from steradian.modalities import Image, image
+from steradian.modalities.tensors import to_tensors
 from steradian.model.build import build_encoder
 
 SIZE = 16
@@ -26,7 +27,7 @@ def pixels_of(*pictures: Any, size: int = SIZE, rows: Any = None) -> np.ndarray:
     read = modality.read({"photo": to_objects(pictures)})
     assert read.present.all()
     items = modality.fit(read.values).prepare(read.values, np.arange(len(pictures)) if rows is None else rows)
-    return items(np.arange(len(pictures)))["pixels"].numpy()
+    return items(np.arange(len(pictures)))["pixels"]
 
 
 def encoded(picture: Pillow.Image, kind: str, **options: Any) -> bytes:
@@ -84,7 +85,7 @@ def test_a_column_that_is_one_array(array: np.ndarray) -> None:
     read = Image("photo", size=SIZE).read({"photo": column})
     assert read.present.tolist() == [True, True]
     items = Image("photo", size=SIZE).fit(read.values).prepare(read.values, np.arange(2))
-    assert np.array_equal(items(np.array([0, 1]))["pixels"].numpy(), column)
+    assert np.array_equal(items(np.array([0, 1]))["pixels"], column)
 
 
 def test_missing_pictures() -> None:
@@ -208,9 +209,9 @@ def vectors_of(cells: list[Any]) -> np.ndarray:
     encoder = build_encoder({"photo": fitted}, ModelConfig(embedding_dim=8, width=8, heads=2)).eval()
     torch.nn.init.normal_(encoder.modalities[0].item_gates.weight)
     with torch.inference_mode():
-        return encoder.modalities[0](fitted.prepare(read.values, np.arange(len(cells)))(np.arange(len(cells))))[
-            0
-        ].numpy()
+        return encoder.modalities[0](
+            to_tensors(fitted.prepare(read.values, np.arange(len(cells)))(np.arange(len(cells))))
+        )[0].numpy()
 
 
 @settings(max_examples=20)

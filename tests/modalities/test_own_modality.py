@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor, nn
 
 import steradian as sr
 from steradian.data.modality import (
     FeatureMap,
     FittedModality,
-    IndexedTensors,
+    IndexedArrays,
     Items,
     Modality,
     ReadValues,
@@ -54,13 +53,13 @@ class FittedStrand(FittedModality):
     mean: np.ndarray
 
     def prepare(self, values: Values, rows: np.ndarray) -> Items:
-        return IndexedTensors({"shares": torch.from_numpy(values["shares"] - self.mean)})
+        return IndexedArrays({"shares": values["shares"] - self.mean})
 
     def tokenizer(self, width: int, dropout: float) -> nn.Module:
         return OneToken(width)
 
     def feature_inputs(self, items: Items, rows: np.ndarray) -> np.ndarray:
-        return items(rows)["shares"].numpy()
+        return items(rows)["shares"]
 
     def feature_map(self, inputs: np.ndarray, *, most: int, novel: bool) -> FeatureMap:
         return Shares(1.0 / float(inputs.std()))

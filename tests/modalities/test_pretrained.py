@@ -23,7 +23,9 @@ from steradian.data.sets import SET_SIZES
 from steradian.errors import ConfigError, InputError
 from steradian.modalities import Audio, Image, Text, pretrained
 from steradian.modalities.pretrained import FittedFineTuned, FittedPretrained, fit_pretrained
-from steradian.modalities.pretrained_encoder import EncoderFiles, Kind, PooledEncoder
+from steradian.modalities.pretrained_encoder import EncoderFiles, PooledEncoder
+from steradian.modalities.pretrained_items import Kind
+from steradian.modalities.tensors import to_tensors
 from steradian.modalities.waveform import Sound
 
 NAMES: dict[Kind, str] = {"text": "bert", "image": "vit", "audio": "ast"}
@@ -66,7 +68,7 @@ def fit(folder: Path, cells: list[Any], kind: Kind = "text", **options: Any) -> 
 
 def prepare(fitted: FittedModality, cells: list[Any], rows: np.ndarray | None = None) -> dict[str, Tensor]:
     rows = np.arange(len(cells)) if rows is None else rows
-    return fitted.prepare({"any": to_objects(cells)}, rows)(np.arange(len(cells)))
+    return to_tensors(fitted.prepare({"any": to_objects(cells)}, rows)(np.arange(len(cells))))
 
 
 def saved(fitted: Any) -> Any:
@@ -144,10 +146,10 @@ def test_what_is_saved_is_enough_alone(
     shutil.rmtree(feature_folder, ignore_errors=True)
     loaded = saved(fitted)
     with torch.inference_mode():
-        tensors = prepare(loaded, items)
+        found = prepare(loaded, items)
         rebuilt = loaded.tokenizer(8, 0.0).eval()
         rebuilt.load_state_dict(tokenizer.state_dict())
-        torch.testing.assert_close(rebuilt(**tensors).values, expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(rebuilt(**found).values, expected, atol=1e-5, rtol=1e-5)
     # Weights are held once: frozen ones by the fitted modality, others by the module.
     size = (encoders / NAMES[kind] / "model.safetensors").stat().st_size
     held = loaded.content.nbytes, sum(tensor.nbytes for tensor in tokenizer.state_dict().values())
@@ -172,9 +174,9 @@ def test_batches_order_and_company_do_not_matter(encoders: Path, trainable: bool
     order = np.random.default_rng(0).permutation(9)
     with torch.inference_mode():
         for rows in (order, order[:4], order[4:5]):
-            values = tokenizer(**prepared(rows)).values
+            values = tokenizer(**to_tensors(prepared(rows))).values
             torch.testing.assert_close(values, expected[torch.from_numpy(rows)], atol=1e-5, rtol=1e-5)
-        assert tokenizer(**prepared(np.zeros(0, dtype=np.int64))).values.shape == (0, *expected.shape[1:])
+        assert tokenizer(**to_tensors(prepared(np.zeros(0, dtype=np.int64)))).values.shape == (0, *expected.shape[1:])
         assert len(tokenizer(**prepare(fitted, [])).values) == 0
 
 
@@ -183,12 +185,12 @@ def test_batches_order_and_company_do_not_matter(encoders: Path, trainable: bool
 def test_a_list_is_a_set_of_items(encoders: Path, kind: Kind, trainable: bool) -> None:
     one, two, three, four = items_of(kind, 4)
     fitted = fit(encoders / NAMES[kind], [[one, two], [three, None]], kind, trainable=trainable)
-    tensors = prepare(fitted, [[four], [one, None, two], three])
-    assert tensors.pop(SET_SIZES).tolist() == [1, 2, 1]
+    found = prepare(fitted, [[four], [one, None, two], three])
+    assert found.pop(SET_SIZES).tolist() == [1, 2, 1]
     tokenizer = fitted.tokenizer(8, 0.0).eval()
     with torch.inference_mode():
         alone = tokenizer(**prepare(fitted, [four, one, two, three])).values
-        torch.testing.assert_close(tokenizer(**tensors).values, alone, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(tokenizer(**found).values, alone, atol=1e-5, rtol=1e-5)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
@@ -257,11 +259,11 @@ def test_no_random_number_is_drawn(encoders: Path) -> None:
 @pytest.mark.parametrize("trainable", [False, True])
 def test_copies_carry_the_fields_alone(encoders: Path, trainable: bool) -> None:
     fitted = fit(encoders / "bert", TEXTS, trainable=trainable)
-    tensors = prepare(fitted, TEXTS)
+    expected = prepare(fitted, TEXTS)
     copied = pickle.loads(pickle.dumps(fitted))
     assert vars(copied).keys() == {field.name for field in fields(fitted)} < vars(fitted).keys()
     for key, tensor in prepare(copied, TEXTS).items():
-        assert torch.equal(tensor, tensors[key])
+        assert torch.equal(tensor, expected[key])
 
 
 def test_two_tokenizers_of_one_fit_share_no_weights(encoders: Path) -> None:

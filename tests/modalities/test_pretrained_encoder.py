@@ -15,7 +15,8 @@ from torch import Tensor
 
 from steradian.errors import ConfigError, MissingExtraError, SavedModelError
 from steradian.modalities import pretrained_encoder
-from steradian.modalities.pretrained_encoder import EncoderFiles, Kind, PooledEncoder, Pooling, read_encoder
+from steradian.modalities.pretrained_encoder import EncoderFiles, PooledEncoder, read_encoder
+from steradian.modalities.pretrained_items import Kind, Pooling
 
 KINDS: dict[str, Kind] = {"bert": "text", "vit": "image", "ast": "audio"}
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from steradian.errors import InputError
-from steradian.modalities.pretrained_encoder import Kind
-from steradian.modalities.pretrained_items import ItemReader, item_digest
+from steradian.modalities.pretrained_items import ItemReader, Kind, item_digest
+from steradian.modalities.tensors import to_tensors
 from steradian.modalities.waveform import Sound
 
 NAMES = {"text": "bert", "image": "vit", "audio": "ast"}
@@ -36,7 +36,8 @@ def digest(item: Any, kind: Kind) -> bytes:
 
 
 def tensors(items: ItemReader, raw: list[Any], **options: bool) -> dict[str, torch.Tensor]:
-    return items.tensors(items.arrays(raw, np.arange(len(raw)), **options))
+    inputs = items.inputs(items.arrays(raw, np.arange(len(raw)), **options))
+    return to_tensors(inputs)
 
 
 def picture(rng: np.random.Generator, height: int = 21, width: int = 30) -> np.ndarray:
@@ -78,7 +79,7 @@ def test_pictures_become_the_pixels_of_their_processor(encoders: Path, rng: np.r
     pictures = [picture(rng), picture(rng, 16, 16), Pillow.new("L", (9, 40), 77), picture(rng, 1, 1)]
     arrays = items.arrays(pictures, np.arange(4), compact=compact)
     assert {array.dtype for (array,) in arrays} == {np.dtype(np.uint8 if compact else np.float32)}
-    found = items.tensors(arrays)["inputs"]
+    found = torch.from_numpy(items.inputs(arrays)["inputs"])
     whole = [picture if isinstance(picture, Pillow.Image) else Pillow.fromarray(picture) for picture in pictures]
     expected = items.processor(images=[one.convert("RGB") for one in whole[:3]], return_tensors="pt")["pixel_values"]
     assert torch.equal(found[:3], expected)

@@ -12,6 +12,7 @@ from steradian.data.modality import Tokens
 from steradian.modalities import Series
 from steradian.modalities.series import FittedSeries, SeriesItems
 from steradian.modalities.series_tokenizer import DILATIONS, KERNEL, OVERVIEW_TOKENS, SeriesTokenizer
+from steradian.modalities.tensors import to_tensors
 
 NAN = float("nan")
 
@@ -73,15 +74,13 @@ def test_tokens_are_those_of_a_loop_whatever_the_padding(median: int, rng: np.ra
     series[5][1] = NAN
     fitted, items = prepared(*series)
     tokenizer = fitted.tokenizer(7, 0.3).eval()
-    together = tokenizer(**items(np.arange(len(series))))
+    together = tokenizer(**to_tensors(items(np.arange(len(series)))))
     patches = -(-130 // fitted.patch)
     assert together.values.shape == (len(series), OVERVIEW_TOKENS + patches, 7)
     for row in range(len(series)):
         single = items(np.array([row]))
-        expected = slow_tokens(
-            tokenizer, single["values"][0].numpy(), single["times"][0].numpy(), single["overview"][0].numpy()
-        )
-        alone = tokenizer(**single)
+        expected = slow_tokens(tokenizer, single["values"][0], single["times"][0], single["overview"][0])
+        alone = tokenizer(**to_tensors(single))
         assert alone.mask.all()
         torch.testing.assert_close(alone.values[0], expected, rtol=0, atol=1e-4)
         torch.testing.assert_close(together.values[row, : len(expected)], expected, rtol=0, atol=1e-4)
@@ -94,7 +93,7 @@ def test_an_unknown_channel_is_not_the_mean(rng: np.random.Generator) -> None:
     mean, gap = fitted.mean[None].repeat(2, axis=0), fitted.mean[None].repeat(2, axis=0)
     gap[1, 0] = NAN
     values = Series("s").read({"s": to_objects([mean, gap])}).values
-    tokens = tokenizer(**fitted.prepare(values, np.arange(2))(np.arange(2))).values
+    tokens = tokenizer(**to_tensors(fitted.prepare(values, np.arange(2))(np.arange(2)))).values
     assert tokens.isfinite().all()
     assert (tokens[0, -1] - tokens[1, -1]).norm() > 0.01
 
@@ -104,12 +103,12 @@ def test_rows_are_taken_in_any_order_and_none_too(rng: np.random.Generator) -> N
     fitted, items = prepared(*series)
     taken = items(np.array([2, 0, 2]))
     assert taken["lengths"].tolist() == [9, 5, 9]
-    torch.testing.assert_close(taken["values"][0], taken["values"][2])
+    np.testing.assert_array_equal(taken["values"][0], taken["values"][2])
     np.testing.assert_allclose(taken["values"][1, :5], (series[0] - fitted.mean) / fitted.std, atol=1e-4)
     tokenizer = fitted.tokenizer(12, 0.3)
     absent = {"series": to_objects([]), "times": to_objects([])}
     for nothing in (items(np.arange(0)), fitted.prepare(absent, np.arange(0))(np.arange(0))):
-        tokens = tokenizer(**nothing)
+        tokens = tokenizer(**to_tensors(nothing))
         assert tokens.values.shape == (0, OVERVIEW_TOKENS + 1, 12)
         assert tokens.mask.shape == (0, OVERVIEW_TOKENS + 1)
 
@@ -118,14 +117,14 @@ def test_rows_are_taken_in_any_order_and_none_too(rng: np.random.Generator) -> N
 def test_series_of_one_step_and_constant_ones_train(value: float) -> None:
     fitted, items = prepared(np.array([[value, 1.0]]), np.array([[value, NAN]]))
     for tokenizer in (fitted.tokenizer(12, 0.3), fitted.tokenizer(12, 0.3).eval()):
-        tokens = tokenizer(**items(np.arange(2)))
+        tokens = tokenizer(**to_tensors(items(np.arange(2))))
         assert tokens.values.isfinite().all()
         assert tokens.mask.all()
 
 
 def test_series_are_augmented_in_training_only_and_gradients_flow(rng: np.random.Generator) -> None:
     fitted, items = prepared(*walks(rng, 90, 70))
-    tensors = items(np.arange(2))
+    tensors = to_tensors(items(np.arange(2)))
     given = {name: tensor.clone() for name, tensor in tensors.items()}
     tokenizer = fitted.tokenizer(12, 0.0)
     drawn: list[Tokens] = [tokenizer(**tensors) for _ in range(2)]
@@ -141,7 +140,7 @@ def test_series_are_augmented_in_training_only_and_gradients_flow(rng: np.random
 
 def test_augmentation_is_light(rng: np.random.Generator) -> None:
     fitted, items = prepared(*walks(rng, *[90] * 50))
-    tensors = items(np.arange(50))
+    tensors = to_tensors(items(np.arange(50)))
     tokenizer = fitted.tokenizer(12, 0.0)
     augmented = tokenizer(**tensors).values[:, OVERVIEW_TOKENS:]
     plain = tokenizer.eval()(**tensors).values[:, OVERVIEW_TOKENS:]

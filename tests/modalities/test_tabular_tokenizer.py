@@ -9,8 +9,10 @@ from torch import Tensor
 
 from steradian.data.columns import to_objects
 from steradian.modalities import Tabular
+from steradian.modalities.categories import BUCKETS
 from steradian.modalities.tabular import FittedTabular
-from steradian.modalities.tabular_tokenizer import BUCKETS, ROW_TOKENS, TabularTokenizer
+from steradian.modalities.tabular_tokenizer import ROW_TOKENS, TabularTokenizer
+from steradian.modalities.tensors import to_tensors
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def mixed() -> tuple[FittedTabular, dict[str, Tensor]]:
     }
     values = modality.read(table).values
     fitted = modality.fit(values)
-    return fitted, fitted.prepare(values, np.arange(7))(np.arange(7))  # type: ignore[return-value]
+    return fitted, to_tensors(fitted.prepare(values, np.arange(7))(np.arange(7)))  # type: ignore[return-value]
 
 
 def test_tokens_are_those_of_a_loop_over_cells(mixed: tuple[FittedTabular, dict[str, Tensor]]) -> None:

@@ -15,6 +15,7 @@ from steradian.data.modality import FittedModality
 from steradian.errors import InputError
 from steradian.modalities import Text
 from steradian.modalities import text as text_module
+from steradian.modalities.tensors import to_tensors
 from steradian.model.build import build_encoder
 from steradian.model.encoder import ModalityEncoder
 
@@ -52,7 +53,9 @@ def vectors_of(encoder: ModalityEncoder, fitted: FittedModality, cells: list[Any
     """The level-1 vectors [rows, 8]."""
     items = fitted.prepare({"text": read(*cells)}, np.arange(len(cells)))
     with torch.inference_mode():
-        return encoder(items(np.arange(len(cells)) if rows is None else np.array(rows, dtype=np.int64)))[0].numpy()
+        return encoder(to_tensors(items(np.arange(len(cells)) if rows is None else np.array(rows, dtype=np.int64))))[
+            0
+        ].numpy()
 
 
 # -- Reading -----------------------------------------------------------------------------------------------------------
@@ -153,7 +156,7 @@ def test_landmarks_are_spread_over_the_table(monkeypatch: pytest.MonkeyPatch) ->
     fitted = fit(["a", "b", "c", "d", "e"])
     assert fitted.projection.shape == (3, 3)
     assert fit(["a"]).projection.shape == (1, 1)
-    features = fitted.prepare({"text": read("a", "b", "c", "d", "e")}, np.arange(5))(np.arange(5))["features"].numpy()
+    features = fitted.prepare({"text": read("a", "b", "c", "d", "e")}, np.arange(5))(np.arange(5))["features"]
     own = [
         features[i] @ features[i] > 1.5 * max(features[i] @ features[j] for j in (0, 2, 4) if j != i) for i in range(5)
     ]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from steradian.modalities.text_tokenizer import MAX_TOKENS, TextTokenizer
+from steradian.modalities.text_ngrams import MAX_TOKENS
+from steradian.modalities.text_tokenizer import TextTokenizer
 
 # Three distinct words, of 2, 1 and 3 n-grams; a text of the words 2, 0 and one of the word 1.
 BATCH = {

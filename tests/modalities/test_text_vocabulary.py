@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array, vstack
 
 from steradian.data.ragged import Ragged
+from steradian.data.sparse_rows import SparseRows
 from steradian.modalities import text_vocabulary
 from steradian.modalities.text_ngrams import BUCKETS, hash_ngrams, split_words
 from steradian.modalities.text_vocabulary import Vocabulary, landmark_projection, ngrams_where
@@ -36,9 +36,13 @@ def slow_vector(text: str, rarity: dict[int, float]) -> dict[int, float]:
     }
 
 
-def vectors_of(vocabulary: Vocabulary, texts: list[str]) -> csr_array:
+def vectors_of(vocabulary: Vocabulary, texts: list[str]) -> np.ndarray:
     rows, ngrams = parts(texts)
-    return vstack(list(vocabulary.vectors(rows, vocabulary.known(ngrams))), format="csr")
+    return dense(SparseRows.joined(list(vocabulary.vectors(rows, vocabulary.known(ngrams)))))
+
+
+def dense(rows: SparseRows) -> np.ndarray:
+    return rows @ np.eye(rows.width, dtype=np.float32)
 
 
 def check(training: list[str], others: list[str]) -> None:
@@ -48,7 +52,7 @@ def check(training: list[str], others: list[str]) -> None:
     rarity = {b: math.log((1 + len(training)) / (1 + n)) + 1 for b, n in sorted(frequency.items())}
     np.testing.assert_allclose(vocabulary.rarity, list(rarity.values()), rtol=1e-6)
     assert vocabulary.shared.tolist() == [frequency[b] >= 2 for b in sorted(frequency)]
-    for text, vector in zip([*training, *others], vectors_of(vocabulary, [*training, *others]).toarray(), strict=True):
+    for text, vector in zip([*training, *others], vectors_of(vocabulary, [*training, *others]), strict=True):
         expected = slow_vector(text, rarity)
         found = {int(vocabulary.buckets[n]): vector[n] for n in np.flatnonzero(vector)}
         assert found == pytest.approx(expected, rel=1e-4)
@@ -67,12 +71,12 @@ def test_any_text_is_as_the_reference_says(training: list[str], others: list[str
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Vocabulary.of(*parts(TEXTS))
-    vectors = vectors_of(whole, TEXTS).toarray()
+    vectors = vectors_of(whole, TEXTS)
     monkeypatch.setattr(text_vocabulary, "CHUNK", 2)
     cut = Vocabulary.of(*parts(TEXTS))
     assert np.array_equal(cut.buckets, whole.buckets)
     assert np.array_equal(cut.rarity, whole.rarity)
-    assert np.array_equal(vectors_of(cut, TEXTS).toarray(), vectors)
+    assert np.array_equal(vectors_of(cut, TEXTS), vectors)
     assert list(whole.vectors(*parts([]))) == []
 
 
@@ -93,7 +97,7 @@ def test_nothing_known_is_nothing_found() -> None:
     known = nothing.known(ngrams)
     assert known.lengths.tolist() == [0, 0]
     (vectors,) = nothing.vectors(rows, known)
-    assert vectors.shape == (2, 0)
+    assert (len(vectors), vectors.width, len(vectors.values)) == (2, 0, 0)
 
 
 def test_words_with_some_of_their_ngrams() -> None:
@@ -102,15 +106,20 @@ def test_words_with_some_of_their_ngrams() -> None:
     assert (kept.flat.tolist(), kept.lengths.tolist()) == ([0, 2, 5], [2, 0, 0, 1])
 
 
-def random_landmarks(rng: np.random.Generator, number: int) -> csr_array:
-    dense = np.abs(rng.normal(size=(number, 30))) * (rng.random((number, 30)) < 0.4)
-    return csr_array((dense / np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-9)).astype(np.float32))
+def sparse(matrix: np.ndarray) -> SparseRows:
+    columns = Ragged.from_lengths(np.nonzero(matrix)[1], np.count_nonzero(matrix, axis=1))
+    return SparseRows(columns, matrix[np.nonzero(matrix)].astype(np.float32), matrix.shape[1])
+
+
+def random_landmarks(rng: np.random.Generator, number: int) -> np.ndarray:
+    weights = np.abs(rng.normal(size=(number, 30))) * (rng.random((number, 30)) < 0.4)
+    return (weights / np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
 
 def test_features_have_the_products_of_the_texts(rng: np.random.Generator) -> None:
     landmarks = random_landmarks(rng, 12)
-    products = (landmarks @ landmarks.T).toarray()
-    features = products @ landmark_projection(landmarks)
+    products = landmarks @ landmarks.T
+    features = products @ landmark_projection(sparse(landmarks))
     assert features.shape == (12, 12)
     assert np.mean(features**2) == pytest.approx(1.0, rel=1e-3)
     found = features @ features.T
@@ -119,9 +128,9 @@ def test_features_have_the_products_of_the_texts(rng: np.random.Generator) -> No
 
 def test_few_features_keep_most_of_the_products(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     landmarks = random_landmarks(rng, 20)
-    products = (landmarks @ landmarks.T).toarray()
+    products = landmarks @ landmarks.T
     monkeypatch.setattr(text_vocabulary, "MAX_FEATURES", 3)
-    features = products @ landmark_projection(landmarks)
+    features = products @ landmark_projection(sparse(landmarks))
     assert features.shape == (20, 3)
     values, vectors = np.linalg.eigh(products)
     best = vectors[:, -3:] @ np.diag(values[-3:]) @ vectors[:, -3:].T
@@ -131,6 +140,6 @@ def test_few_features_keep_most_of_the_products(rng: np.random.Generator, monkey
 
 @pytest.mark.parametrize("landmarks", [np.eye(1, 4), np.tile(np.eye(1, 4), (5, 1)), np.zeros((3, 4))])
 def test_landmarks_that_are_one_or_all_alike_or_empty(landmarks: np.ndarray) -> None:
-    projection = landmark_projection(csr_array(landmarks))
+    projection = landmark_projection(sparse(landmarks))
     assert np.isfinite(projection).all()
     assert projection.shape == (len(landmarks), int(landmarks.any()))

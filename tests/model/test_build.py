@@ -8,8 +8,8 @@ from torch import nn
 
 from steradian.config import ModelConfig
 from steradian.data.batch import Preprocessor
-from steradian.modalities.tabular import TabularTokenizer
-from steradian.modalities.vector import VectorTokenizer
+from steradian.modalities.tabular_tokenizer import TabularTokenizer
+from steradian.modalities.vector_tokenizer import VectorTokenizer
 from steradian.model import Block, SphereEncoder, build_encoder, build_model
 
 SIZES = ModelConfig(

@@ -8,19 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from steradian.data import ObjectTable
-from steradian.data.batch import Batch, PreparedObjects, Preprocessor
+from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.data.modality import Tokens
-from steradian.model import ModalityEncoder, SphereEncoder
+from steradian.model import ModalityEncoder, SphereEncoder, TensorBatch
 
 MakeEncoder = Callable[..., SphereEncoder]
 
 
-def make_batch(present: Tensor, *, random_state: int = 0) -> Batch:
+def make_batch(present: Tensor, *, random_state: int = 0) -> TensorBatch:
     """A batch of modalities a, b, c of 5 features."""
     generator = torch.Generator().manual_seed(random_state)
     features = torch.randn(*present.shape, 5, generator=generator)
     items = {name: {"values": features[present[:, m], m]} for m, name in enumerate("abc"[: present.shape[1]])}
-    return Batch(items, present)
+    return TensorBatch(items, present)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_fusing_a_subset_is_lacking_the_rest(make_encoder: MakeEncoder, present:
     items = {
         name: {"values": batch.items[name]["values"][kept[present[:, m], m]]} for m, name in enumerate(encoder.names)
     }
-    torch.testing.assert_close(found, encoder(Batch(items, kept)), rtol=0, atol=1e-6)
+    torch.testing.assert_close(found, encoder(TensorBatch(items, kept)), rtol=0, atol=1e-6)
 
 
 def test_a_modality_that_no_object_of_the_batch_has(make_encoder: MakeEncoder) -> None:
@@ -117,11 +117,11 @@ def test_the_order_of_modalities_has_no_influence(make_encoder: MakeEncoder, pre
         encoder.fusion.kinds_of_modality.copy_(encoder.fusion.kinds_of_modality[order])
     modalities = {encoder.names[m]: encoder.modalities[m] for m in order}
     permuted = SphereEncoder(modalities, encoder.fusion).eval()
-    found = permuted(Batch(batch.items, present[:, order]))
+    found = permuted(TensorBatch(batch.items, present[:, order]))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
-def weigh_all_vectors(encoder: SphereEncoder, batch: Batch) -> Tensor:
+def weigh_all_vectors(encoder: SphereEncoder, batch: TensorBatch) -> Tensor:
     """A number to which the vectors of objects and of modalities all add."""
     encoded = encoder.encode(batch)
     vectors = torch.cat([encoder.fuse(encoded), encoded.vectors[encoded.present]])
@@ -178,7 +178,7 @@ def test_a_modality_may_have_any_name(make_encoder: MakeEncoder) -> None:
 def test_no_modality_at_all_is_refused(make_encoder: MakeEncoder) -> None:
     encoder = SphereEncoder({}, make_encoder("a").fusion)
     with pytest.raises(ValueError, match="at least one modality"):
-        encoder(Batch({}, torch.zeros(2, 0, dtype=torch.bool)))
+        encoder(TensorBatch({}, torch.zeros(2, 0, dtype=torch.bool)))
 
 
 # -- All kinds of modality, mixed freely -------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_no_modality_at_all_is_refused(make_encoder: MakeEncoder) -> None:
 
 def vectors_of(encoder: SphereEncoder, prepared: PreparedObjects, rows: np.ndarray) -> Tensor:
     with torch.no_grad():
-        return encoder(prepared.batch(rows))
+        return encoder(TensorBatch.of(prepared.batch(rows)))
 
 
 def test_the_vector_of_an_object_is_the_same_in_every_batch(encoder: SphereEncoder, prepared: PreparedObjects) -> None:
@@ -218,7 +218,7 @@ def test_the_order_of_the_schema_has_no_influence(
 
 def test_gradient_reaches_every_parameter_of_all_kinds(encoder: SphereEncoder, prepared: PreparedObjects) -> None:
     encoder.train()
-    weigh_all_vectors(encoder, prepared.batch(np.arange(len(prepared)))).backward()
+    weigh_all_vectors(encoder, TensorBatch.of(prepared.batch(np.arange(len(prepared))))).backward()
     lacking = [
         name
         for name, p in encoder.named_parameters()

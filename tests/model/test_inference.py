@@ -9,11 +9,14 @@ import torch
 
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.data.closed_form import fused
 from steradian.errors import InputError
 from steradian.metrics import unit_vectors
 from steradian.model import (
     SphereEncoder,
     SphericalClassifier,
+    TensorBatch,
+    TwoPartEncoder,
     class_cosines,
     embed,
     embed_subsets,
@@ -46,7 +49,7 @@ def collect(
 def test_embed_is_the_encoder_whatever_the_batch_size(encoder: SphereEncoder, prepared: PreparedObjects) -> None:
     rows = np.random.default_rng(0).permutation(len(prepared))[:17]
     with torch.no_grad():
-        expected = encoder(prepared.batch(rows)).numpy()
+        expected = encoder(TensorBatch.of(prepared.batch(rows))).numpy()
     for batch_size in (1, 5, 17, 1000):
         vectors = embed(encoder, prepared, rows, batch_size=batch_size)
         assert vectors.dtype == np.float32
@@ -187,3 +190,16 @@ def test_nearest_centers_are_those_of_all_cosines_however_many_are_held(
     assert len(numbers) == len(nearest) == 0
     with pytest.raises(InputError, match=r"want vectors \[objects, 4\], got shape \(0, 3\)"):
         nearest_centers(classifier, vectors[:0, :3])
+
+
+def test_no_item_is_cut_where_no_network_sees_one(prepared: PreparedObjects) -> None:
+    def cut(rows: np.ndarray) -> dict[str, np.ndarray]:
+        raise AssertionError("a batch of items was cut")
+
+    names = list(prepared.items)
+    closed = np.random.default_rng(0).normal(size=(*prepared.present.shape, 6)).astype(np.float32)
+    objects = PreparedObjects(dict.fromkeys(names, cut), prepared.present, closed=closed * prepared.present[..., None])
+    options = {"embedding_dim": 6, "share": 0.0, "learned_gates": False, "featured": [True] * len(names)}
+    rows = np.flatnonzero(prepared.present.any(axis=1))
+    vectors = embed(TwoPartEncoder(names, [], **options), objects, rows, batch_size=7)
+    np.testing.assert_allclose(vectors, fused(objects.closed[rows], prepared.present[rows]), atol=1e-6)

@@ -10,23 +10,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from steradian.data.batch import Batch
+from steradian.data.closed_form import fused
 from steradian.metrics import guaranteed_leads
-from steradian.model import ModalityVectors, SphereEncoder, TwoPartEncoder
+from steradian.model import ModalityVectors, SphereEncoder, TensorBatch, TwoPartEncoder
 from steradian.model.two_part_encoder import LengthGates
 
 NAMES, DIM = ("a", "b", "c"), 12
 MakeEncoder = Callable[..., SphereEncoder]
 
 
-def make_batch(present: Tensor, *, random_state: int = 0) -> Batch:
+def make_batch(present: Tensor, *, random_state: int = 0) -> TensorBatch:
     """Modalities of 5 features, and the closed form's vectors of all lengths; zeros where absent."""
     generator = torch.Generator().manual_seed(random_state)
     features = torch.randn(*present.shape, 5, generator=generator)
     items = {name: {"values": features[present[:, m], m]} for m, name in enumerate(NAMES)}
     lengths = torch.rand(*present.shape, 1, generator=generator) * 2 + 0.01
     closed = lengths * F.normalize(torch.randn(*present.shape, DIM, generator=generator), dim=-1)
-    return Batch(items, present, closed=closed * present[..., None])
+    return TensorBatch(items, present, closed=closed * present[..., None])
 
 
 def joined(
@@ -164,7 +164,7 @@ def test_fusing_a_subset_is_lacking_the_rest(present: Tensor, networks: list[Sph
         kept = present & subset
         has = kept.any(dim=1)
         items = {name: {"values": batch.items[name]["values"][kept[present[:, m], m]]} for m, name in enumerate(NAMES)}
-        lacking = Batch(items, kept[has], closed=(batch.closed * kept[..., None])[has])
+        lacking = TensorBatch(items, kept[has], closed=(batch.closed * kept[..., None])[has])
         chosen = ModalityVectors(encoded.vectors[has], encoded.summaries[has], encoded.present[has])
         torch.testing.assert_close(encoder.fuse(chosen, subset), encoder(lacking), rtol=0, atol=1e-6)
 
@@ -262,3 +262,17 @@ def test_it_stands_where_its_networks_do(networks) -> None:
     assert joined().device == torch.device("cpu")
     networks[0].to("meta")
     assert joined(networks[0], share=1.0).device == torch.device("meta")
+
+
+@pytest.mark.parametrize("featured", [(True, True, True), (True, False, True)])
+def test_numpy_alone_gives_the_same_vectors_where_no_network_takes_part(
+    present: Tensor, featured: tuple[bool, ...]
+) -> None:
+    batch = make_batch(present)
+    assert batch.closed is not None
+    closed = batch.closed * torch.tensor(featured)[:, None]
+    # One of zeros is an object of which its modality knows nothing.
+    closed[2, 2] = 0
+    encoder = joined(featured=featured)
+    found = encoder(replace(batch, closed=closed))
+    np.testing.assert_allclose(fused(closed.numpy(), present.numpy()), found.numpy(), atol=1e-6)

@@ -9,9 +9,9 @@ import torch
 
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable, Schema, read_objects
-from steradian.data.batch import Batch, PreparedObjects, Preprocessor
+from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.modalities import Vector
-from steradian.model import SphereEncoder, SphericalClassifier, build_encoder
+from steradian.model import SphereEncoder, SphericalClassifier, TensorBatch, build_encoder
 from steradian.training import Derived
 
 SMALL = ModelConfig(embedding_dim=8, width=8, heads=2, dropout=0.1, input_dropout=0.1)
@@ -31,14 +31,14 @@ class Toy:
         torch.manual_seed(random_state)
         return build_encoder(self.preprocessor.modalities, SMALL), SphericalClassifier(classes, SMALL.embedding_dim)
 
-    def single_modality(self) -> tuple[SphereEncoder, SphericalClassifier, Batch]:
+    def single_modality(self) -> tuple[SphereEncoder, SphericalClassifier, TensorBatch]:
         """The first modality alone, as a model in evaluation mode, its centers, and a batch of objects that have it."""
         encoder, classifier = self.build()
-        whole = self.prepared().batch(np.arange(20))
+        whole = TensorBatch.of(self.prepared().batch(np.arange(20)))
         has = whole.present[:, 0]
         alone = SphereEncoder({"x": encoder.modalities[0]}, encoder.fusion).eval()
         alone.fusion.kinds_of_modality.data = alone.fusion.kinds_of_modality.data[:1]
-        return alone, classifier, Batch({"x": whole.items["x"]}, has[has][:, None], whole.labels[has])
+        return alone, classifier, TensorBatch({"x": whole.items["x"]}, has[has][:, None], whole.labels[has])
 
 
 def table_of(labels: np.ndarray, *, random_state: int = 0) -> ObjectTable:

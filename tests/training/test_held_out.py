@@ -6,6 +6,7 @@ import torch
 
 from steradian.data.batch import PreparedObjects
 from steradian.errors import InputError
+from steradian.model import TensorBatch
 from steradian.training import held_out as module
 from steradian.training.held_out import RetrievalValidation, class_numbers, hold_out
 
@@ -42,7 +43,7 @@ def test_score_is_that_of_the_loop(toy, make_table, labels: list[int]) -> None:
     found = RetrievalValidation(held_out, training, random_state=0).score(encoder)
     with torch.no_grad():
         encoder.eval()
-        parts = [encoder(objects.batch(np.arange(len(objects)))) for objects in (held_out, training)]
+        parts = [encoder(TensorBatch.of(objects.batch(np.arange(len(objects))))) for objects in (held_out, training)]
     vectors = torch.cat(parts).double().numpy()
     all_labels = np.concatenate([held_out.labels, training.labels])
     assert 0 < found < 1

@@ -11,6 +11,7 @@ from torch import nn
 
 from steradian.config import ObjectiveKind, TrainingConfig
 from steradian.errors import TrainingError
+from steradian.model import TensorBatch
 from steradian.training import Derived
 from steradian.training.build_objective import build_objective
 from steradian.training.learner import Learner
@@ -50,7 +51,8 @@ def test_a_step_returns_the_loss_before_it_and_moves_the_weights(
     parts, batch = toy.build(), toy.prepared().batch(np.arange(20))
     learner = make(parts, objective=kind)
     torch.manual_seed(3)
-    loss = build_objective(parts[1], TrainingConfig(objective=kind), derived)(parts[0], batch, strength=0.0)
+    whole = build_objective(parts[1], TrainingConfig(objective=kind), derived)
+    loss = whole(parts[0], TensorBatch.of(batch), strength=0.0)
     before = [p.clone() for p in parameters_of(learner)]
     torch.manual_seed(3)
     assert learner.learn(batch, 0) == pytest.approx(loss.item(), rel=1e-5)

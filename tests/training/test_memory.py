@@ -15,7 +15,7 @@ from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError
 from steradian.losses import blockwise_softmax, stream_plan
 from steradian.losses.stream_plan import StreamPlan
-from steradian.model import SphericalClassifier, build_encoder
+from steradian.model import SphericalClassifier, TensorBatch, build_encoder
 from steradian.training import derive, derive_within_memory, memory, train
 from steradian.training.build_objective import make_margin_loss
 from steradian.training.center_updates import RowwiseAdam
@@ -54,7 +54,7 @@ def test_centers_gradient_and_moments_are_the_tensors_of_a_training(
     updates = RowwiseAdam(classifier.weight, learning_rate=0.1)
     take = updates.update if center_optimizer == "rowwise" else None
     objective = Objective(0.5, 0.5, make_margin_loss(classifier, config, derived))
-    objective(encoder, toy.prepared().batch(np.arange(20)), strength=1.0, take_gradient=take).backward()
+    objective(encoder, TensorBatch.of(toy.prepared().batch(np.arange(20))), strength=1.0, take_gradient=take).backward()
     gradient = 0 if classifier.weight.grad is None else size_of(classifier.weight.grad)
     optimizer.step()
 

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steradian.config import SubsetPolicy, TrainingConfig
-from steradian.data.batch import Batch
 from steradian.losses import angular_softmax_loss
-from steradian.model import AngularMarginLoss, SphereEncoder, SphericalClassifier
+from steradian.model import AngularMarginLoss, SphereEncoder, SphericalClassifier, TensorBatch
 from steradian.training import Objective, objective, observed_subsets, random_subsets
 from steradian.training.build_objective import make_margin_loss
 
@@ -110,7 +109,7 @@ def margin_loss(classifier: SphericalClassifier) -> AngularMarginLoss:
 
 def slow_objective(
     encoder: SphereEncoder,
-    batch: Batch,
+    batch: TensorBatch,
     subsets: torch.Tensor,
     classifier: SphericalClassifier,
     *,
@@ -145,7 +144,7 @@ def test_it_is_the_weighted_sum_of_its_terms(
     encoder, classifier = toy.build()
     encoder.eval()
     torch.nn.init.normal_(encoder.fusion.gates.weight)
-    batch = toy.prepared().batch(np.arange(20))
+    batch = TensorBatch.of(toy.prepared().batch(np.arange(20)))
     assert 0 < batch.present.sum() < batch.present.numel()
     subsets = random_subsets(batch.present)
     monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
@@ -187,7 +186,7 @@ class Listener(torch.nn.Module):
 @pytest.mark.parametrize("positives", ["class", "object"])
 def test_rows_are_of_classes_or_of_objects(toy, positives: str) -> None:
     encoder, _ = toy.build()
-    batch, listener = toy.prepared().batch(np.arange(20)), Listener()
+    batch, listener = TensorBatch.of(toy.prepared().batch(np.arange(20))), Listener()
     whole = Objective(0.5, 0.5, listener, positives=positives)
     whole(encoder, batch, strength=1.0)
     one = batch.labels if positives == "class" else torch.arange(20)
@@ -198,7 +197,7 @@ def test_rows_are_of_classes_or_of_objects(toy, positives: str) -> None:
 
 def test_without_labels_it_says_so(toy) -> None:
     encoder, classifier = toy.build()
-    batch = toy.preprocessor.prepare(toy.table).batch(np.arange(3))
+    batch = TensorBatch.of(toy.preprocessor.prepare(toy.table).batch(np.arange(3)))
     with pytest.raises(ValueError, match="class numbers"):
         Objective(0.5, 0.5, margin_loss(classifier))(encoder, batch, strength=0.0)
 
@@ -209,7 +208,7 @@ def test_the_default_is_the_angular_softmax_on_unit_rows_with_a_share_of_the_mar
 ) -> None:
     encoder, classifier = toy.build()
     encoder.eval()
-    batch = toy.prepared().batch(np.arange(20))
+    batch = TensorBatch.of(toy.prepared().batch(np.arange(20)))
     subsets = random_subsets(batch.present)
     monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
     config = TrainingConfig()
@@ -242,7 +241,7 @@ def test_the_default_is_the_angular_softmax_on_unit_rows_with_a_share_of_the_mar
 def test_a_taken_gradient_is_that_of_all_terms_and_none_is_left(toy, derived, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, classifier = toy.build()
     encoder.eval()
-    batch = toy.prepared().batch(np.arange(20))
+    batch = TensorBatch.of(toy.prepared().batch(np.arange(20)))
     subsets = random_subsets(batch.present)
     monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
     whole = Objective(0.5, 0.5, make_margin_loss(classifier, TrainingConfig(), derived))
@@ -276,7 +275,7 @@ def loss_by_policy(toy):
     def loss(policy: str, *, random_state: int, rows: int = 20) -> torch.Tensor:
         torch.manual_seed(random_state)
         whole = Objective(0.5, 0.5, margin_loss(classifier), subset_policy=policy)
-        return whole(encoder, prepared.batch(np.arange(rows)), strength=1.0)
+        return whole(encoder, TensorBatch.of(prepared.batch(np.arange(rows))), strength=1.0)
 
     return loss
 
@@ -284,7 +283,7 @@ def loss_by_policy(toy):
 def test_half_is_the_mean_of_the_whole_half_and_that_of_the_subsets(toy, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, classifier = toy.build()
     torch.nn.init.normal_(encoder.eval().fusion.gates.weight)
-    batch = toy.prepared().batch(np.arange(21))
+    batch = TensorBatch.of(toy.prepared().batch(np.arange(21)))
     subsets = random_subsets(batch.present)
     monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
     torch.manual_seed(3)
@@ -318,7 +317,7 @@ def test_so_many_rows_are_fused(toy, policy: str, weight: float, rows: int) -> N
     fused: list[int] = []
     encoder.fusion.register_forward_hook(lambda *given: fused.append(len(given[2])))
     whole = Objective(0.5, weight, margin_loss(classifier), subset_policy=policy)
-    whole(encoder, toy.prepared().batch(np.arange(20)), strength=1.0)
+    whole(encoder, TensorBatch.of(toy.prepared().batch(np.arange(20))), strength=1.0)
     assert sum(fused) == rows
 
 
@@ -346,8 +345,8 @@ def test_only_items_that_are_there_are_encoded_and_once(toy, policy: str) -> Non
     present = np.ones((40, 2), dtype=bool)
     present[::2, 0] = False
     whole = toy.preprocessor.prepare(toy.table[toy.table.present.all(axis=1)][np.arange(40) % 10])
-    batch = whole.batch(np.arange(40))
-    half = Batch(
+    batch = TensorBatch.of(whole.batch(np.arange(40)))
+    half = TensorBatch(
         {"x": {k: t[1::2] for k, t in batch.items["x"].items()}, "y": batch.items["y"]}, torch.from_numpy(present)
     )
     for part in (batch, half):
@@ -361,7 +360,7 @@ def test_a_modality_that_no_object_of_a_batch_has_gets_no_gradient(toy, policy: 
     encoder, classifier = toy.build()
     with_y = np.flatnonzero(toy.table.present[:, 1])
     table = toy.table[with_y].only("y")
-    batch = toy.preprocessor.prepare(table, table.labels.astype(np.int64)).batch(np.arange(len(table)))
+    batch = TensorBatch.of(toy.preprocessor.prepare(table, table.labels.astype(np.int64)).batch(np.arange(len(table))))
     loss = Objective(0.5, 0.5, margin_loss(classifier), subset_policy=policy)(encoder, batch, strength=1.0)
     loss.backward()
     assert loss.isfinite()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from steradian.losses import gmc_loss
-from steradian.model import AngularMarginLoss, SphericalClassifier
+from steradian.model import AngularMarginLoss, SphericalClassifier, TensorBatch
 from steradian.training import Objective, objective, random_subsets
 
 
@@ -20,7 +20,7 @@ def test_alignment_adds_the_gmc_loss_of_groups(toy, largest: int, monkeypatch: p
     encoder, classifier = toy.build()
     encoder.eval()
     torch.nn.init.normal_(encoder.fusion.gates.weight)
-    batch = toy.prepared().batch(np.arange(20))
+    batch = TensorBatch.of(toy.prepared().batch(np.arange(20)))
     assert batch.labels is not None
     subsets = random_subsets(batch.present)
     monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steradian.config import MODALITY_OBJECTIVES
-from steradian.data.batch import Batch
 from steradian.losses import clip_loss, gmc_loss, gram_loss, proxy_anchor_loss, supcon_loss, symile_loss, triplet_loss
-from steradian.model import SphericalClassifier
+from steradian.model import SphericalClassifier, TensorBatch
 from steradian.training.rivals import LARGEST_SCALE, BatchLoss, Contrastive, CrossEntropy
 
 LEARNED = [kind for kind in MODALITY_OBJECTIVES if not kind.startswith("gmc")]
@@ -20,9 +19,9 @@ each_kind = pytest.mark.parametrize("kind", MODALITY_OBJECTIVES)
 
 
 @pytest.fixture
-def batch(toy: Any) -> Batch:
+def batch(toy: Any) -> TensorBatch:
     """20 objects of three classes, some of which lack a modality."""
-    cut: Batch = toy.prepared().batch(np.arange(20))
+    cut: TensorBatch = TensorBatch.of(toy.prepared().batch(np.arange(20)))
     assert 0 < cut.present.sum() < cut.present.numel()
     return cut
 
@@ -88,7 +87,7 @@ def build(toy: Any, kind: Any, **options: Any) -> tuple[Any, Contrastive]:
 
 @pytest.mark.parametrize("positives", ["class", "object"])
 def test_contrastive_objectives_are_the_losses_of_the_modalities_vectors(
-    toy: Any, batch: Batch, positives: Any
+    toy: Any, batch: TensorBatch, positives: Any
 ) -> None:
     vectors, present = toy.build()[0].eval().encode(batch).vectors, batch.present
     labels = batch.labels if positives == "class" else torch.arange(20)
@@ -106,7 +105,9 @@ def test_contrastive_objectives_are_the_losses_of_the_modalities_vectors(
 
 
 @pytest.mark.parametrize("positives", ["class", "object"])
-def test_gmc_takes_the_fused_vector_and_its_head_always_the_classes(toy: Any, batch: Batch, positives: Any) -> None:
+def test_gmc_takes_the_fused_vector_and_its_head_always_the_classes(
+    toy: Any, batch: TensorBatch, positives: Any
+) -> None:
     encoder, objective = build(toy, "gmc", positives=positives)
     encoded = encoder.encode(batch)
     labels = batch.labels if positives == "class" else torch.arange(20)
@@ -121,7 +122,7 @@ def test_gmc_takes_the_fused_vector_and_its_head_always_the_classes(toy: Any, ba
 
 
 @each_kind
-def test_level_two_learns_from_gmc_alone(toy: Any, batch: Batch, kind: str) -> None:
+def test_level_two_learns_from_gmc_alone(toy: Any, batch: TensorBatch, kind: str) -> None:
     encoder, objective = build(toy, kind)
     objective(encoder, batch, strength=1.0).backward()
     assert all(p.grad.isfinite().all() for p in encoder.parameters() if p.grad is not None)
@@ -131,7 +132,7 @@ def test_level_two_learns_from_gmc_alone(toy: Any, batch: Batch, kind: str) -> N
 
 
 @each_kind
-def test_bfloat16_reaches_the_encoders_and_level_two_and_no_cosine(toy: Any, batch: Batch, kind: str) -> None:
+def test_bfloat16_reaches_the_encoders_and_level_two_and_no_cosine(toy: Any, batch: TensorBatch, kind: str) -> None:
     encoder, objective = build(toy, kind)
     halves: list[bool] = []
     encoder.fusion.register_forward_hook(lambda *_: halves.append(torch.is_autocast_enabled("cpu")))
@@ -150,7 +151,7 @@ def test_bfloat16_reaches_the_encoders_and_level_two_and_no_cosine(toy: Any, bat
 
 
 @pytest.mark.parametrize("kind", LEARNED)
-def test_the_scale_is_learned(toy: Any, batch: Batch, kind: str) -> None:
+def test_the_scale_is_learned(toy: Any, batch: TensorBatch, kind: str) -> None:
     encoder, objective = build(toy, kind)
     assert [p is objective.log_scale for p in objective.parameters()] == [True]
     objective(encoder, batch, strength=1.0).backward()
@@ -165,7 +166,9 @@ def test_that_of_gmc_is_fixed(toy: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("start", [7.0, 300.0])
-def test_a_scale_goes_no_higher_than_100_or_its_start_and_can_come_back(toy: Any, batch: Batch, start: float) -> None:
+def test_a_scale_goes_no_higher_than_100_or_its_start_and_can_come_back(
+    toy: Any, batch: TensorBatch, start: float
+) -> None:
     encoder, objective = build(toy, "clip", scale=start)
     nn.init.constant_(objective.log_scale, 9.0)
     loss = objective(encoder, batch, strength=1.0)
@@ -187,7 +190,7 @@ def test_the_start_is_what_is_given(toy: Any, kind: str) -> None:
 @pytest.mark.parametrize("rows", [[0], [0, 1], [0, 3]])
 def test_the_smallest_batches(toy: Any, kind: str, rows: list[int]) -> None:
     encoder, objective = build(toy, kind)
-    objective(encoder, toy.prepared().batch(np.array(rows)), strength=1.0).backward()
+    objective(encoder, TensorBatch.of(toy.prepared().batch(np.array(rows))), strength=1.0).backward()
     assert all(p.grad.isfinite().all() for p in encoder.parameters() if p.grad is not None)
 
 
@@ -195,7 +198,7 @@ def test_the_smallest_batches(toy: Any, kind: str, rows: list[int]) -> None:
 def test_a_batch_of_one_modality_has_finite_gradients(toy: Any, kind: str) -> None:
     encoder, objective = build(toy, kind)
     table = toy.table[np.flatnonzero(toy.table.present[:, 1])].only("y")
-    cut = toy.preprocessor.prepare(table, table.labels.astype(np.int64)).batch(np.arange(len(table)))
+    cut = TensorBatch.of(toy.preprocessor.prepare(table, table.labels.astype(np.int64)).batch(np.arange(len(table))))
     loss = objective(encoder, cut, strength=1.0)
     loss.backward()
     assert loss.isfinite() and (kind.startswith("gmc") or loss == 0)
@@ -207,4 +210,4 @@ def test_a_batch_of_one_modality_has_finite_gradients(toy: Any, kind: str) -> No
 def test_without_labels_it_says_so(toy: Any, kind: str) -> None:
     encoder, objective = build(toy, kind)
     with pytest.raises(ValueError, match="class numbers"):
-        objective(encoder, toy.preprocessor.prepare(toy.table).batch(np.arange(3)), strength=0.0)
+        objective(encoder, TensorBatch.of(toy.preprocessor.prepare(toy.table).batch(np.arange(3))), strength=0.0)

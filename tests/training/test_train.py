@@ -356,10 +356,10 @@ def test_ctrl_c_while_validating_leaves_the_best_weights(run: Run, toy: Any) -> 
 
 def test_an_error_of_cutting_a_batch_is_raised_and_no_thread_is_left(run: Run, toy: Any) -> None:
     class Broken(PreparedObjects):
-        def batch(self, rows: np.ndarray) -> Any:
+        def batch(self, rows: np.ndarray, *, items: bool = True) -> Any:
             if threading.current_thread() is not threading.main_thread() and 7 in rows:
                 raise OSError("the disk is gone")
-            return super().batch(rows)
+            return super().batch(rows, items=items)
 
     whole = toy.prepared()
     with pytest.raises(OSError, match="the disk is gone"):

@@ -1,13 +1,13 @@
 """From a user's table to checked objects, and from these to batches."""
 
-from steradian.data.modality import FittedModality, IndexedTensors, Modality, ReadValues, Tokens, is_missing
+from steradian.data.modality import FittedModality, IndexedArrays, Modality, ReadValues, Tokens, is_missing
 from steradian.data.objects import ObjectTable
 from steradian.data.reading import read_objects
 from steradian.data.schema import Schema
 
 __all__ = [
     "FittedModality",
-    "IndexedTensors",
+    "IndexedArrays",
     "Modality",
     "ObjectTable",
     "ReadValues",

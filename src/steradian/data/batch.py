@@ -1,11 +1,9 @@
-"""From a table of objects to batches of tensors, holding only what is present."""
+"""From a table of objects to batches of arrays, holding only what is present."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from steradian.data.closed_form import ClosedForm
 from steradian.data.modality import FittedModality, Items, Values, listed
@@ -17,25 +15,19 @@ __all__ = ["Batch", "PreparedObjects", "Preprocessor"]
 
 @dataclass(frozen=True)
 class Batch:
-    """Some objects as tensors.
+    """Some objects as arrays; `steradian.model.TensorBatch` is the same for torch.
 
     Args:
-        items: for each modality, the tensors of the objects that have it, in the objects' order.
+        items: for each modality, the arrays of the objects that have it, in the objects' order.
         present: bool [objects, modalities].
         labels: int64 [objects], or None.
         closed: the closed form's vectors float32 [objects, modalities, embedding_dim], or None.
     """
 
-    items: dict[str, dict[str, Tensor]]
-    present: Tensor
-    labels: Tensor | None = None
-    closed: Tensor | None = None
-
-    def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device."""
-        items = {name: {key: t.to(device) for key, t in tensors.items()} for name, tensors in self.items.items()}
-        labels, closed = (None if each is None else each.to(device) for each in (self.labels, self.closed))
-        return Batch(items, self.present.to(device), labels, closed)
+    items: dict[str, dict[str, np.ndarray]]
+    present: np.ndarray
+    labels: np.ndarray | None = None
+    closed: np.ndarray | None = None
 
 
 class PreparedObjects:
@@ -79,12 +71,13 @@ class PreparedObjects:
         numbers: np.ndarray = self._item_numbers[rows, modality]
         return numbers
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """These rows as tensors."""
+    def batch(self, rows: np.ndarray, *, items: bool = True) -> Batch:
+        """These rows as arrays; without `items` only what the closed form says of them."""
         present, numbers = self.present[rows], self._item_numbers[rows]
-        items = {name: values(numbers[present[:, m], m]) for m, (name, values) in enumerate(self.items.items())}
-        labels, closed = (None if each is None else torch.from_numpy(each[rows]) for each in (self.labels, self.closed))
-        return Batch(items, torch.from_numpy(present), labels, closed)
+        values = self.items.items() if items else ()
+        cut = {name: each(numbers[present[:, m], m]) for m, (name, each) in enumerate(values)}
+        labels, closed = (None if each is None else each[rows] for each in (self.labels, self.closed))
+        return Batch(cut, present, labels, closed)
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,7 @@ class Preprocessor:
         >>> objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}))
         >>> prepared = Preprocessor.fit(objects).prepare(objects)
         >>> prepared.batch(np.array([0])).present
-        tensor([[True]])
+        array([[ True]])
     """
 
     modalities: Mapping[str, FittedModality]

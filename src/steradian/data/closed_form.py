@@ -11,7 +11,19 @@ from steradian.data.ragged import Ragged
 from steradian.data.sets import SetItems
 from steradian.data.sparse_rows import SparseRows
 
-__all__ = ["ClosedForm", "Likeness", "LinearMap", "distinct_rows", "features_of", "mapped_features"]
+__all__ = [
+    "SHORTEST",
+    "ClosedForm",
+    "Likeness",
+    "LinearMap",
+    "distinct_rows",
+    "features_of",
+    "fused",
+    "mapped_features",
+]
+
+SHORTEST = 1e-6
+"""Length of a vector of which nothing is known: its gate is nearly closed, and its logarithm finite."""
 
 ROWS = 1024
 """Rows whose features are held at a time: 64 MB of 8,000 in float64."""
@@ -110,6 +122,23 @@ class ClosedForm:
                 part = holders[start : start + ROWS]
                 found[part, m] = mapped_features(fitted, linear.features, items[name], numbers[rows[part], m], linear)
         return found
+
+
+def fused(vectors: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Each object's unit vector, float32 [objects, embedding_dim]: gates are the lengths of the modalities' vectors.
+
+    What `TwoPartEncoder` makes of them where no network takes part, by numpy alone.
+
+    Args:
+        vectors: of the modalities, as `ClosedForm.vectors` gives them, float32 [objects, modalities, embedding_dim].
+        present: which of them count, bool [objects, modalities], at least one True a row.
+
+    Example:
+        >>> fused(np.float32([[[3, 0], [0, 4]]]), np.array([[True, True]])).round(1).tolist()
+        [[0.6000000238418579, 0.800000011920929]]
+    """
+    gates = np.maximum(np.linalg.norm(vectors, axis=2), SHORTEST) * present
+    return _units(np.einsum("om,omd->od", gates / gates.sum(axis=1, keepdims=True), _units(vectors)))
 
 
 def features_of(
@@ -236,3 +265,10 @@ def _means(single: np.ndarray, sets: Ragged) -> np.ndarray:
     """The mean over what is in each set, float32 [sets, numbers]."""
     means: np.ndarray = np.add.reduceat(single, sets.offsets[:-1], axis=0) / sets.lengths[:, None]
     return means.astype(np.float32)
+
+
+def _units(vectors: np.ndarray) -> np.ndarray:
+    """Vectors at unit length; one of zeros, which has no direction, gets the same fixed one everywhere."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    fixed = np.float32(vectors.shape[-1] ** -0.5)
+    return np.where(lengths > 1e-12, vectors / np.maximum(lengths, np.float32(1e-12)), fixed)

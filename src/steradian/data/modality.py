@@ -4,19 +4,22 @@ A modality passes through three forms:
 
 1. `Modality`: what the user declares (which columns, how to read them). Immutable, written in the schema.
 2. `FittedModality`: what was learnt from training rows (means, vocabularies, widths). Saved with the model.
-3. a tokenizer: the torch module that turns prepared tensors into tokens [items, tokens, width].
+3. a tokenizer: the torch module that turns prepared arrays, as tensors, into tokens [items, tokens, width].
+
+Torch begins at the tokenizer: the first two forms, and the closed form, are numpy alone.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from steradian.data.sparse_rows import SparseRows
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 Columns = Mapping[str, np.ndarray]
 """Raw columns by name, each with one entry a row: numeric arrays (first axis rows) or arrays of Python objects."""
@@ -93,10 +96,10 @@ class Modality(ABC):
 
 
 class Items(Protocol):
-    """A table's prepared values of one modality: kept compact, turned into tensors a batch at a time."""
+    """A table's prepared values of one modality: kept compact, turned into arrays a batch at a time."""
 
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """The tensors of these rows (indices into the prepared values), as the tokenizer's forward takes them."""
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The arrays of these rows (indices into the prepared values), named as the tokenizer's forward takes them."""
         ...
 
 
@@ -153,8 +156,8 @@ class FittedModality(ABC):
         """
 
     @abstractmethod
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
-        """The module that turns a batch of items into `Tokens`."""
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
+        """The module that turns a batch of items into `Tokens`; its file is imported here, since it needs torch."""
 
     def feature_inputs(self, items: Items, rows: np.ndarray) -> Any:
         """What the feature map sees of prepared items.
@@ -185,21 +188,19 @@ class Tokens:
         mask: bool [items, tokens], True where a token is real; None when all are.
     """
 
-    values: Tensor
-    mask: Tensor | None = None
+    values: "Tensor"
+    mask: "Tensor | None" = None
 
 
 @dataclass(frozen=True)
-class IndexedTensors:
-    """The plainest `Items`: tensors with one entry a row, cut by indexing."""
+class IndexedArrays:
+    """The plainest `Items`: arrays with one entry a row, cut by indexing."""
 
-    tensors: Mapping[str, Tensor]
+    arrays: Mapping[str, np.ndarray]
 
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """These rows of every tensor."""
-        index = torch.from_numpy(np.asarray(rows, dtype=np.int64))
-        # 20 times as fast as tensor[index] where a row is large, as of pixels.
-        return {name: tensor.index_select(0, index) for name, tensor in self.tensors.items()}
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """These rows of every array."""
+        return {name: array.take(rows, axis=0) for name, array in self.arrays.items()}
 
 
 def is_missing(value: Any) -> bool:

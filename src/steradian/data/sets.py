@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from steradian.data.columns import to_objects
 from steradian.data.modality import Items, is_missing
@@ -15,7 +13,7 @@ from steradian.data.ragged import Ragged
 __all__ = ["SET_SIZES", "ItemCells", "SetItems"]
 
 SET_SIZES = "set_sizes"
-"""The tensor that says how many items each row of a batch has."""
+"""The array that says how many items each row of a batch has."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,10 @@ class SetItems:
     items: Items
     sets: Ragged
 
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """The tensors of all items of these rows, and `set_sizes` int64 [rows]."""
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The arrays of all items of these rows, and `set_sizes` int64 [rows]."""
         taken = self.sets.take(rows)
-        return {**self.items(taken.flat), SET_SIZES: torch.from_numpy(taken.lengths)}
+        return {**self.items(taken.flat), SET_SIZES: taken.lengths}
 
 
 def _known(cell: Any) -> Iterator[Any]:

@@ -1,5 +1,6 @@
 """Rows of numbers of which most are zero, as numpy arrays alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -32,6 +33,14 @@ class SparseRows:
     values: np.ndarray
     width: int
 
+    @classmethod
+    def joined(cls, parts: "Sequence[SparseRows]") -> "SparseRows":
+        """The rows of all parts, of which there is at least one, one behind the other."""
+        flat = np.concatenate([part.columns.flat for part in parts])
+        lengths = np.concatenate([part.columns.lengths for part in parts])
+        values = np.concatenate([part.values for part in parts])
+        return cls(Ragged.from_lengths(flat, lengths), values, parts[0].width)
+
     def __len__(self) -> int:
         return len(self.columns)
 
@@ -49,13 +58,21 @@ class SparseRows:
             offsets = self.columns.offsets
             end = max(start + 1, int(np.searchsorted(offsets, offsets[start] + most, side="right")) - 1)
             first = offsets[start]
-            gathered = matrix[self.columns.flat[first : offsets[end]]].astype(np.float32, copy=False)
+            # `take` and `dot` are a fifth faster than an index and @.
+            gathered = matrix.take(self.columns.flat[first : offsets[end]], axis=0).astype(np.float32, copy=False)
             # Row by row, a third of the time of sums over groups: a row's numbers need no product in memory.
             for row, (begin, stop) in enumerate(pairwise(offsets[start : end + 1].tolist()), start):
                 if begin < stop:
-                    product[row] = self.values[begin:stop] @ gathered[begin - first : stop - first]
+                    np.dot(self.values[begin:stop], gathered[begin - first : stop - first], out=product[row])
             start = end
         return product
+
+    def transposed(self) -> "SparseRows":
+        """The columns as rows."""
+        order = np.argsort(self.columns.flat, kind="stable")
+        owners = np.repeat(np.arange(len(self)), self.columns.lengths)
+        lengths = np.bincount(self.columns.flat, minlength=self.width)
+        return SparseRows(Ragged.from_lengths(owners[order], lengths), self.values[order], len(self))
 
     def means(self, sizes: np.ndarray) -> "SparseRows":
         """The means of so many rows each [groups]; none may be 0, and together they are all rows."""

@@ -4,22 +4,23 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from steradian.data.modality import Columns, FittedModality, Items, Modality, ReadValues, Values, is_missing, shown
 from steradian.data.prefetch import prefetched
 from steradian.data.ragged import Ragged
 from steradian.data.sets import ItemCells
 from steradian.errors import ConfigError, InputError
-from steradian.modalities.log_mel import BANDS, LogMelTokenizer, log_mel
+from steradian.modalities.log_mel import BANDS, log_mel
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
-from steradian.modalities.pretrained_encoder import Pooling
+from steradian.modalities.pretrained_items import Pooling
 from steradian.modalities.sound_features import SoundFeatures
 from steradian.modalities.waveform import RATES, Sound, decode_sound
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["Audio", "FittedAudio"]
 
@@ -200,8 +201,10 @@ class FittedAudio(FittedModality):
         """Whitened patches, random convolutions and statistics of the frames."""
         return SoundFeatures.fit(inputs, most=most)
 
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
         """A convolutional stem; a token for every 40 ms."""
+        from steradian.modalities.log_mel_tokenizer import LogMelTokenizer
+
         return LogMelTokenizer(self.mean, self.std, rate=self.rate, width=width, dropout=dropout)
 
     def _decode(self, sound_and_row: tuple[Any, int]) -> list[np.ndarray]:
@@ -221,10 +224,10 @@ class SoundItems:
     frames: Ragged
     which: np.ndarray
 
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """`frames` float16 [frames of all items, bands], `lengths` int64 [items]."""
         taken = self.frames.take(self.which[rows])
-        return {"frames": torch.from_numpy(taken.flat), "lengths": torch.from_numpy(taken.lengths)}
+        return {"frames": taken.flat, "lengths": taken.lengths}
 
 
 def _place(row: int, column: str) -> str:
@@ -250,6 +253,4 @@ def _key(sound: Any) -> Any:
 def _frames(decode: Callable[[Any], list[np.ndarray]], inputs: Iterable[Any], rate: int) -> Iterator[list[np.ndarray]]:
     """The windows of each sound as float16 [frames, bands]."""
     threads = os.cpu_count() or 1
-    # Frames are made in this thread: torch would give every other one threads of its own.
-    for pieces in prefetched(decode, inputs, ahead=4 * threads, threads=threads):
-        yield log_mel(pieces, rate)
+    return prefetched(lambda given: log_mel(decode(given), rate), inputs, ahead=4 * threads, threads=threads)

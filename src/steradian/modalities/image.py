@@ -5,12 +5,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image as Pillow
-from torch import Tensor, nn
 
 from steradian.data.columns import to_objects
 from steradian.data.modality import (
@@ -27,10 +25,12 @@ from steradian.data.prefetch import prefetched
 from steradian.data.sets import ItemCells
 from steradian.errors import ConfigError, InputError
 from steradian.modalities.image_features import PatchDictionary
-from steradian.modalities.image_tokenizer import STRIDE, ImageTokenizer
-from steradian.modalities.pictures import is_picture_array, open_picture
+from steradian.modalities.pictures import STRIDE, is_picture_array, open_picture
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
-from steradian.modalities.pretrained_encoder import Pooling
+from steradian.modalities.pretrained_items import Pooling
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["FittedImage", "Image"]
 
@@ -170,18 +170,20 @@ class FittedImage(FittedModality):
         )
         for number, picture in enumerate(decoded):
             pixels[number] = picture
-        return cells.grouped(PictureItems(torch.from_numpy(pixels), which))
+        return cells.grouped(PictureItems(pixels, which))
 
     def feature_inputs(self, items: Items, rows: np.ndarray) -> np.ndarray:
         """Pixels uint8 [rows, size, size, 3]."""
-        return items(rows)["pixels"].numpy()
+        return items(rows)["pixels"]
 
     def feature_map(self, inputs: np.ndarray, *, most: int, novel: bool) -> PatchDictionary:
         """Which patches stand where, and small pixels."""
         return PatchDictionary.fit(inputs)
 
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
         """A convolutional stem; a token a patch."""
+        from steradian.modalities.image_tokenizer import ImageTokenizer
+
         return ImageTokenizer(self.size, width)
 
     def _decoded(self, value: Any, row: int) -> np.ndarray:
@@ -198,13 +200,12 @@ class PictureItems:
         which: int64 [items].
     """
 
-    pixels: Tensor
+    pixels: np.ndarray
     which: np.ndarray
 
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """`pixels` uint8 [items, size, size, 3]."""
-        # 20 times as fast as indexing where a row is large.
-        return {"pixels": self.pixels.index_select(0, torch.from_numpy(self.which[rows]))}
+        return {"pixels": self.pixels.take(self.which[rows], axis=0)}
 
 
 def _key(item: Any) -> Hashable:

@@ -7,11 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steradian.data.modality import Tokens
+from steradian.modalities.pictures import STRIDE
 
-__all__ = ["STRIDE", "ImageTokenizer"]
-
-STRIDE = 8
-"""Pixels a side of a patch: three convolutions of stride 2."""
+__all__ = ["ImageTokenizer"]
 
 
 class ImageTokenizer(nn.Module):

@@ -15,11 +15,13 @@ from steradian.data.regular_files import read_regular
 from steradian.errors import InputError
 from steradian.modalities.files import LARGEST_PICTURE, file_mistake
 
-__all__ = ["is_picture_array", "open_picture"]
+__all__ = ["STRIDE", "is_picture_array", "open_picture"]
 
 # Pillow warns of damaged EXIF; such pictures are read all the same. Its warning of very many pixels is of another kind.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
+STRIDE = 8
+"""Pixels a side of a patch that becomes a token: three convolutions of stride 2."""
 MOST_PIXELS = 100_000_000
 """Of a picture that is decoded; a JPEG is made smaller while it is decoded."""
 GREY_LEVELS = 255, 4095, 65535

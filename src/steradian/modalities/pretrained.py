@@ -6,20 +6,22 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from steradian.data.feature_cache import FeatureCache, cache_folder
-from steradian.data.modality import FittedModality, Items, Tokens, Values
+from steradian.data.modality import FittedModality, Items, Values
 from steradian.data.sets import ItemCells
 from steradian.errors import ConfigError, InputError
 from steradian.modalities.kernel_features import KernelFeatures
-from steradian.modalities.pretrained_encoder import EncoderFiles, Kind, PooledEncoder, Pooling, read_encoder
-from steradian.modalities.pretrained_items import ItemReader, item_digest
-from steradian.modalities.vector import FittedVector, Vector, VectorTokenizer
+from steradian.modalities.pretrained_items import ItemReader, Kind, Pooling, item_digest
+from steradian.modalities.vector import FittedVector, Vector
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from steradian.modalities.pretrained_encoder import EncoderFiles, PooledEncoder
 
 __all__ = ["EncoderChoice", "FittedFineTuned", "FittedPretrained", "FrozenEncoder", "encoder_name", "fit_pretrained"]
 
@@ -96,6 +98,8 @@ def fit_pretrained(choice: EncoderChoice, kind: Kind, values: Values) -> "Fitted
         MissingExtraError: `transformers` is not installed.
         ConfigError: no such encoder, or one of another kind.
     """
+    from steradian.modalities.pretrained_encoder import read_encoder
+
     where = f"{_named(choice)}, encoder={choice.encoder!r}"
     files, processor, encoder = read_encoder(str(choice.encoder), kind=kind, pooling=choice.pooling, where=where)
     fit = _fit_fine_tuned if choice.trainable else _fit_frozen
@@ -103,7 +107,7 @@ def fit_pretrained(choice: EncoderChoice, kind: Kind, values: Values) -> "Fitted
 
 
 def _fit_frozen(
-    items: np.ndarray, files: EncoderFiles, processor: Any, encoder: PooledEncoder, columns: str
+    items: np.ndarray, files: "EncoderFiles", processor: Any, encoder: "PooledEncoder", columns: str
 ) -> "FittedPretrained":
     kind, pooling = encoder.kind, encoder.pooling
     frozen = FrozenEncoder(files.with_weights(encoder), kind=kind, pooling=pooling, columns=columns)
@@ -120,14 +124,14 @@ def _fit_frozen(
 
 
 def _fit_fine_tuned(
-    items: np.ndarray, files: EncoderFiles, processor: Any, encoder: PooledEncoder, columns: str
+    items: np.ndarray, files: "EncoderFiles", processor: Any, encoder: "PooledEncoder", columns: str
 ) -> "FittedFineTuned":
     reader = ItemReader(processor, encoder.kind, columns)
     features = 0
     # The first that can be read; where none can, `prepare`, which comes next, names its row of the user's table.
     for item in items:
-        with suppress(InputError), torch.inference_mode():
-            features = encoder(**reader.tensors(reader.arrays([item], np.zeros(1)))).shape[1]
+        with suppress(InputError):
+            features = encoder.encoded(reader.inputs(reader.arrays([item], np.zeros(1)))).shape[1]
             break
     fitted = FittedFineTuned(encoder.kind, columns, encoder.pooling, features, files.sizes, files.content)
     vars(fitted).update(_reader=reader, _start=encoder)
@@ -173,7 +177,7 @@ class FittedPretrained(FittedModality):
         """As of a vector."""
         return self._vector.feature_map(inputs, most=most, novel=novel)
 
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
         """That of a vector."""
         return self._vector.tokenizer(width, dropout)
 
@@ -183,7 +187,7 @@ class FittedPretrained(FittedModality):
 
     @cached_property
     def _frozen(self) -> "FrozenEncoder":
-        files = EncoderFiles(self.sizes, self.content)
+        files = _encoder_files(self.sizes, self.content)
         return FrozenEncoder(files, kind=self.kind, pooling=self.pooling, columns=self.columns)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -200,14 +204,14 @@ class FrozenEncoder:
         columns: the user's columns, for messages.
     """
 
-    def __init__(self, files: EncoderFiles, *, kind: Kind, pooling: Pooling, columns: str) -> None:
+    def __init__(self, files: "EncoderFiles", *, kind: Kind, pooling: Pooling, columns: str) -> None:
         self.files = files
         self._kind, self._pooling, self._columns = kind, pooling, columns
         key = sha256(f"{PREPARATION} {kind} {pooling} float32 {files.digest}".encode()).hexdigest()
         self._cache = FeatureCache(cache_folder() / key)
 
     @cached_property
-    def loaded(self) -> tuple[PooledEncoder, Any]:
+    def loaded(self) -> "tuple[PooledEncoder, Any]":
         """The encoder and its processor, built when something has to be encoded for the first time."""
         return self.files.encoder(self._kind, self._pooling), self.files.processor(self._kind)
 
@@ -238,14 +242,10 @@ class FrozenEncoder:
         features[order] = ordered
         return features
 
-    @torch.inference_mode()
     def _encode(self, items: np.ndarray, rows: np.ndarray) -> np.ndarray:
         encoder, processor = self.loaded
-        device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
         reader = ItemReader(processor, self._kind, self._columns)
-        tensors = reader.tensors(reader.arrays(items, rows))
-        features = encoder.to(device)(**{name: tensor.to(device) for name, tensor in tensors.items()})
-        numbers: np.ndarray = features.float().cpu().numpy()
+        numbers = encoder.encoded(reader.inputs(reader.arrays(items, rows)))
         broken = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
         if len(broken):
             raise InputError(
@@ -287,17 +287,18 @@ class FittedFineTuned(FittedModality):
         arrays = self._reader.arrays(cells.items[first], cells.rows(rows)[first], compact=True)
         return cells.grouped(FineTunedItems(arrays, which, self._reader))
 
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
         """The encoder itself and a few linear views of its features."""
-        start = vars(self).get("_start")
-        files = EncoderFiles(self.sizes, self.content)
+        from steradian.modalities.pretrained_tokenizer import PretrainedTokenizer
+
+        start, files = vars(self).get("_start"), _encoder_files(self.sizes, self.content)
         # Without its pretrained weights it waits for those of a saved model.
         encoder = files.encoder(self.kind, self.pooling) if start is None else copy.deepcopy(start)
         return PretrainedTokenizer(encoder, self.features, width=width, dropout=dropout)
 
     @cached_property
     def _reader(self) -> ItemReader:
-        files = EncoderFiles(self.sizes, self.content)
+        files = _encoder_files(self.sizes, self.content)
         return ItemReader(files.processor(self.kind), self.kind, self.columns)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -311,42 +312,16 @@ class FineTunedItems:
     Args:
         arrays: of each item.
         which: int64 [rows].
-        reader: makes tensors of them.
+        reader: makes batches of them.
     """
 
     arrays: list[list[np.ndarray]]
     which: np.ndarray
     reader: ItemReader
 
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """What `PooledEncoder` takes of these rows."""
-        return self.reader.tensors([self.arrays[number] for number in self.which[rows]])
-
-
-class PretrainedTokenizer(nn.Module):
-    """Items through a pretrained encoder; of its features, brought to one scale, a few tokens.
-
-    Args:
-        encoder: whose weights are trained too.
-        features: numbers it makes of an item.
-        width: length of a token.
-        dropout: share of features zeroed in training.
-    """
-
-    def __init__(self, encoder: PooledEncoder, features: int, *, width: int, dropout: float) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.norm = nn.LayerNorm(features)
-        self.tokens = VectorTokenizer(features, width, dropout)
-
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None, windows: Tensor | None = None) -> Tokens:
-        """Tokens of the items that `PooledEncoder` takes."""
-        if len(inputs):
-            features = self.encoder(inputs, lengths, windows)
-        else:
-            features = self.norm.weight.new_zeros(0, len(self.norm.weight))
-        tokens: Tokens = self.tokens(self.norm(features))
-        return tokens
+        return self.reader.inputs([self.arrays[number] for number in self.which[rows]])
 
 
 def _named(choice: EncoderChoice) -> str:
@@ -357,6 +332,13 @@ def _cells(values: Values) -> ItemCells:
     """The items of the one array of cells that a modality read."""
     (cells,) = values.values()
     return ItemCells.of(cells)
+
+
+def _encoder_files(sizes: dict[str, int], content: np.ndarray) -> "EncoderFiles":
+    """The files of an encoder; what builds one of them needs torch."""
+    from steradian.modalities.pretrained_encoder import EncoderFiles
+
+    return EncoderFiles(sizes, content)
 
 
 def _fields(fitted: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,11 +20,10 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from steradian.errors import ConfigError, MissingExtraError, SavedModelError, SteradianError
+from steradian.modalities.pretrained_items import Kind, Pooling
+from steradian.modalities.tensors import to_tensors
 
-__all__ = ["EncoderFiles", "Kind", "PooledEncoder", "Pooling", "read_encoder"]
-
-Kind = Literal["text", "image", "audio"]
-Pooling = Literal["mean", "cls"]
+__all__ = ["EncoderFiles", "PooledEncoder", "read_encoder"]
 
 INPUTS = {"text": ("input_ids",), "image": ("pixel_values",), "audio": ("input_values", "input_features")}
 """What an encoder of each kind calls its main input."""
@@ -80,6 +79,13 @@ class PooledEncoder(nn.Module):
         items = torch.arange(len(windows), device=windows.device).repeat_interleave(windows)
         sums = features.new_zeros(len(windows), features.shape[1]).index_add(0, items, features)
         return sums / windows[:, None]
+
+    @torch.inference_mode()
+    def encoded(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Features float32 [items, features] of what `ItemReader.inputs` gave, by an accelerator where there is one."""
+        device = (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or "cpu"
+        features = self.to(device)(**to_tensors(inputs, device))
+        return np.asarray(features.float().cpu())
 
     def _length_by_length(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Without padding: many encoders of sound know no mask, or were trained without."""

@@ -6,21 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from steradian.data.prefetch import prefetched
 from steradian.data.ragged import Ragged
 from steradian.data.regular_files import open_regular
 from steradian.modalities.files import LARGEST_PICTURE, LARGEST_SOUND
 from steradian.modalities.pictures import open_picture
-from steradian.modalities.pretrained_encoder import Kind
 from steradian.modalities.waveform import Sound, decode_sound
 
-__all__ = ["ItemReader", "item_digest"]
+__all__ = ["ItemReader", "Kind", "Pooling", "item_digest"]
+
+Kind = Literal["text", "image", "audio"]
+Pooling = Literal["mean", "cls"]
 
 CHARACTERS_A_TOKEN = 64
 """Characters a token stands for at most on average; what can only lie behind the last token is not read."""
@@ -61,19 +61,19 @@ class ItemReader:
         # The libraries that decode and resize run without Python's lock; errors come in the order of rows.
         return list(prefetched(lambda pair: self._decoded(*pair, compact), pairs, ahead=4 * threads, threads=threads))
 
-    def tensors(self, arrays: Sequence[list[np.ndarray]]) -> dict[str, Tensor]:
+    def inputs(self, arrays: Sequence[list[np.ndarray]]) -> dict[str, np.ndarray]:
         """What `PooledEncoder` takes, of what `arrays` gave."""
         flat = [array for item in arrays for array in item]
         if not flat:
-            return {"inputs": torch.zeros(0, 1)}
+            return {"inputs": np.zeros((0, 1), np.float32)}
         if self.kind == "image":
-            return {"inputs": torch.from_numpy(np.stack([self._finished(pixels) for pixels in flat]))}
+            return {"inputs": np.stack([self._finished(pixels) for pixels in flat])}
         rows = Ragged.from_rows(flat)
         padded, _ = rows.padded(int(rows.lengths.max()))
-        tensors = {"inputs": torch.from_numpy(padded), "lengths": torch.from_numpy(rows.lengths)}
+        inputs = {"inputs": padded, "lengths": rows.lengths}
         if self.kind == "audio":
-            tensors["windows"] = torch.tensor([len(item) for item in arrays])
-        return tensors
+            inputs["windows"] = np.array([len(item) for item in arrays])
+        return inputs
 
     def _token_ids(self, texts: Iterable[str]) -> list[np.ndarray]:
         limit = self.processor.model_max_length

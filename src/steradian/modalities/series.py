@@ -1,11 +1,9 @@
 """Ragged series: any number of steps, one or several channels, gaps and timestamps allowed."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from steradian.data.modality import (
     Columns,
@@ -21,8 +19,10 @@ from steradian.data.ragged import Ragged
 from steradian.errors import InputError
 from steradian.modalities.dates import datetimes_to_days, to_days
 from steradian.modalities.series_features import SeriesFeatures
-from steradian.modalities.series_tokenizer import SeriesTokenizer
 from steradian.modalities.vector import FARTHEST, to_float
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["FittedSeries", "Series"]
 
@@ -198,9 +198,11 @@ class FittedSeries(FittedModality):
         """Random convolutions, and comparison of statistics with those of training series."""
         return SeriesFeatures.fit(inputs, most=most)
 
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
         """A token a patch of steps, and a few that see the whole series."""
-        return SeriesTokenizer(torch.from_numpy(self.changes), self.patch, len(self.overview_mean), width, dropout)
+        from steradian.modalities.series_tokenizer import SeriesTokenizer
+
+        return SeriesTokenizer(self.changes, self.patch, len(self.overview_mean), width, dropout)
 
 
 @dataclass(frozen=True)
@@ -217,17 +219,16 @@ class SeriesItems:
     times: Ragged
     overview: np.ndarray
 
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """What `SeriesTokenizer.forward` takes; values and times are filled with zeros to the longest of the rows."""
         taken = self.series.take(rows)
         longest = int(taken.lengths.max(initial=1))
-        arrays = {
+        return {
             "values": taken.padded(longest)[0],
             "times": self.times.take(rows).padded(longest)[0],
             "lengths": taken.lengths,
             "overview": self.overview[rows],
         }
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _mean_and_std(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """From the steps of ragged series to tokens: one a patch of steps, and a few that see the whole series."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,7 +24,8 @@ class SeriesTokenizer(nn.Module):
     """A token a patch of steps: its values as they are, what a small convolutional stem finds, and its place in time.
 
     Args:
-        changes: deviation of a channel's change from step to step in training, in those of its values [channels].
+        changes: deviation of a channel's change from step to step in training, in those of its values, float32
+            [channels].
         patch: steps a token.
         overview: numbers that describe a whole series.
         width: length of a token.
@@ -33,11 +35,11 @@ class SeriesTokenizer(nn.Module):
     changes: Tensor
     frequencies: Tensor
 
-    def __init__(self, changes: Tensor, patch: int, overview: int, width: int, dropout: float) -> None:
+    def __init__(self, changes: np.ndarray, patch: int, overview: int, width: int, dropout: float) -> None:
         super().__init__()
         self.patch = patch
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("changes", changes, persistent=False)
+        self.register_buffer("changes", torch.tensor(changes), persistent=False)
         channels = len(changes)
         self.values = nn.Linear(2 * channels * patch, width)
         self.stem_in = nn.Linear(3 * channels + 1, STEM_WIDTH)

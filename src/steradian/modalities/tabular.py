@@ -1,34 +1,31 @@
 """Columns of a table: numbers, dates and categories, each cell a token; an empty cell is a token of its own."""
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from steradian.data.columns import to_objects
 from steradian.data.modality import (
     Columns,
     FittedModality,
-    IndexedTensors,
+    IndexedArrays,
     Items,
     Modality,
     ReadValues,
     Values,
     is_missing,
-    is_told_apart,
     shown,
 )
 from steradian.errors import ConfigError, InputError
+from steradian.modalities.categories import category_codes, read_categories
 from steradian.modalities.dates import calendar, datetimes_to_days, to_days
 from steradian.modalities.kernel_features import KernelFeatures
-from steradian.modalities.tabular_tokenizer import BUCKETS, TabularTokenizer
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["FittedTabular", "Tabular"]
 
@@ -38,9 +35,6 @@ OWN_TOKENS = 1000
 """Categories of a column that have a token of their own at most; the others share the hashed buckets."""
 ONE_HOT = 256
 """Codes of a category that have a feature of their own in the closed form; others have none there."""
-
-WHOLE_FLOAT = re.compile(r"(-?\d+)\.0")
-TRUTH = {"true": "True", "false": "False"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ class Tabular(Modality):
         for place, name in enumerate(self.numeric):
             numbers[:, place], dates[:, place] = _numbers(columns[name], name)
         for place, name in enumerate(self.categorical):
-            categories[:, place] = _categories(columns[name], name)
+            categories[:, place] = read_categories(columns[name], name)
         present = ~np.isnan(numbers).all(axis=1) | (categories != np.array(None)).any(axis=1)
         return ReadValues({"numbers": numbers, "dates": dates, "categories": categories}, present)
 
@@ -165,15 +159,14 @@ class FittedTabular(FittedModality):
         codes = np.zeros(categories.shape, dtype=np.int64)
         for place, (vocabulary, hashed) in enumerate(zip(self.vocabularies, self.hashed, strict=True)):
             column = categories[:, place].tolist()
-            code = _codes(column, vocabulary, hashed=hashed)
+            code = category_codes(column, vocabulary, hashed=hashed)
             codes[:, place] = [code.get(cell, 1) for cell in column]
-        tensors = {"positions": positions, "deviations": deviations, "codes": codes}
-        return IndexedTensors({name: torch.from_numpy(array) for name, array in tensors.items()})
+        return IndexedArrays({"positions": positions, "deviations": deviations, "codes": codes})
 
     def feature_inputs(self, items: Items, rows: np.ndarray) -> np.ndarray:
         """Rows float32 [rows, columns]: numbers standardised, whether each is empty, and categories one-hot."""
-        tensors = items(rows)
-        deviations, codes = tensors["deviations"].numpy(), tensors["codes"].numpy()
+        arrays = items(rows)
+        deviations, codes = arrays["deviations"], arrays["codes"]
         empty = np.isnan(deviations)
         known = [min(len(vocabulary) + 2, ONE_HOT) for vocabulary in self.vocabularies]
         categories = [column[:, None] == np.arange(count) for column, count in zip(codes.T, known, strict=True)]
@@ -183,8 +176,10 @@ class FittedTabular(FittedModality):
         """Four kernels."""
         return KernelFeatures.fit(inputs, most=most)
 
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
         """A token a column, and a few that see the whole row."""
+        from steradian.modalities.tabular_tokenizer import TabularTokenizer
+
         bins = [len(edges) - 1 for edges in self.edges]
         return TabularTokenizer(bins, [len(v) + 2 for v in self.vocabularies], self.hashed, width, dropout)
 
@@ -270,58 +265,6 @@ def _not_finite(cell: Any, row: int, name: str) -> InputError:
         where=f"row {row} (counted from 0), column {name!r}",
         fix="Convert the column to numbers or to dates such as 2024-05-31, or declare it as categorical or Text.",
     )
-
-
-def _categories(column: np.ndarray, name: str) -> np.ndarray:
-    """A column as text or None, object [objects]; each distinct cell is looked at once."""
-    if column.dtype.kind in "fiub" and column.ndim == 1:
-        cells, first, places = np.unique(column, return_index=True, return_inverse=True)
-        # In the order of rows, so that the first mistake is the one that is told.
-        names = {int(place): _category(cells[place], int(first[place]), name) for place in np.argsort(first)}
-        return to_objects(names[place] for place in range(len(cells)))[places]
-    known: dict[Any, str | None] = {}
-    found = []
-    for row, cell in enumerate(column):
-        # The class too, because True == 1.
-        key = (cell.__class__, cell) if isinstance(cell, (str, int)) else None
-        if key not in known:
-            known[key] = _category(cell, row, name)
-        found.append(known[key] if key else known.pop(key))
-    return to_objects(found)
-
-
-def _category(cell: Any, row: int, name: str) -> str | None:
-    if is_missing(cell):
-        return None
-    # Whole floats are integers of a column with gaps.
-    if isinstance(cell, (float, np.floating)) and float(cell).is_integer() and is_told_apart(cell):
-        cell = int(cell)
-    if isinstance(cell, Decimal) and cell.is_finite() and cell == cell.to_integral_value():
-        cell = int(cell)
-    if isinstance(cell, (str, bool, np.bool_, int, np.integer)):
-        # As text too they are the same: a CSV file has nothing else.
-        text = str(cell)
-        whole = WHOLE_FLOAT.fullmatch(text)
-        return whole[1] if whole else TRUTH.get(text.lower(), text)
-    raise InputError(
-        want="a string, an integer or a boolean",
-        got=shown(cell),
-        where=f"row {row} (counted from 0), column {name!r}",
-        fix="Convert the column to strings, or declare it as numeric.",
-    )
-
-
-def _codes(column: list[str | None], vocabulary: list[str], *, hashed: bool) -> Mapping[str | None, int]:
-    """The codes of the categories in a column, of those that are not unknown."""
-    codes: dict[str | None, int] = {None: 0, **{name: i + 2 for i, name in enumerate(vocabulary)}}
-    others = set(column) - codes.keys() if hashed else set()
-    return codes | {name: 2 + len(vocabulary) + _pair_of_buckets(str(name)) for name in others}
-
-
-def _pair_of_buckets(name: str) -> int:
-    """A number below BUCKETS squared, the same in every process."""
-    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little") % BUCKETS**2
 
 
 def _with_calendar(numbers: np.ndarray, dates: np.ndarray) -> np.ndarray:

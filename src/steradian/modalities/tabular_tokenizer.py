@@ -4,11 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from steradian.data.modality import Tokens
+from steradian.modalities.categories import BUCKETS
 
-__all__ = ["BUCKETS", "TabularTokenizer"]
+__all__ = ["TabularTokenizer"]
 
-BUCKETS = 1024
-"""Hashed tokens of a column of very many categories; each category beyond the frequent ones has the sum of two."""
 ROW_TOKENS = 8
 """Tokens that see all columns at once, as many as those of a vector."""
 CATEGORY_WIDTH = 16

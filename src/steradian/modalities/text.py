@@ -3,23 +3,23 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
-from scipy.sparse import csr_array
-from torch import Tensor, nn
 
 from steradian.data.modality import Columns, FittedModality, Items, Modality, ReadValues, Values, is_missing, shown
 from steradian.data.ragged import Ragged
 from steradian.data.sets import ItemCells
+from steradian.data.sparse_rows import SparseRows
 from steradian.errors import InputError
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
-from steradian.modalities.pretrained_encoder import Pooling
+from steradian.modalities.pretrained_items import Pooling
 from steradian.modalities.text_features import SUMS, HashedNgrams, TextFeatures
-from steradian.modalities.text_ngrams import hash_ngrams, split_words
-from steradian.modalities.text_tokenizer import MAX_TOKENS, TextTokenizer
+from steradian.modalities.text_ngrams import MAX_TOKENS, hash_ngrams, split_words
 from steradian.modalities.text_vocabulary import Vocabulary, landmark_projection, ngrams_where
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["FittedText", "Text"]
 
@@ -120,12 +120,12 @@ class Text(Modality):
         ngrams = hash_ngrams(words)
         vocabulary = Vocabulary.of(texts, ngrams)
         chosen = np.unique(np.linspace(0, len(texts) - 1, MAX_LANDMARKS).astype(np.int64))
-        (landmarks,) = vocabulary.vectors(texts.take(chosen), vocabulary.known(ngrams))
+        landmarks = SparseRows.joined(list(vocabulary.vectors(texts.take(chosen), vocabulary.known(ngrams))))
         return FittedText(
             *(vocabulary.buckets, vocabulary.rarity, vocabulary.shared),
-            landmark_ngrams=landmarks.indices.astype(np.int32),
-            landmark_weights=landmarks.data,
-            landmark_offsets=landmarks.indptr.astype(np.int64),
+            landmark_ngrams=landmarks.columns.flat.astype(np.int32),
+            landmark_weights=landmarks.values,
+            landmark_offsets=landmarks.columns.offsets,
             projection=landmark_projection(landmarks),
         )
 
@@ -153,24 +153,10 @@ class FittedText(FittedModality):
     projection: np.ndarray
 
     def prepare(self, values: Values, rows: np.ndarray) -> Items:
-        """Hash the n-grams of every word, and compare every text to the landmarks; see `FittedModality.prepare`."""
+        """Hash the n-grams of every word; see `FittedModality.prepare`."""
         cells = ItemCells.of(values["text"])
         words, texts = split_words(cells.items)
-        vocabulary = Vocabulary(self.buckets, self.rarity, self.shared)
-        ngrams = hash_ngrams(words)
-        known = vocabulary.known(ngrams)
-        likened = [vectors @ self._components for vectors in vocabulary.vectors(texts, known)]
-        features = np.concatenate(likened) if likened else np.zeros((0, self.projection.shape[1]))
-        embedded = ngrams_where(known, self.shared[known.flat])
-        numbers = np.cumsum(self.shared) - 1
-        items = TextItems(
-            _first_words(texts),
-            Ragged(numbers[embedded.flat], embedded.offsets),
-            self.rarity[self.shared],
-            features.astype(np.float16),
-            HashedNgrams(texts, ngrams),
-        )
-        return cells.grouped(items)
+        return cells.grouped(TextItems(HashedNgrams(texts, hash_ngrams(words)), self))
 
     def feature_inputs(self, items: Items, rows: np.ndarray) -> HashedNgrams:
         """All n-grams of these texts."""
@@ -180,52 +166,63 @@ class FittedText(FittedModality):
         """Hashed TF-IDF."""
         return TextFeatures.fit(inputs, sums=SUMS if novel else 0)
 
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
         """A token a word, and one of the whole text."""
+        from steradian.modalities.text_tokenizer import TextTokenizer
+
         return TextTokenizer(int(self.shared.sum()), self.projection.shape[1], width=width, dropout=dropout)
 
     @cached_property
-    def _components(self) -> np.ndarray:
+    def components(self) -> np.ndarray:
         """From a text's unit vector to its features, float32 [n-grams, features]."""
-        entries = self.landmark_weights, self.landmark_ngrams, self.landmark_offsets
-        landmarks = csr_array(entries, shape=(len(self.projection), len(self.buckets)))
-        components: np.ndarray = landmarks.T @ self.projection
-        return components
+        columns = Ragged(self.landmark_ngrams, self.landmark_offsets)
+        landmarks = SparseRows(columns, self.landmark_weights, len(self.buckets))
+        return landmarks.transposed() @ self.projection
 
 
 @dataclass(frozen=True)
 class TextItems:
-    """Texts as words, words as n-grams, and what each text is like as a whole.
+    """Texts as words and words as n-grams; what only a tokenizer needs is made when it is first asked for.
 
     Args:
-        texts: row i holds the word numbers of text i.
-        words: row j holds the n-gram numbers of word j.
-        rarity: float32 [n-grams].
-        features: float16 [texts, features].
         hashed: all words and all n-grams, known or not.
+        fitted: what training learnt.
     """
 
-    texts: Ragged
-    words: Ragged
-    rarity: np.ndarray
-    features: np.ndarray
     hashed: HashedNgrams
+    fitted: FittedText
 
-    def __call__(self, rows: np.ndarray) -> dict[str, Tensor]:
+    @cached_property
+    def _tokens(self) -> tuple[Ragged, Ragged, np.ndarray]:
+        """The first words of each text, the embedded n-grams of each word, and float16 [texts, features]."""
+        fitted, texts = self.fitted, self.hashed.texts
+        vocabulary = Vocabulary(fitted.buckets, fitted.rarity, fitted.shared)
+        known = vocabulary.known(self.hashed.words)
+        features = np.empty((len(texts), fitted.projection.shape[1]), dtype=np.float16)
+        start = 0
+        for vectors in vocabulary.vectors(texts, known):
+            features[start : start + len(vectors)] = vectors @ fitted.components
+            start += len(vectors)
+        embedded = ngrams_where(known, fitted.shared[known.flat])
+        numbers = np.cumsum(fitted.shared) - 1
+        return _first_words(texts), Ragged(numbers[embedded.flat], embedded.offsets), features
+
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The n-grams of each distinct word of these rows in one flat list, and which word of which text is which."""
-        texts = self.texts.take(rows)
+        all_texts, all_words, features = self._tokens
+        texts, rarity = all_texts.take(rows), self.fitted.rarity[self.fitted.shared]
         _, mask = texts.padded(int(texts.lengths.max(initial=1)))
         distinct, which = np.unique(texts.flat, return_inverse=True)
-        words = self.words.take(distinct)
-        weights, owners = self.rarity[words.flat], np.repeat(np.arange(len(words)), words.lengths)
+        words = all_words.take(distinct)
+        weights, owners = rarity[words.flat], np.repeat(np.arange(len(words)), words.lengths)
         lengths = np.sqrt(np.bincount(owners, weights**2, minlength=len(words)))
         return {
-            "ngrams": torch.from_numpy(words.flat),
-            "offsets": torch.from_numpy(words.offsets[:-1]),
-            "weights": torch.from_numpy((weights / lengths[owners]).astype(np.float32)),
-            "words": torch.from_numpy(which),
-            "mask": torch.from_numpy(mask),
-            "features": torch.from_numpy(self.features[rows]),
+            "ngrams": words.flat,
+            "offsets": words.offsets[:-1],
+            "weights": (weights / lengths[owners]).astype(np.float32),
+            "words": which,
+            "mask": mask,
+            "features": features[rows],
         }
 
 

@@ -72,12 +72,10 @@ class TextFeatures(FeatureMap):
             self._rows(inputs.take(np.arange(start, min(start + CHUNK, len(inputs.texts)))))
             for start in range(0, max(1, len(inputs.texts)), CHUNK)
         ]
-        columns, values, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        rows = SparseRows(Ragged.from_lengths(columns, lengths), values, COLUMNS)
+        rows = SparseRows.joined(parts)
         return rows.sketch(self.sums) if self.sums else rows
 
-    def _rows(self, inputs: HashedNgrams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Columns, values and numbers a text."""
+    def _rows(self, inputs: HashedNgrams) -> SparseRows:
         keys, counts = _counted(inputs)
         texts, whole = keys // (4 * COLUMNS), (keys // (2 * COLUMNS)) % 2
         weights = (1 + np.log(counts)) * self.rarity[_columns(keys)]
@@ -90,7 +88,8 @@ class TextFeatures(FeatureMap):
         signs = np.where((keys // COLUMNS) % 2, 1.0, -1.0)
         cells, places = np.unique(texts * COLUMNS + _columns(keys), return_inverse=True)
         values = np.bincount(places, weights * signs, minlength=len(cells)).astype(np.float32)
-        return cells % COLUMNS, values, np.bincount(cells // COLUMNS, minlength=len(inputs.texts))
+        lengths = np.bincount(cells // COLUMNS, minlength=len(inputs.texts))
+        return SparseRows(Ragged.from_lengths(cells % COLUMNS, lengths), values, COLUMNS)
 
 
 def _counted(inputs: HashedNgrams) -> tuple[np.ndarray, np.ndarray]:

@@ -9,10 +9,13 @@ import numpy as np
 from steradian.data.ragged import Ragged
 from steradian.data.sparse_rows import scrambled
 
-__all__ = ["BUCKETS", "hash_ngrams", "split_words"]
+__all__ = ["BUCKETS", "MAX_TOKENS", "hash_ngrams", "split_words"]
 
 MAX_WORDS, MAX_CHARACTERS = 2048, 1 << 17
 """Read of one text; what follows is left out, so that one long text cannot fill the memory."""
+
+MAX_TOKENS = 64
+"""Words of a text that become tokens of their own; what follows counts in the token of the whole."""
 
 MAX_WORD_LENGTH = 128
 """Characters of one word; longer ones (unspaced scripts, links) are cut into pieces."""

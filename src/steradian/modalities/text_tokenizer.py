@@ -5,11 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steradian.data.modality import Tokens
+from steradian.modalities.text_ngrams import MAX_TOKENS
 
-__all__ = ["MAX_TOKENS", "TextTokenizer"]
-
-MAX_TOKENS = 64
-"""Words of a text that become tokens of their own; what follows counts in the token of the whole."""
+__all__ = ["TextTokenizer"]
 
 INITIAL_STD = 0.1
 """Of n-gram embeddings: as large as training moves them, so that what was drawn at random does not outlast it."""

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.sparse import csr_array
 
 from steradian.data.ragged import Ragged
+from steradian.data.sparse_rows import SparseRows
 from steradian.modalities.text_ngrams import BUCKETS
 
 __all__ = ["Vocabulary", "landmark_projection"]
@@ -19,8 +18,8 @@ MAX_FEATURES = 512
 """Numbers to which likenesses are reduced: an SVM is as good on 512 as on the whole vectors of 1,500 texts, two points
 worse on 256 and three to four on 128 (docs/lab-log.md)."""
 
-CHUNK = 10_000
-"""Texts whose n-grams are counted at a time, so that a large table's counts need not fit into memory."""
+CHUNK = 256
+"""Texts whose n-grams are counted at a time: of titles some 75,000, which a cache holds."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Vocabulary:
         """
         frequency = np.zeros(2 * BUCKETS, dtype=np.int64)
         for chunk in _chunks(texts):
-            frequency += np.bincount(_counts(chunk, ngrams, 2 * BUCKETS).indices, minlength=2 * BUCKETS)
+            frequency += np.bincount(_counts(chunk, ngrams)[0].flat, minlength=2 * BUCKETS)
         met = np.flatnonzero(frequency)
         # A stable sort keeps the lower buckets of equally frequent ones.
         buckets = np.sort(met[np.argsort(-frequency[met], kind="stable")[:MAX_NGRAMS]])
@@ -63,7 +62,7 @@ class Vocabulary:
         places = np.searchsorted(self.buckets, ngrams.flat).clip(max=len(self.buckets) - 1)
         return ngrams_where(Ragged(places, ngrams.offsets), self.buckets[places] == ngrams.flat)
 
-    def vectors(self, texts: Ragged, known: Ragged) -> Iterator[csr_array]:
+    def vectors(self, texts: Ragged, known: Ragged) -> Iterator[SparseRows]:
         """Texts as unit vectors float32 [texts, n-grams], a chunk at a time.
 
         An n-gram weighs (1 + ln count) * rarity. Parts of words and whole words are of the same length together, as
@@ -75,13 +74,13 @@ class Vocabulary:
         """
         kinds = self.buckets >= BUCKETS
         for chunk in _chunks(texts):
-            counts = _counts(chunk, known, len(self.buckets))
-            rows = np.repeat(np.arange(len(chunk)), np.diff(counts.indptr))
-            weights = (1 + np.log(counts.data)) * self.rarity[counts.indices]
-            groups = 2 * rows + kinds[counts.indices]
+            found, counts = _counts(chunk, known)
+            rows = np.repeat(np.arange(len(chunk)), found.lengths)
+            weights = (1 + np.log(counts)) * self.rarity[found.flat]
+            groups = 2 * rows + kinds[found.flat]
             squares = np.bincount(groups, weights**2, minlength=2 * len(chunk))
             weights /= np.sqrt(squares[groups] * (squares.reshape(-1, 2) > 0).sum(axis=1)[rows])
-            yield csr_array((weights.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+            yield SparseRows(found, weights.astype(np.float32), len(self.buckets))
 
 
 def ngrams_where(words: Ragged, kept: np.ndarray) -> Ragged:
@@ -95,7 +94,7 @@ def ngrams_where(words: Ragged, kept: np.ndarray) -> Ragged:
     return Ragged.from_lengths(words.flat[kept], np.bincount(owners[kept], minlength=len(words)))
 
 
-def landmark_projection(landmarks: csr_array) -> np.ndarray:
+def landmark_projection(landmarks: SparseRows) -> np.ndarray:
     """What turns likenesses to landmarks into features, float32 [landmarks, features].
 
     The features of two landmarks have the same inner product as the landmarks, as nearly as so few numbers can (latent
@@ -105,10 +104,16 @@ def landmark_projection(landmarks: csr_array) -> np.ndarray:
         landmarks: unit vectors [landmarks, n-grams], at least one.
 
     Example:
-        >>> landmark_projection(csr_array(np.eye(2, 5))).shape
+        >>> landmark_projection(SparseRows(Ragged.from_lengths(np.arange(2), np.ones(2)), np.ones(2), 5)).shape
         (2, 2)
     """
-    likeness = (landmarks @ landmarks.T).toarray().astype(np.float64)
+    # Only a fit needs these.
+    from scipy.linalg import eigh
+    from scipy.sparse import csr_array
+
+    entries, shape = (landmarks.values, landmarks.columns.flat, landmarks.columns.offsets), len(landmarks)
+    vectors = csr_array(entries, shape=(shape, landmarks.width))
+    likeness = (vectors @ vectors.T).toarray().astype(np.float64)
     last = len(likeness) - 1
     values, vectors = eigh(likeness, subset_by_index=[max(last + 1 - MAX_FEATURES, 0), last])
     kept = values > 1e-6 * max(values[-1], 1e-6)
@@ -123,9 +128,11 @@ def _chunks(texts: Ragged) -> Iterator[Ragged]:
         yield texts.take(np.arange(start, min(start + CHUNK, len(texts))))
 
 
-def _counts(texts: Ragged, ngrams: Ragged, columns: int) -> csr_array:
-    """How often each text has each n-gram, sparse [texts, columns]."""
-    words = csr_array((np.ones(len(ngrams.flat)), ngrams.flat, ngrams.offsets), shape=(len(ngrams), columns))
-    holders = csr_array((np.ones(len(texts.flat)), texts.flat, texts.offsets), shape=(len(texts), len(ngrams)))
-    counts: csr_array = holders @ words
-    return counts
+def _counts(texts: Ragged, ngrams: Ragged) -> tuple[Ragged, np.ndarray]:
+    """The distinct n-grams of each text, ascending, and how often it has each of them [n-grams of all texts]."""
+    taken = ngrams.take(texts.flat)
+    owners = np.repeat(np.repeat(np.arange(len(texts)), texts.lengths), taken.lengths)
+    # Of a chunk's texts 32 bits hold them all, which are sorted in half the time.
+    cells, counts = np.unique((owners * (2 * BUCKETS) + taken.flat).astype(np.uint32), return_counts=True)
+    lengths = np.bincount(cells // (2 * BUCKETS), minlength=len(texts))
+    return Ragged.from_lengths(cells % (2 * BUCKETS), lengths), counts

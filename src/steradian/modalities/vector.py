@@ -1,21 +1,18 @@
 """Precomputed vectors: sensor features, omics, embeddings of another model."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from steradian.data.columns import to_objects
 from steradian.data.modality import (
     Columns,
     FittedModality,
-    IndexedTensors,
+    IndexedArrays,
     Items,
     Modality,
     ReadValues,
-    Tokens,
     Values,
     is_missing,
     listed,
@@ -25,16 +22,11 @@ from steradian.data.sets import ItemCells
 from steradian.errors import InputError
 from steradian.modalities.kernel_features import KernelFeatures
 
+if TYPE_CHECKING:
+    from torch import nn
+
 __all__ = ["FittedVector", "Vector", "to_float"]
 
-TOKENS = 8
-"""Tokens a vector is cut into; the first prototype's value, within noise of 4 and 16 on the shared sets."""
-WHOLE = 4096
-"""Features that every token sees; of longer vectors each token sees its own part, so that the layer stays small."""
-USUAL_WIDTH = 64
-"""Features of a layer whose outputs move by a usual amount in a step, see `VectorTokenizer`."""
-MANY = 128
-"""Features from which on the whole share of them is dropped in training; of fewer, fewer."""
 FARTHEST = 1e6
 """Standard deviations from the mean at most: from 1e19 on, squares within the model would overflow."""
 EXACT = 1e4
@@ -125,60 +117,24 @@ class FittedVector(FittedModality):
         for start in range(0, len(matrix), step):
             exact = (matrix[start : start + step] - self.mean) / self.std
             standardised[start : start + step] = exact.clip(-FARTHEST, FARTHEST)
-        items = IndexedTensors({"values": torch.from_numpy(standardised)})
+        items = IndexedArrays({"values": standardised})
         if sets.dtype != object:
             return items
         return ItemCells(matrix, np.array([len(vectors) for vectors in sets], dtype=np.int64)).grouped(items)
 
     def feature_inputs(self, items: Items, rows: np.ndarray) -> np.ndarray:
         """Standardised rows float32 [rows, features]."""
-        return items(rows)["values"].numpy()
+        return items(rows)["values"]
 
     def feature_map(self, inputs: np.ndarray, *, most: int, novel: bool) -> KernelFeatures:
         """Four kernels."""
         return KernelFeatures.fit(inputs, offset=self.mean, factor=self.std, most=most)
 
-    def tokenizer(self, width: int, dropout: float) -> nn.Module:
+    def tokenizer(self, width: int, dropout: float) -> "nn.Module":
         """A linear map to a few tokens behind input dropout."""
+        from steradian.modalities.vector_tokenizer import VectorTokenizer
+
         return VectorTokenizer(len(self.mean), width, dropout)
-
-
-class VectorTokenizer(nn.Module):
-    """A vector as a few tokens, each a linear view of all features, or of its own part of very many.
-
-    AdamW moves every weight by about the learning rate in a step, so a sum over thousands of features would move that
-    much further than one over a layer's usual 64. Inputs of longer vectors are therefore scaled down by their number
-    and the weights begin so much larger: the outputs begin the same and move as those of a usual layer do
-    (the rule 1 / fan-in of Yang et al. 2022, arXiv 2203.03466).
-
-    Args:
-        features: length of a vector.
-        width: length of a token.
-        dropout: share of features zeroed in training.
-    """
-
-    def __init__(self, features: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.width = width
-        # What is dropped of few features is missed more: the odds fall with their number, so that a sum is as noisy
-        # whatever its length.
-        odds = dropout / (1 - dropout) * min(1.0, features / MANY)
-        self.dropout = nn.Dropout(odds / (1 + odds))
-        # Parts differ by one feature at most; each is a layer of its own.
-        self.parts = (
-            [len(part) for part in torch.arange(features).tensor_split(TOKENS)] if features > WHOLE else [features]
-        )
-        self.project = nn.ModuleList(nn.Linear(part, TOKENS * width // len(self.parts)) for part in self.parts)
-        self.shrink = min(1.0, USUAL_WIDTH / self.parts[0])
-        with torch.no_grad():
-            for layer in self.project.children():
-                layer.get_parameter("weight").div_(self.shrink)
-
-    def forward(self, values: Tensor) -> Tokens:
-        """Tokens of values [items, features]."""
-        parts = (self.dropout(values) * self.shrink).split(self.parts, dim=1)
-        seen = [layer(part) for layer, part in zip(self.project, parts, strict=True)]
-        return Tokens(torch.cat(seen, dim=1).unflatten(1, (TOKENS, self.width)))
 
 
 def _mean_and_std(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

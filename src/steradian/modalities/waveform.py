@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,8 @@ __all__ = ["RATES", "Sound", "decode_sound"]
 
 WINDOW, MAX_WINDOWS = 10.0, 8
 """Seconds of a window at most, and windows of a sound at most: beyond 80 s its windows are spread over it evenly."""
+BLOCK = 64
+"""Samples that are resampled by one product at least."""
 RATES = 1_000, 1_000_000
 """Samples a second of what is plausibly a sound; the header of a damaged file may say anything."""
 SILENCE = 1e-6
@@ -131,14 +134,39 @@ def _mono(pieces: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _resampled(samples: np.ndarray, before: int, after: int) -> np.ndarray:
-    from scipy.signal import resample_poly
-
+    """Samples at another rate, float32: what scipy.signal.resample_poly makes of them."""
     # Exact for the rates in use; rates of large primes are met to 0.1% (2 cents), with a filter that stays short.
     ratio = Fraction(after, before).limit_denominator(1000)
     if ratio == 1:
         return samples
-    resampled: np.ndarray = resample_poly(samples, ratio.numerator, ratio.denominator)
+    stretch, reach, matrix = _resampling(ratio)
+    count = -(-len(samples) * ratio.numerator // ratio.denominator)
+    blocks = -(-count // matrix.shape[1])
+    padded = np.pad(samples, (reach, blocks * stretch + len(matrix)))
+    seen = np.lib.stride_tricks.sliding_window_view(padded, len(matrix))[: blocks * stretch : stretch]
+    resampled: np.ndarray = (seen @ matrix).reshape(-1)[:count]
     return resampled
+
+
+@lru_cache(maxsize=8)
+def _resampling(ratio: Fraction) -> tuple[int, int, np.ndarray]:
+    """A block of new samples is linear in a stretch of old ones.
+
+    Returns:
+        Old samples from one block to the next; how many more it sees before its first; the matrix float32 [old samples
+        that a block sees, new samples of a block].
+    """
+    # Several rounds of a short ratio make a block, so that the product is worth its call.
+    up, down = ratio.numerator, ratio.denominator
+    rounds = -(-BLOCK // up)
+    half = 10 * max(up, down)
+    low_pass = np.sinc(np.arange(-half, half + 1) / max(up, down)) * np.kaiser(2 * half + 1, 5.0)
+    low_pass *= up / low_pass.sum()
+    reach = half // up
+    old = np.arange(-reach, ((rounds * up - 1) * down + half) // up + 1)
+    places = down * np.arange(rounds * up) - up * old[:, None] + half
+    inside = (places >= 0) & (places < len(low_pass))
+    return rounds * down, reach, np.where(inside, low_pass[places.clip(0, len(low_pass) - 1)], 0).astype(np.float32)
 
 
 def _mistake(value: str | Path | bytes | Sound, error: Exception) -> tuple[str, str]:

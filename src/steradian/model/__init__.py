@@ -17,6 +17,7 @@ from steradian.model.inference import (
     fuse_subset,
     nearest_centers,
 )
+from steradian.model.tensor_batch import TensorBatch
 from steradian.model.transformer import Block
 from steradian.model.two_part_encoder import TwoPartEncoder
 
@@ -29,6 +30,7 @@ __all__ = [
     "ModalityVectors",
     "SphereEncoder",
     "SphericalClassifier",
+    "TensorBatch",
     "TwoPartEncoder",
     "build_encoder",
     "build_model",

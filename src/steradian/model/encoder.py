@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from steradian.data.batch import Batch
 from steradian.data.modality import Tokens
 from steradian.data.sets import SET_SIZES
 from steradian.model.fusion import Fusion
+from steradian.model.tensor_batch import TensorBatch
 from steradian.model.transformer import Block
 
 __all__ = ["ModalityEncoder", "ModalityVectors", "SphereEncoder"]
@@ -122,6 +122,8 @@ class SphereEncoder(nn.Module):
         fusion: level 2.
     """
 
+    sees_items = True
+
     def __init__(self, modalities: Mapping[str, ModalityEncoder], fusion: Fusion) -> None:
         super().__init__()
         # A ModuleList, since a modality may have any name and a module's name may hold no dot.
@@ -135,11 +137,11 @@ class SphereEncoder(nn.Module):
         """Where its weights are."""
         return next(self.parameters()).device
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: TensorBatch) -> Tensor:
         """Unit vectors [objects, embedding_dim]."""
         return self.fuse(self.encode(batch))
 
-    def encode(self, batch: Batch) -> ModalityVectors:
+    def encode(self, batch: TensorBatch) -> ModalityVectors:
         """Level 1: every present item of every modality."""
         objects, modalities = batch.present.shape
         vectors = summaries = None

@@ -13,6 +13,7 @@ from steradian.data.samplers import batches
 from steradian.errors import InputError
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityVectors, SphereEncoder
+from steradian.model.tensor_batch import TensorBatch
 from steradian.model.two_part_encoder import TwoPartEncoder
 
 __all__ = [
@@ -83,7 +84,7 @@ def embed_table(
         masks = [np.broadcast_to(mask, (len(objects), mask.shape[-1])) for mask in subsets[first : first + group]]
         rows = [[np.zeros(0, dtype=np.int64)] for _ in masks]
         vectors = [[np.zeros((0, dim), dtype=np.float32)] for _ in masks]
-        for start, prepared in _prepared_parts(preprocessor, objects):
+        for start, prepared in _prepared_parts(encoder, preprocessor, objects):
             every, here = np.arange(len(prepared)), [mask[start : start + PREPARED_AT_ONCE] for mask in masks]
             for number, part, fused in embed_subsets(encoder, prepared, every, subsets=here, batch_size=batch_size):
                 rows[number].append(start + part)
@@ -115,7 +116,7 @@ def embed_subsets(
     """
     device = encoder.device
     for part in batches(rows, batch_size):
-        encoded = encoder.encode(objects.batch(part).to(device))
+        encoded = encoder.encode(_batch(encoder, objects, part))
         for number, subset in enumerate(subsets):
             has, vectors = fuse_subset(encoder, encoded, torch.from_numpy(subset[part]).to(device))
             yield number, part[has], vectors
@@ -133,7 +134,9 @@ def encode_table(
         objects: any number of objects.
         batch_size: objects at a time.
     """
-    parts = [encode_objects(encoder, prepared, batch_size) for _, prepared in _prepared_parts(preprocessor, objects)]
+    parts = [
+        encode_objects(encoder, prepared, batch_size) for _, prepared in _prepared_parts(encoder, preprocessor, objects)
+    ]
     return ModalityVectors.joined(parts)
 
 
@@ -152,7 +155,7 @@ def encode_objects(
     chosen = np.arange(len(objects)) if rows is None else rows
     # Of no objects, one batch of none: it has the widths.
     parts = list(batches(chosen, batch_size)) or [chosen]
-    return ModalityVectors.joined([encoder.encode(objects.batch(part).to(encoder.device)) for part in parts])
+    return ModalityVectors.joined([encoder.encode(_batch(encoder, objects, part)) for part in parts])
 
 
 @torch.inference_mode()
@@ -232,8 +235,20 @@ def nearest_centers(classifier: SphericalClassifier, vectors: np.ndarray) -> tup
     return numbers, cosines
 
 
-def _prepared_parts(preprocessor: Preprocessor, objects: ObjectTable) -> Iterator[tuple[int, PreparedObjects]]:
+def _batch(encoder: Encoder, objects: PreparedObjects, rows: np.ndarray) -> TensorBatch:
+    return TensorBatch.of(objects.batch(rows, items=encoder.sees_items), encoder.device)
+
+
+def _prepared_parts(
+    encoder: Encoder, preprocessor: Preprocessor, objects: ObjectTable
+) -> Iterator[tuple[int, PreparedObjects]]:
     """The first row of each part of a table and the part prepared, the next one meanwhile."""
+
+    def made(start: int) -> PreparedObjects:
+        prepared = preprocessor.prepare(objects[start : start + PREPARED_AT_ONCE])
+        # What items put off until a batch is cut is done ahead too.
+        prepared.batch(np.zeros(0, dtype=np.int64), items=encoder.sees_items)
+        return prepared
+
     starts = range(0, len(objects), PREPARED_AT_ONCE)
-    parts = prefetched(lambda at: preprocessor.prepare(objects[at : at + PREPARED_AT_ONCE]), starts, ahead=1)
-    return zip(starts, parts, strict=True)
+    return zip(starts, prefetched(made, starts, ahead=1), strict=True)

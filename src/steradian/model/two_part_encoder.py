@@ -8,14 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steradian.config import FusionKind
-from steradian.data.batch import Batch
+from steradian.data.closed_form import SHORTEST
 from steradian.model.encoder import ModalityVectors, SphereEncoder
 from steradian.model.fusion import Fusion
+from steradian.model.tensor_batch import TensorBatch
 
 __all__ = ["LengthGates", "TwoPartEncoder"]
-
-SHORTEST = 1e-6
-"""Length of a closed-form vector of which nothing is known: its gate is nearly closed, and its logarithm finite."""
 
 
 class LengthGates(nn.Module):
@@ -98,15 +96,15 @@ class TwoPartEncoder(nn.Module):
         """Where its weights are."""
         return next(self.networks.parameters(), self.share).device
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: TensorBatch) -> Tensor:
         """Unit vectors [objects, embedding_dim]."""
         return self.fuse(self.encode(batch))
 
-    def encode(self, batch: Batch) -> ModalityVectors:
+    def encode(self, batch: TensorBatch) -> ModalityVectors:
         """Level 1: the closed form's vector of every present modality, and the networks' beside it."""
         if batch.closed is None:
             raise ValueError("a batch without the closed form's vectors")
-        networks = cast(Iterable[SphereEncoder], self.networks) if self._runs_networks else ()
+        networks = cast(Iterable[SphereEncoder], self.networks) if self.sees_items else ()
         encoded = [network.encode(batch) for network in networks]
         return self.joined(batch.closed, encoded, batch.present)
 
@@ -138,7 +136,8 @@ class TwoPartEncoder(nn.Module):
         return fused
 
     @property
-    def _runs_networks(self) -> bool:
+    def sees_items(self) -> bool:
+        """Whether networks take part: the closed form's vectors alone need no items."""
         return len(self.networks) > 0 and (self.fusion.learned or float(self.share) > 0)
 
 

@@ -10,7 +10,7 @@ from torch.nn.utils import clip_grad_norm_
 from steradian.config import TrainingConfig
 from steradian.data.batch import Batch
 from steradian.errors import TrainingError
-from steradian.model import SphereEncoder, SphericalClassifier
+from steradian.model import SphereEncoder, SphericalClassifier, TensorBatch
 from steradian.training.build_objective import build_objective
 from steradian.training.center_updates import RowwiseAdam
 from steradian.training.derived import Derived
@@ -62,7 +62,7 @@ class Learner:
         """Take one step; the batch's loss before it.
 
         Args:
-            batch: with labels; from any device.
+            batch: with labels.
             step: counted from 0.
 
         Raises:
@@ -75,9 +75,9 @@ class Learner:
         if self._center_updates is not None:
             self._center_updates.learning_rate = self._config.center_learning_rate * speed
             take_gradient = self._center_updates.update
-        batch = batch.to(self._device)
+        tensors = TensorBatch.of(batch, self._device)
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._half):
-            loss: Tensor = self._objective(self._encoder, batch, strength=strength, take_gradient=take_gradient)
+            loss: Tensor = self._objective(self._encoder, tensors, strength=strength, take_gradient=take_gradient)
         value = _finite(loss, step, self._config)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()

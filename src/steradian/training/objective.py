@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from steradian.config import Positives, SubsetPolicy
-from steradian.data.batch import Batch
 from steradian.losses import gmc_loss
 from steradian.losses.blockwise_softmax import GradientTaker
-from steradian.model import ModalityVectors, SphereEncoder
+from steradian.model import ModalityVectors, SphereEncoder, TensorBatch
 
 __all__ = ["Objective", "observed_subsets", "random_subsets"]
 
@@ -58,7 +57,7 @@ class Objective(nn.Module):
         self.row_loss, self.subset_policy, self.positives = row_loss, subset_policy, positives
 
     def forward(
-        self, encoder: SphereEncoder, batch: Batch, *, strength: float, take_gradient: GradientTaker | None = None
+        self, encoder: SphereEncoder, batch: TensorBatch, *, strength: float, take_gradient: GradientTaker | None = None
     ) -> Tensor:
         """The loss of a batch, a scalar.
 
