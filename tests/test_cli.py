@@ -192,6 +192,20 @@ def test_search_by_cells(folder: Path, capsys) -> None:
     assert "cup" in capsys.readouterr().out
 
 
+def test_a_table_may_lack_columns_and_labels(folder: Path, capsys) -> None:
+    titles, out = folder / "titles.csv", folder / "titles.npy"
+    titles.write_text("title,colour\nreading lamp,red\ndrinking cup,blue\n")
+    assert run("predict", folder / "model", titles) == 0
+    assert [line.split(",")[:2] for line in capsys.readouterr().out.splitlines()[1:]] == [["0", "lamp"], ["1", "cup"]]
+    assert run("embed", folder / "model", titles, "--out", out) == 0
+    assert np.load(out).shape == (2, 8)
+    assert run("explain", folder / "model", titles) == 0
+    titles.write_text("titel,height\nreading lamp,3\n")
+    capsys.readouterr()
+    assert run("predict", folder / "model", titles) == 2
+    assert "got 'titel'. Did you mean 'title'?" in capsys.readouterr().err
+
+
 def test_explain_shows_one_object_or_several(folder: Path, capsys) -> None:
     words = ("explain", folder / "model", folder / "table.csv")
     assert run(*words) == 0

@@ -226,9 +226,8 @@ def _search(options: Namespace) -> int:
 
     model = _load(options.model)
     cells = _query_cells(model, options)
-    query = {column: [cells.get(column)] for column in model.schema_.columns}
     index = Index.load(options.index or Path(options.model, "index"), model=model)
-    _show(index.search(query, k=options.k))
+    _show(index.search([cells], k=options.k))
     return 0
 
 
@@ -299,10 +298,11 @@ def _load(folder: str) -> "SphereEmbedder":
 
 
 def _read(table: str, schema: "Schema", options: Namespace, *, labelled: bool = True) -> "ObjectTable":
-    """A table, telling what of it could not be read."""
+    """A table, telling what of it could not be read; for a model that is fitted it may lack columns."""
     from steradian import read_objects
 
-    objects = read_objects(table, schema, labelled=labelled, on_error=options.on_error)
+    partial = options.get("model") is not None
+    objects = read_objects(table, schema, labelled=labelled, partial=partial, on_error=options.on_error)
     if objects.unreadable:
         print(f"{table}: {objects.unreadable}", file=sys.stderr)
     return objects

@@ -44,7 +44,8 @@ def column_length(values: Any, name: str) -> int:
         hasattr(values, method) for method in ("__array__", "__arrow_c_stream__")
     )
     try:
-        return len(values if like_a_column else None)  # type: ignore[arg-type]
+        # A sparse matrix has no length, but as many rows as any other.
+        return int(values.shape[0]) if _is_sparse(values) else len(values if like_a_column else None)  # type: ignore[arg-type]
     except TypeError as error:
         raise InputError(
             want="a list or an array with one entry a row",
@@ -55,7 +56,7 @@ def column_length(values: Any, name: str) -> int:
 
 
 def to_column(values: Any, name: str) -> np.ndarray:
-    """A column from a list, tuple, numpy array, pyarrow array, or anything numpy can convert (Series, tensor).
+    """A column from a list, tuple, array of numpy or pyarrow, sparse matrix, or what numpy converts (Series, tensor).
 
     Args:
         values: one entry a row.
@@ -83,6 +84,8 @@ def to_column(values: Any, name: str) -> np.ndarray:
 
 
 def _converted(values: Any) -> np.ndarray:
+    if _is_sparse(values):
+        return np.asarray(values.toarray())
     if isinstance(values, pa.Array):
         values = pa.chunked_array([values])
     elif hasattr(values, "detach"):
@@ -268,6 +271,8 @@ def _cell(value: Any) -> Any:
         return value.get("bytes") or value.get("path")
     if hasattr(value, "detach"):
         return _from_tensor(value)
+    if _is_sparse(value):
+        return value.toarray()[0] if value.shape[0] == 1 else value.toarray()
     if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
         value = value.tolist()
     # A look at the first entry tells lists of items from long lists of numbers.
@@ -276,6 +281,11 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and any(hasattr(item, "detach") for item in value):
         return type(value)(_cell(item) for item in value)
     return value
+
+
+def _is_sparse(values: Any) -> bool:
+    """Whether these are rows of scipy's, of which it holds those numbers that are not zero."""
+    return hasattr(values, "tocsr") and hasattr(values, "toarray") and len(values.shape) == 2
 
 
 def _first(cell: Any) -> Any:
