@@ -1,9 +1,11 @@
 """One unit vector for each labelled object of several modalities, some of them missing; the angle is the product."""
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from steradian.audit import Audit
     from steradian.calibration import Calibration
     from steradian.data import ObjectTable, Schema, read_objects
@@ -83,6 +85,8 @@ _FOLDERS = (
 
 def __getattr__(name: str) -> Any:
     """Import the modules when a public name is first asked for: `steradian --help` needs none of them, nor torch."""
+    if name == "__version__":
+        return version("steradian")
     if name not in __all__:
         raise AttributeError(f"module 'steradian' has no attribute {name!r}")
     for module in [import_module(f"steradian.{folder}") for folder in _FOLDERS]:

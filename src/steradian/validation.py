@@ -80,7 +80,7 @@ def query_table(estimator: BaseEstimator, schema: Schema, X: Any, *, on_error: O
         return X
     if schema != PLAIN_SCHEMA:
         objects = read_objects(X, schema, labelled=False, partial=True, on_error=on_error)
-        if objects.unreadable.left_out:
+        if objects.unreadable.left_out or objects.unreadable.unnamed:
             raise InputError(
                 want="something to read in every row, since each gets a vector",
                 got=objects.unreadable.counts[-1],

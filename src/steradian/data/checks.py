@@ -1,6 +1,6 @@
 """What a user's table must fulfil before it is a table of objects; each message names the rows and columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,7 +10,14 @@ from steradian.data.modality import is_missing, is_told_apart, listed, shown
 from steradian.data.schema import Schema
 from steradian.errors import InputError
 
-__all__ = ["refuse_absent_columns", "refuse_bare_objects", "refuse_repeated_ids", "table_length", "to_names"]
+__all__ = [
+    "refuse_absent_columns",
+    "refuse_bare_objects",
+    "refuse_different_schemas",
+    "refuse_repeated_ids",
+    "table_length",
+    "to_names",
+]
 
 NO_LABEL = (
     "Name the label's column in the schema: training and evaluation need labels; "
@@ -161,6 +168,27 @@ def refuse_repeated_ids(ids: np.ndarray, rows: np.ndarray, *, name: str) -> None
                 where=f"rows {first[entry]} and {row} (counted from 0), column {name!r}",
                 fix="Drop one of the rows, or leave id out of the schema.",
             )
+
+
+def refuse_different_schemas(schemas: Sequence[Any]) -> None:
+    """Refuse tables that are not all of one schema.
+
+    Args:
+        schemas: of the tables; anything else stands for what is no table.
+
+    Raises:
+        InputError: no table, one of another schema, or none.
+    """
+    for place, schema in enumerate(schemas):
+        if not isinstance(schema, Schema) or schema != schemas[0]:
+            raise InputError(
+                want="ObjectTables of one schema",
+                got="another schema than the first" if isinstance(schema, Schema) else shown(schema),
+                where=f"concat(tables), place {place}",
+                fix="Read all of them by one schema: read_objects(table, schema).",
+            )
+    if not schemas:
+        raise InputError("at least one table", "none", "concat(tables)", "Write for example concat([first, second]).")
 
 
 def refuse_bare_objects(present: np.ndarray, schema: Schema, *, rows: np.ndarray, ids: np.ndarray | None) -> None:

@@ -5,7 +5,7 @@ None. Integers that a float would not tell apart stay Python integers, since the
 of numbers become one array where they have one length, and an array each where they have not.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from steradian.data.modality import is_missing, shown
 from steradian.errors import InputError
 
-__all__ = ["column_length", "from_arrow", "from_cells", "to_column", "to_objects"]
+__all__ = ["below_each_other", "column_length", "from_arrow", "from_cells", "to_column", "to_objects"]
 
 EXACT_WHOLE = 2**53
 """Up to here a float64 tells all integers apart."""
@@ -184,6 +184,21 @@ def to_objects(cells: Iterable[Any]) -> np.ndarray:
     """
     cells = list(cells)
     return np.fromiter(cells, dtype=object, count=len(cells))
+
+
+def below_each_other(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """One column of several, each as `to_column` gives it.
+
+    Args:
+        columns: at least one.
+
+    Example:
+        >>> below_each_other([np.array([1.0]), to_objects([None])])
+        array([ 1., nan])
+    """
+    if len({(column.dtype, column.shape[1:]) for column in columns}) == 1:
+        return np.concatenate(columns)
+    return from_cells(cell for column in columns for cell in column)
 
 
 def _decoded(chunk: pa.DictionaryArray) -> pa.Array:
