@@ -1,13 +1,16 @@
 """From a file, a table of another library or a dict of columns to an `ObjectTable`."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from steradian.data.columns import to_objects
+from steradian.data.joined import join_tables
 from steradian.data.late_columns import LateColumns
 from steradian.data.modality import is_url, shown
 from steradian.data.objects import ObjectTable, OnError
@@ -21,7 +24,14 @@ __all__ = ["read_objects"]
 
 
 def read_objects(
-    source: Any, schema: Schema, *, labelled: bool = True, partial: bool = False, on_error: OnError = "raise"
+    source: Any,
+    schema: Schema,
+    *,
+    labelled: bool = True,
+    partial: bool = False,
+    on_error: OnError = "raise",
+    on: str | None = None,
+    sets: str | Sequence[str] = (),
 ) -> ObjectTable:
     """Read and check a table of objects.
 
@@ -46,11 +56,16 @@ def read_objects(
         on_error: "raise" refuses a table with an item that cannot be read. "missing" goes on as if the item were not
             there, of a list as if it were shorter, and counts it; objects with nothing to read are left out. Pictures
             and sounds, otherwise decoded when they are needed, are all tried at once. The table prints the counts;
-            its `unreadable` names row, column and reason of each.
+            its `unreadable` names row, column and reason of each. Rows without a label or an id, and those with an id
+            that stands before, are left out and counted too.
+        on: a column of keys; `source` is then a dict of tables, each as above, which are joined on it. What a table
+            lacks is missing; the table of objects prints how many keys each has. A column that several tables have is
+            named "table.column" in the schema, and the name of a table stands for all its numbers as one vector.
+        sets: the names of joined tables of which several rows of a key are the items of a set; else they are refused.
 
     Raises:
         InputError: a table, row or cell that cannot be used.
-        ConfigError: a schema that is none, or another `on_error`.
+        ConfigError: a schema that is none, another `on_error`, or `on` without tables, or `sets` without `on`.
 
     Example:
         >>> import steradian as sr
@@ -69,11 +84,43 @@ def read_objects(
         )
     if isinstance(source, ObjectTable):
         return _read_again(source, schema, labelled=labelled, partial=partial, on_error=on_error)
+    if on is not None or sets:
+        columns, notes = _joined(source, schema, on, [sets] if isinstance(sets, str) else sets, on_error)
+        columns = with_absent_columns(columns, schema, by_hand=False) if partial else columns
+        objects = ObjectTable.from_columns(columns, schema, labelled=labelled, on_error=on_error)
+        return replace(objects, notes=notes)
     source = as_rows(source) if partial else source
-    columns = _columns(source, schema, cell_by_cell=on_error == "missing")
+    columns = _columns(source, schema, _names(schema), cell_by_cell=on_error == "missing")
     if partial:
         columns = with_absent_columns(columns, schema, by_hand=isinstance(source, (Mapping, list)))
     return ObjectTable.from_columns(columns, schema, labelled=labelled, on_error=on_error)
+
+
+def _joined(
+    source: Any, schema: Schema, on: str | None, sets: Sequence[str], on_error: OnError
+) -> tuple[LateColumns, tuple[str, ...]]:
+    """The columns of tables that are joined, and lines on their keys."""
+    if on is None or not isinstance(source, Mapping) or not source or not set(sets) <= set(source):
+        raise ConfigError(
+            want="a dict of tables, the column of their keys as on=..., and names of these tables as sets=...",
+            got=f"{shown(source)}, on={on!r}, sets={list(sets)!r}",
+            where="read_objects(source, ...)",
+            fix='Write for example read_objects({"rna": first, "ages": second}, schema, on="sample").',
+        )
+    tables = {}
+    # Keys are ids, which CSV files keep as written.
+    keys_as_ids = replace(schema, id=on)
+    for name, table in source.items():
+        # The keys of a data frame may be its index.
+        keyed = table.reset_index() if getattr(getattr(table, "index", None), "name", None) == on else table
+        names = {on, *(wanted.removeprefix(f"{name}.") for wanted in _names(schema))}
+        tables[str(name)] = _columns(keyed, keys_as_ids, names, cell_by_cell=on_error == "missing", table=str(name))
+    return join_tables(tables, schema, on=on, sets=sets)
+
+
+def _names(schema: Schema) -> list[str]:
+    """The columns that the schema names."""
+    return [*schema.columns, schema.label, *filter(None, [schema.id])]
 
 
 def _read_again(
@@ -87,14 +134,16 @@ def _read_again(
     return replace(again, unreadable=objects.unreadable + again.unreadable)
 
 
-def _columns(source: Any, schema: Schema, *, cell_by_cell: bool) -> LateColumns:
-    """The columns of a source; those of the schema as arrays, the others as they are."""
-    wanted = [*schema.columns, schema.label, *filter(None, [schema.id])]
+def _columns(source: Any, schema: Schema, wanted: Iterable[str], *, cell_by_cell: bool, table: str = "") -> LateColumns:
+    """The columns of a source; those that are wanted as arrays, the others as they are."""
     if not _is_path(source) and not (isinstance(source, (list, tuple)) and source and all(map(_is_path, source))):
         return LateColumns(read_source(source, schema)).converted(wanted)
     paths = files_of(source)
     columns, lengths = read_files(paths, schema, cell_by_cell=cell_by_cell)
-    return _with_absolute_paths(LateColumns(columns).converted(wanted), schema, paths, lengths)
+    late = LateColumns(columns).converted(wanted)
+    readers = [modality for modality in schema.modalities.values() if modality.holds_paths]
+    names = {name.removeprefix(f"{table}.") for modality in readers for name in modality.columns}
+    return _with_absolute_paths(late, [name for name in names if name in late], paths, lengths)
 
 
 def _is_path(source: Any) -> bool:
@@ -102,13 +151,15 @@ def _is_path(source: Any) -> bool:
 
 
 def _with_absolute_paths(
-    columns: LateColumns, schema: Schema, files: Sequence[Path], lengths: Sequence[int]
+    columns: LateColumns, names: Iterable[str], files: Sequence[Path], lengths: Sequence[int]
 ) -> LateColumns:
     """The columns with paths joined to the folder of their row's file."""
-    folders = list(chain.from_iterable(map(repeat, (file.absolute().parent for file in files), lengths)))
-    names = {name for m in schema.modalities.values() if m.holds_paths for name in m.columns if name in columns}
-    objects = [name for name in names if columns[name].dtype == object]
-    return columns.with_arrays({name: to_objects(map(_absolute, columns[name], folders)) for name in objects})
+
+    def absolute(column: np.ndarray) -> np.ndarray:
+        folders = chain.from_iterable(map(repeat, (file.absolute().parent for file in files), lengths))
+        return to_objects(map(_absolute, column, folders)) if column.dtype == object else column
+
+    return columns.with_arrays({name: absolute(columns[name]) for name in names})
 
 
 def _absolute(cell: Any, folder: Path) -> Any:
