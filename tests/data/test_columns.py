@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from steradian.data.columns import below_each_other, from_arrow, from_cells, to_column, to_objects
+from steradian.data.columns import below_each_other, from_arrow, from_cells, gathered, to_column, to_objects
 from steradian.errors import InputError
 
 
@@ -261,3 +261,16 @@ def test_columns_below_each_other_are_as_one_list() -> None:
         whole = below_each_other([from_cells(part) for part in parts])
         expected = from_cells([cell for part in parts for cell in part])
         assert whole.dtype == expected.dtype and repr(whole.tolist()) == repr(expected.tolist())
+        part_by_part = gathered((from_cells(part) for part in parts), sum(map(len, parts)))
+        assert part_by_part.dtype == whole.dtype and repr(part_by_part.tolist()) == repr(whole.tolist())
+    assert gathered(iter([]), 0).tolist() == []
+
+
+def test_texts_that_are_met_again_are_made_once() -> None:
+    few = [None if i % 7 == 0 else f"é{i % 5}" for i in range(3000)]
+    many = [f"t{i}" for i in range(3000)]
+    for kind in (pa.string(), pa.large_string()):
+        for cells in (few, many, few[:3] + many, [None] * 2000 + ["a"]):
+            column = pa.chunked_array([cells[:1500], cells[1500:]], kind)
+            assert from_arrow(column).tolist() == cells
+    assert len(set(map(id, from_arrow(pa.chunked_array([few]))))) == 6

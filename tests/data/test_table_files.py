@@ -321,3 +321,39 @@ def test_damaged_packing_is_refused(tmp_path: Path) -> None:
             read(tmp_path / "a.csv.gz", content)
     with pytest.raises(InputError, match="nested at most 32"):
         read(tmp_path / "a.jsonl.gz", gzip.compress(b'{"title": ' + b"[" * 100 + b"]" * 100 + b"}"))
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [[float(i), i + 0.5] for i in range(9)],
+        [[i, i + 1] for i in range(9)],
+        [[1.0, 2.0]] * 4 + [None, [3.0, None], [None, None], None, None],
+        [[1, 2]] * 7 + [None, [3, 4]],
+        [[1.0] * (1 + i % 3) for i in range(9)],
+        [[[1.0, 2.0]] * (1 + i // 5) for i in range(9)],
+        [None] * 8 + [[1.0, 2.0]],
+    ],
+    ids=str,
+)
+def test_lists_of_numbers_read_part_by_part_are_as_read_at_once(
+    lists: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_files, "ROWS", 2)
+    table = pa.table({"x": pa.array(lists), "title": [f"t{i}" for i in range(9)]})
+    pq.write_table(table.slice(0, 5), tmp_path / "0.parquet", row_group_size=3)
+    pq.write_table(table.slice(5), tmp_path / "1.parquet")
+    schema = Schema({"x": Series("x"), "title": Text("title")})
+    got = read_objects(tmp_path, schema, labelled=False)
+    expected = read_objects(table, schema, labelled=False)
+    assert list(got.columns) == list(expected.columns) and got.columns["x"].dtype == expected.columns["x"].dtype
+    for one, other in zip(got.columns["x"], expected.columns["x"], strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(got.present, expected.present)
+
+
+def test_parts_whose_lists_are_of_other_types_are_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [[1.0]]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"x": [["a"]]}), tmp_path / "1.parquet")
+    with pytest.raises(InputError, match=r"1.parquet: want list<.*double> in column 'x', as in 0.parquet, got list<"):
+        read_objects(tmp_path, X, labelled=False)

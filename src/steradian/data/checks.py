@@ -106,6 +106,23 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
     """
     if column.ndim != 1 or column.dtype.kind not in "biufUTO":
         raise _no_name(f"an array of shape {column.shape} and type {column.dtype}", f"column {name!r}")
+    plain = _plain_names(column)
+    return _checked_names(column, rows, name=name, role=role) if plain is None else plain
+
+
+def _plain_names(column: np.ndarray) -> np.ndarray | None:
+    """The names in a column that is text or integers throughout, as most are; None where it may not be."""
+    if column.dtype.kind in "bi" or (column.dtype.kind == "u" and column.dtype.itemsize < 8):
+        return column.astype(bool if column.dtype.kind == "b" else np.int64)
+    if column.dtype == object and set(map(type, column)) == {str}:
+        entries = column.tolist()
+        # An array of text does not keep these at its end.
+        return None if "\0" in "".join(entries) else np.array(entries)
+    return None
+
+
+def _checked_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str) -> np.ndarray:
+    """The names in any column, looked at one by one."""
     entries = column.tolist()
     if column.dtype == np.float16 or column.dtype == np.float32:
         entries = list(column)
@@ -160,6 +177,8 @@ def refuse_repeated_ids(ids: np.ndarray, rows: np.ndarray, *, name: str) -> None
         InputError: an id stands in two rows.
     """
     first: dict[Any, int] = {}
+    if len(set(ids.tolist())) == len(ids):
+        return
     for entry, row in zip(ids.tolist(), rows.tolist(), strict=True):
         if first.setdefault(entry, row) != row:
             raise InputError(

@@ -15,13 +15,24 @@ import pyarrow.compute as pc
 from steradian.data.modality import is_missing, shown
 from steradian.errors import InputError
 
-__all__ = ["below_each_other", "column_length", "from_arrow", "from_cells", "to_column", "to_objects"]
+__all__ = [
+    "below_each_other",
+    "column_length",
+    "from_arrow",
+    "from_cells",
+    "gathered",
+    "holds_number_lists",
+    "to_column",
+    "to_objects",
+]
 
 EXACT_WHOLE = 2**53
 """Up to here a float64 tells all integers apart."""
 EXACT_DIGITS = 1e15
 """Decimals of fewer units in their last place are told apart by a float64."""
 
+SAMPLE = 1000
+"""Cells that show whether the texts of a column are met again and again."""
 MOST_AXES = 32
 """Lists within lists that may be numbers."""
 
@@ -168,6 +179,8 @@ def from_arrow(column: pa.ChunkedArray) -> np.ndarray:
         return _from_lists(column)
     if pa.types.is_nested(kind):
         return from_cells(column.to_pylist())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _from_texts(column)
     # Concatenating copies: what Arrow lends is read-only, which torch warns about.
     return np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks])
 
@@ -199,6 +212,54 @@ def below_each_other(columns: Sequence[np.ndarray]) -> np.ndarray:
     if len({(column.dtype, column.shape[1:]) for column in columns}) == 1:
         return np.concatenate(columns)
     return from_cells(cell for column in columns for cell in column)
+
+
+def gathered(parts: Iterable[np.ndarray], total: int) -> np.ndarray:
+    """One column of its parts, each let go of before the next; as `below_each_other`, which holds all twice.
+
+    Args:
+        parts: each as `to_column` gives it.
+        total: rows of all parts.
+
+    Example:
+        >>> gathered(iter([np.array([1.0]), np.array([2.0])]), 2)
+        array([1., 2.])
+    """
+    whole, filled = np.zeros(0), 0
+    others: list[np.ndarray] = []
+    for part in parts:
+        if not filled and not others:
+            whole = np.empty((total, *part.shape[1:]), part.dtype)
+        if others or part.dtype != whole.dtype or part.shape[1:] != whole.shape[1:]:
+            others.append(part)
+        else:
+            whole[filled : filled + len(part)] = part
+            filled += len(part)
+    return below_each_other([whole[:filled], *others]) if others else whole
+
+
+def holds_number_lists(kind: pa.DataType) -> bool:
+    """Whether cells of an Arrow type are lists of numbers, of any depth.
+
+    Args:
+        kind: of a column.
+
+    Example:
+        >>> holds_number_lists(pa.list_(pa.float32())), holds_number_lists(pa.float32())
+        (True, False)
+    """
+    if isinstance(kind, pa.FixedShapeTensorType):
+        return True
+    return _is_list(kind) and _is_numeric(kind) and not _holds_dates(kind)
+
+
+def _from_texts(column: pa.ChunkedArray) -> np.ndarray:
+    """Text; where few are met again and again, each is made but once."""
+    if len(column) < SAMPLE or pc.count_distinct(column[:SAMPLE]).as_py() > SAMPLE // 2:
+        return np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks])
+    chunks = column.dictionary_encode().unify_dictionaries().chunks
+    texts = to_objects([*chunks[0].dictionary.to_pylist(), None])
+    return np.concatenate([texts[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)] for chunk in chunks])
 
 
 def _decoded(chunk: pa.DictionaryArray) -> pa.Array:

@@ -17,6 +17,8 @@ LOSSY_AS_NUMBER = r"^\s*[+-]?(0\d|\d{20,}\s*$)"
 """Text that a number would not give back: leading zeros, more digits than 64 bits hold."""
 
 _ENTRY = r"(0|-?[1-9]\d{0,14}|-?(0|[1-9]\d{0,14})(\.\d+([eE][+-]?\d+)?|[eE][+-]?\d+)|null|NaN)"
+TRIED = 100
+"""Cells tried before all others."""
 NUMBER_LIST = rf"^\s*\[\s*{_ENTRY}(\s*,\s*{_ENTRY})*\s*\]\s*$"
 """A JSON list of numbers that Arrow reads as Python does."""
 
@@ -94,10 +96,12 @@ def _from_text(column: pa.ChunkedArray) -> np.ndarray:
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     """The column as another type, whatever blanks stand around; None where a cell is none of it."""
-    # Most columns have no blanks, and text is known by its first cell.
+    # Most columns have no blanks. Arrow writes a message for every cell that it cannot cast, so a few are tried first.
     for prepare in (None, pc.utf8_trim_whitespace):
         try:
-            return (prepare(column) if prepare else column).cast(kind)
+            for cells in (column[:TRIED], column):
+                found = (prepare(cells) if prepare else cells).cast(kind)
+            return found
         except pa.ArrowInvalid:
             continue
     return None
@@ -106,25 +110,19 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
 def _from_lists(column: pa.ChunkedArray) -> np.ndarray:
     """A CSV column of which every cell begins as a list."""
     if pc.all(pc.match_substring_regex(column, NUMBER_LIST)).as_py():
-        parts = [_numbers(chunk) for chunk in column.chunks]
-        kinds = {part.type for part in parts}
-        kind = kinds.pop() if len(kinds) == 1 else pa.list_(pa.float64())
-        return from_arrow(pa.chunked_array([part.cast(kind) for part in parts], kind))
+        kind = pa.float64() if _any(pc.match_substring_regex(column, "[.eEN]")) else pa.int64()
+        return from_arrow(pa.chunked_array([_numbers(chunk, kind) for chunk in column.chunks], pa.list_(kind)))
     try:
         return from_cells(None if cell is None else parse_json(cell) for cell in column.to_pylist())
     except ValueError:
         return from_arrow(column)
 
 
-def _numbers(cells: pa.Array) -> pa.ListArray:
+def _numbers(cells: pa.Array, kind: pa.DataType) -> pa.ListArray:
     """Texts of lists of numbers as these lists."""
     entries = pc.split_pattern(pc.utf8_trim(cells, "[] \t\r\n"), ",")
     flat = pc.utf8_trim_whitespace(entries.flatten())
-    flat = pc.if_else(pc.equal(flat, "null"), None, flat)
-    try:
-        numbers = flat.cast(pa.int64())
-    except pa.ArrowInvalid:
-        numbers = flat.cast(pa.float64())
+    numbers = pc.if_else(pc.equal(flat, "null"), None, flat).cast(kind)
     ends = np.cumsum(pc.list_value_length(entries).fill_null(0).to_numpy(zero_copy_only=False))
     offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
     return pa.ListArray.from_arrays(offsets, numbers, mask=cells.is_null())

@@ -5,14 +5,17 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from steradian.data.columns import from_arrow, gathered, holds_number_lists
 from steradian.data.csv_columns import list_columns, text_columns, to_csv_column
 from steradian.data.json_limits import LONGEST_LINE, refuse_deep_lines
 from steradian.data.late_columns import LateColumn
@@ -28,6 +31,8 @@ LONGEST_ROW = 1 << 24
 """Bytes of a CSV row at most, 16 MiB."""
 LONGEST_HEADER = 1 << 20
 """Characters of a CSV header at most."""
+BUFFER, ROWS = 1 << 22, 1 << 12
+"""Bytes of a Parquet file read at a time, and rows converted."""
 
 
 def files_of(source: Any) -> list[Path]:
@@ -108,7 +113,12 @@ def read_files(paths: Sequence[Path], schema: Schema, *, cell_by_cell: bool) -> 
     lengths = [len(part) for part in parts]
     if kinds[0] in SEPARATORS:
         return _csv_columns(table, schema, cell_by_cell=cell_by_cell), lengths
-    return late_columns(dict(zip(table.column_names, table.columns, strict=True)), schema), lengths
+    late = late_columns(dict(zip(table.column_names, table.columns, strict=True)), schema)
+    if kinds[0] == ".parquet":
+        total = sum(lengths)
+        large = _number_lists(paths[0], schema)
+        late |= {name: LateColumn(total, partial(_read_number_lists, paths, name, total)) for name in large}
+    return late, lengths
 
 
 def _ending(path: Path) -> str:
@@ -121,13 +131,26 @@ def _ending(path: Path) -> str:
 def _read_file(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table | list[dict[str, Any]]:
     """What a file holds; rows where Arrow cannot hold them."""
     read = READERS.get(_ending(path))
-    try:
+    with _damage_told(path):
         if not os.path.exists(path):
             raise FileNotFoundError
         if read is not None:
             # Arrow would wait for a pipe for ever, and read what the system makes up as it is read.
             open_regular(path).close()
             return read(path, schema, cell_by_cell)
+    raise InputError(
+        want=f"a file whose name ends in {', '.join(ENDINGS)}",
+        got=repr(path.suffix),
+        where=str(path),
+        fix="Convert the table to one of these, or read it yourself and pass a dict of columns.",
+    )
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """What readers complain of as errors that name the file."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise InputError(
             want="a table's file",
@@ -144,17 +167,11 @@ def _read_file(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table | lis
             where=str(path),
             fix="Fix the place it names, or write the file again (as UTF-8 if it is text).",
         ) from error
-    raise InputError(
-        want=f"a file whose name ends in {', '.join(ENDINGS)}",
-        got=repr(path.suffix),
-        where=str(path),
-        fix="Convert the table to one of these, or read it yourself and pass a dict of columns.",
-    )
 
 
 def _below_each_other(parts: Sequence[pa.Table], paths: Sequence[Path]) -> pa.Table:
     """One table; the files must have the same columns, of types that go together."""
-    first, schema = set(parts[0].column_names), parts[0].schema
+    first, schema = set(parts[0].column_names), _types(parts[0], paths[0])
     for part, path in zip(parts[1:], paths[1:], strict=True):
         names = set(part.column_names)
         # A key of JSON may be absent.
@@ -167,7 +184,7 @@ def _below_each_other(parts: Sequence[pa.Table], paths: Sequence[Path]) -> pa.Ta
                 where=str(path),
                 fix="Write the file with these columns, or leave it out.",
             )
-        for field in part.schema:
+        for field in _types(part, path):
             try:
                 schema = pa.unify_schemas([schema, pa.schema([field])], promote_options="permissive")
             except pa.ArrowException as error:
@@ -180,6 +197,11 @@ def _below_each_other(parts: Sequence[pa.Table], paths: Sequence[Path]) -> pa.Ta
     return pa.concat_tables(parts, promote_options="permissive")
 
 
+def _types(part: pa.Table, path: Path) -> pa.Schema:
+    """The types of a file's columns, also of those that are read later."""
+    return _parquet_file(path).schema_arrow if _ending(path) == ".parquet" else part.schema
+
+
 def _short(error: Exception) -> str:
     """What a library says, on a line."""
     if "straddling object" in str(error):
@@ -189,11 +211,41 @@ def _short(error: Exception) -> str:
 
 
 def _read_parquet(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table:
+    """The file's columns; of those that are read in parts, later, only the names."""
+    file = _parquet_file(path)
+    names = file.schema_arrow.names
+    refuse_repeated_names(names)
+    large = _number_lists(path, schema)
+    table = file.read(columns=[name for name in names if name not in large])
+    length = file.metadata.num_rows
+    return pa.table({name: pa.nulls(length) if name in large else table[name] for name in names})
+
+
+def _parquet_file(path: Path) -> Any:
     from pyarrow import parquet
 
-    table = parquet.read_table(path)
-    refuse_repeated_names(table.column_names)
-    return table
+    return parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
+
+
+def _number_lists(path: Path, schema: Schema) -> list[str]:
+    """The columns of the schema in a Parquet file that are lists of numbers: by far the largest of a table."""
+    return [
+        field.name
+        for field in _parquet_file(path).schema_arrow
+        if field.name in schema.columns and holds_number_lists(field.type)
+    ]
+
+
+def _read_number_lists(paths: Sequence[Path], name: str, total: int) -> np.ndarray:
+    """A column of all files, converted part by part, so that it is held but once."""
+
+    def parts() -> Iterator[np.ndarray]:
+        for path in paths:
+            with _damage_told(path):
+                for batch in _parquet_file(path).iter_batches(batch_size=ROWS, columns=[name]):
+                    yield from_arrow(pa.chunked_array([batch.column(0)]))
+
+    return gathered(parts(), total)
 
 
 def _read_csv(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table:

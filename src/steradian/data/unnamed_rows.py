@@ -69,7 +69,8 @@ def _repeated(ids: np.ndarray, kept: np.ndarray) -> np.ndarray:
     seen: set[Any] = set()
     repeated = np.zeros(len(ids), dtype=bool)
     for place, name in enumerate(ids.tolist()):
-        if kept[place]:
+        # Anything else is no name, which is told when names are read.
+        if kept[place] and isinstance(name, (str, int, float)):
             repeated[place] = name in seen
             seen.add(name)
     return repeated

@@ -10,6 +10,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
+from steradian.data.columns import to_objects
 from steradian.data.modality import Columns, FittedModality, Items, Modality, ReadValues, Values, is_missing, shown
 from steradian.data.ragged import Ragged
 from steradian.data.sets import ItemCells
@@ -80,11 +81,12 @@ class Text(Modality):
         Raises:
             InputError: a cell that is no text.
         """
-        rows = zip(*(columns[name] for name in self.columns), strict=True)
-        texts = np.empty(len(columns[self.columns[0]]), dtype=object)
-        for row, cells in enumerate(rows):
-            items = self._items(cells, row)
-            texts[row] = items if len(items) > 1 else items[0] if items else None
+        own = [columns[name] for name in self.columns]
+        if all(set(map(type, column)) <= {str, type(None)} for column in own):
+            texts = to_objects(_plain_texts(own))
+        else:
+            rows = enumerate(zip(*own, strict=True))
+            texts = to_objects(_one_or_list(self._items(cells, row)) for row, cells in rows)
         return ReadValues({"text": texts}, np.array([text is not None for text in texts], dtype=bool))
 
     def _items(self, cells: tuple[Any, ...], row: int) -> list[str]:
@@ -128,6 +130,17 @@ class Text(Modality):
             landmark_offsets=landmarks.indptr.astype(np.int64),
             projection=landmark_projection(landmarks),
         )
+
+
+def _one_or_list(items: list[str]) -> list[str] | str | None:
+    return items if len(items) > 1 else items[0] if items else None
+
+
+def _plain_texts(columns: list[np.ndarray]) -> list[str | None]:
+    """What `Text.read` makes of columns without lists: each row's texts joined, None where there is none."""
+    cells = [["" if cell is None or cell.isspace() else cell for cell in column] for column in columns]
+    joined = cells[0] if len(cells) == 1 else [" ".join(filter(None, row)) for row in zip(*cells, strict=True)]
+    return [text or None for text in joined]
 
 
 @dataclass(frozen=True)
