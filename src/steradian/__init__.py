@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     __version__: str
     from steradian.audit import Audit
     from steradian.calibration import Calibration
-    from steradian.data import ObjectTable, Schema, read_objects
+    from steradian.data import GuessedSchema, ObjectTable, Schema, guess_schema, read_objects
     from steradian.embedder import SphereEmbedder
     from steradian.errors import (
         ConfigError,
@@ -50,6 +50,7 @@ __all__ = [
     "Decisions",
     "Evaluation",
     "Geometry",
+    "GuessedSchema",
     "Image",
     "Index",
     "InputError",
@@ -69,6 +70,7 @@ __all__ = [
     "Vector",
     "Verification",
     "evaluate",
+    "guess_schema",
     "measure_decisions",
     "measure_geometry",
     "measure_plain_baseline",

@@ -45,25 +45,29 @@ def to_csv_column(column: pa.ChunkedArray, *, text: bool, lists: bool, cell_by_c
     return cells
 
 
-def text_columns(schema: Schema) -> set[str | None]:
+def text_columns(schema: Schema | None) -> set[str | None]:
     """Label, id and what modalities read as text, so that two files of one schema have one type.
 
     A guess would take the categories true and false for booleans where a file happens to lack a third.
 
     Args:
-        schema: of the table.
+        schema: of the table, if it is known.
     """
+    if schema is None:
+        return set()
     modalities = schema.modalities.values()
     otherwise = {name for m in modalities for name in m.columns if name not in m.text_columns}
     return {schema.label, schema.id, *(name for m in modalities for name in m.text_columns)} - otherwise
 
 
-def list_columns(schema: Schema) -> set[str]:
+def list_columns(schema: Schema | None) -> set[str]:
     """Columns whose every reader takes a list of texts for several items.
 
     Args:
-        schema: of the table.
+        schema: of the table, if it is known.
     """
+    if schema is None:
+        return set()
     modalities = schema.modalities.values()
     otherwise = {name for m in modalities if not m.holds_lists for name in m.columns}
     return {name for m in modalities for name in m.columns} - otherwise - {schema.label, str(schema.id)}

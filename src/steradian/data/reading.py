@@ -17,10 +17,10 @@ from steradian.data.objects import ObjectTable, OnError
 from steradian.data.partial_rows import as_rows, with_absent_columns
 from steradian.data.schema import Schema
 from steradian.data.table_files import files_of, read_files
-from steradian.data.table_sources import read_source
+from steradian.data.table_sources import named_columns, read_source
 from steradian.errors import ConfigError
 
-__all__ = ["read_objects"]
+__all__ = ["read_columns", "read_objects"]
 
 
 def read_objects(
@@ -90,7 +90,7 @@ def read_objects(
         objects = ObjectTable.from_columns(columns, schema, labelled=labelled, on_error=on_error)
         return replace(objects, notes=notes)
     source = as_rows(source) if partial else source
-    columns = _columns(source, schema, _names(schema), cell_by_cell=on_error == "missing")
+    columns = _columns(source, schema, named_columns(schema), cell_by_cell=on_error == "missing")
     if partial:
         columns = with_absent_columns(columns, schema, by_hand=isinstance(source, (Mapping, list)))
     return ObjectTable.from_columns(columns, schema, labelled=labelled, on_error=on_error)
@@ -113,14 +113,9 @@ def _joined(
     for name, table in source.items():
         # The keys of a data frame may be its index.
         keyed = table.reset_index() if getattr(getattr(table, "index", None), "name", None) == on else table
-        names = {on, *(wanted.removeprefix(f"{name}.") for wanted in _names(schema))}
+        names = {on, *(wanted.removeprefix(f"{name}.") for wanted in named_columns(schema))}
         tables[str(name)] = _columns(keyed, keys_as_ids, names, cell_by_cell=on_error == "missing", table=str(name))
     return join_tables(tables, schema, on=on, sets=sets)
-
-
-def _names(schema: Schema) -> list[str]:
-    """The columns that the schema names."""
-    return [*schema.columns, schema.label, *filter(None, [schema.id])]
 
 
 def _read_again(
@@ -134,14 +129,32 @@ def _read_again(
     return replace(again, unreadable=objects.unreadable + again.unreadable)
 
 
-def _columns(source: Any, schema: Schema, wanted: Iterable[str], *, cell_by_cell: bool, table: str = "") -> LateColumns:
+def read_columns(source: Any) -> LateColumns:
+    """The columns of a table of which no schema is known.
+
+    Args:
+        source: as of `read_objects`.
+
+    Raises:
+        InputError: a source that cannot be read.
+
+    Example:
+        >>> read_columns([{"price": 20}, {"price": 35}])["price"]
+        array([20, 35])
+    """
+    return source.columns if isinstance(source, ObjectTable) else _columns(source, None, [], cell_by_cell=False)
+
+
+def _columns(
+    source: Any, schema: Schema | None, wanted: Iterable[str], *, cell_by_cell: bool, table: str = ""
+) -> LateColumns:
     """The columns of a source; those that are wanted as arrays, the others as they are."""
     if not _is_path(source) and not (isinstance(source, (list, tuple)) and source and all(map(_is_path, source))):
         return LateColumns(read_source(source, schema)).converted(wanted)
     paths = files_of(source)
     columns, lengths = read_files(paths, schema, cell_by_cell=cell_by_cell)
     late = LateColumns(columns).converted(wanted)
-    readers = [modality for modality in schema.modalities.values() if modality.holds_paths]
+    readers = [modality for modality in (() if schema is None else schema.modalities.values()) if modality.holds_paths]
     names = {name.removeprefix(f"{table}.") for modality in readers for name in modality.columns}
     return _with_absolute_paths(late, [name for name in names if name in late], paths, lengths)
 

@@ -22,10 +22,10 @@ from steradian.data.late_columns import LateColumn
 from steradian.data.modality import listed
 from steradian.data.regular_files import open_regular, open_unpacked
 from steradian.data.schema import Schema
-from steradian.data.table_sources import late_columns, refuse_repeated_names
+from steradian.data.table_sources import late_columns, named_columns, refuse_repeated_names
 from steradian.errors import InputError
 
-__all__ = ["files_of", "read_files"]
+__all__ = ["files_of", "raw_rows", "read_files"]
 
 LONGEST_ROW = 1 << 24
 """Bytes of a CSV row at most, 16 MiB."""
@@ -67,12 +67,14 @@ def files_of(source: Any) -> list[Path]:
     return parts
 
 
-def read_files(paths: Sequence[Path], schema: Schema, *, cell_by_cell: bool) -> tuple[dict[str, LateColumn], list[int]]:
+def read_files(
+    paths: Sequence[Path], schema: Schema | None, *, cell_by_cell: bool
+) -> tuple[dict[str, LateColumn], list[int]]:
     r"""The columns of one or several files below each other, as `steradian.read_objects` explains them.
 
     Args:
         paths: of .parquet, .csv, .tsv, .jsonl or .ndjson files, all of one kind; those of text also as .gz.
-        schema: says what a CSV file holds as text or as lists.
+        schema: says what a CSV file holds as text or as lists; None: nothing is known.
         cell_by_cell: whether a cell that is not as the others of its column shall leave them what they are.
 
     Returns:
@@ -121,6 +123,24 @@ def read_files(paths: Sequence[Path], schema: Schema, *, cell_by_cell: bool) -> 
     return late, lengths
 
 
+def raw_rows(paths: Sequence[Path]) -> tuple[pa.Table | list[bytes], str]:
+    """What files hold, as it stands: a table, of text where they are CSV, or lines of JSON; and their ending.
+
+    Args:
+        paths: that `read_files` has read.
+    """
+    ending = _ending(paths[0])
+    if ending in (".jsonl", ".ndjson"):
+        lines = []
+        for path in paths:
+            with open_unpacked(path) as file:
+                lines += [line.rstrip(b"\r\n") + b"\n" for line in file if line.strip()]
+        return lines, ending
+    if ending == ".parquet":
+        return pa.concat_tables([_parquet_file(path).read() for path in paths], promote_options="permissive"), ending
+    return pa.concat_tables([_csv_table(path, empty=False) for path in paths]), ending
+
+
 def _ending(path: Path) -> str:
     """The ending of a table's file, less .gz behind that of a text."""
     name = path.name.lower()
@@ -128,7 +148,7 @@ def _ending(path: Path) -> str:
     return ending if ending != ".parquet" or not name.endswith(".gz") else ".gz"
 
 
-def _read_file(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table | list[dict[str, Any]]:
+def _read_file(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table | list[dict[str, Any]]:
     """What a file holds; rows where Arrow cannot hold them."""
     read = READERS.get(_ending(path))
     with _damage_told(path):
@@ -210,7 +230,7 @@ def _short(error: Exception) -> str:
     return (" ".join(said.split())[:200] or type(error).__name__).rstrip(".")
 
 
-def _read_parquet(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table:
+def _read_parquet(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table:
     """The file's columns; of those that are read in parts, later, only the names."""
     file = _parquet_file(path)
     names = file.schema_arrow.names
@@ -227,12 +247,12 @@ def _parquet_file(path: Path) -> Any:
     return parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
 
 
-def _number_lists(path: Path, schema: Schema) -> list[str]:
+def _number_lists(path: Path, schema: Schema | None) -> list[str]:
     """The columns of the schema in a Parquet file that are lists of numbers: by far the largest of a table."""
     return [
         field.name
         for field in _parquet_file(path).schema_arrow
-        if field.name in schema.columns and holds_number_lists(field.type)
+        if field.name in named_columns(schema) and holds_number_lists(field.type)
     ]
 
 
@@ -248,11 +268,16 @@ def _read_number_lists(paths: Sequence[Path], name: str, total: int) -> np.ndarr
     return gathered(parts(), total)
 
 
-def _read_csv(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table:
-    """The file's columns as text.
+def _read_csv(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table:
+    """The file's columns as text, with nothing where a cell is empty.
 
     They are converted afterwards, because Arrow's own guess takes "007" for 7 and dates from texts.
     """
+    return _csv_table(path, empty=True)
+
+
+def _csv_table(path: Path, *, empty: bool) -> pa.Table:
+    """The file's columns as text; whether cells such as NA are empty."""
     from pyarrow import csv as arrow_csv
 
     separator = SEPARATORS[_ending(path)]
@@ -264,13 +289,13 @@ def _read_csv(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table:
         read_options=arrow_csv.ReadOptions(block_size=LONGEST_ROW),
         parse_options=arrow_csv.ParseOptions(newlines_in_values=True, delimiter=separator),
         convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=empty
         ),
     )
 
 
-def _csv_columns(table: pa.Table, schema: Schema, *, cell_by_cell: bool) -> dict[str, LateColumn]:
-    text, lists, read = text_columns(schema), list_columns(schema), set(schema.columns)
+def _csv_columns(table: pa.Table, schema: Schema | None, *, cell_by_cell: bool) -> dict[str, LateColumn]:
+    text, lists, read = text_columns(schema), list_columns(schema), set(named_columns(schema))
     return {
         name: LateColumn(
             len(table),
@@ -308,7 +333,7 @@ def _refuse_other_separators(names: list[str], path: Path, separator: str) -> No
             )
 
 
-def _read_jsonl(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table | list[dict[str, Any]]:
+def _read_jsonl(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table | list[dict[str, Any]]:
     from pyarrow import json as arrow_json
 
     # Arrow calls itself for every bracket, until the stack overflows.
@@ -320,7 +345,7 @@ def _read_jsonl(path: Path, schema: Schema, cell_by_cell: bool) -> pa.Table | li
         # Arrow takes no column of several types, such as one path here and a list of paths there.
         rows = _parsed_lines(path)
         alone = not any(isinstance(cell, list) for row in rows for cell in row.values())
-        mixed = alone and any(_are_mixed(rows, name) for name in (*schema.columns, schema.label, schema.id))
+        mixed = alone and any(_are_mixed(rows, name) for name in named_columns(schema))
         if not rows or (mixed and not cell_by_cell):
             raise
         return rows
@@ -362,7 +387,7 @@ def _with_dates_as_text(kind: pa.DataType) -> pa.DataType:
 
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-READERS: dict[str, Callable[[Path, Schema, bool], pa.Table | list[dict[str, Any]]]] = {
+READERS: dict[str, Callable[[Path, Schema | None, bool], pa.Table | list[dict[str, Any]]]] = {
     ".parquet": _read_parquet,
     ".csv": _read_csv,
     ".tsv": _read_csv,

@@ -14,15 +14,15 @@ from steradian.data.modality import shown
 from steradian.data.schema import Schema
 from steradian.errors import InputError
 
-__all__ = ["late_columns", "read_source", "refuse_repeated_names"]
+__all__ = ["late_columns", "named_columns", "read_source", "refuse_repeated_names"]
 
 
-def read_source(source: Any, schema: Schema) -> dict[str, LateColumn]:
+def read_source(source: Any, schema: Schema | None) -> dict[str, LateColumn]:
     """The columns of a table of another library, of a dict of columns or of a list of rows.
 
     Args:
         source: as of `steradian.read_objects`, but no file.
-        schema: names the columns, fields of structs among them.
+        schema: names the columns, fields of structs among them; None names none.
 
     Raises:
         InputError: something else, or two columns of one name.
@@ -36,12 +36,12 @@ def read_source(source: Any, schema: Schema) -> dict[str, LateColumn]:
     return late_columns(_columns(source), schema)
 
 
-def late_columns(columns: Mapping[str, Any], schema: Schema) -> dict[str, LateColumn]:
+def late_columns(columns: Mapping[str, Any], schema: Schema | None) -> dict[str, LateColumn]:
     """The columns, and the fields of structs that the schema names with a dot, such as "maker.name".
 
     Args:
         columns: by name, each as `to_column` takes it.
-        schema: names the columns.
+        schema: names the columns, if it is known.
 
     Raises:
         InputError: a single value instead of a column.
@@ -53,11 +53,25 @@ def late_columns(columns: Mapping[str, Any], schema: Schema) -> dict[str, LateCo
         ['Acme', None]
     """
     late = {name: _late(column, name) for name, column in columns.items()}
-    for name in (*schema.columns, schema.label, schema.id):
-        struct, dot, field = (name or "").partition(".")
-        if name is not None and dot and name not in columns and struct in columns:
+    for name in named_columns(schema):
+        struct, dot, field = name.partition(".")
+        if dot and name not in columns and struct in columns:
             late[name] = LateColumn(late[struct].length, partial(_field, columns[struct], field.split("."), name))
     return late
+
+
+def named_columns(schema: Schema | None) -> list[str]:
+    """The columns that a schema names, label and id included.
+
+    Args:
+        schema: None names none.
+
+    Example:
+        >>> import steradian as sr
+        >>> named_columns(sr.Schema({"title": sr.Text("title")})), named_columns(None)
+        (['title', 'label'], [])
+    """
+    return [] if schema is None else [*schema.columns, schema.label, *filter(None, [schema.id])]
 
 
 def refuse_repeated_names(names: Iterable[str]) -> None:
