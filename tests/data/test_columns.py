@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from steradian.data.columns import below_each_other, from_arrow, from_cells, gathered, to_column, to_objects
+from steradian.data.columns import from_arrow, from_cells, to_column, to_objects
 from steradian.errors import InputError
 
 
@@ -254,16 +254,6 @@ def test_lists_of_items_are_not_brought_to_numbers() -> None:
     pictures = [np.zeros((2, 2)), np.ones((3, 2))]
     column = from_cells([pictures, None])
     assert [picture.shape for picture in column[0]] == [(2, 2), (3, 2)]
-
-
-def test_columns_below_each_other_are_as_one_list() -> None:
-    for parts in ([[1, 2], [3]], [[1, 2], [0.5, None]], [["a"], [None]], [[None], [[1.0, 2.0]]], [[[1, 2]], [[3]]]):
-        whole = below_each_other([from_cells(part) for part in parts])
-        expected = from_cells([cell for part in parts for cell in part])
-        assert whole.dtype == expected.dtype and repr(whole.tolist()) == repr(expected.tolist())
-        part_by_part = gathered((from_cells(part) for part in parts), sum(map(len, parts)))
-        assert part_by_part.dtype == whole.dtype and repr(part_by_part.tolist()) == repr(whole.tolist())
-    assert gathered(iter([]), 0).tolist() == []
 
 
 def test_texts_that_are_met_again_are_made_once() -> None:

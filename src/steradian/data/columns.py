@@ -5,7 +5,7 @@ None. Integers that a float would not tell apart stay Python integers, since the
 of numbers become one array where they have one length, and an array each where they have not.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,9 @@ from steradian.data.modality import is_missing, shown
 from steradian.errors import InputError
 
 __all__ = [
-    "below_each_other",
     "column_length",
     "from_arrow",
     "from_cells",
-    "gathered",
     "holds_number_lists",
     "to_column",
     "to_objects",
@@ -197,45 +195,6 @@ def to_objects(cells: Iterable[Any]) -> np.ndarray:
     """
     cells = list(cells)
     return np.fromiter(cells, dtype=object, count=len(cells))
-
-
-def below_each_other(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """One column of several, each as `to_column` gives it.
-
-    Args:
-        columns: at least one.
-
-    Example:
-        >>> below_each_other([np.array([1.0]), to_objects([None])])
-        array([ 1., nan])
-    """
-    if len({(column.dtype, column.shape[1:]) for column in columns}) == 1:
-        return np.concatenate(columns)
-    return from_cells(cell for column in columns for cell in column)
-
-
-def gathered(parts: Iterable[np.ndarray], total: int) -> np.ndarray:
-    """One column of its parts, each let go of before the next; as `below_each_other`, which holds all twice.
-
-    Args:
-        parts: each as `to_column` gives it.
-        total: rows of all parts.
-
-    Example:
-        >>> gathered(iter([np.array([1.0]), np.array([2.0])]), 2)
-        array([1., 2.])
-    """
-    whole, filled = np.zeros(0), 0
-    others: list[np.ndarray] = []
-    for part in parts:
-        if not filled and not others:
-            whole = np.empty((total, *part.shape[1:]), part.dtype)
-        if others or part.dtype != whole.dtype or part.shape[1:] != whole.shape[1:]:
-            others.append(part)
-        else:
-            whole[filled : filled + len(part)] = part
-            filled += len(part)
-    return below_each_other([whole[:filled], *others]) if others else whole
 
 
 def holds_number_lists(kind: pa.DataType) -> bool:

@@ -16,7 +16,8 @@ from steradian.data.checks import (
     table_length,
     to_names,
 )
-from steradian.data.columns import below_each_other, to_column
+from steradian.data.column_parts import below_each_other
+from steradian.data.columns import to_column
 from steradian.data.frames import to_frame
 from steradian.data.late_columns import LateColumn, LateColumns
 from steradian.data.modality import Values, is_missing

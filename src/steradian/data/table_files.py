@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from steradian.data.columns import from_arrow, gathered, holds_number_lists
+from steradian.data.column_parts import gathered
+from steradian.data.columns import from_arrow, holds_number_lists
 from steradian.data.csv_columns import list_columns, text_columns, to_csv_column
 from steradian.data.json_limits import LONGEST_LINE, refuse_deep_lines
 from steradian.data.late_columns import LateColumn
