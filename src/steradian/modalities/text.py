@@ -1,5 +1,6 @@
 """Text in any script, without a tokenizer to download: its words by hashed character n-grams, and the whole of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +37,8 @@ class Text(Modality):
     one more. Their order does not matter, and what stands there twice counts once.
 
     Args:
-        columns: the columns to join.
+        names: the columns to join.
+        columns: further ones, one name or a list, as a schema file has them.
         encoder: a folder or the name of a pretrained encoder on the hub; None: our own.
         trainable: whether training changes a pretrained encoder; if not, it runs once for each distinct text.
         pooling: "mean" or "cls": what of a pretrained encoder's output counts.
@@ -57,18 +59,17 @@ class Text(Modality):
     holds_lists = True
 
     def __init__(
-        self, *columns: str, encoder: str | Path | None = None, trainable: bool = False, pooling: Pooling = "mean"
+        self,
+        *names: str,
+        columns: str | Sequence[str] = (),
+        encoder: str | Path | None = None,
+        trainable: bool = False,
+        pooling: Pooling = "mean",
     ) -> None:
-        for name, value in (("columns", columns), ("trainable", trainable), ("pooling", pooling), ("encoder", encoder)):
+        every = (*names, *([columns] if isinstance(columns, str) else columns))
+        for name, value in (("columns", every), ("trainable", trainable), ("pooling", pooling), ("encoder", encoder)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "encoder", encoder_name(self))
-
-    @classmethod
-    def from_options(cls, options: Any) -> "Text":
-        """From a schema file's `columns`, a name or a list of names, and the other options."""
-        columns = options["columns"]
-        others = {name: value for name, value in options.items() if name != "columns"}
-        return cls(*([columns] if isinstance(columns, str) else columns), **others)
 
     @property
     def text_columns(self) -> tuple[str, ...]:
