@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from dataclasses import fields
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -281,6 +282,10 @@ def test_a_table_of_another_schema(model) -> None:
     other = sr.read_objects({"name": ["x"]}, sr.Schema({"name": sr.Text("name")}), labelled=False)
     with pytest.raises(sr.InputError, match=r"model\.schema_"):
         model.transform(other)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert sr.__version__ == version("steradian")
 
 
 def test_rows_with_some_of_the_columns_are_rows_with_missing_modalities(model) -> None:
