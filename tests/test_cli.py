@@ -192,6 +192,42 @@ def test_search_by_cells(folder: Path, capsys) -> None:
     assert "cup" in capsys.readouterr().out
 
 
+def test_a_table_may_lack_columns_and_labels(folder: Path, capsys) -> None:
+    titles, out = folder / "titles.csv", folder / "titles.npy"
+    titles.write_text("title,colour\nreading lamp,red\ndrinking cup,blue\n")
+    assert run("predict", folder / "model", titles) == 0
+    assert [line.split(",")[:2] for line in capsys.readouterr().out.splitlines()[1:]] == [["0", "lamp"], ["1", "cup"]]
+    assert run("embed", folder / "model", titles, "--out", out) == 0
+    assert np.load(out).shape == (2, 8)
+    assert run("explain", folder / "model", titles) == 0
+    titles.write_text("titel,height\nreading lamp,3\n")
+    capsys.readouterr()
+    assert run("predict", folder / "model", titles) == 2
+    assert "got 'titel'. Did you mean 'title'?" in capsys.readouterr().err
+
+
+def test_schema_and_split_lead_to_a_fit(folder: Path, capsys) -> None:
+    out, schema = folder / "parts", folder / "guessed.yaml"
+    assert run("schema", folder / "table.csv") == 0
+    printed = capsys.readouterr().out
+    assert run("schema", folder / "table.csv", "--out", schema) == 0
+    assert schema.read_text() == printed and "label: kind" in printed and "id: sku" in printed
+    assert f"wrote {schema}: look at it" in capsys.readouterr().out
+    words = ("split", folder / "table.csv", "--test", 0.25, "--validation", 4, "--label", "kind", "--out", out)
+    assert run(*words) == 0
+    assert capsys.readouterr().out == "".join(
+        f"wrote {rows} rows to {out}/{name}.csv\n" for name, rows in (("train", 26), ("validation", 4), ("test", 10))
+    )
+    model = folder / "of parts"
+    assert run("fit", out / "train.csv", "--schema", schema, "--out", model, "--epochs", 0) == 0
+    assert run("predict", model, out / "test.csv") == 0
+    capsys.readouterr()
+    assert run("split", folder / "table.csv", "--test", "many", "--out", out) == 2
+    assert "want a share from 0 to below 1, or an integer, got 'many'" in capsys.readouterr().err
+    assert run("split", folder / "table.csv", "--groups", "knd", "--out", out) == 2
+    assert "Did you mean 'kind'?" in capsys.readouterr().err
+
+
 def test_explain_shows_one_object_or_several(folder: Path, capsys) -> None:
     words = ("explain", folder / "model", folder / "table.csv")
     assert run(*words) == 0

@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from dataclasses import fields
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -279,3 +280,26 @@ def test_a_table_of_another_schema(model) -> None:
     other = sr.read_objects({"name": ["x"]}, sr.Schema({"name": sr.Text("name")}), labelled=False)
     with pytest.raises(sr.InputError, match=r"model\.schema_"):
         model.transform(other)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert sr.__version__ == version("steradian")
+
+
+def test_rows_with_some_of_the_columns_are_rows_with_missing_modalities(model) -> None:
+    titles, prices = ["a red thing", "a blue thing"], [0.5, 21.0]
+    whole = {name: [None, None] for name in SCHEMA.columns} | {"title": titles, "price": prices}
+    expected = model.transform(whole)
+    rows = [{"title": title, "price": price} for title, price in zip(titles, prices, strict=True)]
+    for some in ({"title": titles, "price": prices}, rows, pd.DataFrame(rows)):
+        np.testing.assert_array_equal(model.transform(some), expected)
+    np.testing.assert_array_equal(model.transform(rows[1]), expected[1:])
+    assert model.predict({"title": titles}).tolist() == ["red", "blue"]
+    assert model.predict({"title": "a red thing"}).tolist() == ["red"]
+    np.testing.assert_array_equal(model.certify(rows).leads, model.certify(whole).leads)
+    np.testing.assert_array_equal(model.explain(rows[0], rows[1]).cosines, model.explain(rows[:1], rows[1:]).cosines)
+    index = sr.Index.build(model, whole)
+    assert index.search({"title": titles}, k=1).rows.shape == (2, 1)
+    np.testing.assert_array_equal(index.search(rows, k=2).rows, index.search(whole, k=2).rows)
+    with pytest.raises(sr.InputError, match=r"got 'titel'. Did you mean 'title'\?"):
+        model.predict({"titel": titles})

@@ -1,12 +1,14 @@
 """One unit vector for each labelled object of several modalities, some of them missing; the angle is the product."""
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from steradian.audit import Audit
     from steradian.calibration import Calibration
-    from steradian.data import ObjectTable, Schema, read_objects
+    from steradian.data import GuessedSchema, ObjectTable, Schema, guess_schema, read_objects
     from steradian.embedder import SphereEmbedder
     from steradian.errors import (
         ConfigError,
@@ -48,6 +50,7 @@ __all__ = [
     "Decisions",
     "Evaluation",
     "Geometry",
+    "GuessedSchema",
     "Image",
     "Index",
     "InputError",
@@ -67,6 +70,7 @@ __all__ = [
     "Vector",
     "Verification",
     "evaluate",
+    "guess_schema",
     "measure_decisions",
     "measure_geometry",
     "measure_plain_baseline",
@@ -83,6 +87,8 @@ _FOLDERS = (
 
 def __getattr__(name: str) -> Any:
     """Import the modules when a public name is first asked for: `steradian --help` needs none of them, nor torch."""
+    if name == "__version__":
+        return version("steradian")
     if name not in __all__:
         raise AttributeError(f"module 'steradian' has no attribute {name!r}")
     for module in [import_module(f"steradian.{folder}") for folder in _FOLDERS]:

@@ -117,6 +117,39 @@ def _fit(options: Namespace) -> int:
     return INTERRUPTED if model.training_.interrupted else 0
 
 
+def _schema(options: Namespace) -> int:
+    from steradian import guess_schema
+
+    check_file(options.out, others=[options.table])
+    guessed = guess_schema(options.table)
+    if options.out is None:
+        print(guessed)
+    else:
+        write_whole(Path(options.out), f"{guessed}\n")
+        print(f"wrote {options.out}: look at it, then steradian fit {options.table} --schema {options.out} --out MODEL")
+    return 0
+
+
+def _split(options: Namespace) -> int:
+    from steradian.data.split_files import split_file
+
+    check_folder(options.out)
+    Path(options.out).mkdir(parents=True, exist_ok=True)
+    written = split_file(
+        options.table,
+        options.out,
+        test_size=_value(options.test),
+        validation_size=None if options.validation is None else _value(options.validation),
+        label=options.label,
+        groups=options.groups,
+        unseen_classes=_value(options.unseen_classes),
+        random_state=options.random_state,
+    )
+    for path, rows in written.items():
+        print(f"wrote {rows} rows to {path}")
+    return 0
+
+
 def _evaluate(options: Namespace) -> int:
     from steradian import evaluate, measure_decisions, measure_geometry, robustness
 
@@ -226,9 +259,8 @@ def _search(options: Namespace) -> int:
 
     model = _load(options.model)
     cells = _query_cells(model, options)
-    query = {column: [cells.get(column)] for column in model.schema_.columns}
     index = Index.load(options.index or Path(options.model, "index"), model=model)
-    _show(index.search(query, k=options.k))
+    _show(index.search([cells], k=options.k))
     return 0
 
 
@@ -254,6 +286,8 @@ def _explain(options: Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": _demo,
+    "schema": _schema,
+    "split": _split,
     "fit": _fit,
     "evaluate": _evaluate,
     "report": _report,
@@ -299,10 +333,11 @@ def _load(folder: str) -> "SphereEmbedder":
 
 
 def _read(table: str, schema: "Schema", options: Namespace, *, labelled: bool = True) -> "ObjectTable":
-    """A table, telling what of it could not be read."""
+    """A table, telling what of it could not be read; for a model that is fitted it may lack columns."""
     from steradian import read_objects
 
-    objects = read_objects(table, schema, labelled=labelled, on_error=options.on_error)
+    partial = options.get("model") is not None
+    objects = read_objects(table, schema, labelled=labelled, partial=partial, on_error=options.on_error)
     if objects.unreadable:
         print(f"{table}: {objects.unreadable}", file=sys.stderr)
     return objects

@@ -155,6 +155,25 @@ def _fit_parser(parser: _Parser) -> _Parser:
     return parser
 
 
+def _schema_parser(parser: _Parser) -> _Parser:
+    parser.add_argument("table", metavar="TABLE", help="any table: .parquet, .csv, .tsv or .jsonl, or a folder of them")
+    parser.add_argument("--out", metavar="FILE", help="the schema to write, such as schema.yaml; printed without it")
+    return parser
+
+
+def _split_parser(parser: _Parser) -> _Parser:
+    parser.add_argument("table", metavar="TABLE", help="any table: .parquet, .csv, .tsv or .jsonl, or a folder of them")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where to write train, test and validation")
+    parser.add_argument("--test", metavar="SIZE", default="0.2", help="share of the rows, or a number of them")
+    parser.add_argument("--validation", metavar="SIZE", help="likewise; without it, there is none")
+    parser.add_argument("--label", metavar="COLUMN", help="classes, of which each gives its share to the test")
+    parser.add_argument("--groups", metavar="COLUMN", help="rows of one group, such as a patient, stay together")
+    line = "share or number of the classes that only the test has; needs --label"
+    parser.add_argument("--unseen-classes", metavar="SIZE", default="0", help=line)
+    parser.add_argument("--random-state", type=int, default=0, help="of the draw")
+    return parser
+
+
 def _evaluate_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
@@ -249,6 +268,8 @@ def _explain_parser(parser: _Parser) -> _Parser:
 
 _PARSERS: dict[str, tuple[Callable[[_Parser], _Parser], str, str]] = {
     "demo": (_demo_parser, "", "Train on emoji, compare with a plain baseline, and write a page to look at."),
+    "schema": (_schema_parser, "TABLE", "Guess a schema of a table, with comments, to be looked at and corrected."),
+    "split": (_split_parser, "TABLE --out DIR", "Write the rows of a table to files for training and testing."),
     "fit": (_fit_parser, "TABLE --schema FILE --out DIR", "Learn a model from a table of labelled objects."),
     "evaluate": (_evaluate_parser, "MODEL TABLE", "Score a model on a table, for every subset of modalities."),
     "report": (_report_parser, "MODEL TABLE --out FILE", "Write one page on how good a model is, and where it errs."),

@@ -108,8 +108,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         """Unit vectors float32 [objects, embedding_dim].
 
         Args:
-            X: an `ObjectTable`, what `read_objects` takes, what `encode` returned, or a float array if the model was
-                fitted on one.
+            X: an `ObjectTable`, what `read_objects` takes with partial=True, such as a dict of some columns or of one
+                object, what `encode` returned, or a float array if the model was fitted on one.
             modalities: the modalities to use, as if the others were missing; None uses all that are present.
             batch_size: objects at a time; has no influence on the vectors.
 

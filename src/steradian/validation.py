@@ -68,7 +68,7 @@ def query_table(estimator: BaseEstimator, schema: Schema, X: Any, *, on_error: O
     Args:
         estimator: a fitted estimator.
         schema: that it was fitted on, by which raw columns are read.
-        X: an `ObjectTable`, what `read_objects` takes, or floats [objects, features].
+        X: an `ObjectTable`, what `read_objects` takes with partial=True, or floats [objects, features].
         on_error: as of `read_objects`, for what that takes; but no object is left out, since each row gets a vector.
 
     Raises:
@@ -79,8 +79,8 @@ def query_table(estimator: BaseEstimator, schema: Schema, X: Any, *, on_error: O
         refuse_other_schema(X, schema, where="the table")
         return X
     if schema != PLAIN_SCHEMA:
-        objects = read_objects(X, schema, labelled=False, on_error=on_error)
-        if objects.unreadable.left_out:
+        objects = read_objects(X, schema, labelled=False, partial=True, on_error=on_error)
+        if objects.unreadable.left_out or objects.unreadable.unnamed:
             raise InputError(
                 want="something to read in every row, since each gets a vector",
                 got=objects.unreadable.counts[-1],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from steradian import Schema, Text, Vector
+from steradian.data import checks
 from steradian.data.checks import (
     refuse_absent_columns,
     refuse_bare_objects,
@@ -149,3 +150,21 @@ def test_objects_without_a_modality_are_named() -> None:
         refuse_bare_objects(**bare(7, named=False))
     assert error.value.where == "row 101, 102, 103, 104, 105 and 2 more (counted from 0)"
     assert error.value.got == "none in 7 of 8 rows"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array(["a", "b", "é 🐙", ""], dtype=object),
+        np.array([3, -1], dtype=np.int8),
+        np.array([3, 2**31], dtype=np.uint32),
+        np.array([2**63, 1], dtype=np.uint64),
+        np.array([True, False]),
+        np.array([2**62, 1], dtype=np.int64),
+    ],
+    ids=str,
+)
+def test_plain_names_are_as_names_looked_at_one_by_one(column: np.ndarray) -> None:
+    rows = np.arange(len(column))
+    got, expected = to_names(column, rows, name="kind"), checks._checked_names(column, rows, name="kind", role="a name")
+    assert got.dtype == expected.dtype and got.tolist() == expected.tolist() and got is not column

@@ -254,3 +254,13 @@ def test_lists_of_items_are_not_brought_to_numbers() -> None:
     pictures = [np.zeros((2, 2)), np.ones((3, 2))]
     column = from_cells([pictures, None])
     assert [picture.shape for picture in column[0]] == [(2, 2), (3, 2)]
+
+
+def test_texts_that_are_met_again_are_made_once() -> None:
+    few = [None if i % 7 == 0 else f"é{i % 5}" for i in range(3000)]
+    many = [f"t{i}" for i in range(3000)]
+    for kind in (pa.string(), pa.large_string()):
+        for cells in (few, many, few[:3] + many, [None] * 2000 + ["a"]):
+            column = pa.chunked_array([cells[:1500], cells[1500:]], kind)
+            assert from_arrow(column).tolist() == cells
+    assert len(set(map(id, from_arrow(pa.chunked_array([few]))))) == 6

@@ -330,3 +330,48 @@ def test_a_printed_table_fits_the_width_and_says_all_only_of_all() -> None:
     assert max(map(len, lines)) == 80
     assert lines[2].endswith("…") and "100.0% present" in lines[2]
     assert "99.9% present" in lines[3]
+
+
+def test_a_split_in_three_keeps_the_test_of_a_split_in_two(objects: ObjectTable) -> None:
+    _, test = objects.split(test_size=2)
+    parts = objects.split(test_size=2, validation_size=2)
+    assert [len(part) for part in parts] == [2, 2, 2]
+    assert parts[2].rows.tolist() == test.rows.tolist()
+    assert sorted(row for part in parts for row in part.rows) == list(range(6))
+    shops = [set(part.columns["shop"]) for part in objects.split(0.3, validation_size=0.3, groups="shop")]
+    assert [len(names) for names in shops] == [1, 1, 1] and len(set.union(*shops)) == 3
+
+
+def test_the_first_objects_and_a_data_frame(objects: ObjectTable) -> None:
+    assert_rows(objects.head(2), [0, 1])
+    assert_rows(objects.head(), [0, 1, 2, 3, 4])
+    frame = objects[[4, 0]].to_pandas()
+    assert frame.index.tolist() == [14, 10] and frame["shop"].tolist() == ["z", "x"]
+    assert frame["title"].tolist() == ["green", "red"] and frame["motion"][10].tolist() == [1, 2]
+
+
+def test_tables_below_each_other(objects: ObjectTable) -> None:
+    whole = ObjectTable.concat([objects[:2], objects[2:]])
+    assert_rows(whole, [0, 1, 2, 3, 4, 5])
+    assert whole.labels_or_none is not None
+    reduced = ObjectTable.concat([objects[:2].only("motion"), objects[2:]])
+    assert reduced.present.tolist() == [[False, True, False]] * 2 + PRESENT[2:].tolist()
+    renamed = ObjectTable.concat([objects[:1].with_labels(["c"]), objects[1:]])
+    assert renamed.labels.tolist() == ["c", *TABLE["kind"][1:]]
+    assert not ObjectTable.concat([objects[:2], make_table(kind=None, labelled=False)[2:]]).has_labels
+    without = make_table(id=None)
+    again = ObjectTable.concat([without[[5]], without[[0]]])
+    assert again.rows.tolist() == again.ids.tolist() == [0, 1] and again.columns["sku"].tolist() == [15, 10]
+
+
+def test_what_does_not_go_below_each_other(objects: ObjectTable) -> None:
+    with pytest.raises(InputError, match="an id of its own for every row"):
+        ObjectTable.concat([objects, objects])
+    with pytest.raises(InputError, match="want ObjectTables of one schema, got another schema than the first"):
+        ObjectTable.concat([objects, make_table(id=None)])
+    for wrong, complaint in (([], "want at least one table"), ([TABLE], "want ObjectTables of one schema, got dict")):
+        with pytest.raises(InputError, match=complaint):
+            ObjectTable.concat(wrong)
+    wider = make_table(motion=[[1.0, 2.0, 3.0]] * 6, sku=list(range(6)))
+    with pytest.raises(InputError, match="want vectors of one length"):
+        ObjectTable.concat([objects, wider])

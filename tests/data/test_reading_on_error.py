@@ -131,8 +131,8 @@ def test_a_table_is_read_anew_and_what_was_found_before_is_not_forgotten() -> No
     assert read_objects(again, both) is again
 
 
-def test_labels_and_ids_must_be_there_all_the_same() -> None:
-    table = {"title": ["a", "b"], "label": ["x", None]}
+def test_labels_must_be_names_all_the_same() -> None:
+    table = {"title": ["a", "b"], "label": ["x", 2.5]}
     with pytest.raises(InputError, match=r"row 1 .*column 'label'"):
         missing(table, Schema({"title": Text("title")}))
 

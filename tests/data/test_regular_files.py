@@ -1,12 +1,13 @@
 """Only regular files are opened, at once, and no larger than said."""
 
+import gzip
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from steradian.data.regular_files import open_regular, read_regular
+from steradian.data.regular_files import open_regular, open_unpacked, read_regular
 
 
 def test_a_file_is_read_whole(tmp_path: Path) -> None:
@@ -16,6 +17,13 @@ def test_a_file_is_read_whole(tmp_path: Path) -> None:
     assert read_regular(str(tmp_path / "link"), most=3) == b"abc"
     with open_regular(tmp_path / "a") as file:
         assert file.read(2) == b"ab"
+
+
+def test_a_packed_file_is_unpacked_by_its_name(tmp_path: Path) -> None:
+    for name, content in (("a.gz", gzip.compress(b"abc")), ("a", b"abc")):
+        (tmp_path / name).write_bytes(content)
+        with open_unpacked(tmp_path / name) as file:
+            assert file.read() == b"abc"
 
 
 def test_a_larger_file_is_refused(tmp_path: Path) -> None:

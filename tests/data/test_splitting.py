@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from steradian.data.splitting import draw_grouped, draw_stratified, draw_test, draw_unseen
+from steradian.data.splitting import draw_grouped, draw_parts, draw_stratified, draw_test, draw_unseen
 from steradian.errors import ConfigError, InputError
 
 SHARES = st.floats(0.01, 0.99)
@@ -205,3 +205,34 @@ def test_training_keeps_a_class() -> None:
         classes = np.array([0, 1] if unseen != 0.5 else [0, 0])
         with pytest.raises(InputError, match=r"want fewer unseen classes than the . there are"):
             draw_test(classes, unseen_classes=unseen)
+
+
+@pytest.mark.parametrize("unseen", [0, 2])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_three_parts_are_whole_apart_and_the_test_stays(unseen: int, grouped: bool) -> None:
+    classes = np.repeat(np.arange(10), 12)
+    groups = np.arange(120) // 3 if grouped else None
+    options = {"unseen_classes": unseen, "random_state": 3}
+    parts = draw_parts(classes, groups, test_size=0.2, validation_size=0.25, **options)
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(120))
+    if not unseen:
+        in_test = draw_test(classes, groups, test_size=0.2, random_state=3)
+        assert parts[2].tolist() == np.flatnonzero(in_test).tolist()
+    train, validation, test = (set(classes[part]) for part in parts)
+    assert len(test - train) == len(validation - train) == unseen and not (test - train) & (validation - train)
+    seen = np.isin(classes, list(train))
+    for part, share in zip(parts[1:], (0.25, 0.2), strict=True):
+        assert seen[part].sum() == pytest.approx(share * seen.sum(), abs=2)
+    if grouped:
+        owners = [set(groups[part]) for part in parts]
+        assert sum(map(len, owners)) == len(set.union(*owners))
+
+
+def test_a_validation_of_new_classes_alone_and_shares_that_leave_nothing() -> None:
+    classes = np.repeat(np.arange(10), 4)
+    parts = draw_parts(classes, test_size=None, validation_size=0, unseen_classes=0.2, random_state=0)
+    assert [len(part) for part in parts] == [24, 8, 8]
+    with pytest.raises(ConfigError, match=r"got test_size=0.6 and validation_size=0.5"):
+        draw_parts(classes, test_size=0.6, validation_size=0.5, unseen_classes=0, random_state=0)
+    with pytest.raises(ConfigError, match="validation_size"):
+        draw_parts(classes, test_size=0.6, validation_size=2.5, unseen_classes=0, random_state=0)

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import gzip
 import json
 import os
 import socket
@@ -20,7 +21,7 @@ import pytest
 
 from steradian import Image, InputError, ObjectTable, Schema, Series, Tabular, Text, Vector, read_objects
 from steradian.data import table_files
-from steradian.data.table_files import read_file, refuse_repeated_names
+from steradian.data.table_files import read_files
 
 TITLE = Schema({"title": Text("title")})
 X = Schema({"x": Vector("x")})
@@ -33,15 +34,10 @@ def read(path: Path, content: str | bytes, schema: Schema = TITLE, **options: An
 
 def test_a_file_converts_what_is_asked_for(tmp_path: Path) -> None:
     pq.write_table(pa.table({"title": ["a"], "n": [decimal.Decimal("1.5")]}), tmp_path / "a.parquet")
-    columns = read_file(tmp_path / "a.parquet", TITLE, cell_by_cell=False)
+    columns, lengths = read_files([tmp_path / "a.parquet"], TITLE, cell_by_cell=False)
+    assert lengths == [1]
     assert [(name, len(column)) for name, column in columns.items()] == [("title", 1), ("n", 1)]
     assert columns["n"].array.tolist() == [1.5]
-
-
-def test_repeated_names_are_refused() -> None:
-    refuse_repeated_names(["a", "b"])
-    with pytest.raises(InputError, match="got 2 columns 'b'"):
-        refuse_repeated_names(["a", "b", "b"])
 
 
 class Unconvertible:
@@ -239,10 +235,9 @@ def test_what_is_no_regular_file_is_refused_at_once(
     os.mkfifo(f"pipe.{suffix}")
     Path(f"device.{suffix}").symlink_to("/dev/zero")
     Path(f"made up.{suffix}").symlink_to("/proc/self/maps")
-    Path(f"folder.{suffix}").mkdir()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"socket.{suffix}")
-        for name in ("pipe", "device", "made up", "folder", "socket"):
+        for name in ("pipe", "device", "made up", "socket"):
             with pytest.raises(InputError, match=rf"want a whole .{suffix} file"):
                 read_objects(f"{name}.{suffix}", TITLE, labelled=False)
 
@@ -250,3 +245,115 @@ def test_what_is_no_regular_file_is_refused_at_once(
 def test_dates_in_parquet_that_nothing_reads_are_kept(tmp_path: Path) -> None:
     pq.write_table(pa.table({"title": ["a"], "day": [datetime.date(2020, 1, 2)]}), tmp_path / "a.parquet")
     assert read_objects(tmp_path / "a.parquet", TITLE, labelled=False).columns["day"].dtype.kind == "M"
+
+
+def write_parts(folder: Path, ending: str) -> list[Path]:
+    """Three parts of a table; the whole is "a0" to "a5" with 0 to 5."""
+    parts = []
+    for number in range(3):
+        frame = pd.DataFrame({"title": [f"a{2 * number}", f"a{2 * number + 1}"], "n": [2 * number, 2 * number + 1]})
+        path = folder / f"part-{number}{ending}"
+        match ending.removesuffix(".gz"):
+            case ".parquet":
+                frame.to_parquet(path)
+            case ".jsonl":
+                frame.to_json(path, orient="records", lines=True)
+            case kind:
+                frame.to_csv(path, index=False, sep="\t" if kind == ".tsv" else ",")
+        parts.append(path)
+    return parts
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz"])
+def test_a_folder_a_pattern_and_a_list_of_files_are_one_table(ending: str, tmp_path: Path) -> None:
+    parts = write_parts(tmp_path, ending)
+    (tmp_path / "_SUCCESS").write_text("")
+    (tmp_path / "notes.md").write_text("")
+    for source in (tmp_path, str(tmp_path / f"part-*{ending}"), [str(part) for part in parts]):
+        objects = read_objects(source, TITLE, labelled=False)
+        assert objects.columns["title"].tolist() == [f"a{number}" for number in range(6)]
+        assert objects.columns["n"].tolist() == list(range(6))
+    assert read_objects(parts[1], TITLE, labelled=False).columns["n"].tolist() == [2, 3]
+
+
+def test_the_part_that_is_not_as_the_others_is_named(tmp_path: Path) -> None:
+    parts = write_parts(tmp_path, ".parquet")
+    pq.write_table(pa.table({"title": ["a"], "m": [1]}), parts[1])
+    with pytest.raises(
+        InputError, match=r"part-1.parquet: want the columns of part-0.*: no 'n', and 'm' beside|got no 'n'"
+    ):
+        read_objects(tmp_path, TITLE, labelled=False)
+    pq.write_table(pa.table({"title": ["a"], "n": ["many"]}), parts[1])
+    with pytest.raises(InputError, match=r"part-1.parquet: want int64 in column 'n', as in part-0.parquet, got string"):
+        read_objects(tmp_path, TITLE, labelled=False)
+    pq.write_table(pa.table({"title": ["a"], "n": [0.5]}), parts[1])
+    assert read_objects(tmp_path, TITLE, labelled=False).columns["n"].tolist() == [0, 1, 0.5, 4, 5]
+    (tmp_path / "part-3.csv").write_text("title,n\na,1\n")
+    with pytest.raises(InputError, match=r"part-3.csv: want files of one kind, as part-0.parquet, got part-3.csv"):
+        read_objects(tmp_path, TITLE, labelled=False)
+    with pytest.raises(InputError, match=r"want files whose names end in .*, got none"):
+        read_objects(tmp_path / "*.tsv", TITLE, labelled=False)
+
+
+def test_csv_columns_are_guessed_from_all_parts_and_keys_of_json_may_be_absent(tmp_path: Path) -> None:
+    for number, cell in enumerate(["1", "007"]):
+        (tmp_path / f"{number}.csv").write_text(f"title,n\na,{cell}\n")
+    assert read_objects(tmp_path / "*.csv", TITLE, labelled=False).columns["n"].tolist() == ["1", "007"]
+    (tmp_path / "0.jsonl").write_text('{"title": "a", "n": 1}\n')
+    (tmp_path / "1.jsonl").write_text('{"title": ["b", "c"]}\n{"title": "d"}\n')
+    objects = read_objects(tmp_path / "*.jsonl", TITLE, labelled=False)
+    assert objects.columns["title"].tolist() == ["a", ["b", "c"], "d"]
+    np.testing.assert_array_equal(objects.columns["n"], [1, np.nan, np.nan])
+
+
+def test_paths_start_at_the_folder_of_their_own_file(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "table.csv").write_text("photo\nx.png\n")
+    objects = read_objects(tmp_path / "*" / "table.csv", Schema({"photo": Image("photo")}), labelled=False)
+    assert objects.columns["photo"].tolist() == [str(tmp_path / name / "x.png") for name in "ab"]
+
+
+def test_damaged_packing_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(b"title,n\n" + b"a,1\n" * 20_000)
+    for content in (packed[:-200], b"title,n\na,1\n", packed[:100] + b"x" * 100):
+        with pytest.raises(InputError, match=r"want a whole .gz file"):
+            read(tmp_path / "a.csv.gz", content)
+    with pytest.raises(InputError, match="nested at most 32"):
+        read(tmp_path / "a.jsonl.gz", gzip.compress(b'{"title": ' + b"[" * 100 + b"]" * 100 + b"}"))
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [[float(i), i + 0.5] for i in range(9)],
+        [[i, i + 1] for i in range(9)],
+        [[1.0, 2.0]] * 4 + [None, [3.0, None], [None, None], None, None],
+        [[1, 2]] * 7 + [None, [3, 4]],
+        [[1.0] * (1 + i % 3) for i in range(9)],
+        [[[1.0, 2.0]] * (1 + i // 5) for i in range(9)],
+        [None] * 8 + [[1.0, 2.0]],
+    ],
+    ids=str,
+)
+def test_lists_of_numbers_read_part_by_part_are_as_read_at_once(
+    lists: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_files, "ROWS", 2)
+    table = pa.table({"x": pa.array(lists), "title": [f"t{i}" for i in range(9)]})
+    pq.write_table(table.slice(0, 5), tmp_path / "0.parquet", row_group_size=3)
+    pq.write_table(table.slice(5), tmp_path / "1.parquet")
+    schema = Schema({"x": Series("x"), "title": Text("title")})
+    got = read_objects(tmp_path, schema, labelled=False)
+    expected = read_objects(table, schema, labelled=False)
+    assert list(got.columns) == list(expected.columns) and got.columns["x"].dtype == expected.columns["x"].dtype
+    for one, other in zip(got.columns["x"], expected.columns["x"], strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(got.present, expected.present)
+
+
+def test_parts_whose_lists_are_of_other_types_are_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [[1.0]]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"x": [["a"]]}), tmp_path / "1.parquet")
+    with pytest.raises(InputError, match=r"1.parquet: want list<.*double> in column 'x', as in 0.parquet, got list<"):
+        read_objects(tmp_path, X, labelled=False)

@@ -26,6 +26,17 @@ def test_items_are_counted_by_modality_and_objects_apart() -> None:
     ]
 
 
+def test_rows_that_cannot_be_named_are_told_by_reason() -> None:
+    some = Unreadable(items("photo"), {}, {"without a label": {1: "k1"}, "without an id": {3: None, 5: None}})
+    assert some.counts[1:] == [
+        "1 object left out, without a label: row 1 (id 'k1')",
+        "2 objects left out, without an id: row 3, 5",
+    ]
+    both = some + Unreadable((), {7: 7}, {"without a label": {9: 9}})
+    assert both.unnamed == {"without a label": {1: "k1", 9: 9}, "without an id": {3: None, 5: None}}
+    assert bool(Unreadable((), {}, {"without an id": {3: None}})) and not some.of(np.array([1])).unnamed
+
+
 def test_one_is_one() -> None:
     assert Unreadable(items("photo"), {4: 4}).counts == [
         "1 unreadable item treated as missing: photo 1",

@@ -100,7 +100,8 @@ def test_a_column_of_numbers_is_refused() -> None:
 
 
 def test_a_schema_file_may_name_one_column_or_a_list() -> None:
-    assert Text.from_options({"columns": "title"}) == Text("title")
+    assert Text.from_options({"columns": "title"}) == Text("title") == Text(columns="title")
+    assert Text("title", columns=["brand"]) == Text(columns=["title", "brand"])
     assert Text.from_options({"columns": ["title", "brand"]}) == Text("title", "brand")
 
 

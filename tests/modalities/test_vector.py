@@ -10,11 +10,11 @@ import torch
 
 import steradian as sr
 from steradian.data.batch import Preprocessor
-from steradian.data.columns import to_objects
+from steradian.data.columns import from_cells, to_objects
 from steradian.data.modality import ReadValues
 from steradian.data.reading import read_objects
 from steradian.data.schema import Schema
-from steradian.errors import InputError
+from steradian.errors import ConfigError, InputError
 from steradian.modalities import Vector, vector
 from steradian.modalities.vector import FittedVector
 
@@ -299,3 +299,59 @@ def test_one_bad_cell_among_many_columns_is_named(bad: float, got: str) -> None:
     columns["g77"], columns["wide"][3, 1] = np.ones(6), bad
     with pytest.raises(InputError, match=r"the first in column 'wide', entry 1 \(counted from 0\)"):
         read(**columns)
+
+
+GAPPY = [[1.0, 10.0, 5.0], [3.0, np.nan, 5.0], [np.nan, 30.0, np.nan], [np.nan, np.nan, np.nan]]
+
+
+def gappy(gaps: Any, cells: Any = None) -> tuple[ReadValues, np.ndarray]:
+    """What is read of vectors with gaps, and what is prepared of those that are there."""
+    modality = Vector("x", gaps=gaps)
+    column = np.array(GAPPY) if cells is None else from_cells(cells)
+    read = modality.read({"x": column})
+    kept = {"values": read.values["values"][read.present]}
+    items = modality.fit(kept).prepare(kept, np.flatnonzero(read.present))
+    return read, np.asarray(items(np.arange(read.present.sum()))["values"])
+
+
+def test_a_gap_is_the_mean_of_training() -> None:
+    read, prepared = gappy("mean")
+    assert read.present.tolist() == [True, True, True, False]
+    # Means 2 and 20, deviations 1 and 10; the last feature is constant.
+    assert prepared.tolist() == [[-1, -1, 0], [1, 0, 0], [0, 1, 0]]
+
+
+def test_a_mask_says_what_was_there() -> None:
+    read, prepared = gappy("mask")
+    assert read.present.tolist() == [True, True, True, False]
+    assert prepared.shape == (3, 6) and prepared[:, :3].tolist() == gappy("mean")[1].tolist()
+    there = ~np.isnan(np.array(GAPPY[:3]))
+    for feature, column in enumerate(prepared[:, 3:].T):
+        assert (column > 0).tolist() == there[:, feature].tolist() and abs(column.sum()) < 1e-6
+
+
+def test_vectors_of_sets_may_have_gaps_too() -> None:
+    modality = Vector("x", gaps="mask")
+    read = modality.read({"x": from_cells([[[1.0, None], [None, None], [3.0, 4.0]], [[5.0, 6.0]], None])})
+    assert read.present.tolist() == [True, True, False]
+    np.testing.assert_array_equal(read.values["values"][0], [[1, np.nan, 1, 0], [3, 4, 1, 1]])
+    assert np.isfinite(modality.fit({"values": read.values["values"][:2]}).mean).all()
+
+
+def test_without_gaps_nothing_changes_and_a_feature_that_no_vector_has_is_nothing(rng: np.random.Generator) -> None:
+    matrix = rng.normal(size=(30, 4)).astype(np.float32)
+    plain, beside = (Vector("x", gaps=gaps).fit({"values": matrix}) for gaps in (None, "mean"))
+    np.testing.assert_allclose(plain.mean, beside.mean, rtol=1e-12)
+    np.testing.assert_allclose(plain.std, beside.std, rtol=1e-6)
+    empty = Vector("x", gaps="mean").fit({"values": np.array([[1.0, np.nan], [2.0, np.nan]])})
+    assert empty.mean[1] == 0 and empty.std[1] == 1
+
+
+def test_gaps_are_said_in_the_schema() -> None:
+    schema = Schema({"x": Vector(columns=["a", "b"], gaps="mean")})
+    assert Schema.from_dict(schema.to_dict()) == schema != Schema({"x": Vector("a", "b")})
+    assert Vector("a", columns="b").columns == Vector.from_options({"columns": ["a", "b"]}).columns == ("a", "b")
+    with pytest.raises(ConfigError, match='"mean", "mask" or None, got \'zero\''):
+        Vector("x", gaps="zero")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match='gaps="mean"'):
+        Vector("x").read({"x": np.array(GAPPY)})

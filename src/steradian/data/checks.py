@@ -1,6 +1,6 @@
 """What a user's table must fulfil before it is a table of objects; each message names the rows and columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,7 +10,14 @@ from steradian.data.modality import is_missing, is_told_apart, listed, shown
 from steradian.data.schema import Schema
 from steradian.errors import InputError
 
-__all__ = ["refuse_absent_columns", "refuse_bare_objects", "refuse_repeated_ids", "table_length", "to_names"]
+__all__ = [
+    "refuse_absent_columns",
+    "refuse_bare_objects",
+    "refuse_different_schemas",
+    "refuse_repeated_ids",
+    "table_length",
+    "to_names",
+]
 
 NO_LABEL = (
     "Name the label's column in the schema: training and evaluation need labels; "
@@ -99,6 +106,23 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
     """
     if column.ndim != 1 or column.dtype.kind not in "biufUTO":
         raise _no_name(f"an array of shape {column.shape} and type {column.dtype}", f"column {name!r}")
+    plain = _plain_names(column)
+    return _checked_names(column, rows, name=name, role=role) if plain is None else plain
+
+
+def _plain_names(column: np.ndarray) -> np.ndarray | None:
+    """The names in a column that is text or integers throughout, as most are; None where it may not be."""
+    if column.dtype.kind in "bi" or (column.dtype.kind == "u" and column.dtype.itemsize < 8):
+        return column.astype(bool if column.dtype.kind == "b" else np.int64)
+    if column.dtype == object and set(map(type, column)) == {str}:
+        entries = column.tolist()
+        # An array of text does not keep these at its end.
+        return None if "\0" in "".join(entries) else np.array(entries)
+    return None
+
+
+def _checked_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str) -> np.ndarray:
+    """The names in any column, looked at one by one."""
     entries = column.tolist()
     if column.dtype == np.float16 or column.dtype == np.float32:
         entries = list(column)
@@ -153,6 +177,8 @@ def refuse_repeated_ids(ids: np.ndarray, rows: np.ndarray, *, name: str) -> None
         InputError: an id stands in two rows.
     """
     first: dict[Any, int] = {}
+    if len(set(ids.tolist())) == len(ids):
+        return
     for entry, row in zip(ids.tolist(), rows.tolist(), strict=True):
         if first.setdefault(entry, row) != row:
             raise InputError(
@@ -161,6 +187,27 @@ def refuse_repeated_ids(ids: np.ndarray, rows: np.ndarray, *, name: str) -> None
                 where=f"rows {first[entry]} and {row} (counted from 0), column {name!r}",
                 fix="Drop one of the rows, or leave id out of the schema.",
             )
+
+
+def refuse_different_schemas(schemas: Sequence[Any]) -> None:
+    """Refuse tables that are not all of one schema.
+
+    Args:
+        schemas: of the tables; anything else stands for what is no table.
+
+    Raises:
+        InputError: no table, one of another schema, or none.
+    """
+    for place, schema in enumerate(schemas):
+        if not isinstance(schema, Schema) or schema != schemas[0]:
+            raise InputError(
+                want="ObjectTables of one schema",
+                got="another schema than the first" if isinstance(schema, Schema) else shown(schema),
+                where=f"concat(tables), place {place}",
+                fix="Read all of them by one schema: read_objects(table, schema).",
+            )
+    if not schemas:
+        raise InputError("at least one table", "none", "concat(tables)", "Write for example concat([first, second]).")
 
 
 def refuse_bare_objects(present: np.ndarray, schema: Schema, *, rows: np.ndarray, ids: np.ndarray | None) -> None:

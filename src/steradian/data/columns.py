@@ -15,13 +15,22 @@ import pyarrow.compute as pc
 from steradian.data.modality import is_missing, shown
 from steradian.errors import InputError
 
-__all__ = ["column_length", "from_arrow", "from_cells", "to_column", "to_objects"]
+__all__ = [
+    "column_length",
+    "from_arrow",
+    "from_cells",
+    "holds_number_lists",
+    "to_column",
+    "to_objects",
+]
 
 EXACT_WHOLE = 2**53
 """Up to here a float64 tells all integers apart."""
 EXACT_DIGITS = 1e15
 """Decimals of fewer units in their last place are told apart by a float64."""
 
+SAMPLE = 1000
+"""Cells that show whether the texts of a column are met again and again."""
 MOST_AXES = 32
 """Lists within lists that may be numbers."""
 
@@ -44,7 +53,8 @@ def column_length(values: Any, name: str) -> int:
         hasattr(values, method) for method in ("__array__", "__arrow_c_stream__")
     )
     try:
-        return len(values if like_a_column else None)  # type: ignore[arg-type]
+        # A sparse matrix has no length, but as many rows as any other.
+        return int(values.shape[0]) if _is_sparse(values) else len(values if like_a_column else None)  # type: ignore[arg-type]
     except TypeError as error:
         raise InputError(
             want="a list or an array with one entry a row",
@@ -55,7 +65,7 @@ def column_length(values: Any, name: str) -> int:
 
 
 def to_column(values: Any, name: str) -> np.ndarray:
-    """A column from a list, tuple, numpy array, pyarrow array, or anything numpy can convert (Series, tensor).
+    """A column from a list, tuple, array of numpy or pyarrow, sparse matrix, or what numpy converts (Series, tensor).
 
     Args:
         values: one entry a row.
@@ -83,6 +93,8 @@ def to_column(values: Any, name: str) -> np.ndarray:
 
 
 def _converted(values: Any) -> np.ndarray:
+    if _is_sparse(values):
+        return np.asarray(values.toarray())
     if isinstance(values, pa.Array):
         values = pa.chunked_array([values])
     elif hasattr(values, "detach"):
@@ -165,6 +177,8 @@ def from_arrow(column: pa.ChunkedArray) -> np.ndarray:
         return _from_lists(column)
     if pa.types.is_nested(kind):
         return from_cells(column.to_pylist())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _from_texts(column)
     # Concatenating copies: what Arrow lends is read-only, which torch warns about.
     return np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks])
 
@@ -181,6 +195,30 @@ def to_objects(cells: Iterable[Any]) -> np.ndarray:
     """
     cells = list(cells)
     return np.fromiter(cells, dtype=object, count=len(cells))
+
+
+def holds_number_lists(kind: pa.DataType) -> bool:
+    """Whether cells of an Arrow type are lists of numbers, of any depth.
+
+    Args:
+        kind: of a column.
+
+    Example:
+        >>> holds_number_lists(pa.list_(pa.float32())), holds_number_lists(pa.float32())
+        (True, False)
+    """
+    if isinstance(kind, pa.FixedShapeTensorType):
+        return True
+    return _is_list(kind) and _is_numeric(kind) and not _holds_dates(kind)
+
+
+def _from_texts(column: pa.ChunkedArray) -> np.ndarray:
+    """Text; where few are met again and again, each is made but once."""
+    if len(column) < SAMPLE or pc.count_distinct(column[:SAMPLE]).as_py() > SAMPLE // 2:
+        return np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks])
+    chunks = column.dictionary_encode().unify_dictionaries().chunks
+    texts = to_objects([*chunks[0].dictionary.to_pylist(), None])
+    return np.concatenate([texts[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)] for chunk in chunks])
 
 
 def _decoded(chunk: pa.DictionaryArray) -> pa.Array:
@@ -268,6 +306,8 @@ def _cell(value: Any) -> Any:
         return value.get("bytes") or value.get("path")
     if hasattr(value, "detach"):
         return _from_tensor(value)
+    if _is_sparse(value):
+        return value.toarray()[0] if value.shape[0] == 1 else value.toarray()
     if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
         value = value.tolist()
     # A look at the first entry tells lists of items from long lists of numbers.
@@ -276,6 +316,11 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and any(hasattr(item, "detach") for item in value):
         return type(value)(_cell(item) for item in value)
     return value
+
+
+def _is_sparse(values: Any) -> bool:
+    """Whether these are rows of scipy's, of which it holds those numbers that are not zero."""
+    return hasattr(values, "tocsr") and hasattr(values, "toarray") and len(values.shape) == 2
 
 
 def _first(cell: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from steradian.data.regular_files import open_regular
+from steradian.data.regular_files import open_unpacked
 from steradian.errors import InputError
 
 __all__ = ["LONGEST_LINE", "MOST_NESTED", "nesting", "parse_json", "refuse_deep_lines"]
@@ -66,7 +66,7 @@ def refuse_deep_lines(path: Path) -> None:
         InputError: such a line, with its number counted from 1.
     """
     before, lines = 0, bytearray()
-    with open_regular(path) as file:
+    with open_unpacked(path) as file:
         while block := file.read(BLOCK):
             end = block.rfind(b"\n") + 1
             lines += block[:end] or block

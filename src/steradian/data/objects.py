@@ -3,33 +3,36 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any, Literal, get_args
+from functools import partial
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 
 from steradian.data.checks import (
     refuse_absent_columns,
     refuse_bare_objects,
+    refuse_different_schemas,
     refuse_repeated_ids,
     table_length,
     to_names,
 )
+from steradian.data.column_parts import below_each_other
 from steradian.data.columns import to_column
-from steradian.data.late_columns import LateColumns
-from steradian.data.modality import ReadValues, Values, is_missing
-from steradian.data.read_errors import salvage
+from steradian.data.frames import to_frame
+from steradian.data.late_columns import LateColumn, LateColumns
+from steradian.data.modality import Values, is_missing
+from steradian.data.read_errors import read_modalities
 from steradian.data.schema import Schema
-from steradian.data.splitting import draw_test
-from steradian.data.unreadable import Unreadable, UnreadableItem
+from steradian.data.splitting import draw_parts
+from steradian.data.table_summary import table_summary
+from steradian.data.unnamed_rows import named_rows
+from steradian.data.unreadable import Unreadable
 from steradian.errors import ConfigError, InputError
 
 __all__ = ["ObjectTable", "OnError"]
 
 OnError = Literal["raise", "missing"]
 """What becomes of an item that cannot be read: it is refused, or treated as missing."""
-
-WIDTH = 80
-"""Characters of a printed line at most."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +53,7 @@ class ObjectTable:
         labels_or_none: the labels [objects], or None; `labels` raises instead.
         unreadable: the items of these objects that are treated as missing as they could not be read, and, in the table
             that `read_objects` returned, the objects left out; see its `on_error`.
+        notes: further lines that the table prints, such as what was joined.
 
     Example:
         >>> import steradian as sr
@@ -73,6 +77,7 @@ class ObjectTable:
     ids: np.ndarray
     labels_or_none: np.ndarray | None
     unreadable: Unreadable = field(default_factory=Unreadable)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_columns(
@@ -106,6 +111,10 @@ class ObjectTable:
         rows = np.arange(length) if rows is None else rows
         held = held.converted([*schema.columns, schema.label, *filter(None, [schema.id])])
         ids = None
+        unnamed: Mapping[str, Mapping[int, Any]] = {}
+        if on_error == "missing":
+            kept, unnamed = named_rows(held, schema, rows, labelled=labelled)
+            held, rows = (held.at(kept), rows[kept]) if unnamed else (held, rows)
         if schema.id is not None and schema.id in held:
             ids = to_names(held[schema.id], rows, name=schema.id, role="an id")
             refuse_repeated_ids(ids, rows, name=schema.id)
@@ -115,10 +124,10 @@ class ObjectTable:
         else:
             labels = None
         names = rows if ids is None else ids
-        read, held, items = _read(held, schema, on_error, rows=rows, ids=names)
+        read, held, items = read_modalities(held, schema, rows=rows, ids=names, salvaging=on_error == "missing")
         present = np.stack([modality.present for modality in read.values()], axis=1)
         bare = ~present.any(axis=1)
-        unreadable = Unreadable(items, dict(zip(rows[bare].tolist(), names[bare].tolist(), strict=True)))
+        unreadable = Unreadable(items, dict(zip(rows[bare].tolist(), names[bare].tolist(), strict=True)), unnamed)
         if items and bare.all():
             raise _nothing_to_read(unreadable)
         if on_error == "raise" or bare.all():
@@ -215,9 +224,37 @@ class ObjectTable:
         named = to_names(column, self.rows, name=name, role="a label")
         return replace(self, labels_or_none=named, columns=self.columns.with_arrays({name: named}))
 
+    @overload
     def split(
-        self, test_size: float | None = 0.2, *, groups: Any = None, unseen_classes: float = 0, random_state: int = 0
-    ) -> tuple["ObjectTable", "ObjectTable"]:
+        self,
+        test_size: float | None = 0.2,
+        *,
+        validation_size: None = None,
+        groups: Any = None,
+        unseen_classes: float = 0,
+        random_state: int = 0,
+    ) -> tuple["ObjectTable", "ObjectTable"]: ...
+
+    @overload
+    def split(
+        self,
+        test_size: float | None = 0.2,
+        *,
+        validation_size: float,
+        groups: Any = None,
+        unseen_classes: float = 0,
+        random_state: int = 0,
+    ) -> tuple["ObjectTable", "ObjectTable", "ObjectTable"]: ...
+
+    def split(
+        self,
+        test_size: float | None = 0.2,
+        *,
+        validation_size: float | None = None,
+        groups: Any = None,
+        unseen_classes: float = 0,
+        random_state: int = 0,
+    ) -> tuple["ObjectTable", ...]:
         """Two tables, for training and for testing; every object is in one of them, in its old order.
 
         - Every class gives the test its share, to within one object. Its last object stays in training, so a
@@ -226,10 +263,13 @@ class ObjectTable:
           of classes, until the test is as near to its size as they allow; no class loses its last group to the test.
         - With `unseen_classes`, all objects of these classes are in the test and none in training. `test_size` then
           counts among the objects of the other classes; test_size=None leaves these to training altogether.
+        - With `validation_size`, three tables: training, validation and test. The validation is drawn by the same rules
+          from what the test has left, with as many new classes of its own.
 
         Args:
             test_size: a share between 0 and 1, or a number of objects (int). A share is of the objects in classes of
                 two or more.
+            validation_size: likewise, of the whole table too; None makes two tables.
             groups: a column name or an array [objects]; objects with equal entries stay together.
             unseen_classes: a share between 0 and 1, or a number of classes (int), drawn at random.
             random_state: the same seed gives the same split of the same table.
@@ -246,15 +286,68 @@ class ObjectTable:
             >>> train, test = objects.split(test_size=2)
             >>> train.labels, test.labels
             (array([1, 1, 2, 2]), array([1, 2]))
+            >>> [len(part) for part in objects.split(test_size=2, validation_size=2)]
+            [2, 2, 2]
         """
         classes = np.zeros(len(self), dtype=np.int64)
         if unseen_classes or self.has_labels:
             classes = np.unique(self.labels, return_inverse=True)[1]
         numbers = None if groups is None else self._group_numbers(groups)
-        in_test = draw_test(
-            classes, numbers, test_size=test_size, unseen_classes=unseen_classes, random_state=random_state
+        parts = draw_parts(
+            classes,
+            numbers,
+            test_size=test_size,
+            validation_size=validation_size,
+            unseen_classes=unseen_classes,
+            random_state=random_state,
         )
-        return self[~in_test], self[in_test]
+        return tuple(self[part] for part in parts)
+
+    def head(self, objects: int = 5) -> "ObjectTable":
+        """The first objects.
+
+        Args:
+            objects: how many.
+        """
+        return self[:objects]
+
+    def to_pandas(self) -> Any:
+        """The columns of the source as a pandas DataFrame, its index the ids; needs pandas.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return to_frame(self.columns, self.ids, name=self.schema.id)
+
+    @classmethod
+    def concat(cls, tables: Sequence["ObjectTable"]) -> "ObjectTable":
+        """One table of several of one schema, one below the other; its rows are counted anew.
+
+        Args:
+            tables: of which labels stay where all have them, and columns outside the schema likewise.
+
+        Raises:
+            InputError: no table, one of another schema, an id that stands twice, or values that do not go together.
+
+        Example:
+            >>> import steradian as sr
+            >>> schema = sr.Schema({"title": sr.Text("title")})
+            >>> parts = [sr.read_objects({"title": [word], "label": [1]}, schema) for word in "ab"]
+            >>> sr.ObjectTable.concat(parts).columns["title"].tolist()
+            ['a', 'b']
+        """
+        refuse_different_schemas([getattr(table, "schema", table) for table in tables])
+        first, present = tables[0], np.concatenate([table.present for table in tables])
+        labelled = all(table.has_labels for table in tables)
+        names = [name for name in first.columns if all(name in table.columns for table in tables)]
+        columns = {
+            name: LateColumn(len(present), partial(_below_each_other, tables, name))
+            for name in names
+            if labelled or name != first.schema.label
+        }
+        # What was read of an object stands in its columns; what `only` has taken away does not.
+        whole = cls.from_columns(LateColumns(columns), first.schema, labelled=False)
+        return replace(whole, present=whole.present & present)
 
     def _group_numbers(self, group: Any) -> np.ndarray:
         if isinstance(group, str):
@@ -279,47 +372,11 @@ class ObjectTable:
         return np.unique(to_names(column, self.rows, name=name, role="a group"), return_inverse=True)[1]
 
     def __repr__(self) -> str:
-        patterns = len(np.unique(self.present, axis=0))
-        lines = [f"ObjectTable: {_count(len(self), 'object')}, {_count(patterns, 'pattern')} of present modalities"]
-        lines.append(f"  label {self.schema.label!r}: {self._classes()}")
-        shares = self.present.mean(axis=0) if len(self) else np.zeros(self.present.shape[1])
-        names = max(map(len, self.schema.modalities))
-        for (name, modality), share in zip(self.schema.modalities.items(), shares, strict=True):
-            # 100% means all, so that one missing value shows.
-            percent = 100.0 if share == 1 else min(100 * share, 99.9)
-            kind, columns = type(modality).__name__, ", ".join(modality.columns)
-            lines.append(f"  {name:{names}}  {kind:8} {percent:5.1f}% present  {columns}")
-        lines += [f"  {line}" for line in self.unreadable.counts]
-        return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
-
-    def _classes(self) -> str:
-        if not len(self) or self.labels_or_none is None:
-            return "none"
-        classes, sizes = np.unique(self.labels_or_none, return_counts=True)
-        number = _count(len(classes), "class", "classes")
-        if sizes.min() == sizes.max():
-            return f"{number} of {_count(sizes[0], 'object')}" + (" each" if len(classes) > 1 else "")
-        least, most = (
-            f"{_count(sizes[i], 'object')} ({classes[i].item()!r:.20})" for i in (sizes.argmin(), sizes.argmax())
-        )
-        return f"{number}, from {least} to {most}"
+        return table_summary(self.schema, self.present, self.labels_or_none, [*self.notes, *self.unreadable.counts])
 
 
-def _read(
-    columns: LateColumns, schema: Schema, on_error: OnError, *, rows: np.ndarray, ids: np.ndarray
-) -> tuple[dict[str, ReadValues], LateColumns, tuple[UnreadableItem, ...]]:
-    """The values of each modality, the columns without what could not be read, and what that was."""
-    read, cleaned, unreadable = {}, columns, []
-    for name, modality in schema.modalities.items():
-        own = {column: columns[column] for column in modality.columns}
-        if on_error == "raise":
-            read[name] = modality.read(own)
-            continue
-        kept, read[name], faults = salvage(modality, own)
-        cleaned = cleaned.with_arrays({column: array for column, array in kept.items() if array is not own[column]})
-        for place, column, message in faults:
-            unreadable.append(UnreadableItem(rows[place].item(), ids[place].item(), name, column, message))
-    return read, cleaned, tuple(unreadable)
+def _below_each_other(tables: Sequence[ObjectTable], name: str) -> np.ndarray:
+    return below_each_other([table.columns[name] for table in tables])
 
 
 def _nothing_to_read(unreadable: Unreadable) -> InputError:
@@ -329,7 +386,3 @@ def _nothing_to_read(unreadable: Unreadable) -> InputError:
         where=f"the table, {unreadable.counts[0]}",
         fix=f"Begin with {unreadable.items[0]}.",
     )
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

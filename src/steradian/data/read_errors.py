@@ -13,11 +13,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from steradian.data.columns import to_objects
+from steradian.data.late_columns import LateColumns
 from steradian.data.modality import Columns, Modality, ReadValues, Values, is_missing, listed
 from steradian.data.prefetch import prefetched
+from steradian.data.schema import Schema
+from steradian.data.unreadable import UnreadableItem
 from steradian.errors import InputError
 
-__all__ = ["Fault", "salvage"]
+__all__ = ["Fault", "read_modalities", "salvage"]
 
 SECONDS_BEFORE_BAR = 2.0
 
@@ -34,6 +37,41 @@ class Fault(NamedTuple):
     place: int
     column: str
     message: str
+
+
+def read_modalities(
+    columns: LateColumns, schema: Schema, *, rows: np.ndarray, ids: np.ndarray, salvaging: bool
+) -> tuple[dict[str, ReadValues], LateColumns, tuple[UnreadableItem, ...]]:
+    """The values of each modality, the columns without what could not be read, and what that was.
+
+    Args:
+        columns: of a table.
+        schema: names the modalities.
+        rows: the row numbers in the user's table, int64 [objects].
+        ids: the ids [objects].
+        salvaging: whether to leave out what cannot be read.
+
+    Raises:
+        InputError: an item that cannot be read, unless salvaging.
+
+    Example:
+        >>> import steradian as sr
+        >>> schema, one = sr.Schema({"size": sr.Tabular(numeric="size")}), np.arange(1)
+        >>> read, *_ = read_modalities(LateColumns({"size": np.ones(1)}), schema, rows=one, ids=one, salvaging=False)
+        >>> read["size"].present
+        array([ True])
+    """
+    read, cleaned, unreadable = {}, columns, []
+    for name, modality in schema.modalities.items():
+        own = {column: columns[column] for column in modality.columns}
+        if not salvaging:
+            read[name] = modality.read(own)
+            continue
+        kept, read[name], faults = salvage(modality, own)
+        cleaned = cleaned.with_arrays({column: array for column, array in kept.items() if array is not own[column]})
+        for place, column, message in faults:
+            unreadable.append(UnreadableItem(rows[place].item(), ids[place].item(), name, column, message))
+    return read, cleaned, tuple(unreadable)
 
 
 def salvage(modality: Modality, columns: Columns) -> tuple[Columns, ReadValues, list[Fault]]:

@@ -1,27 +1,38 @@
 """From a file, a table of another library or a dict of columns to an `ObjectTable`."""
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 
-from steradian.data.columns import column_length, to_column, to_objects
-from steradian.data.late_columns import LateColumn, LateColumns
+from steradian.data.columns import to_objects
+from steradian.data.joined import join_tables
+from steradian.data.late_columns import LateColumns
 from steradian.data.modality import is_url, shown
 from steradian.data.objects import ObjectTable, OnError
+from steradian.data.partial_rows import as_rows, with_absent_columns
 from steradian.data.schema import Schema
-from steradian.data.table_files import read_file, refuse_repeated_names
-from steradian.errors import ConfigError, InputError
+from steradian.data.table_files import files_of, read_files
+from steradian.data.table_sources import named_columns, read_source
+from steradian.errors import ConfigError
 
-__all__ = ["read_objects"]
+__all__ = ["read_columns", "read_objects"]
 
 
-def read_objects(source: Any, schema: Schema, *, labelled: bool = True, on_error: OnError = "raise") -> ObjectTable:
+def read_objects(
+    source: Any,
+    schema: Schema,
+    *,
+    labelled: bool = True,
+    partial: bool = False,
+    on_error: OnError = "raise",
+    on: str | None = None,
+    sets: str | Sequence[str] = (),
+) -> ObjectTable:
     """Read and check a table of objects.
 
     None, NaN, NaT and empty CSV cells mean missing; so does the text NA, NaN, null and their like in CSV. In a CSV
@@ -31,20 +42,30 @@ def read_objects(source: Any, schema: Schema, *, labelled: bool = True, on_error
     in a cell is a set of items; a CSV cell writes it as a JSON list of texts.
 
     Args:
-        source: the path of a .parquet, .csv, .jsonl or .ndjson file; a pyarrow, pandas or polars table, or any
-            other that Arrow can take; a dict of columns, each a list or array with one entry a row; or an
-            `ObjectTable`, which passes unchanged if its schema is the same and is read anew if not.
-        schema: what the columns mean.
+        source: the path of a .parquet, .csv, .tsv, .jsonl or .ndjson file, a text also as .gz; a folder, a pattern
+            such as "parts/*.parquet" or a list of such files, one below the other; a pyarrow, pandas or polars table,
+            a lazy one too, a data set of Hugging Face's, or anything else that Arrow can take; a dict of columns, each
+            a list, array or sparse matrix with one entry a row; a list of dicts, one a row; or an `ObjectTable`, which
+            passes unchanged if its schema is the same and is read anew if not.
+        schema: what the columns mean; "maker.name" is the field of a struct.
         labelled: refuse a table without labels, or without the column of ids that the schema names. Otherwise
             labels are kept where every row has one, and ids where there is the column.
+        partial: take a table that lacks columns of the schema, and one dict of single values as one object: what a
+            modality reads from absent columns is missing. Names that look misspelt are refused, and in what is written
+            by hand, as dicts, all others beside an absent column.
         on_error: "raise" refuses a table with an item that cannot be read. "missing" goes on as if the item were not
             there, of a list as if it were shorter, and counts it; objects with nothing to read are left out. Pictures
             and sounds, otherwise decoded when they are needed, are all tried at once. The table prints the counts;
-            its `unreadable` names row, column and reason of each.
+            its `unreadable` names row, column and reason of each. Rows without a label or an id, and those with an id
+            that stands before, are left out and counted too.
+        on: a column of keys; `source` is then a dict of tables, each as above, which are joined on it. What a table
+            lacks is missing; the table of objects prints how many keys each has. A column that several tables have is
+            named "table.column" in the schema, and the name of a table stands for all its numbers as one vector.
+        sets: the names of joined tables of which several rows of a key are the items of a set; else they are refused.
 
     Raises:
         InputError: a table, row or cell that cannot be used.
-        ConfigError: a schema that is none, or another `on_error`.
+        ConfigError: a schema that is none, another `on_error`, or `on` without tables, or `sets` without `on`.
 
     Example:
         >>> import steradian as sr
@@ -62,64 +83,96 @@ def read_objects(source: Any, schema: Schema, *, labelled: bool = True, on_error
             fix="Use Schema.from_yaml(path) or Schema.from_dict(...).",
         )
     if isinstance(source, ObjectTable):
-        return _read_again(source, schema, labelled=labelled, on_error=on_error)
-    columns = _columns(source, schema, cell_by_cell=on_error == "missing")
+        return _read_again(source, schema, labelled=labelled, partial=partial, on_error=on_error)
+    if on is not None or sets:
+        columns, notes = _joined(source, schema, on, [sets] if isinstance(sets, str) else sets, on_error)
+        columns = with_absent_columns(columns, schema, by_hand=False) if partial else columns
+        objects = ObjectTable.from_columns(columns, schema, labelled=labelled, on_error=on_error)
+        return replace(objects, notes=notes)
+    source = as_rows(source) if partial else source
+    columns = _columns(source, schema, named_columns(schema), cell_by_cell=on_error == "missing")
+    if partial:
+        columns = with_absent_columns(columns, schema, by_hand=isinstance(source, (Mapping, list)))
     return ObjectTable.from_columns(columns, schema, labelled=labelled, on_error=on_error)
 
 
-def _read_again(objects: ObjectTable, schema: Schema, *, labelled: bool, on_error: OnError) -> ObjectTable:
+def _joined(
+    source: Any, schema: Schema, on: str | None, sets: Sequence[str], on_error: OnError
+) -> tuple[LateColumns, tuple[str, ...]]:
+    """The columns of tables that are joined, and lines on their keys."""
+    if on is None or not isinstance(source, Mapping) or not source or not set(sets) <= set(source):
+        raise ConfigError(
+            want="a dict of tables, the column of their keys as on=..., and names of these tables as sets=...",
+            got=f"{shown(source)}, on={on!r}, sets={list(sets)!r}",
+            where="read_objects(source, ...)",
+            fix='Write for example read_objects({"rna": first, "ages": second}, schema, on="sample").',
+        )
+    tables = {}
+    # Keys are ids, which CSV files keep as written.
+    keys_as_ids = replace(schema, id=on)
+    for name, table in source.items():
+        # The keys of a data frame may be its index.
+        keyed = table.reset_index() if getattr(getattr(table, "index", None), "name", None) == on else table
+        names = {on, *(wanted.removeprefix(f"{name}.") for wanted in named_columns(schema))}
+        tables[str(name)] = _columns(keyed, keys_as_ids, names, cell_by_cell=on_error == "missing", table=str(name))
+    return join_tables(tables, schema, on=on, sets=sets)
+
+
+def _read_again(
+    objects: ObjectTable, schema: Schema, *, labelled: bool, partial: bool, on_error: OnError
+) -> ObjectTable:
     incomplete = not objects.has_labels or schema.id not in (None, *objects.columns)
     if objects.schema == schema and not (labelled and incomplete) and on_error != "missing":
         return objects
-    again = ObjectTable.from_columns(objects.columns, schema, labelled=labelled, rows=objects.rows, on_error=on_error)
+    columns = with_absent_columns(objects.columns, schema, by_hand=False) if partial else objects.columns
+    again = ObjectTable.from_columns(columns, schema, labelled=labelled, rows=objects.rows, on_error=on_error)
     return replace(again, unreadable=objects.unreadable + again.unreadable)
 
 
-def _columns(source: Any, schema: Schema, *, cell_by_cell: bool) -> LateColumns:
-    """The columns of a source; those of the schema as arrays, the others as they are."""
-    wanted = [*schema.columns, schema.label, *filter(None, [schema.id])]
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source).expanduser()
-        columns = LateColumns(read_file(path, schema, cell_by_cell=cell_by_cell)).converted(wanted)
-        return _with_absolute_paths(columns, schema, folder=path.absolute().parent)
-    return LateColumns(_held(source)).converted(wanted)
+def read_columns(source: Any) -> LateColumns:
+    """The columns of a table of which no schema is known.
+
+    Args:
+        source: as of `read_objects`.
+
+    Raises:
+        InputError: a source that cannot be read.
+
+    Example:
+        >>> read_columns([{"price": 20}, {"price": 35}])["price"]
+        array([20, 35])
+    """
+    return source.columns if isinstance(source, ObjectTable) else _columns(source, None, [], cell_by_cell=False)
 
 
-def _held(source: Any) -> dict[str, LateColumn]:
-    """The columns of what is no file, as they are."""
-    if isinstance(source, Mapping):
-        return {str(name): _late(column, str(name)) for name, column in source.items()}
-    # pandas and polars: their columns may hold what Arrow cannot, so they are read one by one.
-    if hasattr(source, "columns") and (hasattr(source, "iloc") or hasattr(source, "get_columns")):
-        refuse_repeated_names([str(name) for name in source.columns])
-        return {str(name): _late(source[name], str(name)) for name in source.columns}
-    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        # A single column speaks Arrow too, but is no table.
-        with suppress(pa.ArrowException):
-            source = pa.table(source)
-    if isinstance(source, pa.Table):
-        refuse_repeated_names(source.column_names)
-        return {name: _late(source[name], name) for name in source.column_names}
-    raise InputError(
-        want="a path, a dict of columns, or a pyarrow, pandas or polars table",
-        got=shown(source),
-        where="read_objects(source, ...)",
-        fix="For a list of dicts, one a row, pass pyarrow.Table.from_pylist(rows)."
-        if isinstance(source, (list, tuple))
-        else 'Write for example {"title": ["first", "second"], "label": ["a", "b"]}.',
-    )
+def _columns(
+    source: Any, schema: Schema | None, wanted: Iterable[str], *, cell_by_cell: bool, table: str = ""
+) -> LateColumns:
+    """The columns of a source; those that are wanted as arrays, the others as they are."""
+    if not _is_path(source) and not (isinstance(source, (list, tuple)) and source and all(map(_is_path, source))):
+        return LateColumns(read_source(source, schema)).converted(wanted)
+    paths = files_of(source)
+    columns, lengths = read_files(paths, schema, cell_by_cell=cell_by_cell)
+    late = LateColumns(columns).converted(wanted)
+    readers = [modality for modality in (() if schema is None else schema.modalities.values()) if modality.holds_paths]
+    names = {name.removeprefix(f"{table}.") for modality in readers for name in modality.columns}
+    return _with_absolute_paths(late, [name for name in names if name in late], paths, lengths)
 
 
-def _late(values: Any, name: str) -> LateColumn:
-    return LateColumn(column_length(values, name), partial(to_column, values, name))
+def _is_path(source: Any) -> bool:
+    return isinstance(source, (str, os.PathLike))
 
 
-def _with_absolute_paths(columns: LateColumns, schema: Schema, *, folder: Path) -> LateColumns:
-    names = {name for m in schema.modalities.values() if m.holds_paths for name in m.columns if name in columns}
-    objects = [name for name in names if columns[name].dtype == object]
-    return columns.with_arrays(
-        {name: to_objects(_absolute(cell, folder) for cell in columns[name]) for name in objects}
-    )
+def _with_absolute_paths(
+    columns: LateColumns, names: Iterable[str], files: Sequence[Path], lengths: Sequence[int]
+) -> LateColumns:
+    """The columns with paths joined to the folder of their row's file."""
+
+    def absolute(column: np.ndarray) -> np.ndarray:
+        folders = chain.from_iterable(map(repeat, (file.absolute().parent for file in files), lengths))
+        return to_objects(map(_absolute, column, folders)) if column.dtype == object else column
+
+    return columns.with_arrays({name: absolute(columns[name]) for name in names})
 
 
 def _absolute(cell: Any, folder: Path) -> Any:

@@ -1,12 +1,14 @@
 """Only regular files are opened: a pipe would wait for ever, a device has no end."""
 
 import errno
+import gzip
 import io
 import os
 import stat
 from pathlib import Path
+from typing import IO, cast
 
-__all__ = ["EmptyFileError", "open_regular", "read_regular"]
+__all__ = ["EmptyFileError", "open_regular", "open_unpacked", "read_regular"]
 
 KINDS = {
     stat.S_ISFIFO: "a pipe",
@@ -49,6 +51,29 @@ def open_regular(path: str | Path, *, most: int | None = None) -> io.BufferedRea
         os.close(number)
         raise mistake
     return os.fdopen(number, "rb")
+
+
+def open_unpacked(path: Path) -> IO[bytes]:
+    """A regular file opened for reading bytes, unpacked if its name ends in .gz.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: as of `open_regular`; later also where what is packed is damaged.
+
+    Example:
+        >>> open_unpacked(Path("/dev/null"))
+        Traceback (most recent call last):
+        OSError: [Errno 22] a device, not a file
+    """
+    file = open_regular(path)
+    if not path.name.lower().endswith(".gz"):
+        return file
+    unpacked = gzip.GzipFile(fileobj=file)
+    # It closes what it has opened itself, and nothing else.
+    unpacked.myfileobj = file  # type: ignore[assignment]
+    return cast(IO[bytes], unpacked)
 
 
 def read_regular(path: str | Path, *, most: int) -> bytes:

@@ -6,7 +6,70 @@ import numpy as np
 
 from steradian.errors import ConfigError, InputError
 
-__all__ = ["draw_grouped", "draw_stratified", "draw_test", "draw_unseen"]
+__all__ = ["draw_grouped", "draw_parts", "draw_stratified", "draw_test", "draw_unseen"]
+
+
+def draw_parts(
+    classes: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    test_size: float | None,
+    validation_size: float | None,
+    unseen_classes: float,
+    random_state: int,
+) -> list[np.ndarray]:
+    """The places of training, validation and test objects, int64, as `ObjectTable.split` draws them.
+
+    Without unseen classes the test is the same with a validation and without.
+
+    Args:
+        classes: class numbers, int64 [objects]; all equal where there are no labels.
+        groups: group numbers, int64 [objects], or None.
+        test_size: as of `draw_test`; with a validation, of the objects whose class is unseen in neither.
+        validation_size: likewise; None draws none.
+        unseen_classes: as of `draw_test`; the validation gets as many classes of its own.
+        random_state: an integer from 0.
+
+    Raises:
+        ConfigError: a share, count or seed that cannot be.
+        InputError: the objects do not allow such a split.
+
+    Example:
+        >>> classes = np.repeat([0, 1], 6)
+        >>> parts = draw_parts(classes, test_size=2, validation_size=4, unseen_classes=0, random_state=0)
+        >>> [classes[part].tolist() for part in parts]
+        [[0, 0, 0, 1, 1, 1], [0, 0, 1, 1], [0, 1]]
+    """
+    if validation_size is None:
+        in_test = draw_test(
+            classes, groups, test_size=test_size, unseen_classes=unseen_classes, random_state=random_state
+        )
+        return [np.flatnonzero(~in_test), np.flatnonzero(in_test)]
+
+    def drawn(places: np.ndarray, test: float, unseen: float = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Places that stay, and places that are drawn from them."""
+        numbers = None if groups is None else groups[places]
+        if not test and not unseen:
+            return places, places[:0]
+        taken = draw_test(classes[places], numbers, test_size=test, unseen_classes=unseen, random_state=random_state)
+        return places[~taken], places[taken]
+
+    test, validation = _amount(test_size, "test_size"), _amount(validation_size, "validation_size")
+    # New classes first, so that neither the test nor the training has objects of those of the validation.
+    seen, new_in_test = drawn(np.arange(len(classes)), 0, unseen_classes)
+    seen, new_in_validation = drawn(seen, 0, len(np.unique(classes[new_in_test])))
+    rest, in_test = drawn(seen, test)
+    if isinstance(validation, float):
+        validation *= len(seen) / len(rest)
+        if validation >= 1:
+            raise ConfigError(
+                want="shares for test and validation that leave something to training",
+                got=f"test_size={test_size!r} and validation_size={validation_size!r}",
+                where="split",
+                fix="Lower one of them, such as validation_size=0.1.",
+            )
+    rest, in_validation = drawn(rest, validation)
+    return [rest, np.sort(np.append(in_validation, new_in_validation)), np.sort(np.append(in_test, new_in_test))]
 
 
 def draw_test(

@@ -1,49 +1,89 @@
-"""From a table's file to its columns, of which none is converted before it is asked for."""
+"""From the files of a table to its columns, of which none is converted before it is asked for."""
 
 import csv
 import io
 import json
 import os
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from steradian.data.columns import from_arrow, from_cells, to_column, to_objects
-from steradian.data.json_limits import LONGEST_LINE, parse_json, refuse_deep_lines
+from steradian.data.column_parts import gathered
+from steradian.data.columns import from_arrow, holds_number_lists
+from steradian.data.csv_columns import list_columns, text_columns, to_csv_column
+from steradian.data.json_limits import LONGEST_LINE, refuse_deep_lines
 from steradian.data.late_columns import LateColumn
-from steradian.data.regular_files import open_regular
+from steradian.data.modality import listed
+from steradian.data.regular_files import open_regular, open_unpacked
 from steradian.data.schema import Schema
+from steradian.data.table_sources import late_columns, named_columns, refuse_repeated_names
 from steradian.errors import InputError
 
-__all__ = ["read_file", "refuse_repeated_names"]
+__all__ = ["files_of", "raw_rows", "read_files"]
 
 LONGEST_ROW = 1 << 24
 """Bytes of a CSV row at most, 16 MiB."""
 LONGEST_HEADER = 1 << 20
 """Characters of a CSV header at most."""
+BUFFER, ROWS = 1 << 22, 1 << 12
+"""Bytes of a Parquet file read at a time, and rows converted."""
 
-LOSSY_AS_NUMBER = r"^[+-]?(0\d|\d{20,}$)"
-"""Text that a number would not give back: leading zeros, more digits than 64 bits hold."""
 
-
-def read_file(path: Path, schema: Schema, *, cell_by_cell: bool) -> dict[str, LateColumn]:
-    r"""The columns of a file, as `steradian.read_objects` explains them.
+def files_of(source: Any) -> list[Path]:
+    """The files of a table: one, all those of a folder or of a pattern, in the order of their names, or a list.
 
     Args:
-        path: of a .parquet, .csv, .jsonl or .ndjson file.
-        schema: says what a CSV file holds as text or as lists.
-        cell_by_cell: whether a cell that is not as the others of its column shall leave them what they are.
+        source: a path, or several; names in a folder that begin with a dot or an underscore are passed over.
 
     Raises:
-        InputError: no such regular file, another ending, a damaged file, or one that goes beyond the limits of its
-            kind.
+        InputError: nothing there that may be a table.
+
+    Example:
+        >>> files_of(["january.csv", "february.csv"])
+        [PosixPath('january.csv'), PosixPath('february.csv')]
+    """
+    if isinstance(source, (list, tuple)):
+        return [path for each in source for path in files_of(each)]
+    path = Path(source).expanduser()
+    if path.is_dir():
+        parts = sorted(part for part in path.iterdir() if part.name[0] not in "._" and _ending(part) in READERS)
+    elif has_magic(str(path)) and not path.exists():
+        parts = sorted(Path(part) for part in glob(str(path), recursive=True))
+    else:
+        return [path]
+    if not parts:
+        raise InputError(
+            want=f"files whose names end in {', '.join(ENDINGS)}",
+            got="none",
+            where=str(path),
+            fix=f"Check the path; relative ones start at {Path.cwd()}.",
+        )
+    return parts
+
+
+def read_files(
+    paths: Sequence[Path], schema: Schema | None, *, cell_by_cell: bool
+) -> tuple[dict[str, LateColumn], list[int]]:
+    r"""The columns of one or several files below each other, as `steradian.read_objects` explains them.
+
+    Args:
+        paths: of .parquet, .csv, .tsv, .jsonl or .ndjson files, all of one kind; those of text also as .gz.
+        schema: says what a CSV file holds as text or as lists; None: nothing is known.
+        cell_by_cell: whether a cell that is not as the others of its column shall leave them what they are.
+
+    Returns:
+        The columns, and the rows of each file.
+
+    Raises:
+        InputError: no such regular file, another ending, a damaged file, one that goes beyond the limits of its kind,
+            or one of other columns than the first.
 
     Example:
         >>> import tempfile
@@ -51,17 +91,87 @@ def read_file(path: Path, schema: Schema, *, cell_by_cell: bool) -> dict[str, La
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "table.csv")
         ...     _ = path.write_text("title,price\nshoe,20\n")
-        ...     read_file(path, sr.Schema({"title": sr.Text("title")}), cell_by_cell=False)["price"].array
+        ...     columns, _ = read_files([path], sr.Schema({"title": sr.Text("title")}), cell_by_cell=False)
+        ...     columns["price"].array
         array([20])
     """
-    read = READERS.get(path.suffix.lower())
-    try:
+    kinds = [_ending(path) for path in paths]
+    for path, kind in zip(paths, kinds, strict=True):
+        if kind != kinds[0] and kind in READERS and kinds[0] in READERS:
+            raise InputError(
+                want=f"files of one kind, as {paths[0].name}",
+                got=path.name,
+                where=str(path),
+                fix="Leave it out, or write all of them alike.",
+            )
+    parts = [_read_file(path, schema, cell_by_cell) for path in paths]
+    if any(isinstance(part, list) for part in parts):
+        # One of the files has rows that Arrow does not take.
+        rows = [_parsed_lines(path) for path in paths]
+        every = [row for part in rows for row in part]
+        names = dict.fromkeys(name for row in every for name in row)
+        columns = {name: [row.get(name) for row in every] for name in names}
+        return late_columns(columns, schema), [len(part) for part in rows]
+    table: Any = parts[0] if len(parts) == 1 else _below_each_other(parts, paths)
+    lengths = [len(part) for part in parts]
+    if kinds[0] in SEPARATORS:
+        return _csv_columns(table, schema, cell_by_cell=cell_by_cell), lengths
+    late = late_columns(dict(zip(table.column_names, table.columns, strict=True)), schema)
+    if kinds[0] == ".parquet":
+        total = sum(lengths)
+        large = _number_lists(paths[0], schema)
+        late |= {name: LateColumn(total, partial(_read_number_lists, paths, name, total)) for name in large}
+    return late, lengths
+
+
+def raw_rows(paths: Sequence[Path]) -> tuple[pa.Table | list[bytes], str]:
+    """What files hold, as it stands: a table, of text where they are CSV, or lines of JSON; and their ending.
+
+    Args:
+        paths: that `read_files` has read.
+    """
+    ending = _ending(paths[0])
+    if ending in (".jsonl", ".ndjson"):
+        lines = []
+        for path in paths:
+            with open_unpacked(path) as file:
+                lines += [line.rstrip(b"\r\n") + b"\n" for line in file if line.strip()]
+        return lines, ending
+    if ending == ".parquet":
+        return pa.concat_tables([_parquet_file(path).read() for path in paths], promote_options="permissive"), ending
+    return pa.concat_tables([_csv_table(path, empty=False) for path in paths]), ending
+
+
+def _ending(path: Path) -> str:
+    """The ending of a table's file, less .gz behind that of a text."""
+    name = path.name.lower()
+    ending = Path(name.removesuffix(".gz")).suffix
+    return ending if ending != ".parquet" or not name.endswith(".gz") else ".gz"
+
+
+def _read_file(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table | list[dict[str, Any]]:
+    """What a file holds; rows where Arrow cannot hold them."""
+    read = READERS.get(_ending(path))
+    with _damage_told(path):
         if not os.path.exists(path):
             raise FileNotFoundError
         if read is not None:
             # Arrow would wait for a pipe for ever, and read what the system makes up as it is read.
             open_regular(path).close()
             return read(path, schema, cell_by_cell)
+    raise InputError(
+        want=f"a file whose name ends in {', '.join(ENDINGS)}",
+        got=repr(path.suffix),
+        where=str(path),
+        fix="Convert the table to one of these, or read it yourself and pass a dict of columns.",
+    )
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """What readers complain of as errors that name the file."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise InputError(
             want="a table's file",
@@ -69,7 +179,7 @@ def read_file(path: Path, schema: Schema, *, cell_by_cell: bool) -> dict[str, La
             where=str(path),
             fix=f"Check the path; relative ones start at {Path.cwd()}.",
         ) from error
-    except (pa.ArrowException, OSError, ValueError, RecursionError, csv.Error) as error:
+    except (pa.ArrowException, OSError, EOFError, ValueError, RecursionError, csv.Error, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
@@ -78,31 +188,39 @@ def read_file(path: Path, schema: Schema, *, cell_by_cell: bool) -> dict[str, La
             where=str(path),
             fix="Fix the place it names, or write the file again (as UTF-8 if it is text).",
         ) from error
-    raise InputError(
-        want=f"a file whose name ends in {', '.join(READERS)}",
-        got=repr(path.suffix),
-        where=str(path),
-        fix="Convert the table to one of these, or read it yourself and pass a dict of columns.",
-    )
 
 
-def refuse_repeated_names(names: Iterable[str]) -> None:
-    """Refuse a table with two columns of one name.
-
-    Args:
-        names: of its columns.
-
-    Raises:
-        InputError: a name stands twice.
-    """
-    for name, count in Counter(names).items():
-        if count > 1:
+def _below_each_other(parts: Sequence[pa.Table], paths: Sequence[Path]) -> pa.Table:
+    """One table; the files must have the same columns, of types that go together."""
+    first, schema = set(parts[0].column_names), _types(parts[0], paths[0])
+    for part, path in zip(parts[1:], paths[1:], strict=True):
+        names = set(part.column_names)
+        # A key of JSON may be absent.
+        if names != first and _ending(path) != ".jsonl" and _ending(path) != ".ndjson":
+            got = [f"no {listed(map(repr, sorted(first - names)))}"] if first - names else []
+            got += [f"{listed(map(repr, sorted(names - first)))} beside them"] if names - first else []
             raise InputError(
-                want="columns of different names",
-                got=f"{count} columns {name!r}",
-                where="the table",
-                fix="Rename or drop one of them.",
+                want=f"the columns of {paths[0].name}: {listed(map(repr, parts[0].column_names))}",
+                got=", and ".join(got),
+                where=str(path),
+                fix="Write the file with these columns, or leave it out.",
             )
+        for field in _types(part, path):
+            try:
+                schema = pa.unify_schemas([schema, pa.schema([field])], promote_options="permissive")
+            except pa.ArrowException as error:
+                raise InputError(
+                    want=f"{schema.field(field.name).type} in column {field.name!r}, as in {paths[0].name}",
+                    got=str(field.type),
+                    where=str(path),
+                    fix="Write the column with one type in all files.",
+                ) from error
+    return pa.concat_tables(parts, promote_options="permissive")
+
+
+def _types(part: pa.Table, path: Path) -> pa.Schema:
+    """The types of a file's columns, also of those that are read later."""
+    return _parquet_file(path).schema_arrow if _ending(path) == ".parquet" else part.schema
 
 
 def _short(error: Exception) -> str:
@@ -113,41 +231,77 @@ def _short(error: Exception) -> str:
     return (" ".join(said.split())[:200] or type(error).__name__).rstrip(".")
 
 
-def _of_table(table: pa.Table) -> dict[str, LateColumn]:
-    refuse_repeated_names(table.column_names)
-    return {
-        name: LateColumn(len(column), partial(to_column, column, name))
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
+def _read_parquet(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table:
+    """The file's columns; of those that are read in parts, later, only the names."""
+    file = _parquet_file(path)
+    names = file.schema_arrow.names
+    refuse_repeated_names(names)
+    large = _number_lists(path, schema)
+    table = file.read(columns=[name for name in names if name not in large])
+    length = file.metadata.num_rows
+    return pa.table({name: pa.nulls(length) if name in large else table[name] for name in names})
 
 
-def _read_parquet(path: Path, schema: Schema, cell_by_cell: bool) -> dict[str, LateColumn]:
+def _parquet_file(path: Path) -> Any:
     from pyarrow import parquet
 
-    return _of_table(parquet.read_table(path))
+    return parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
 
 
-def _read_csv(path: Path, schema: Schema, cell_by_cell: bool) -> dict[str, LateColumn]:
+def _number_lists(path: Path, schema: Schema | None) -> list[str]:
+    """The columns of the schema in a Parquet file that are lists of numbers: by far the largest of a table."""
+    return [
+        field.name
+        for field in _parquet_file(path).schema_arrow
+        if field.name in named_columns(schema) and holds_number_lists(field.type)
+    ]
+
+
+def _read_number_lists(paths: Sequence[Path], name: str, total: int) -> np.ndarray:
+    """A column of all files, converted part by part, so that it is held but once."""
+
+    def parts() -> Iterator[np.ndarray]:
+        for path in paths:
+            with _damage_told(path):
+                for batch in _parquet_file(path).iter_batches(batch_size=ROWS, columns=[name]):
+                    yield from_arrow(pa.chunked_array([batch.column(0)]))
+
+    return gathered(parts(), total)
+
+
+def _read_csv(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table:
+    """The file's columns as text, with nothing where a cell is empty.
+
+    They are converted afterwards, because Arrow's own guess takes "007" for 7 and dates from texts.
+    """
+    return _csv_table(path, empty=True)
+
+
+def _csv_table(path: Path, *, empty: bool) -> pa.Table:
+    """The file's columns as text; whether cells such as NA are empty."""
     from pyarrow import csv as arrow_csv
 
-    names = _header(path)
-    _refuse_other_separators(names, path)
+    separator = SEPARATORS[_ending(path)]
+    names = _header(path, separator)
+    _refuse_other_separators(names, path, separator)
     refuse_repeated_names(names)
-    # Read as text and converted afterwards, because Arrow's own guess takes "007" for 7 and dates from texts.
-    table = arrow_csv.read_csv(
+    return arrow_csv.read_csv(
         path,
         read_options=arrow_csv.ReadOptions(block_size=LONGEST_ROW),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True, delimiter=separator),
         convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=empty
         ),
     )
-    text, lists, read = _text_columns(schema), _list_columns(schema), set(schema.columns)
+
+
+def _csv_columns(table: pa.Table, schema: Schema | None, *, cell_by_cell: bool) -> dict[str, LateColumn]:
+    text, lists, read = text_columns(schema), list_columns(schema), set(named_columns(schema))
     return {
         name: LateColumn(
             len(table),
             partial(
-                _from_csv,
+                to_csv_column,
                 column,
                 text=name in text,
                 lists=name in lists,
@@ -158,98 +312,29 @@ def _read_csv(path: Path, schema: Schema, cell_by_cell: bool) -> dict[str, LateC
     }
 
 
-def _from_csv(column: pa.ChunkedArray, *, text: bool, lists: bool, cell_by_cell: bool) -> np.ndarray:
-    """A CSV column of text as what it stands for."""
-    cells = from_arrow(column) if text else _from_text(column)
-    if cell_by_cell and not text and _holds_text(cells):
-        # One cell that is no number makes text of a whole column.
-        cells = from_cells(map(_parsed, cells))
-    return to_objects(map(_as_list, cells)) if lists else cells
-
-
-def _header(path: Path) -> list[str]:
+def _header(path: Path, separator: str) -> list[str]:
     """The names of the columns; a line that never ends is not read to its end."""
-    with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
+    with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig", newline="") as file:
         start = file.read(LONGEST_HEADER)
-        rows = csv.reader(io.StringIO(start, newline=""))
+        rows = csv.reader(io.StringIO(start, newline=""), delimiter=separator)
         names = next(rows, [])
         if len(start) == LONGEST_HEADER and rows.line_num == start.count("\n") + 1:
             raise csv.Error(f"a header of more than {LONGEST_HEADER >> 20} MiB")
     return names
 
 
-def _refuse_other_separators(names: list[str], path: Path) -> None:
-    for separator in ";\t|":
-        if len(names) == 1 and separator in names[0]:
+def _refuse_other_separators(names: list[str], path: Path, separator: str) -> None:
+    for other in {*";\t|,"} - {separator} if len(names) == 1 else ():
+        if other in names[0]:
             raise InputError(
-                want="columns separated by commas",
-                got=f"the separator {separator!r} in {names[0]!r:.80}",
+                want=f"columns separated by {'commas' if separator == ',' else 'tabs'}",
+                got=f"the separator {other!r} in {names[0]!r:.80}",
                 where=str(path),
-                fix=f"Write the file with commas: pandas.read_csv(path, sep={separator!r}).to_csv(path, index=False).",
+                fix=f"Write the file with commas: pandas.read_csv(path, sep={other!r}).to_csv(path, index=False).",
             )
 
 
-def _text_columns(schema: Schema) -> set[str | None]:
-    """Label, id and what modalities read as text, so that two files of one schema have one type.
-
-    A guess would take the categories true and false for booleans where a file happens to lack a third.
-    """
-    modalities = schema.modalities.values()
-    otherwise = {name for m in modalities for name in m.columns if name not in m.text_columns}
-    return {schema.label, schema.id, *(name for m in modalities for name in m.text_columns)} - otherwise
-
-
-def _list_columns(schema: Schema) -> set[str]:
-    """Columns whose every reader takes a list of texts for several items."""
-    modalities = schema.modalities.values()
-    otherwise = {name for m in modalities if not m.holds_lists for name in m.columns}
-    return {name for m in modalities for name in m.columns} - otherwise - {schema.label, str(schema.id)}
-
-
-def _as_list(cell: Any) -> Any:
-    """A CSV cell that is a JSON list of texts as this list, any other as it stands."""
-    if not isinstance(cell, str) or not cell.lstrip().startswith("["):
-        return cell
-    try:
-        entries = parse_json(cell)
-    except ValueError:
-        return cell
-    return entries if all(entry is None or isinstance(entry, str) for entry in entries) else cell
-
-
-def _from_text(column: pa.ChunkedArray) -> np.ndarray:
-    """A CSV column as lists, numbers or booleans where every cell is one, otherwise as text."""
-    known = pc.utf8_trim_whitespace(column.drop_null())
-    if not len(known) or pc.any(pc.match_substring_regex(known, LOSSY_AS_NUMBER)).as_py():
-        return from_arrow(column)
-    if pc.all(pc.starts_with(known, "[")).as_py():
-        try:
-            return from_cells(None if cell is None else parse_json(cell) for cell in column.to_pylist())
-        except ValueError:
-            return from_arrow(column)
-    for kind in (pa.int64(), pa.float64(), pa.bool_()):
-        try:
-            return from_arrow(pc.utf8_trim_whitespace(column).cast(kind))
-        except pa.ArrowInvalid:
-            continue
-    return from_arrow(column)
-
-
-def _holds_text(column: np.ndarray) -> bool:
-    return column.dtype == object and any(isinstance(cell, str) for cell in column)
-
-
-def _parsed(cell: Any) -> Any:
-    """A CSV cell as a list or number if it is one."""
-    if cell is None or "_" in cell or re.match(LOSSY_AS_NUMBER, cell.strip()):
-        return cell
-    try:
-        return parse_json(cell) if cell.lstrip().startswith("[") else float(cell)
-    except ValueError:
-        return cell
-
-
-def _read_jsonl(path: Path, schema: Schema, cell_by_cell: bool) -> dict[str, LateColumn]:
+def _read_jsonl(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table | list[dict[str, Any]]:
     from pyarrow import json as arrow_json
 
     # Arrow calls itself for every bracket, until the stack overflows.
@@ -261,23 +346,23 @@ def _read_jsonl(path: Path, schema: Schema, cell_by_cell: bool) -> dict[str, Lat
         # Arrow takes no column of several types, such as one path here and a list of paths there.
         rows = _parsed_lines(path)
         alone = not any(isinstance(cell, list) for row in rows for cell in row.values())
-        mixed = alone and any(_are_mixed(rows, name) for name in (*schema.columns, schema.label, schema.id))
+        mixed = alone and any(_are_mixed(rows, name) for name in named_columns(schema))
         if not rows or (mixed and not cell_by_cell):
             raise
-        names = dict.fromkeys(name for row in rows for name in row)
-        return {name: LateColumn(len(rows), partial(_from_rows, rows, name)) for name in names}
+        return rows
     fields = [(field.name, _with_dates_as_text(field.type)) for field in table.schema]
     if fields != [(field.name, field.type) for field in table.schema]:
         # Arrow takes text that looks like a date for one; what JSON writes as text shall stay text.
         table = arrow_json.read_json(
             path, read_options=options, parse_options=arrow_json.ParseOptions(explicit_schema=pa.schema(fields))
         )
-    return _of_table(table)
+    refuse_repeated_names(table.column_names)
+    return table
 
 
 def _parsed_lines(path: Path) -> list[dict[str, Any]]:
     """The rows of a JSONL file, one after another."""
-    with io.TextIOWrapper(open_regular(path), encoding="utf-8") as file:
+    with io.TextIOWrapper(open_unpacked(path), encoding="utf-8") as file:
         rows = [json.loads(line, object_pairs_hook=_object) for line in file if line.strip()]
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a line that is no JSON object")
@@ -288,10 +373,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(entries := dict(pairs)) != len(pairs):
         raise ValueError(f"a key twice in one object, of {', '.join(name for name, _ in pairs)}"[:200])
     return entries
-
-
-def _from_rows(rows: list[dict[str, Any]], name: str) -> np.ndarray:
-    return to_column([row.get(name) for row in rows], name)
 
 
 def _are_mixed(rows: list[dict[str, Any]], name: str | None) -> bool:
@@ -306,9 +387,13 @@ def _with_dates_as_text(kind: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_timestamp(kind) else kind
 
 
-READERS: dict[str, Callable[[Path, Schema, bool], dict[str, LateColumn]]] = {
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+READERS: dict[str, Callable[[Path, Schema | None, bool], pa.Table | list[dict[str, Any]]]] = {
     ".parquet": _read_parquet,
     ".csv": _read_csv,
+    ".tsv": _read_csv,
     ".jsonl": _read_jsonl,
     ".ndjson": _read_jsonl,
 }
+ENDINGS = (*READERS, *(f"{ending}.gz" for ending in READERS if ending != ".parquet"))
+"""What the name of a table's file may end in."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from steradian.data.modality import is_missing, listed
+
 __all__ = ["Unreadable", "UnreadableItem"]
 
 SHOWN = 5
@@ -42,6 +44,7 @@ class Unreadable:
     Args:
         items: those treated as missing.
         left_out: the ids of objects with nothing to read, which are not in the table, by row.
+        unnamed: likewise of rows that cannot be named, such as those "without a label", by reason.
 
     Example:
         >>> photo = UnreadableItem(7, 7, "photo", "file", "want a picture that can be read, got no such file: 'a.png'")
@@ -52,12 +55,15 @@ class Unreadable:
 
     items: tuple[UnreadableItem, ...] = ()
     left_out: Mapping[int, Any] = field(default_factory=dict)
+    unnamed: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.items or self.left_out)
+        return bool(self.items or self.left_out or self.unnamed)
 
     def __add__(self, later: "Unreadable") -> "Unreadable":
-        return Unreadable(self.items + later.items, {**self.left_out, **later.left_out})
+        reasons = dict.fromkeys((*self.unnamed, *later.unnamed))
+        unnamed = {reason: {**self.unnamed.get(reason, {}), **later.unnamed.get(reason, {})} for reason in reasons}
+        return Unreadable(self.items + later.items, {**self.left_out, **later.left_out}, unnamed)
 
     def __str__(self) -> str:
         lines = [f"  {item}" for item in self.items[:SHOWN]]
@@ -68,17 +74,16 @@ class Unreadable:
 
     @property
     def counts(self) -> list[str]:
-        """A line on the items, by modality, and one on the objects left out; neither where there are none."""
+        """A line on the items, by modality, and one on each kind of objects left out; none where there are none."""
         lines = []
         if self.items:
             counts = Counter(item.modality for item in self.items)
             by_modality = ", ".join(f"{name} {count:,}" for name, count in counts.items())
             lines.append(f"{_counted(len(self.items), 'unreadable item')} treated as missing: {by_modality}")
-        if self.left_out:
-            named = [_named(row, id) for row, id in list(self.left_out.items())[:SHOWN]]
-            more = f" and {len(self.left_out) - SHOWN:,} more" if len(self.left_out) > SHOWN else ""
-            objects = _counted(len(self.left_out), "object")
-            lines.append(f"{objects} left out, with nothing to read: row {', '.join(named)}{more}")
+        for reason, rows in {**self.unnamed, "with nothing to read": self.left_out}.items():
+            if rows:
+                named = listed((_named(row, id) for row, id in rows.items()), SHOWN)
+                lines.append(f"{_counted(len(rows), 'object')} left out, {reason}: row {named}")
         return lines
 
     def of(self, rows: np.ndarray) -> "Unreadable":
@@ -94,4 +99,4 @@ def _counted(number: int, one: str) -> str:
 
 
 def _named(row: int, id: Any) -> str:
-    return f"{row}" if row == id else f"{row} (id {id!r})"
+    return f"{row}" if is_missing(id) or row == id else f"{row} (id {id!r})"

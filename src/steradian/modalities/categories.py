@@ -40,6 +40,9 @@ def read_categories(column: np.ndarray, name: str) -> np.ndarray:
         # In the order of rows, so that the first mistake is the one that is told.
         names = {int(place): _category(cells[place], int(first[place]), name) for place in np.argsort(first)}
         return to_objects(names[place] for place in range(len(cells)))[places]
+    if set(map(type, column)) <= {str, type(None)}:
+        of_text = {cell: _category(cell, 0, name) for cell in dict.fromkeys(column)}
+        return to_objects(of_text[cell] for cell in column)
     known: dict[Any, str | None] = {}
     found = []
     for row, cell in enumerate(column):

@@ -1,5 +1,6 @@
 """Text in any script, without a tokenizer to download: its words by hashed character n-grams, and the whole of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from steradian.data.columns import to_objects
 from steradian.data.modality import Columns, FittedModality, Items, Modality, ReadValues, Values, is_missing, shown
 from steradian.data.ragged import Ragged
 from steradian.data.sets import ItemCells
@@ -35,7 +37,8 @@ class Text(Modality):
     one more. Their order does not matter, and what stands there twice counts once.
 
     Args:
-        columns: the columns to join.
+        names: the columns to join.
+        columns: further ones, one name or a list, as a schema file has them.
         encoder: a folder or the name of a pretrained encoder on the hub; None: our own.
         trainable: whether training changes a pretrained encoder; if not, it runs once for each distinct text.
         pooling: "mean" or "cls": what of a pretrained encoder's output counts.
@@ -56,18 +59,17 @@ class Text(Modality):
     holds_lists = True
 
     def __init__(
-        self, *columns: str, encoder: str | Path | None = None, trainable: bool = False, pooling: Pooling = "mean"
+        self,
+        *names: str,
+        columns: str | Sequence[str] = (),
+        encoder: str | Path | None = None,
+        trainable: bool = False,
+        pooling: Pooling = "mean",
     ) -> None:
-        for name, value in (("columns", columns), ("trainable", trainable), ("pooling", pooling), ("encoder", encoder)):
+        every = (*names, *([columns] if isinstance(columns, str) else columns))
+        for name, value in (("columns", every), ("trainable", trainable), ("pooling", pooling), ("encoder", encoder)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "encoder", encoder_name(self))
-
-    @classmethod
-    def from_options(cls, options: Any) -> "Text":
-        """From a schema file's `columns`, a name or a list of names, and the other options."""
-        columns = options["columns"]
-        others = {name: value for name, value in options.items() if name != "columns"}
-        return cls(*([columns] if isinstance(columns, str) else columns), **others)
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -80,11 +82,12 @@ class Text(Modality):
         Raises:
             InputError: a cell that is no text.
         """
-        rows = zip(*(columns[name] for name in self.columns), strict=True)
-        texts = np.empty(len(columns[self.columns[0]]), dtype=object)
-        for row, cells in enumerate(rows):
-            items = self._items(cells, row)
-            texts[row] = items if len(items) > 1 else items[0] if items else None
+        own = [columns[name] for name in self.columns]
+        if all(set(map(type, column)) <= {str, type(None)} for column in own):
+            texts = to_objects(_plain_texts(own))
+        else:
+            rows = enumerate(zip(*own, strict=True))
+            texts = to_objects(_one_or_list(self._items(cells, row)) for row, cells in rows)
         return ReadValues({"text": texts}, np.array([text is not None for text in texts], dtype=bool))
 
     def _items(self, cells: tuple[Any, ...], row: int) -> list[str]:
@@ -128,6 +131,17 @@ class Text(Modality):
             landmark_offsets=landmarks.columns.offsets,
             projection=landmark_projection(landmarks),
         )
+
+
+def _one_or_list(items: list[str]) -> list[str] | str | None:
+    return items if len(items) > 1 else items[0] if items else None
+
+
+def _plain_texts(columns: list[np.ndarray]) -> list[str | None]:
+    """What `Text.read` makes of columns without lists: each row's texts joined, None where there is none."""
+    cells = [["" if cell is None or cell.isspace() else cell for cell in column] for column in columns]
+    joined = cells[0] if len(cells) == 1 else [" ".join(filter(None, row)) for row in zip(*cells, strict=True)]
+    return [text or None for text in joined]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Precomputed vectors: sensor features, omics, embeddings of another model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from steradian.data.modality import (
     shown,
 )
 from steradian.data.sets import ItemCells
-from steradian.errors import InputError
+from steradian.errors import ConfigError, InputError
 from steradian.modalities.kernel_features import KernelFeatures
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ CHUNK = 1 << 20
 """Numbers brought to float64 at a time: 8 MiB."""
 
 
+Gaps = Literal["mean", "mask"]
+"""What becomes of vectors with gaps."""
+
+
 @dataclass(frozen=True)
 class Vector(Modality):
     """One or several columns of numbers, each a scalar or a fixed-length vector, joined end to end.
@@ -45,23 +50,27 @@ class Vector(Modality):
     list or an array [vectors, features]: a set of any size, whose order has no meaning.
 
     Args:
-        columns: the columns to join.
+        names: the columns to join.
+        columns: further ones, one name or a list, as a schema file has them.
+        gaps: what becomes of vectors that have some of their entries: "mean" puts the training mean in a gap, "mask"
+            also gives each entry a second one that says whether it was there; None refuses them.
+
+    Raises:
+        ConfigError: another word for `gaps`.
 
     Example:
-        >>> Vector("mrna", "age").columns
-        ('mrna', 'age')
+        >>> Vector("mrna", "age").columns, Vector(columns=["mrna", "age"]) == Vector("mrna", "age")
+        (('mrna', 'age'), True)
     """
 
     columns: tuple[str, ...]
+    gaps: Gaps | None = None
 
-    def __init__(self, *columns: str) -> None:
-        object.__setattr__(self, "columns", columns)
-
-    @classmethod
-    def from_options(cls, options: Any) -> "Vector":
-        """From a schema file's `columns`, a name or a list of names."""
-        columns = options["columns"]
-        return cls(*([columns] if isinstance(columns, str) else columns))
+    def __init__(self, *names: str, columns: str | Sequence[str] = (), gaps: Gaps | None = None) -> None:
+        object.__setattr__(self, "columns", (*names, *([columns] if isinstance(columns, str) else columns)))
+        object.__setattr__(self, "gaps", gaps)
+        if gaps not in (None, *get_args(Gaps)):
+            raise ConfigError('"mean", "mask" or None', repr(gaps), "Vector, gaps", 'Write for example gaps="mean".')
 
     def read(self, columns: Columns) -> ReadValues:
         """Join the columns to one matrix `values` [objects, features] of floats, or an object array of sets of vectors.
@@ -71,21 +80,21 @@ class Vector(Modality):
         """
         where = f"columns {listed(self.columns)}"
         if len(self.columns) == 1 and (cells := _sets(columns[self.columns[0]])) is not None:
-            return _read_sets(ItemCells.of(cells), self.columns[0], where)
+            return _read_sets(ItemCells.of(cells), self.columns[0], where, self.gaps)
         matrices = [_matrix(columns[name], name, np.arange(len(columns[name]))) for name in self.columns]
         matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
         owners = [(name, part.shape[1]) for name, part in zip(self.columns, matrices, strict=True)]
-        return ReadValues({"values": matrix}, _present(matrix, where, np.arange(len(matrix)), owners))
+        present = _present(matrix, where, np.arange(len(matrix)), owners, gaps=self.gaps)
+        return ReadValues({"values": _with_mask(matrix) if self.gaps == "mask" else matrix}, present)
 
     def fit(self, values: Values) -> "FittedVector":
         """Learn each feature's mean and standard deviation."""
         matrix = _all_vectors(values["values"])
+        if self.gaps is not None:
+            return _fitted_beside_gaps(matrix)
         mean, std = _mean_and_std(matrix)
         largest = np.maximum(matrix.max(axis=0), -matrix.min(axis=0)).astype(np.float64)
-        # A feature that is constant but for rounding carries nothing: divide it by 1, not by noise.
-        rounding = 1e-7 if matrix.dtype == np.float32 else 1e-14
-        constant = std <= rounding * np.maximum(largest, 1e-30)
-        return FittedVector(mean=mean, std=np.where(constant, 1.0, std))
+        return _fitted(mean, std, largest, matrix.dtype)
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,8 @@ class FittedVector(FittedModality):
         step = max(1, CENTERED // max(1, matrix.shape[1]))
         for start in range(0, len(matrix), step):
             exact = (matrix[start : start + step] - self.mean) / self.std
+            # Where there is a gap, and gaps are allowed.
+            exact[np.isnan(exact)] = 0.0
             standardised[start : start + step] = exact.clip(-FARTHEST, FARTHEST)
         items = IndexedArrays({"values": standardised})
         if sets.dtype != object:
@@ -135,6 +146,28 @@ class FittedVector(FittedModality):
         from steradian.modalities.vector_tokenizer import VectorTokenizer
 
         return VectorTokenizer(len(self.mean), width, dropout)
+
+
+def _fitted(mean: np.ndarray, std: np.ndarray, largest: np.ndarray, kind: np.dtype[Any]) -> FittedVector:
+    # A feature that is constant but for rounding carries nothing: divide it by 1, not by noise.
+    rounding = 1e-7 if kind == np.float32 else 1e-14
+    constant = std <= rounding * np.maximum(largest, 1e-30)
+    return FittedVector(mean=mean, std=np.where(constant, 1.0, std))
+
+
+def _fitted_beside_gaps(matrix: np.ndarray) -> FittedVector:
+    """The same of the entries that are there; a feature that no vector has is 0."""
+    known = ~np.isnan(matrix)
+    number = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, matrix, 0.0).sum(axis=0, dtype=np.float64) / number
+    deviations = np.where(known, matrix - mean, 0.0)
+    largest = np.abs(np.where(known, matrix, 0.0)).max(axis=0).astype(np.float64)
+    return _fitted(mean, np.sqrt(np.square(deviations).sum(axis=0) / number), largest, matrix.dtype)
+
+
+def _with_mask(matrix: np.ndarray) -> np.ndarray:
+    """The vectors, and behind them 1 for each entry that is there [vectors, 2 x features]."""
+    return np.concatenate([matrix, ~np.isnan(matrix)], axis=1, dtype=matrix.dtype)
 
 
 def _mean_and_std(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -170,10 +203,11 @@ def _is_set(cell: Any) -> bool:
         return False
 
 
-def _read_sets(cells: ItemCells, name: str, where: str) -> ReadValues:
+def _read_sets(cells: ItemCells, name: str, where: str, gaps: Gaps | None) -> ReadValues:
     rows = cells.rows(np.arange(len(cells.items) if cells.sizes is None else len(cells.sizes)))
     matrix = _matrix(cells.items, name, rows)
-    known = _present(matrix, where, rows, [(name, matrix.shape[1])])
+    known = _present(matrix, where, rows, [(name, matrix.shape[1])], gaps=gaps)
+    matrix = _with_mask(matrix) if gaps == "mask" else matrix
     sizes = np.ones(len(rows), dtype=np.int64) if cells.sizes is None else cells.sizes
     ends = np.cumsum(sizes)
     places = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
@@ -188,17 +222,19 @@ def _all_vectors(values: np.ndarray) -> np.ndarray:
     return np.concatenate(list(values)) if len(values) else np.zeros((0, 1), dtype=np.float32)
 
 
-def _present(matrix: np.ndarray, where: str, rows: np.ndarray, owners: list[tuple[str, int]]) -> np.ndarray:
+def _present(
+    matrix: np.ndarray, where: str, rows: np.ndarray, owners: list[tuple[str, int]], *, gaps: Gaps | None
+) -> np.ndarray:
     """Which vectors [vectors] are there; refuses those that are partly. Owners are the columns and their widths."""
-    gaps = np.isnan(matrix).sum(axis=1)
-    absent = gaps == matrix.shape[1]
-    partly = np.flatnonzero((gaps > 0) & ~absent)
-    if partly.size:
+    empty = np.isnan(matrix).sum(axis=1)
+    absent = empty == matrix.shape[1]
+    partly = np.flatnonzero((empty > 0) & ~absent)
+    if partly.size and gaps is None:
         raise InputError(
             want="a vector that is whole, or wholly NaN where it is missing",
-            got=f"{gaps[partly[0]]} NaN of {matrix.shape[1]} entries, {_first(np.isnan(matrix[partly[0]]), owners)}",
+            got=f"{empty[partly[0]]} NaN of {matrix.shape[1]} entries, {_first(np.isnan(matrix[partly[0]]), owners)}",
             where=f"row {rows[partly[0]]} (counted from 0), {where}",
-            fix="Fill the gaps, make the whole row NaN, or declare the columns as Tabular(numeric=[...]).",
+            fix='Write gaps="mean" or gaps="mask", make the whole row NaN, or declare Tabular(numeric=[...]).',
         )
     infinite = np.flatnonzero(np.isinf(matrix).any(axis=1))
     if infinite.size:

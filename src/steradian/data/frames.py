@@ -1,0 +1,33 @@
+"""Columns as a data frame of pandas."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from steradian.errors import MissingExtraError
+
+__all__ = ["to_frame"]
+
+
+def to_frame(columns: Mapping[str, np.ndarray], ids: np.ndarray, *, name: str | None = None) -> Any:
+    """A pandas DataFrame.
+
+    Args:
+        columns: arrays by name, first axis rows; an entry of more than one number is an array in its cell.
+        ids: the index [rows].
+        name: of the index.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+
+    Example:
+        >>> to_frame({"size": np.zeros((2, 3))}, np.array([7, 8]))["size"][8].tolist()
+        [0.0, 0.0, 0.0]
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingExtraError("pandas", "pandas", "to_pandas") from error
+    cells = {key: list(column) if column.ndim > 1 else column for key, column in columns.items()}
+    return pandas.DataFrame(cells, index=pandas.Index(ids, name=name))
