@@ -125,12 +125,12 @@ def _evaluate(options: Namespace) -> int:
     check_file(options.robustness, option="--robustness", others=tables)
     model = _load(options.model)
     objects, gallery = _read_both(options.table, options.gallery, replace(model.schema_, id=None), options)
-    evaluation = evaluate(model, objects, gallery=gallery)
+    evaluation = evaluate(model, objects, gallery=gallery, max_queries=options.max_queries or None)
     if options.out is not None:
         evaluation.save(options.out)
     _show(evaluation)
     if options.robustness is not None:
-        curve = robustness(model, objects, gallery=gallery)
+        curve = robustness(model, objects, gallery=gallery, max_queries=options.max_queries or None)
         curve.save(options.robustness)
         _show(curve)
     if options.decisions:
@@ -148,7 +148,7 @@ def _report(options: Namespace) -> int:
     check_file(options.out, others=[options.table, options.gallery])
     model = _load(options.model)
     objects, gallery = _read_both(options.table, options.gallery, model.schema_, options)
-    evaluation = evaluate(model, objects, gallery=gallery)
+    evaluation = evaluate(model, objects, gallery=gallery, max_queries=options.max_queries or None)
     print(f"wrote {write_report(evaluation, options.out, title=options.title)}")
     return 0
 

@@ -1,7 +1,7 @@
 """Score a model on labelled objects, with all their modalities and with every subset of them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ from steradian.evaluation.scoring import (
 )
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
-from steradian.metrics import MAX_DISTANCES, clustering_ami
+from steradian.metrics import MAX_DISTANCES, MOST_QUERIES, clustering_ami
 from steradian.validation import present_modalities
 
 __all__ = ["evaluate"]
@@ -43,6 +43,7 @@ def evaluate(
     ks: Sequence[int] = (1, 5, 10),
     max_subsets: int = MOST_SUBSETS,
     max_patterns: int = 15,
+    max_queries: int | None = MOST_QUERIES,
     floor: FloorKind = "fast",
     random_state: int = 0,
     verbose: bool = True,
@@ -63,6 +64,8 @@ def evaluate(
         max_subsets: more subsets than these are sampled, but the whole, each modality alone and the whole without
             one modality are always scored. Default 63: all subsets of 6 modalities.
         max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
+        max_queries: where more objects are to be searched for, so many are drawn, each with the same chance, and the
+            table says how far off this may be; None searches for all, in a time that grows with their square.
         floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
             untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
             "all" takes an SVM and a random forest too; "none" leaves it out.
@@ -94,10 +97,11 @@ def evaluate(
         parts = model.transform_subsets(objects, chosen)
         _, rows, vectors = whole = next(parts)  # the whole objects come first
         search_in = search_among(table, rows, vectors, gallery, search_in)
+        search_in = replace(search_in, max_queries=max_queries, random_state=random_state)
         score = _Scorer(model, search_in, table.labels, ks, random_state, steps)
         scores = tuple(score(*part) for part in chain([whole], parts))
         patterns = tuple(score(has, rows[where], vectors[where]) for has, where in several)
-        baseline = _floor(table, _others(gallery, search_in), floor, random_state, steps)
+        baseline = _floor(table, _others(gallery, search_in), floor, max_queries, random_state, steps)
     return Evaluation(
         scores=scores,
         modalities=names,
@@ -130,7 +134,12 @@ def _others(gallery: ObjectTable | Encoded | None, inside: Gallery) -> ObjectTab
 
 
 def _floor(
-    objects: ObjectTable, gallery: ObjectTable | None, floor: FloorKind, random_state: int, steps: Steps
+    objects: ObjectTable,
+    gallery: ObjectTable | None,
+    floor: FloorKind,
+    max_queries: int | None,
+    random_state: int,
+    steps: Steps,
 ) -> PlainBaseline | None:
     """What a plain model reaches; None where no plain features can be made."""
     if floor == "none":
@@ -139,7 +148,9 @@ def _floor(
     train = gallery if gallery is not None and len(np.unique(gallery.labels)) > 1 else None
     models = ALL if floor == "all" else FAST
     try:
-        return measure_plain_baseline(train, objects, gallery=gallery, models=models, random_state=random_state)
+        return measure_plain_baseline(
+            train, objects, gallery=gallery, models=models, max_queries=max_queries, random_state=random_state
+        )
     except InputError:
         return None
 

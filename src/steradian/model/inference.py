@@ -210,10 +210,7 @@ def cosine_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Itera
     Raises:
         InputError: vectors of another width.
     """
-    step = max(1, MAX_COSINES // len(classifier.weight))
-    for start in range(0, max(1, len(vectors)), step):
-        part = slice(start, start + step)
-        yield part, class_cosines(classifier, vectors[part]).astype(np.float64)
+    return ((part, cosines.astype(np.float64)) for part, cosines in _single_chunks(classifier, vectors))
 
 
 def nearest_centers(classifier: SphericalClassifier, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -227,9 +224,17 @@ def nearest_centers(classifier: SphericalClassifier, vectors: np.ndarray) -> tup
         InputError: vectors of another width.
     """
     numbers, cosines = np.empty(len(vectors), dtype=np.int64), np.empty(len(vectors))
-    for part, found in cosine_chunks(classifier, vectors):
+    for part, found in _single_chunks(classifier, vectors):
         numbers[part], cosines[part] = found.argmax(axis=1), found.max(axis=1)
     return numbers, cosines
+
+
+def _single_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """The chunks of `cosine_chunks` in float32."""
+    step = max(1, MAX_COSINES // len(classifier.weight))
+    for start in range(0, max(1, len(vectors)), step):
+        part = slice(start, start + step)
+        yield part, class_cosines(classifier, vectors[part])
 
 
 def _prepared_parts(preprocessor: Preprocessor, objects: ObjectTable) -> Iterator[tuple[int, PreparedObjects]]:
