@@ -3,6 +3,7 @@
 import math
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -91,6 +92,29 @@ def _search(size: int, rounds: int) -> Iterator[Timing]:
         )
 
 
+def _approximate(size: int, rounds: int) -> Iterator[Timing]:
+    """Beside the exact search of the same queries; nothing where FAISS is missing."""
+    if not find_spec("faiss"):
+        return
+    vectors, _ = _clouds(size)
+    index = Index.from_vectors(vectors)
+    found, queries = index.approximate(), vectors[:: max(1, size // 100)][:100] + np.float32(0.01)
+    ours = _seconds(lambda: found.search(queries, NEIGHBORS), rounds)
+    exactly = _seconds(lambda: index.search(queries, NEIGHBORS), rounds)
+    yield Timing("approximate, 100 (peer: exact)", size, ours, exactly)
+
+
+def _transform(size: int, rounds: int) -> Iterator[Timing]:
+    """Seconds, and the arrays that stand in memory at the peak, beside the result."""
+    model, objects = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(500)), _table(size)
+    yield Timing("transform", size, _seconds(lambda: model.transform(objects), rounds))
+    tracemalloc.start()
+    result = model.transform(objects)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    yield Timing("transform, MB (floor: result)", size, peak / 1e6, floor=result.nbytes / 1e6)
+
+
 def _load(size: int, rounds: int) -> Iterator[Timing]:
     vectors, labels = _clouds(size)
     with tempfile.TemporaryDirectory() as folder:
@@ -163,15 +187,19 @@ def _seconds(work: Callable[[], object], rounds: int) -> float:
 WORK: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     "search": ([2000, 4000], [10_000, 100_000, 1_000_000]),
     "load": ([2000, 4000], [10_000, 100_000, 1_000_000]),
+    "approximate": ([2000, 4000], [10_000, 100_000, 1_000_000]),
+    "transform": ([500, 1000], [10_000, 100_000]),
     "retrieval": ([1000, 2000], [5000, 10_000, 20_000]),
     "clustering": ([1000, 2000], [5000, 10_000]),
-    "evaluate": ([500, 1000], [5000, 10_000, 20_000]),
+    "evaluate": ([500, 1000], [5000, 10_000, 20_000, 100_000]),
     "audit": ([500, 1000], [10_000, 20_000, 50_000]),
 }
 """Sizes of each piece of work, quick and whole."""
 MEASURES: dict[str, Callable[[int, int], Iterator[Timing]]] = {
     "search": _search,
     "load": _load,
+    "approximate": _approximate,
+    "transform": _transform,
     "retrieval": _retrieval,
     "clustering": _clustering,
     "evaluate": lambda size, rounds: _whole("evaluate", size, rounds),
