@@ -13,7 +13,7 @@ from steradian.errors import InputError
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
 from steradian.evaluation.plain_models import FAST, PlainModelName, predict_plainly, searchable
 from steradian.metrics import MOST_QUERIES, accuracy, macro_f1
-from steradian.metrics.retrieval import each_query
+from steradian.metrics.retrieval import EachQuery, each_query
 from steradian.text_table import fit_text, rich_table
 from steradian.validation import refuse_other_labels, refuse_unread
 
@@ -194,17 +194,7 @@ def measure_plain_baseline(
     classes = _classified(learnt, queries, known, test.labels, models, random_state)
     if gallery is not None:
         learnt = plain.transform(gallery), gallery.labels
-    vectors, inside = (queries, test.labels) if learnt is None else learnt
-    searched = each_query(
-        searchable(queries),
-        test.labels,
-        searchable(vectors),
-        inside,
-        ks=(1,),
-        exclude=np.arange(len(test)) if learnt is None else None,
-        max_queries=max_queries,
-        random_state=random_state,
-    )
+    searched = _search(queries, test.labels, learnt, max_queries, random_state)
     nearest_right, precision, _ = searched.scores.T
     found = np.zeros(len(test), dtype=bool)
     found[searched.rows] = nearest_right > 0
@@ -221,11 +211,32 @@ def measure_plain_baseline(
         map_at_r=float(precision.mean()) if len(precision) else None,
         modalities=tuple(plain.modalities),
         trained=0 if train is None else len(train),
-        gallery=len(inside),
+        gallery=len(test) if learnt is None else len(learnt[1]),
         seconds=time.perf_counter() - begun,
         notes=(*classes.notes, *plain.notes),
         accuracies=classes.accuracies,
         drawn=searched.rows if len(searched.rows) < searched.answerable.sum() else None,
+    )
+
+
+def _search(
+    queries: np.ndarray,
+    labels: np.ndarray,
+    inside: tuple[np.ndarray, np.ndarray] | None,
+    max_queries: int | None,
+    random_state: int,
+) -> EachQuery:
+    """The queries searched for in a gallery with labels, or without one each among the others."""
+    vectors = searchable(queries)
+    return each_query(
+        vectors,
+        labels,
+        vectors if inside is None else searchable(inside[0]),
+        labels if inside is None else inside[1],
+        ks=(1,),
+        exclude=np.arange(len(labels)) if inside is None else None,
+        max_queries=max_queries,
+        random_state=random_state,
     )
 
 

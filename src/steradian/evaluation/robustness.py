@@ -1,7 +1,7 @@
 """How much worse a model becomes the more of each object is missing."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from textwrap import wrap
@@ -185,8 +185,7 @@ def robustness(
         parts = model.transform_subsets(encoded_once(model, objects), masks)
         _, rows, vectors = whole = next(parts)
         _refuse_nothing(rows)
-        search_in = search_among(table, rows, vectors, gallery, search_in)
-        search_in = replace(search_in, max_queries=max_queries, random_state=random_state)
+        search_in = search_among(table, rows, vectors, gallery, search_in).drawing(max_queries, random_state)
         for (place, draw), (mask, _, vectors) in zip(slots, chain([whole], parts), strict=True):
             steps.begin(f"{levels[place]:.0%} dropped")
             labels = table.labels[rows]

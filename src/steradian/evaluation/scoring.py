@@ -78,6 +78,10 @@ class Gallery:
         """How many of the objects stand in a gallery of others as well."""
         return 0 if self.same is None else int((self.same >= 0).sum())
 
+    def drawing(self, max_queries: int | None, random_state: int) -> "Gallery":
+        """The same, where of more objects than some these are drawn to be searched for."""
+        return replace(self, max_queries=max_queries, random_state=random_state)
+
     def scores(self, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, ks: Sequence[int]) -> dict[str, Any]:
         """The retrieval scores of queries, each without itself in the gallery; only a count where none has any."""
         itself = None if self.same is None else self.same[rows]
