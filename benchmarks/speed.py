@@ -1,6 +1,8 @@
 """What people wait for, beside a peer and the floor of one matrix product, at growing sizes."""
 
 import math
+import subprocess
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -116,6 +118,22 @@ def _transform(size: int, rounds: int) -> Iterator[Timing]:
     yield Timing("transform, MB (floor: result)", size, peak / 1e6, floor=result.nbytes / 1e6)
 
 
+def _cold_search(size: int, rounds: int) -> Iterator[Timing]:
+    """The command line from its start to its end, with a small model; floor: to import torch."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(CLASSES, size=size)
+    table = {"title": [f"brand{label} no {rng.integers(1000)}" for label in labels], "label": labels}
+    objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}))
+    model = sr.SphereEmbedder(epochs=0, verbose=False).fit(objects)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(folder)
+        Index.build(model, objects).save(Path(folder, "index"))
+        command = [sys.executable, "-m", "steradian", "search", folder, "--text", "brand7"]
+        ours = _seconds(lambda: subprocess.run(command, check=True, capture_output=True), rounds)
+    floor = _seconds(lambda: subprocess.run([sys.executable, "-c", "import torch"], check=True), rounds)
+    yield Timing("steradian search, cold", size, ours, floor=floor)
+
+
 def _load(size: int, rounds: int) -> Iterator[Timing]:
     vectors, labels = _clouds(size)
     with tempfile.TemporaryDirectory() as folder:
@@ -187,6 +205,7 @@ def _seconds(work: Callable[[], object], rounds: int) -> float:
 
 WORK: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     "search": ([2000, 4000], [10_000, 100_000, 1_000_000]),
+    "cold search": ([500, 1000], [2000, 20_000]),
     "load": ([2000, 4000], [10_000, 100_000, 1_000_000]),
     "approximate": ([2000, 4000], [10_000, 100_000, 1_000_000]),
     "transform": ([500, 1000], [10_000, 100_000]),
@@ -198,6 +217,7 @@ WORK: dict[str, tuple[Sequence[int], Sequence[int]]] = {
 """Sizes of each piece of work, quick and whole."""
 MEASURES: dict[str, Callable[[int, int], Iterator[Timing]]] = {
     "search": _search,
+    "cold search": _cold_search,
     "load": _load,
     "approximate": _approximate,
     "transform": _transform,

@@ -101,6 +101,9 @@ class FittedModel:
         refuse_objects_without(table_of(objects), rows, names=names)
         return vectors
 
+    transform = vectors
+    """What an index asks of a model."""
+
     def vector_parts(
         self, objects: "ObjectTable | Encoded", *, rows: int = 65_536, modalities: Sequence[str] | None = None
     ) -> Iterator[tuple[slice, np.ndarray]]:
