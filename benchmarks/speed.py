@@ -1,8 +1,11 @@
 """What people wait for, beside a peer and the floor of one matrix product, at growing sizes."""
 
 import math
+import subprocess
+import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -91,6 +94,46 @@ def _search(size: int, rounds: int) -> Iterator[Timing]:
         )
 
 
+def _approximate(size: int, rounds: int) -> Iterator[Timing]:
+    """Beside the exact search of the same queries; nothing where FAISS is missing."""
+    if not find_spec("faiss"):
+        return
+    vectors, _ = _clouds(size)
+    index = Index.from_vectors(vectors)
+    found, queries = index.approximate(verbose=False), vectors[:: max(1, size // 100)][:100] + np.float32(0.01)
+    ours = _seconds(lambda: found.search(queries, NEIGHBORS), rounds)
+    exactly = _seconds(lambda: index.search(queries, NEIGHBORS), rounds)
+    yield Timing("approximate, 100 (peer: exact)", size, ours, exactly)
+    yield Timing("approximate, recall@10", size, found.lists.recall if found.lists else 1.0)
+
+
+def _transform(size: int, rounds: int) -> Iterator[Timing]:
+    """Seconds, and the arrays that stand in memory at the peak, beside the result."""
+    model, objects = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(500)), _table(size)
+    yield Timing("transform", size, _seconds(lambda: model.transform(objects), rounds))
+    tracemalloc.start()
+    result = model.transform(objects)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    yield Timing("transform, MB (floor: result)", size, peak / 1e6, floor=result.nbytes / 1e6)
+
+
+def _cold_search(size: int, rounds: int) -> Iterator[Timing]:
+    """The command line from its start to its end, with a small model; floor: to import torch."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(CLASSES, size=size)
+    table = {"title": [f"brand{label} no {rng.integers(1000)}" for label in labels], "label": labels}
+    objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}))
+    model = sr.SphereEmbedder(epochs=0, verbose=False).fit(objects)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(folder)
+        Index.build(model, objects).save(Path(folder, "index"))
+        command = [sys.executable, "-m", "steradian", "search", folder, "--text", "brand7"]
+        ours = _seconds(lambda: subprocess.run(command, check=True, capture_output=True), rounds)
+    floor = _seconds(lambda: subprocess.run([sys.executable, "-c", "import torch"], check=True), rounds)
+    yield Timing("steradian search, cold", size, ours, floor=floor)
+
+
 def _load(size: int, rounds: int) -> Iterator[Timing]:
     vectors, labels = _clouds(size)
     with tempfile.TemporaryDirectory() as folder:
@@ -162,16 +205,22 @@ def _seconds(work: Callable[[], object], rounds: int) -> float:
 
 WORK: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     "search": ([2000, 4000], [10_000, 100_000, 1_000_000]),
+    "cold search": ([500, 1000], [2000, 20_000]),
     "load": ([2000, 4000], [10_000, 100_000, 1_000_000]),
+    "approximate": ([2000, 4000], [10_000, 100_000, 1_000_000]),
+    "transform": ([500, 1000], [10_000, 100_000]),
     "retrieval": ([1000, 2000], [5000, 10_000, 20_000]),
     "clustering": ([1000, 2000], [5000, 10_000]),
-    "evaluate": ([500, 1000], [5000, 10_000, 20_000]),
+    "evaluate": ([500, 1000], [5000, 10_000, 20_000, 100_000]),
     "audit": ([500, 1000], [10_000, 20_000, 50_000]),
 }
 """Sizes of each piece of work, quick and whole."""
 MEASURES: dict[str, Callable[[int, int], Iterator[Timing]]] = {
     "search": _search,
+    "cold search": _cold_search,
     "load": _load,
+    "approximate": _approximate,
+    "transform": _transform,
     "retrieval": _retrieval,
     "clustering": _clustering,
     "evaluate": lambda size, rounds: _whole("evaluate", size, rounds),

@@ -15,6 +15,7 @@ import pytest
 from steradian.cli import COMMANDS
 from steradian.command_line import USER_MISTAKE, make_parser
 from steradian.config import TrainingConfig
+from steradian.metrics import MOST_QUERIES
 
 FIT = ["fit", "x.csv", "--schema", "s.yaml", "--out", "o"]
 
@@ -114,3 +115,9 @@ def test_help_needs_no_torch_and_lists_every_command() -> None:
     done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=True, env=os.environ)
     for command in COMMANDS:
         assert f"\n    {command} " in done.stdout
+
+
+@pytest.mark.parametrize("words", [["evaluate", "model", "x.csv"], ["report", "model", "x.csv", "--out", "x.html"]])
+def test_as_many_objects_are_searched_for_as_in_python(words: list[str]) -> None:
+    assert make_parser().parse_args(words)[words[0]].max_queries == MOST_QUERIES
+    assert make_parser().parse_args([*words, "--max-queries", "0"])[words[0]].max_queries == 0

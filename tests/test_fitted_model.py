@@ -10,6 +10,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 import steradian as sr
+from steradian.errors import InputError
 from steradian.fitted_model import Encoded, FittedModel, table_of
 from steradian.model import SphereEncoder
 
@@ -137,6 +138,16 @@ def test_some_rows_of_encoded_objects_are_these_objects(estimator: sr.SphereEmbe
     assert encoded[rows].objects.rows.tolist() == [7, 3, 11]
     assert len(encoded[np.zeros(20, dtype=bool)]) == 0
     assert table_of(encoded) is table is table_of(table)
+
+
+def test_the_vectors_come_in_parts_too(estimator: sr.SphereEmbedder) -> None:
+    table, whole = make_table(23, random_state=5), estimator.transform(make_table(23, random_state=5))
+    for objects in (table, estimator.encode(table)):
+        parts = list(estimator.fitted_.vector_parts(objects, rows=10))
+        assert [part for part, _ in parts] == [slice(0, 10), slice(10, 20), slice(20, 23)]
+        np.testing.assert_allclose(np.concatenate([vectors for _, vectors in parts]), whole, atol=1e-6)
+    with pytest.raises(InputError, match="vector_parts"):
+        estimator.fitted_.vector_parts(table, rows=0)
 
 
 def test_objects_that_another_model_encoded_are_refused(estimator: sr.SphereEmbedder) -> None:

@@ -233,8 +233,12 @@ def test_docstrings_name_the_arguments_there_are(name: str) -> None:
             EXTRAS | {"jsonargparse"},
         ),
         ("import steradian.cli", EXTRAS | {"pyarrow", "scipy", "sklearn", "torch"}),
+        (
+            "import steradian.data, steradian.saved_model, steradian.search",
+            EXTRAS | {"jsonargparse", "scipy.optimize", "scipy.stats", "sklearn"},
+        ),
     ],
-    ids=["public names", "command line"],
+    ids=["public names", "command line", "search on the command line"],
 )
 def test_the_package_loads_without_what_is_loaded_late(statement: str, absent: set[str]) -> None:
     command = f"import sys; sys.modules.update(dict.fromkeys({absent})); {statement}"

@@ -158,12 +158,12 @@ def _evaluate(options: Namespace) -> int:
     check_file(options.robustness, option="--robustness", others=tables)
     model = _load(options.model)
     objects, gallery = _read_both(options.table, options.gallery, replace(model.schema_, id=None), options)
-    evaluation = evaluate(model, objects, gallery=gallery)
+    evaluation = evaluate(model, objects, gallery=gallery, max_queries=options.max_queries or None)
     if options.out is not None:
         evaluation.save(options.out)
     _show(evaluation)
     if options.robustness is not None:
-        curve = robustness(model, objects, gallery=gallery)
+        curve = robustness(model, objects, gallery=gallery, max_queries=options.max_queries or None)
         curve.save(options.robustness)
         _show(curve)
     if options.decisions:
@@ -181,7 +181,7 @@ def _report(options: Namespace) -> int:
     check_file(options.out, others=[options.table, options.gallery])
     model = _load(options.model)
     objects, gallery = _read_both(options.table, options.gallery, model.schema_, options)
-    evaluation = evaluate(model, objects, gallery=gallery)
+    evaluation = evaluate(model, objects, gallery=gallery, max_queries=options.max_queries or None)
     print(f"wrote {write_report(evaluation, options.out, title=options.title)}")
     return 0
 
@@ -255,12 +255,15 @@ def _embed(options: Namespace) -> int:
 
 
 def _search(options: Namespace) -> int:
-    from steradian import Index
+    from steradian.data import read_objects
+    from steradian.saved_model import load_model
+    from steradian.search import Index
 
-    model = _load(options.model)
-    cells = _query_cells(model, options)
+    # The model alone: the estimator around it would load scikit-learn, which takes as long as torch does.
+    model, _ = load_model(options.model, device="auto")
+    cells = _query_cells(model.schema, options)
     index = Index.load(options.index or Path(options.model, "index"), model=model)
-    _show(index.search([cells], k=options.k))
+    _show(index.search(read_objects([cells], model.schema, labelled=False, partial=True), k=options.k))
     return 0
 
 
@@ -350,22 +353,22 @@ def _read_both(
     return _read(table, schema, options), None if other is None else _read(other, schema, options)
 
 
-def _query_cells(model: "SphereEmbedder", options: Namespace) -> dict[str, Any]:
+def _query_cells(schema: "Schema", options: Namespace) -> dict[str, Any]:
     """The query's cells by column."""
     cells: dict[str, Any] = {}
-    text_columns = {column for m in model.schema_.modalities.values() for column in m.text_columns}
+    text_columns = {column for m in schema.modalities.values() for column in m.text_columns}
     for kind, value in (("Text", options.text), ("Image", options.image)):
         if value is not None:
-            cells[_only_column(model, kind)] = value
+            cells[_only_column(schema, kind)] = value
     for assignment in options.query or []:
         column, equals, value = assignment.partition("=")
-        if not equals or column not in model.schema_.columns:
+        if not equals or column not in schema.columns:
             raise InputError(
-                want=f"COLUMN=VALUE with a column of {', '.join(model.schema_.columns)}",
+                want=f"COLUMN=VALUE with a column of {', '.join(schema.columns)}",
                 got=repr(assignment),
                 where="--query",
-                fix=(did_you_mean(column, model.schema_.columns).strip() if equals else "")
-                or f"Write for example --query '{next(iter(model.schema_.columns))}=red shoe'.",
+                fix=(did_you_mean(column, schema.columns).strip() if equals else "")
+                or f"Write for example --query '{next(iter(schema.columns))}=red shoe'.",
             )
         cells[column] = value if column in text_columns else _value(value)
     if not cells:
@@ -373,14 +376,14 @@ def _query_cells(model: "SphereEmbedder", options: Namespace) -> dict[str, Any]:
     return cells
 
 
-def _only_column(model: "SphereEmbedder", kind: str) -> str:
-    columns = [m.columns for m in model.schema_.modalities.values() if type(m).__name__ == kind]
+def _only_column(schema: "Schema", kind: str) -> str:
+    columns = [m.columns for m in schema.modalities.values() if type(m).__name__ == kind]
     if len(columns) != 1:
         raise InputError(
             want=f"a model with one {kind} modality",
             got=f"one with {len(columns)}",
             where=f"--{kind.lower()}",
-            fix=f"Name the column: --query COLUMN=VALUE, of {', '.join(model.schema_.columns)}.",
+            fix=f"Name the column: --query COLUMN=VALUE, of {', '.join(schema.columns)}.",
         )
     return columns[0][0]
 

@@ -179,6 +179,7 @@ def _evaluate_parser(parser: _Parser) -> _Parser:
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
     parser.add_argument("--gallery", metavar="TABLE", help="objects to search in; without it, the others of TABLE")
     _add_on_error(parser)
+    _add_max_queries(parser)
     parser.add_argument("--out", metavar="FILE", help="write the scores as JSON")
     parser.add_argument("--robustness", metavar="FILE", help="also drop 0 to 90 percent of what is there; write it")
     parser.add_argument("--decisions", action="store_true", help="also show confidence, the unknown, and pairs")
@@ -191,6 +192,7 @@ def _report_parser(parser: _Parser) -> _Parser:
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
     parser.add_argument("--gallery", metavar="TABLE", help="the training objects: to search in, and for the baseline")
     _add_on_error(parser)
+    _add_max_queries(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="the page to write, such as report.html")
     parser.add_argument("--title", metavar="WORDS", help="the page's heading")
     return parser
@@ -244,6 +246,11 @@ def _embed_parser(parser: _Parser) -> _Parser:
 def _add_on_error(parser: _Parser) -> None:
     line = "an item that cannot be read: stop, or go on as if it were not there and count it"
     parser.add_argument("--on-error", choices=["raise", "missing"], default="raise", help=line)
+
+
+def _add_max_queries(parser: _Parser) -> None:
+    line = "objects to search for: of more, so many are drawn, and the table says how far off that may be; 0 for all"
+    parser.add_argument("--max-queries", type=int, default=4000, metavar="N", help=line)
 
 
 def _search_parser(parser: _Parser) -> _Parser:

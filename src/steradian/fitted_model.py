@@ -16,6 +16,7 @@ from steradian.errors import ConfigError, InputError
 from steradian.metrics import to_angles, unit_vectors
 from steradian.model import (
     Encoder,
+    FoundVectors,
     ModalityVectors,
     SphericalClassifier,
     embed_table,
@@ -99,6 +100,38 @@ class FittedModel:
         ((_, rows, vectors),) = self.subset_vectors(objects, [names], batch_size=batch_size)
         refuse_objects_without(table_of(objects), rows, names=names)
         return vectors
+
+    transform = vectors
+    """What an index asks of a model."""
+
+    def vector_parts(
+        self, objects: "ObjectTable | Encoded", *, rows: int = 65_536, modalities: Sequence[str] | None = None
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """The vectors of a table some rows at a time, for more of them than should stand in memory together.
+
+        Args:
+            objects: a table of the model's modalities.
+            rows: so many at a time; 65,536 vectors of 128 numbers take 34 MB.
+            modalities: names of those to use; None uses all that are present.
+
+        Yields:
+            Which rows, and their unit vectors float32 [rows, embedding_dim].
+
+        Raises:
+            InputError: an object that has none of the modalities, or `rows` below 1.
+
+        Example:
+            >>> import steradian as sr
+            >>> table = {"size": [[1.0], [2.0], [8.0]], "label": ["a", "a", "b"]}
+            >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))
+            >>> model = sr.SphereEmbedder(epochs=0, verbose=False).fit(objects)
+            >>> [(part, len(vectors)) for part, vectors in model.fitted_.vector_parts(objects, rows=2)]
+            [(slice(0, 2, None), 2), (slice(2, 3, None), 1)]
+        """
+        if rows < 1:
+            raise InputError("at least 1", repr(rows), "vector_parts(rows=...)", "Leave it out for 65,536.")
+        parts = (slice(start, min(start + rows, len(objects))) for start in range(0, len(objects), rows))
+        return ((part, self.vectors(objects[part], modalities=modalities)) for part in parts)
 
     def subset_vectors(
         self, objects: "ObjectTable | Encoded", subsets: Iterable[Subset], *, batch_size: int = BATCH
@@ -243,8 +276,8 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.objects)
 
-    def __getitem__(self, rows: np.ndarray) -> "Encoded":
-        """Some of the objects, by row numbers or a bool mask [objects]."""
+    def __getitem__(self, rows: np.ndarray | slice) -> "Encoded":
+        """Some of the objects, by row numbers, a slice or a bool mask [objects]."""
         taken = np.arange(len(self))[rows]
         return Encoded(self.model, self.objects[taken], self.seen[torch.from_numpy(taken)])
 
@@ -255,12 +288,11 @@ class Encoded:
             mask: bool [modalities], or [objects, modalities] where each object has its own subset.
         """
         encoder, masks = self.model.encoder, np.broadcast_to(mask, (len(self), mask.shape[-1]))
-        rows, vectors = [np.zeros(0, dtype=np.int64)], [np.zeros((0, encoder.embedding_dim), dtype=np.float32)]
+        found = FoundVectors(len(self), encoder.embedding_dim)
         for part, encoded in self.batches():
             has, fused = fuse_subset(encoder, encoded, torch.from_numpy(masks[part].copy()).to(encoder.device))
-            rows.append(part[has])
-            vectors.append(fused)
-        return np.concatenate(rows), np.concatenate(vectors)
+            found.append(part[has], fused)
+        return found.taken()
 
     def batches(self) -> Iterator[tuple[np.ndarray, ModalityVectors]]:
         """Rows int64 [rows], and level 1's output for them on the encoder's device."""

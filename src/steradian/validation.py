@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, validate_data
 
 from steradian.data import ObjectTable, Schema, read_objects
 from steradian.data.checks import refuse_bare_objects
 from steradian.data.objects import OnError
 from steradian.errors import InputError
 from steradian.modalities import Vector
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 __all__ = [
     "PLAIN_SCHEMA",
@@ -31,7 +31,7 @@ PLAIN_SCHEMA = Schema({"x": Vector("x")})
 """The schema of a plain float array."""
 
 
-def training_table(estimator: BaseEstimator, X: Any, y: Any) -> ObjectTable:
+def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
     """The labelled table to learn from; of a plain array it sets `n_features_in_` and the like on the estimator.
 
     Args:
@@ -42,6 +42,9 @@ def training_table(estimator: BaseEstimator, X: Any, y: Any) -> ObjectTable:
     Raises:
         InputError: a table that was not read, none or unlabelled objects, or what scikit-learn refuses.
     """
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import column_or_1d, validate_data
+
     if isinstance(X, ObjectTable):
         objects = X if y is None else X.with_labels(column_or_1d(y))
         if not len(objects):
@@ -62,7 +65,7 @@ def training_table(estimator: BaseEstimator, X: Any, y: Any) -> ObjectTable:
     return _plain_table(X).with_labels(y)
 
 
-def query_table(estimator: BaseEstimator, schema: Schema, X: Any, *, on_error: OnError = "raise") -> ObjectTable:
+def query_table(estimator: "BaseEstimator", schema: Schema, X: Any, *, on_error: OnError = "raise") -> ObjectTable:
     """The table to embed, of the modalities that the estimator was fitted on.
 
     Args:
@@ -88,6 +91,8 @@ def query_table(estimator: BaseEstimator, schema: Schema, X: Any, *, on_error: O
                 fix="Leave these rows out, as read_objects(table, model.schema_, on_error='missing') does.",
             )
         return objects
+    from sklearn.utils.validation import validate_data
+
     return _plain_table(_checked(lambda: validate_data(estimator, X, dtype=np.float64, reset=False)))
 
 

@@ -24,17 +24,25 @@ def check_row(
     *,
     unknown: set[str],
     random_state: int = 0,
+    max_queries: int | None = None,
 ) -> None:
     """One row of an evaluation, score by score from the metrics."""
     ((_, rows, vectors),) = model.transform_subsets(objects, [row.subset])
     labels = objects.labels[rows]
     searched = objects if gallery is None else gallery
     retrieval = retrieval_scores(
-        vectors, labels, model.transform(searched), searched.labels, exclude=rows if gallery is None else None
+        vectors,
+        labels,
+        model.transform(searched),
+        searched.labels,
+        exclude=rows if gallery is None else None,
+        max_queries=max_queries,
     )
     assert (row.objects, row.without_subset) == (len(rows), len(objects) - len(rows))
     assert (row.recall, row.map_at_r, row.r_precision) == (retrieval.recall, retrieval.map_at_r, retrieval.r_precision)
     assert row.without_relevant == retrieval.without_relevant
+    assert (row.queries, row.recall_errors) == (retrieval.queries, retrieval.recall_errors)
+    assert (row.map_at_r_error, row.r_precision_error) == (retrieval.map_at_r_error, retrieval.r_precision_error)
     known = ~np.isin(labels, list(unknown))
     predicted = model.predict_vectors(vectors)[known]
     assert row.unknown_class == np.count_nonzero(~known)
@@ -42,6 +50,17 @@ def check_row(
     assert row.balanced_accuracy == balanced_accuracy(labels[known], predicted)
     assert row.macro_f1 == macro_f1(labels[known], predicted)
     assert row.ami == clustering_ami(vectors, labels, random_state=random_state)
+
+
+def test_of_many_objects_some_are_drawn_and_the_table_says_so(model, make_table) -> None:
+    objects = make_table(["cat", "dog", "owl"] * 12 + ["yak"])
+    evaluation, whole = evaluate(model, objects, max_queries=20), evaluate(model, objects)
+    for row in evaluation:
+        check_row(model, row, objects, None, unknown={"yak"}, max_queries=20)
+    assert evaluation.whole.drawn and evaluation.whole.map_at_r_error > 0  # type: ignore[operator]
+    assert evaluation.floor is not None and evaluation.floor.queries == 20
+    assert "Searched for 20 drawn objects" in repr(evaluation)
+    assert not whole.whole.drawn and "drawn" not in repr(whole)
 
 
 def test_every_subset_leave_one_out(model, make_table) -> None:

@@ -165,12 +165,38 @@ def test_it_is_written_as_json(tmp_path: Path) -> None:
         "balanced_accuracy": 0.65,
         "macro_f1": 0.625,
         "ami": -0.01,
+        "queries": 0,
+        "map_at_r_error": None,
+        "r_precision_error": None,
     }
     assert read["subsets"][2]["map_at_r"] is None
     assert read["patterns"] == []
     read = replace(SMALL, patterns=PATTERNS).to_dict()
     assert [entry["subset"] for entry in read["patterns"]] == [["photo", "title"], ["title"], []]
     assert read["patterns"][2]["objects"] == 100
+
+
+def test_drawn_queries_are_told_with_the_widest_interval() -> None:
+    drawn = [
+        SubsetScores(
+            subset=(name,),
+            objects=900,
+            without_subset=0,
+            without_relevant=100,
+            recall={1: 0.75},
+            map_at_r=0.5,
+            queries=queries,
+            recall_errors={1: error},
+            map_at_r_error=2 * error,
+        )
+        for name, queries, error in (("photo", 300, 0.01), ("title", 300, 0.02), ("sound", 800, 0.0))
+    ]
+    assert [row.drawn for row in drawn] == [True, True, False]
+    told = " ".join(repr(Evaluation(tuple(drawn), ("photo", "title", "sound"))).split())
+    assert "Searched for 300 drawn objects where there are more." in told
+    assert "R@1 within 0.039, MAP@R within 0.078, or less" in told
+    assert drawn[1].to_dict()["recall_at_1_error"] == 0.02
+    assert Evaluation((drawn[2],), ("sound",)).drawn is None
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 import steradian as sr
 from steradian.errors import InputError
 from steradian.evaluation import PlainBaseline, measure_plain_baseline, plain_models
-from steradian.evaluation import plain_baseline as module
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
 from steradian.metrics import accuracy, class_interval, macro_f1, retrieval_scores
 
@@ -56,13 +55,17 @@ def test_the_scores_are_those_of_the_librarys_metrics(rng: np.random.Generator) 
     assert plain.found[plain.searchable].mean() == plain.recall_at_1 and not plain.found[~plain.searchable].any()
 
 
-def test_what_is_found_is_the_same_in_parts(rng, monkeypatch: pytest.MonkeyPatch) -> None:
-    train, test = made(rng, list("abcd") * 9 + ["e"] * 20), made(rng, list("abcde") * 6)
-    whole = measure_plain_baseline(train, test)
-    monkeypatch.setattr(module, "_ROWS_A_CHUNK", 7)
-    parts = measure_plain_baseline(train, test)
-    assert parts.map_at_r == whole.map_at_r
-    np.testing.assert_array_equal(parts.found, whole.found)
+def test_some_objects_may_be_drawn_to_be_searched_for(rng: np.random.Generator) -> None:
+    train, test = made(rng, list("abcd") * 9 + ["e"] * 20), made(rng, list("abcdez") * 6)
+    whole, part = measure_plain_baseline(train, test), measure_plain_baseline(train, test, max_queries=12)
+    assert (whole.drawn, whole.queries, part.queries) == (None, 30, 12)
+    assert part.drawn is not None
+    assert set(part.drawn) < set(np.flatnonzero(whole.searchable))
+    np.testing.assert_array_equal(part.found[part.drawn], whole.found[part.drawn])
+    assert part.recall_at_1 == whole.found[part.drawn].mean()
+    assert "R@1 and MAP@R are of 12 objects drawn" in repr(part)
+    assert (part.without_relevant, part.accuracy) == (whole.without_relevant, whole.accuracy)
+    assert "drawn" not in repr(whole)
 
 
 def test_objects_carry_intervals_by_class(rng: np.random.Generator) -> None:

@@ -83,6 +83,18 @@ def test_every_score_is_that_of_a_table_that_lacks_what_was_dropped(model, make_
     assert (np.diff(curve.modalities_left) < 0).all()
 
 
+def test_of_many_objects_the_same_are_drawn_in_every_row(model, make_table) -> None:
+    objects = make_table(["cat", "dog", "owl", "yak"] * 8, missing=0.2)
+    curve = sr.robustness(model, objects, shares=[0.5], draws=2, max_queries=12)
+    vectors, options = model.transform(objects), {"ks": (1,), "exclude": np.arange(32), "max_queries": 12}
+    found = retrieval_scores(vectors, objects.labels, vectors, objects.labels, **options)
+    assert (curve.queries, found.queries) == (12, 12)
+    assert (curve.recall_at_1[0, 0], curve.map_at_r[0, 0]) == (found.recall[1], found.map_at_r)
+    assert curve.errors[0] >= found.recall_errors[1] and curve.errors[1] >= found.map_at_r_error > 0
+    assert "Searched for 12 drawn objects" in repr(curve)
+    assert sr.robustness(model, objects, shares=[0.5], draws=2).queries is None
+
+
 @pytest.fixture(scope="module")
 def learnt() -> tuple[sr.SphereEmbedder, sr.ObjectTable]:
     """A fitted model and its 60 objects of two modalities, each missing in a fifth of them."""

@@ -69,6 +69,26 @@ def test_every_subset_is_as_if_encoded_on_its_own(
         np.testing.assert_allclose(vectors, expected, rtol=0, atol=1e-5)
 
 
+def test_no_vector_of_a_table_stands_twice(
+    encoder: SphereEncoder, preprocessor: Preprocessor, objects: ObjectTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "PREPARED_AT_ONCE", 5)
+    written: list[np.ndarray] = []
+    append = inference.FoundVectors.append
+
+    def watched(self: inference.FoundVectors, rows: np.ndarray, vectors: np.ndarray) -> None:
+        append(self, rows, vectors)
+        written.append(self.taken()[1])
+
+    monkeypatch.setattr(inference.FoundVectors, "append", watched)
+    everything = np.ones(len(objects.schema.modalities), dtype=bool)
+    ((_, rows, vectors),) = embed_table(encoder, preprocessor, objects, subsets=[everything], batch_size=5)
+    assert len(written) == -(-len(objects) // 5) > 1 and len(rows) == len(vectors)
+    # What the first part wrote is already where the result stands.
+    assert np.shares_memory(written[0], vectors)
+    assert vectors.base is not None and vectors.base.shape == (len(objects), encoder.embedding_dim)
+
+
 def test_each_object_may_have_its_own_subset(
     encoder: SphereEncoder,
     preprocessor: Preprocessor,

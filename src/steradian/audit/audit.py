@@ -44,7 +44,7 @@ def audit(
         against: another table, such as the one it was trained on, of which no copy should be among the objects.
         false_alarms: the expected share of right labels among those listed.
         confusion: from which mean probability on two classes are too close.
-        duplicates: whether to search for them; the time this takes grows with the square of the number of objects.
+        duplicates: whether to search for them; at worst the time this takes grows with the square of the objects.
         batch_size: objects at a time.
 
     Raises:

@@ -8,7 +8,6 @@ import math
 from typing import Literal
 
 import numpy as np
-from scipy.stats import binom
 
 from steradian.errors import InputError
 
@@ -116,6 +115,9 @@ def precision_angle(angles: np.ndarray, right: np.ndarray, *, precision: float, 
         >>> float(round(precision_angle(angles, right, precision=0.9), 2))
         0.81
     """
+    # Imported late, as what only searches shall not wait for it.
+    from scipy.stats import binom
+
     check_rate(precision, name="precision")
     check_rate(confidence, name="confidence")
     level = (1.0 - confidence) / _STARTS

@@ -26,7 +26,7 @@ from steradian.evaluation.scoring import (
 )
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
-from steradian.metrics import MAX_DISTANCES, clustering_ami
+from steradian.metrics import MAX_DISTANCES, MOST_QUERIES, clustering_ami
 from steradian.validation import present_modalities
 
 __all__ = ["evaluate"]
@@ -43,6 +43,7 @@ def evaluate(
     ks: Sequence[int] = (1, 5, 10),
     max_subsets: int = MOST_SUBSETS,
     max_patterns: int = 15,
+    max_queries: int | None = MOST_QUERIES,
     floor: FloorKind = "fast",
     random_state: int = 0,
     verbose: bool = True,
@@ -63,6 +64,7 @@ def evaluate(
         max_subsets: more subsets than these are sampled, but the whole, each modality alone and the whole without
             one modality are always scored. Default 63: all subsets of 6 modalities.
         max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
+        max_queries: of more objects so many are drawn and searched for, and the table tells the error; None takes all.
         floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
             untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
             "all" takes an SVM and a random forest too; "none" leaves it out.
@@ -83,27 +85,25 @@ def evaluate(
     table = check_tables(model, objects, gallery, where="evaluate")
     names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table)
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, random_state=random_state)
-    # Where every object has everything, the only pattern is that of the whole objects, which are scored anyway.
-    several = () if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
+    several = [] if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
     count = 2 + len(chosen) + len(several) + (floor != "none")
     with Steps(count, console=Console(stderr=True) if verbose else None) as steps:
-        steps.begin("embedding the gallery")
-        gallery, search_in = _embedded(model, gallery)
+        gallery, search_in = _embedded(model, gallery, steps)
         steps.begin("embedding the objects")
         objects = encoded_once(model, objects)
         parts = model.transform_subsets(objects, chosen)
-        _, rows, vectors = whole = next(parts)  # the whole objects come first
-        search_in = search_among(table, rows, vectors, gallery, search_in)
+        _, rows, vectors = whole = next(parts)
+        search_in = search_among(table, rows, vectors, gallery, search_in).drawing(max_queries, random_state)
         score = _Scorer(model, search_in, table.labels, ks, random_state, steps)
         scores = tuple(score(*part) for part in chain([whole], parts))
-        patterns = tuple(score(has, rows[where], vectors[where]) for has, where in several)
-        baseline = _floor(table, _others(gallery, search_in), floor, random_state, steps)
+        patterns = scores[:1] if present.all() else tuple(score(has, rows[at], vectors[at]) for has, at in several)
+        baseline = _floor(table, _others(gallery, search_in), floor, max_queries, random_state, steps)
     return Evaluation(
         scores=scores,
         modalities=names,
         gallery=None if gallery is None else len(gallery),
         ami_sampled=len(table) * len(np.unique(table.labels)) > MAX_DISTANCES,
-        patterns=scores[:1] if present.all() else patterns,
+        patterns=patterns,
         evaluated=Evaluated(model, objects, gallery),
         floor=baseline,
         repeated=search_in.repeated,
@@ -112,9 +112,10 @@ def evaluate(
 
 
 def _embedded(
-    model: SubsetEmbedder, gallery: ObjectTable | Encoded | None
+    model: SubsetEmbedder, gallery: ObjectTable | Encoded | None, steps: Steps
 ) -> tuple[ObjectTable | Encoded | None, Gallery | None]:
     """What to search in, encoded once, and its vectors; None where the objects are searched among themselves."""
+    steps.begin("embedding the gallery")
     if gallery is None:
         return None, None
     encoded = encoded_once(model, gallery)
@@ -130,7 +131,12 @@ def _others(gallery: ObjectTable | Encoded | None, inside: Gallery) -> ObjectTab
 
 
 def _floor(
-    objects: ObjectTable, gallery: ObjectTable | None, floor: FloorKind, random_state: int, steps: Steps
+    objects: ObjectTable,
+    gallery: ObjectTable | None,
+    floor: FloorKind,
+    max_queries: int | None,
+    random_state: int,
+    steps: Steps,
 ) -> PlainBaseline | None:
     """What a plain model reaches; None where no plain features can be made."""
     if floor == "none":
@@ -139,7 +145,9 @@ def _floor(
     train = gallery if gallery is not None and len(np.unique(gallery.labels)) > 1 else None
     models = ALL if floor == "all" else FAST
     try:
-        return measure_plain_baseline(train, objects, gallery=gallery, models=models, random_state=random_state)
+        return measure_plain_baseline(
+            train, objects, gallery=gallery, models=models, max_queries=max_queries, random_state=random_state
+        )
     except InputError:
         return None
 

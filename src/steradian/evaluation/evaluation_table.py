@@ -26,6 +26,8 @@ __all__ = ["Evaluated", "Evaluation", "SubsetScores"]
 _WIDTH = 80
 _SUBSET_WIDTH = 26
 _LINE = "{} {:>10} {:>6} {:>7} {:>9} {:>9} {:>6}"
+INTERVAL = 1.96
+"""Standard errors on either side, for 95 of 100 draws."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class SubsetScores:
         balanced_accuracy: the same, averaged over classes.
         macro_f1: F1 averaged over classes.
         ami: adjusted mutual information of k-means clusters and classes.
+        queries: how many objects were searched for: fewer than could be found where some of them were drawn.
+        recall_errors: the standard error of recall by k, of the draw alone; 0 where all were searched for.
+        map_at_r_error: the same of `map_at_r`.
+        r_precision_error: the same of `r_precision`.
     """
 
     subset: tuple[str, ...]
@@ -62,6 +68,15 @@ class SubsetScores:
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
     ami: float | None = None
+    queries: int = 0
+    recall_errors: dict[int, float] | None = None
+    map_at_r_error: float | None = None
+    r_precision_error: float | None = None
+
+    @property
+    def drawn(self) -> bool:
+        """Whether only some of the objects that can be found were searched for."""
+        return 0 < self.queries < self.objects - self.without_relevant
 
     @property
     def name(self) -> str:
@@ -69,10 +84,11 @@ class SubsetScores:
         return " + ".join(self.subset) or "other patterns"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; each recall has its own key."""
+        """Plain JSON values; each recall and its error have a key of their own."""
         entries = asdict(self) | {"subset": list(self.subset)}
-        recall = entries.pop("recall") or {}
-        return entries | {f"recall_at_{k}": value for k, value in recall.items()}
+        recall, errors = entries.pop("recall") or {}, entries.pop("recall_errors") or {}
+        entries |= {f"recall_at_{k}": value for k, value in recall.items()}
+        return entries | {f"recall_at_{k}_error": value for k, value in errors.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +160,21 @@ class Evaluation(SubsetRows[SubsetScores]):
         accuracy = self.whole.accuracy if known else None
         return verdict(floor, accuracy=accuracy, recall_at_1=recall if searchable else None)
 
+    @property
+    def drawn(self) -> str | None:
+        """How many objects were drawn to be searched for, and how far off that may be; None where all were."""
+        rows = [row for row in (*self.scores, *self.patterns) if row.drawn]
+        if not rows:
+            return None
+        k = self._shown_k()
+        recall = max((row.recall_errors or {}).get(k, 0.0) for row in rows)
+        precision = max(row.map_at_r_error or 0.0 for row in rows)
+        return (
+            f"Searched for {max(row.queries for row in rows):,} drawn objects where there are more. 95% intervals of "
+            f"the draw: R@{k} within {INTERVAL * recall:.3f}, MAP@R within {INTERVAL * precision:.3f}, or less "
+            "(max_queries=None: all)."
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
@@ -179,9 +210,13 @@ class Evaluation(SubsetRows[SubsetScores]):
         searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
         return f"Evaluation: {self.whole.objects:,} object{'s' * (self.whole.objects != 1)}, searched {searched}"
 
+    def _shown_k(self) -> int:
+        """The least k of recall@k."""
+        return min((k for row in self.scores for k in row.recall or ()), default=1)
+
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row: of subsets, and below other heads of patterns."""
-        k = min((k for row in self.scores for k in row.recall or ()), default=1)
+        k = self._shown_k()
         heads = ["objects", f"R@{k}", "MAP@R", "accuracy", "macro-F1", "AMI"]
         blocks = [("subset", "whole object", self.scores)]
         # Objects that all have the same are one pattern, which the first row has scored.
@@ -208,7 +243,8 @@ class Evaluation(SubsetRows[SubsetScores]):
             (_most(row.without_relevant for row in self.scores), "with none of their class to find (R@k, MAP@R)"),
         ]
         parts = [f"{count} {what}" for count, what in left_out if count]
-        notes = [f"Objects left out: {'; '.join(parts)}."] if parts else []
+        notes = [self.drawn] if self.drawn else []
+        notes += [f"Objects left out: {'; '.join(parts)}."] if parts else []
         if self.repeated:
             notes.append(f"{self.repeated:,} objects stand in the gallery too: each is searched among the others.")
         notes += ["AMI is of a random sample of whole classes."] if self.ami_sampled else []

@@ -12,7 +12,8 @@ from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
 from steradian.evaluation.plain_models import FAST, PlainModelName, predict_plainly, searchable
-from steradian.metrics import accuracy, macro_f1, map_at_r, nearest
+from steradian.metrics import MOST_QUERIES, accuracy, macro_f1
+from steradian.metrics.retrieval import EachQuery, each_query
 from steradian.text_table import fit_text, rich_table
 from steradian.validation import refuse_other_labels, refuse_unread
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainBaseline", "measure_plain_baseline"]
 
-_ROWS_A_CHUNK = 512
 _WIDTH = 80
 _LINE = "{} {:>8}  {}"
 
@@ -39,7 +39,7 @@ class PlainBaseline:
         known: which of these classes are among the training objects, bool [objects].
         right: whose class is predicted, bool [objects]; False for objects of unknown classes.
         searchable: of which objects' classes there is one to find, bool [objects].
-        found: whose nearest object is of its class, bool [objects].
+        found: whose nearest object is of its class, bool [objects]; False for those that were not searched for.
         accuracy: the share of right predictions of the best model, of objects of known classes; None where there are
             none.
         macro_f1: F1 averaged over classes, of the same objects and model.
@@ -51,6 +51,7 @@ class PlainBaseline:
         seconds: for everything.
         notes: what was left out or replaced, as full sentences.
         accuracies: of each model that was tried, by name.
+        drawn: rows of the objects that were searched for, int64 [drawn], ascending; None for all searchable ones.
     """
 
     name: str
@@ -69,6 +70,7 @@ class PlainBaseline:
     seconds: float
     notes: tuple[str, ...] = ()
     accuracies: dict[str, float] = field(default_factory=dict)
+    drawn: np.ndarray | None = None
 
     @property
     def features(self) -> int:
@@ -85,10 +87,15 @@ class PlainBaseline:
         """Test objects with none of their class to find, left out of retrieval."""
         return int(np.count_nonzero(~self.searchable))
 
+    @property
+    def queries(self) -> int:
+        """How many objects were searched for."""
+        return int(np.count_nonzero(self.searchable)) if self.drawn is None else len(self.drawn)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without what is known of single objects."""
         names = ("name", "accuracy", "macro_f1", "recall_at_1", "map_at_r", "trained", "gallery", "features", "seconds")
-        counts = ("unknown_class", "without_relevant")
+        counts = ("unknown_class", "without_relevant", "queries")
         modalities = [modality._asdict() for modality in self.modalities]
         scores = {name: getattr(self, name) for name in (*names, *counts)}
         return {
@@ -131,6 +138,7 @@ class PlainBaseline:
         counted = [f"Objects left out: {'; '.join(parts)}."] if parts else []
         tried = ", ".join(f"{name} {share:.3f}" for name, share in self.accuracies.items())
         each = [f"Accuracies: {tried}."] if len(self.accuracies) > 1 else []
+        each += [] if self.drawn is None else [f"R@1 and MAP@R are of {self.queries:,} objects drawn at random."]
         return [f"{scores}; {self.seconds:.1f} s", *each, *counted, *self.notes]
 
 
@@ -140,6 +148,7 @@ def measure_plain_baseline(
     *,
     gallery: ObjectTable | None = None,
     models: Sequence[PlainModelName] = FAST,
+    max_queries: int | None = MOST_QUERIES,
     random_state: int = 0,
 ) -> PlainBaseline:
     """What fixed features and plain models reach, the floor beside which a learnt model should stand.
@@ -162,6 +171,7 @@ def measure_plain_baseline(
         gallery: labelled objects to search in; None: the training objects, or without these each among the others.
         models: "logistic regression", "kernel ridge", "SVM" and "random forest" or some of these. The default is the
             first two, which take seconds.
+        max_queries: where more objects are to be searched for, so many are drawn; None searches for all.
         random_state: of random projections and draws.
 
     Raises:
@@ -184,25 +194,49 @@ def measure_plain_baseline(
     classes = _classified(learnt, queries, known, test.labels, models, random_state)
     if gallery is not None:
         learnt = plain.transform(gallery), gallery.labels
-    searched = (queries, test.labels) if learnt is None else learnt
-    relevant, found, precision = _search(queries, test.labels, *searched, others=learnt is None)
+    searched = _search(queries, test.labels, learnt, max_queries, random_state)
+    nearest_right, precision, _ = searched.scores.T
+    found = np.zeros(len(test), dtype=bool)
+    found[searched.rows] = nearest_right > 0
     return PlainBaseline(
         name=f"{classes.name} and cosines of plain features" if classes.name else "cosines of plain features",
         labels=test.labels,
         known=known,
         right=classes.right,
-        searchable=relevant,
+        searchable=searched.answerable,
         found=found,
         accuracy=classes.accuracy,
         macro_f1=classes.macro_f1,
-        recall_at_1=float(found[relevant].mean()) if relevant.any() else None,
-        map_at_r=float(precision[relevant].mean()) if relevant.any() else None,
+        recall_at_1=float(nearest_right.mean()) if len(precision) else None,
+        map_at_r=float(precision.mean()) if len(precision) else None,
         modalities=tuple(plain.modalities),
         trained=0 if train is None else len(train),
-        gallery=len(searched[1]),
+        gallery=len(test) if learnt is None else len(learnt[1]),
         seconds=time.perf_counter() - begun,
         notes=(*classes.notes, *plain.notes),
         accuracies=classes.accuracies,
+        drawn=searched.rows if len(searched.rows) < searched.answerable.sum() else None,
+    )
+
+
+def _search(
+    queries: np.ndarray,
+    labels: np.ndarray,
+    inside: tuple[np.ndarray, np.ndarray] | None,
+    max_queries: int | None,
+    random_state: int,
+) -> EachQuery:
+    """The queries searched for in a gallery with labels, or without one each among the others."""
+    vectors = searchable(queries)
+    return each_query(
+        vectors,
+        labels,
+        vectors if inside is None else searchable(inside[0]),
+        labels if inside is None else inside[1],
+        ks=(1,),
+        exclude=np.arange(len(labels)) if inside is None else None,
+        max_queries=max_queries,
+        random_state=random_state,
     )
 
 
@@ -277,25 +311,3 @@ def _classified(
     return _Classified(
         right, best.name, accuracies[best.name], macro_f1(labels[known], best.classes), accuracies, notes
     )
-
-
-def _search(
-    queries: np.ndarray, labels: np.ndarray, gallery: np.ndarray, gallery_labels: np.ndarray, *, others: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each query: whether the gallery has its class, whether the nearest has it, and MAP@R; each [objects].
-
-    Where queries are searched for among the others, the gallery is the queries.
-    """
-    classes, sizes = np.unique(gallery_labels, return_counts=True)
-    places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
-    relevant = np.where(classes[places] == labels, sizes[places] - others, 0)
-    found, precision = np.zeros(len(labels), dtype=bool), np.full(len(labels), np.nan)
-    # Queries of small classes need few neighbors.
-    order = np.argsort(relevant, kind="stable")[np.count_nonzero(relevant == 0) :]
-    vectors, searched = searchable(queries), searchable(gallery)
-    for part in (order[start : start + _ROWS_A_CHUNK] for start in range(0, len(order), _ROWS_A_CHUNK)):
-        exclude = part if others else None
-        rows, _ = nearest(vectors[part], searched, k=int(relevant[part].max()), exclude=exclude)
-        same = gallery_labels[rows] == labels[part, None]
-        found[part], precision[part] = same[:, 0], map_at_r(same, relevant[part])
-    return relevant > 0, found, precision

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.evaluation.evaluation_table import write_json
+from steradian.evaluation.evaluation_table import INTERVAL, write_json
 from steradian.evaluation.scoring import (
     Gallery,
     SubsetEmbedder,
@@ -22,6 +23,7 @@ from steradian.evaluation.scoring import (
 )
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
+from steradian.metrics import MOST_QUERIES
 from steradian.text_table import rich_table
 from steradian.validation import present_modalities
 
@@ -33,7 +35,7 @@ __all__ = ["Robustness", "drop_modalities", "robustness"]
 SHARES = tuple(tenth / 10 for tenth in range(10))
 
 _SCORES = ("accuracy", "recall_at_1", "map_at_r")
-_BAR = 15
+_BAR, _WIDTH = 15, 80
 _LINE = "{:>7} {:>5}  {:>14}  {:>14}  {:>14}  {}"
 
 
@@ -50,6 +52,8 @@ class Robustness:
         map_at_r: mean average precision at R [shares, draws]; NaN likewise.
         objects: how many were scored.
         gallery: how many were searched in; None where each object was searched among the others.
+        queries: how many objects were searched for, the same in every draw; None for all.
+        errors: the largest standard error of `recall_at_1` and of `map_at_r` at any share, of drawing these queries.
 
     Example:
         >>> accuracy = np.array([[0.9, 0.9], [0.7, 0.6]])
@@ -67,6 +71,8 @@ class Robustness:
     map_at_r: np.ndarray
     objects: int
     gallery: int | None = None
+    queries: int | None = None
+    errors: tuple[float, float] = (0.0, 0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; of each share its scores' mean and spread, the standard deviation over draws."""
@@ -80,7 +86,9 @@ class Robustness:
                 point |= {f"{name}_spread": float(draws.std()) if found else None}
             points.append(point)
         draws = self.accuracy.shape[1]
-        return {"objects": self.objects, "gallery": self.gallery, "draws": draws, "shares": points}
+        counts = {"objects": self.objects, "gallery": self.gallery, "queries": self.queries, "draws": draws}
+        errors = {"recall_at_1_error": self.errors[0], "map_at_r_error": self.errors[1]}
+        return {**counts, **errors, "shares": points}
 
     def save(self, path: str | Path) -> None:
         """Write the scores as JSON; at every moment the file is whole.
@@ -91,10 +99,20 @@ class Robustness:
         write_json(Path(path), self.to_dict())
 
     def __repr__(self) -> str:
-        return "\n".join([self._title(), *(_LINE.format(*cells).rstrip() for cells in self._table())])
+        notes = (line for note in self._notes() for line in wrap(note, _WIDTH))
+        return "\n".join([self._title(), *(_LINE.format(*cells).rstrip() for cells in self._table()), *notes])
 
     def __rich__(self) -> "Table":
-        return rich_table(self._title(), self._table(), text={_axis("accuracy"), _axis("R@1")}, notes=[])
+        return rich_table(self._title(), self._table(), text={_axis("accuracy"), _axis("R@1")}, notes=self._notes())
+
+    def _notes(self) -> list[str]:
+        if self.queries is None:
+            return []
+        recall, precision = (INTERVAL * error for error in self.errors)
+        return [
+            f"Searched for {self.queries:,} drawn objects, the same ones in every row. 95% intervals of the draw: R@1 "
+            f"within {recall:.3f}, MAP@R within {precision:.3f}, or less (max_queries=None: all)."
+        ]
 
     def _title(self) -> str:
         searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
@@ -118,6 +136,7 @@ def robustness(
     gallery: ObjectTable | Encoded | None = None,
     shares: Sequence[float] = SHARES,
     draws: int = 3,
+    max_queries: int | None = MOST_QUERIES,
     random_state: int = 0,
     verbose: bool = True,
 ) -> Robustness:
@@ -133,6 +152,7 @@ def robustness(
         gallery: labelled objects to search in, likewise; None searches each object among the others.
         shares: to drop, each from 0 to 1; 0 is always measured. Default 0, 0.1, ..., 0.9.
         draws: of what is dropped, at each share.
+        max_queries: where more objects are to be searched for, so many are drawn; None searches for all.
         random_state: of the draws.
         verbose: show progress.
 
@@ -157,6 +177,7 @@ def robustness(
         slots += [(place, draw) for place in range(1, len(levels))]
         masks += [drop_modalities(present, chances, share=share) for share in levels[1:]]
     scores, left = np.full((len(_SCORES), len(levels), draws), np.nan), np.zeros((len(levels), draws))
+    errors: list[tuple[float, float]] = []
     with Steps(2 + len(masks), console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the gallery")
         search_in = None if gallery is None else Gallery(model.transform(gallery), table_of(gallery).labels)
@@ -164,16 +185,24 @@ def robustness(
         parts = model.transform_subsets(encoded_once(model, objects), masks)
         _, rows, vectors = whole = next(parts)
         _refuse_nothing(rows)
-        search_in = search_among(table, rows, vectors, gallery, search_in)
+        search_in = search_among(table, rows, vectors, gallery, search_in).drawing(max_queries, random_state)
         for (place, draw), (mask, _, vectors) in zip(slots, chain([whole], parts), strict=True):
             steps.begin(f"{levels[place]:.0%} dropped")
-            scores[:, place, draw] = _scores(model, search_in, vectors, table.labels[rows], rows)
+            labels = table.labels[rows]
+            found = search_in.scores(vectors, labels, rows, ks=(1,)) | classification_scores(model, vectors, labels)
+            retrieved = found.get("recall", {1: np.nan})[1], found.get("map_at_r", np.nan)
+            scores[:, place, draw] = found.get("accuracy", np.nan), *retrieved
+            errors.append((found.get("recall_errors", {1: 0.0})[1], found.get("map_at_r_error", 0.0)))
+            searched_for, answerable = found.get("queries", 0), len(rows) - found["without_relevant"]
             left[place, draw] = mask.sum() / len(rows)
     # Every draw of nothing is the same.
     scores[:, 0], left[0] = scores[:, 0, :1], left[0, 0]
     accuracy, recall_at_1, map_at_r = scores
     searched = None if gallery is None else len(gallery)
-    return Robustness(levels, left.mean(axis=1), accuracy, recall_at_1, map_at_r, len(rows), searched)
+    queries = searched_for if searched_for < answerable else None
+    worst = float(max(error for error, _ in errors)), float(max(error for _, error in errors))
+    means = levels, left.mean(axis=1), accuracy, recall_at_1, map_at_r
+    return Robustness(*means, len(rows), searched, queries, worst)
 
 
 def drop_modalities(present: np.ndarray, chances: np.ndarray, *, share: float) -> np.ndarray:
@@ -192,14 +221,6 @@ def drop_modalities(present: np.ndarray, chances: np.ndarray, *, share: float) -
     """
     best = np.where(present, chances, -1.0).max(axis=1, keepdims=True)
     return np.asarray(present & (chances >= np.minimum(share, best)))
-
-
-def _scores(
-    model: SubsetEmbedder, gallery: Gallery, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray
-) -> list[float]:
-    """In the order of _SCORES; NaN where there is none."""
-    found = gallery.scores(vectors, labels, rows, ks=(1,)) | classification_scores(model, vectors, labels)
-    return [found.get("accuracy", np.nan), found.get("recall", {1: np.nan})[1], found.get("map_at_r", np.nan)]
 
 
 def _check_levels(shares: Sequence[float]) -> np.ndarray:

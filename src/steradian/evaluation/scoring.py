@@ -11,6 +11,7 @@ from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
 from steradian.fitted_model import Encoded, table_of
 from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
+from steradian.metrics.classification import label_codes
 from steradian.validation import present_modalities, refuse_other_labels, refuse_unread
 
 __all__ = [
@@ -77,6 +78,10 @@ class Gallery:
         """How many of the objects stand in a gallery of others as well."""
         return 0 if self.same is None else int((self.same >= 0).sum())
 
+    def drawing(self, max_queries: int | None, random_state: int) -> "Gallery":
+        """The same, where of more objects than some these are drawn to be searched for."""
+        return replace(self, max_queries=max_queries, random_state=random_state)
+
     def scores(self, vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, ks: Sequence[int]) -> dict[str, Any]:
         """The retrieval scores of queries, each without itself in the gallery; only a count where none has any."""
         itself = None if self.same is None else self.same[rows]
@@ -91,8 +96,9 @@ class Gallery:
             max_queries=self.max_queries,
             random_state=self.random_state,
         )
-        means = {"recall": found.recall, "map_at_r": found.map_at_r, "r_precision": found.r_precision}
-        return {"without_relevant": found.without_relevant, **(means if found.queries else {})}
+        names = ("recall", "map_at_r", "r_precision", "recall_errors", "map_at_r_error", "r_precision_error")
+        scores = {name: getattr(found, name) for name in names if found.queries}
+        return {"without_relevant": found.without_relevant, **(scores | {"queries": found.queries} if scores else {})}
 
 
 def search_among(
@@ -138,11 +144,12 @@ def classification_scores(model: SubsetEmbedder, vectors: np.ndarray, labels: np
     unknown = {"unknown_class": int(np.count_nonzero(~known))}
     if not known.any():
         return unknown
-    predicted, labels = model.predict_vectors(vectors[known]), labels[known]
+    # Numbered once: to look at names takes longer than to count.
+    codes = label_codes(labels[known], model.predict_vectors(vectors[known]))
     return unknown | {
-        "accuracy": accuracy(labels, predicted),
-        "balanced_accuracy": balanced_accuracy(labels, predicted),
-        "macro_f1": macro_f1(labels, predicted),
+        "accuracy": accuracy(*codes),
+        "balanced_accuracy": balanced_accuracy(*codes),
+        "macro_f1": macro_f1(*codes),
     }
 
 

@@ -26,7 +26,7 @@ def verdict(baseline: PlainBaseline, *, accuracy: float | None, recall_at_1: flo
     if accuracy is not None and baseline.accuracy is not None:
         what, ours, plain, count = "accuracy", accuracy, baseline.accuracy, int(baseline.known.sum())
     elif recall_at_1 is not None and baseline.recall_at_1 is not None:
-        what, ours, plain, count = "R@1", recall_at_1, baseline.recall_at_1, int(baseline.searchable.sum())
+        what, ours, plain, count = "R@1", recall_at_1, baseline.recall_at_1, baseline.queries
     else:
         return "No score that the model and the plain baseline both have."
     error = ((ours * (1 - ours) + plain * (1 - plain)) / max(1, count)) ** 0.5

@@ -27,7 +27,14 @@ from steradian.metrics.neural_collapse import (
     within_class_variability,
 )
 from steradian.metrics.open_set import oscr
-from steradian.metrics.retrieval import RetrievalScores, map_at_r, r_precision, recall_at_k, retrieval_scores
+from steradian.metrics.retrieval import (
+    MOST_QUERIES,
+    RetrievalScores,
+    map_at_r,
+    r_precision,
+    recall_at_k,
+    retrieval_scores,
+)
 from steradian.metrics.shapley import shapley_values
 from steradian.metrics.sphere_projection import SphereProjection, sphere_projection
 from steradian.metrics.spread import alignment, effective_rank, hyperspherical_energy, least_center_angle, uniformity
@@ -36,6 +43,7 @@ from steradian.metrics.unanimity import GuaranteedLeads, guaranteed_leads, round
 __all__ = [
     "MAX_DISTANCES",
     "MAX_PAIRS",
+    "MOST_QUERIES",
     "ClassAngles",
     "ClassMeans",
     "Contributions",

@@ -95,6 +95,13 @@ def _codes(labels: np.ndarray, known: dict[object, int], where: str) -> np.ndarr
             where=where,
             fix="Pass a list or array with one entry an object.",
         )
+    if labels.dtype.kind in "iu":
+        # The few different ones are numbered by the row where each stands first.
+        values, first, places = np.unique(labels, return_index=True, return_inverse=True)
+        numbers = np.empty(len(values), dtype=np.int64)
+        for place in np.argsort(first).tolist():
+            numbers[place] = known.setdefault(int(values[place]), len(known))
+        return np.asarray(numbers[places])
     values = labels.tolist()
     # Integers, booleans and text are never missing, and a look at each would take most of the time.
     for row, value in enumerate(values if labels.dtype.kind not in "biuSU" else ()):

@@ -1,7 +1,6 @@
 """How well clusters found without labels agree with the classes."""
 
 import numpy as np
-from sklearn.metrics import adjusted_mutual_info_score
 
 from steradian.errors import InputError
 from steradian.metrics.classification import label_codes
@@ -48,6 +47,8 @@ def clustering_ami(
         >>> clustering_ami(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]), list("aabb"))
         1.0
     """
+    from sklearn.metrics import adjusted_mutual_info_score
+
     unit = unit_vectors(vectors)
     (codes,) = label_codes(labels)
     if len(codes) != len(unit):

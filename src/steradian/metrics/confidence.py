@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import logsumexp, softmax
 
 from steradian.errors import InputError
@@ -128,6 +127,8 @@ def fit_scale(cosines: np.ndarray, numbers: np.ndarray, *, bounds: tuple[float, 
         return float(least)
     if slope(ends[1]) <= 0:
         return float(largest)
+    from scipy.optimize import brentq
+
     return math.exp(float(brentq(slope, *ends, xtol=_TOLERANCE)))
 
 

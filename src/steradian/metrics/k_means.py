@@ -9,8 +9,6 @@ import warnings
 from functools import cache
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
 __all__ = ["starting_rows", "tightest_clusters"]
@@ -32,6 +30,9 @@ def tightest_clusters(vectors: np.ndarray, clusters: int, *, starts: int, rounds
         >>> bool(found[0] == found[1] != found[2] == found[3])
         True
     """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     # More BLAS threads for a handful of rows at a time only wait for each other, on a busy machine twenty times as long
     # as the work takes. The rounds keep their OpenMP threads.
     with warnings.catch_warnings(), _threads().limit(limits=1, user_api="blas"):

@@ -7,7 +7,6 @@ below 1e-8 from 0 in float64, nor below 5e-4 in float32, where rounding also lif
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from steradian.errors import InputError
 from steradian.metrics.nearest import check_vectors
@@ -172,6 +171,8 @@ def pair_distances(vectors: np.ndarray, *, where: str = "vectors") -> Iterator[n
         >>> [block.round(3).tolist() for block in pair_distances(np.array([[2.0, 0.0], [0.0, 3.0]]))]
         [[1.414]]
     """
+    from scipy.spatial.distance import cdist
+
     vectors, lengths = check_vectors(vectors, where=where)
     unit = vectors / lengths[:, None]
     for start in range(0, len(unit), _ROWS_A_BLOCK):

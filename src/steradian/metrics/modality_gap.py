@@ -5,12 +5,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from steradian.errors import InputError
 from steradian.metrics.class_means import mean_rows
@@ -151,6 +145,13 @@ def _told_apart(items: np.ndarray, modalities: np.ndarray, objects: np.ndarray, 
     counts = np.bincount(modalities[drawn], minlength=modalities.max() + 1)
     if counts[np.unique(modalities)].min() < _LEAST_OBJECTS:
         return np.nan
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
     # An object's vectors of two modalities are alike. With one of them in training, the classifier would take the
     # other for the same modality, and be worse than chance.
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=random_state)

@@ -18,7 +18,7 @@ __all__ = ["relevant_neighbors"]
 _MAX_QUERIES = 128
 _HALVINGS = 4
 _GROUPED = 16
-_FEW = 32
+_FEW, _MANY = 32, 64
 _PAIRS_A_CHUNK = 2**10
 _LEAST = np.iinfo(np.int64).min
 
@@ -71,13 +71,53 @@ def relevant_neighbors(
     for part in (order[start : start + step] for start in range(0, len(order), step)):
         codes, depth = query_codes[part], min(int(depths[part].max()), len(gallery))
         unit = fixed_point(queries[part])
-        own, columns = searched.own(unit, firsts[codes], sizes[codes], excluded[part])
-        rows, others, cosines = searched.others(unit, own, columns, excluded[part], depth)
+        own = _Own(unit, searched.exact, by_class, firsts[codes], sizes[codes], excluded[part])
+        rows, others, cosines = searched.others(unit, own, excluded[part], depth)
         keys = side_by_side(rows, _keys(cosines, by_class[others], relevant=False), len(part), _LEAST)
-        spare = np.full((len(part), max(0, depth - own.shape[1] - keys.shape[1])), _LEAST)
-        ranked = np.concatenate([spare, keys, _keys(own, by_class[columns], relevant=True)], axis=1)
+        spare = np.full((len(part), max(0, depth - own.keys.shape[1] - keys.shape[1])), _LEAST)
+        ranked = np.concatenate([spare, keys, own.keys], axis=1)
         ranked.sort(axis=1)
-        yield part, (ranked[:, : -depth - 1 : -1] & 1).astype(bool)
+        yield part, np.asarray(ranked[:, : -depth - 1 : -1] & 1, dtype=bool)
+
+
+class _Own:
+    """The exact cosines of queries to their own class, which stands side by side in the gallery, and their keys.
+
+    Beyond a class's size, and for what is excluded, they are -inf and `_LEAST`.
+
+    Args:
+        unit: queries as `fixed_point` gives them, those of a class together [queries, dim].
+        exact: the gallery likewise, sorted by class [gallery, dim].
+        by_class: where these rows stood before [gallery].
+        firsts: the first row of each query's class [queries].
+        sizes: how many rows that class has [queries].
+        excluded: as they stand in `exact`, -1 for none [queries].
+    """
+
+    def __init__(
+        self,
+        unit: np.ndarray,
+        exact: np.ndarray,
+        by_class: np.ndarray,
+        firsts: np.ndarray,
+        sizes: np.ndarray,
+        excluded: np.ndarray,
+    ) -> None:
+        self.cosines = np.full((len(unit), sizes.max()), -np.inf)
+        self.keys: np.ndarray = np.full(self.cosines.shape, _LEAST)
+        self.least = np.empty(len(unit))
+        starts = np.flatnonzero(np.diff(firsts, prepend=-1))
+        self.places: list[tuple[slice, slice]] = []
+        for start, stop in zip(starts, [*starts[1:], len(unit)], strict=True):
+            rows, columns = slice(start, stop), slice(firsts[start], firsts[start] + sizes[start])
+            cosines = unit[rows] @ exact[columns].T
+            self.places.append((rows, columns))
+            self.cosines[rows, : sizes[start]] = cosines
+            self.keys[rows, : sizes[start]] = _keys(cosines, by_class[columns], relevant=True)
+            self.least[rows] = cosines.min(axis=1)
+        itself = excluded - firsts
+        has = np.flatnonzero((itself >= 0) & (itself < sizes))
+        self.cosines[has, itself[has]], self.keys[has, itself[has]] = -np.inf, _LEAST
 
 
 class _Searched:
@@ -92,43 +132,24 @@ class _Searched:
         self.single = exact.astype(np.float32)
         self.slack = np.float32(2 * rounding(exact.shape[1]))
 
-    def own(
-        self, unit: np.ndarray, firsts: np.ndarray, sizes: np.ndarray, excluded: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Exact cosines to each query's own class and their columns; -inf beyond its size and for what is excluded."""
-        places = np.arange(sizes.max())
-        inside = places < sizes[:, None]
-        columns = np.where(inside, firsts[:, None] + places, -1)
-        own = np.full(columns.shape, -np.inf)
-        starts = np.flatnonzero(np.diff(firsts, prepend=-1))
-        for start, stop in zip(starts, [*starts[1:], len(unit)], strict=True):
-            size, first = sizes[start], firsts[start]
-            own[start:stop, :size] = unit[start:stop] @ self.exact[first : first + size].T
-        own[columns == np.where(excluded < 0, -2, excluded)[:, None]] = -np.inf
-        return own, columns
-
     def others(
-        self, unit: np.ndarray, own: np.ndarray, columns: np.ndarray, excluded: np.ndarray, depth: int
+        self, unit: np.ndarray, own: _Own, excluded: np.ndarray, depth: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row, column and exact cosine of what is of another class and may be among the `depth` nearest.
 
         What lies below all of its own class changes no score, and needs not be there.
         """
         products = unit.astype(np.float32) @ self.single.T
+        for place in own.places:
+            products[place] = -np.inf
         has = np.flatnonzero(excluded >= 0)
         products[has, excluded[has]] = -np.inf
-        near = products >= (self._least(products, own, depth) - self.slack)[:, None]
-        inside = columns >= 0
-        near[np.nonzero(inside)[0], columns[inside]] = False
+        near = products >= (own.least.astype(np.float32) - self.slack)[:, None]
+        if np.count_nonzero(near) > _MANY * len(near):
+            ranked = -np.sort(-own.cosines.astype(np.float32), axis=1)
+            near = products >= (self._least(products, ranked, depth) - self.slack)[:, None]
         flat = np.flatnonzero(near)
         rows, at = flat // len(self.exact), flat % len(self.exact)
-        values = products.ravel()[flat]
-        both = np.concatenate([own.astype(np.float32), side_by_side(rows, values, len(own), -np.inf)], axis=1)
-        if both.shape[1] >= depth:
-            # Sorted, as a partition is slow where many entries are equal.
-            last = np.sort(both, axis=1)[:, both.shape[1] - depth]
-            kept = values >= last[rows] - self.slack
-            flat, rows, at = flat[kept], rows[kept], at[kept]
         if len(flat) * _FEW > near.size:
             return rows, at, (unit @ self.exact.T).ravel()[flat]
         cosines = np.empty(len(flat))
@@ -138,19 +159,25 @@ class _Searched:
         return rows, at, cosines
 
     @staticmethod
-    def _least(products: np.ndarray, own: np.ndarray, depth: int) -> np.ndarray:
-        """For each query what a product must reach to matter: `depth` reach it, or it is the least of its class."""
-        ranked = -np.sort(-own.astype(np.float32), axis=1)
+    def _least(products: np.ndarray, ranked: np.ndarray, depth: int) -> np.ndarray:
+        """For each query what a product must reach to matter: `depth` reach it, or it is the least of its class.
+
+        Args:
+            products: of other classes, -inf elsewhere [queries, gallery].
+            ranked: of its own class, the highest first, -inf beyond [queries, most].
+            depth: how many neighbors are looked at.
+        """
         counts = np.isfinite(ranked).sum(axis=1)
-        everyone = np.arange(len(own))
+        everyone = np.arange(len(ranked))
         # Of the own class the first place that `depth` products reach; the last is taken in any case.
-        low, high = np.zeros(len(own), dtype=np.int64), np.maximum(counts - 1, 0)
+        low, high = np.zeros(len(ranked), dtype=np.int64), np.maximum(counts - 1, 0)
         least = ranked[everyone, high]
         if products.shape[1] >= _GROUPED * depth:
             return np.asarray(np.maximum(least, reached_by(products, depth)))
         for _ in range(_HALVINGS):
             middle = (low + high) // 2
-            enough = np.count_nonzero(products >= ranked[everyone, middle][:, None], axis=1) >= depth
+            reached = np.count_nonzero(products >= ranked[everyone, middle][:, None], axis=1)
+            enough = reached + middle + 1 >= depth
             low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
             low = np.minimum(low, high)
         return np.asarray(ranked[everyone, high])
@@ -158,6 +185,7 @@ class _Searched:
 
 def _keys(cosines: np.ndarray, rows: np.ndarray, *, relevant: bool) -> np.ndarray:
     """Int64 that sort by cosine and then by lower row; the last bit says whether the row is relevant."""
-    known = np.isfinite(cosines)
-    steps = np.rint(np.where(known, cosines, 0.0) / COSINE_STEP).clip(-1 / COSINE_STEP, 1 / COSINE_STEP)
-    return np.where(known, ((steps.astype(np.int64) * MAX_ROWS - rows) << 1) | relevant, _LEAST)
+    steps = np.rint(cosines * (1 / COSINE_STEP)).clip(-1 / COSINE_STEP, 1 / COSINE_STEP).astype(np.int64)
+    steps *= 2 * MAX_ROWS
+    steps -= 2 * rows - relevant
+    return steps

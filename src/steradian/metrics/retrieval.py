@@ -14,7 +14,19 @@ from steradian.metrics.classification import label_codes
 from steradian.metrics.nearest import DEFAULT_MEMORY_BYTES, check_exclude, check_pair
 from steradian.metrics.relevance import relevant_neighbors
 
-__all__ = ["RetrievalScores", "map_at_r", "r_precision", "recall_at_k", "retrieval_scores"]
+__all__ = [
+    "MOST_QUERIES",
+    "EachQuery",
+    "RetrievalScores",
+    "each_query",
+    "map_at_r",
+    "r_precision",
+    "recall_at_k",
+    "retrieval_scores",
+]
+
+MOST_QUERIES = 4000
+"""Drawn of more where a whole evaluation is made: R@1 and MAP@R are then off by 0.016 at most, in 95 of 100 draws."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,83 @@ def retrieval_scores(
         >>> scores.recall[1], scores.map_at_r
         (1.0, 1.0)
     """
+    found = each_query(
+        queries,
+        query_labels,
+        gallery,
+        gallery_labels,
+        ks=ks,
+        exclude=exclude,
+        max_queries=max_queries,
+        random_state=random_state,
+        memory_bytes=memory_bytes,
+    )
+    each, answerable = found.scores, int(found.answerable.sum())
+    means = each.mean(axis=0) if len(each) else np.full(len(ks) + 2, np.nan)
+    errors = _standard_errors(each, answerable)
+    by_k, errors_by_k = (dict(zip(map(int, ks), v[:-2].tolist(), strict=True)) for v in (means, errors))
+    return RetrievalScores(
+        by_k,
+        map_at_r=float(means[-2]),
+        r_precision=float(means[-1]),
+        queries=len(each),
+        without_relevant=len(found.answerable) - answerable,
+        answerable=answerable,
+        recall_errors=errors_by_k,
+        map_at_r_error=float(errors[-2]),
+        r_precision_error=float(errors[-1]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class EachQuery:
+    """The scores of single queries.
+
+    Args:
+        rows: which queries were scored, int64 [scored], ascending.
+        scores: recall at each k, average precision at R and R-precision, float64 [scored, ks + 2].
+        answerable: which queries have a relevant gallery object, bool [queries].
+    """
+
+    rows: np.ndarray
+    scores: np.ndarray
+    answerable: np.ndarray
+
+
+def each_query(
+    queries: np.ndarray,
+    query_labels: np.ndarray,
+    gallery: np.ndarray,
+    gallery_labels: np.ndarray,
+    *,
+    ks: Sequence[int],
+    exclude: np.ndarray | None = None,
+    max_queries: int | None = None,
+    random_state: int = 0,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+) -> EachQuery:
+    """The scores of each query, of all that have a relevant gallery object or of some that are drawn.
+
+    Args:
+        queries: [queries, dim].
+        query_labels: [queries].
+        gallery: [gallery, dim].
+        gallery_labels: [gallery].
+        ks: the k of recall@k.
+        exclude: as of `retrieval_scores`.
+        max_queries: likewise.
+        random_state: likewise.
+        memory_bytes: likewise.
+
+    Raises:
+        InputError: as `retrieval_scores`.
+
+    Example:
+        >>> import numpy as np
+        >>> found = each_query(np.eye(2), list("ab"), np.eye(2), list("ac"), ks=(1,))
+        >>> found.answerable.tolist(), found.rows.tolist(), found.scores.tolist()
+        ([True, False], [0], [[1.0, 1.0, 1.0]])
+    """
     queries, gallery, _, _ = check_pair(queries, gallery)
     query_codes, gallery_codes = label_codes(query_labels, gallery_labels)
     _check_lengths(query_codes, queries, "queries")
@@ -92,27 +181,13 @@ def retrieval_scores(
     exclude = check_exclude(exclude, queries=len(queries), gallery=len(gallery))
     num_relevant = _count_relevant(query_codes, gallery_codes, exclude)
     scored = np.flatnonzero(num_relevant)
-    answerable = len(scored)
-    if max_queries is not None and answerable > max_queries:
+    if max_queries is not None and len(scored) > max_queries:
         scored = np.sort(np.random.default_rng(random_state).choice(scored, size=max_queries, replace=False))
     each = np.empty((len(scored), len(ks) + 2))
-    if answerable:
+    if len(scored):
         drawn = queries[scored], query_codes[scored], gallery, gallery_codes
         each = _each_score(*drawn, num_relevant[scored], exclude[scored], ks, memory_bytes)
-    means = each.mean(axis=0) if len(scored) else np.full(len(ks) + 2, np.nan)
-    errors = _standard_errors(each, answerable)
-    by_k, errors_by_k = (dict(zip(map(int, ks), v[:-2].tolist(), strict=True)) for v in (means, errors))
-    return RetrievalScores(
-        by_k,
-        map_at_r=float(means[-2]),
-        r_precision=float(means[-1]),
-        queries=len(scored),
-        without_relevant=len(queries) - answerable,
-        answerable=answerable,
-        recall_errors=errors_by_k,
-        map_at_r_error=float(errors[-2]),
-        r_precision_error=float(errors[-1]),
-    )
+    return EachQuery(scored, each, num_relevant > 0)
 
 
 def recall_at_k(relevant: np.ndarray, *, k: int) -> np.ndarray:

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.optimize import minimize
-from scipy.stats import spearmanr
 
 from steradian.errors import InputError
 from steradian.metrics.angles import to_angles
@@ -183,6 +181,8 @@ def _descend(stress: _Stress, start: np.ndarray, *, steps: int) -> tuple[float, 
         along = (gradient * points).sum(axis=1, keepdims=True) * points
         return value, ((gradient - along) / lengths).ravel()
 
+    from scipy.optimize import minimize
+
     found = minimize(of_numbers, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": steps})
     points = found.x.reshape(start.shape)
     return float(found.fun), points / np.linalg.norm(points, axis=1, keepdims=True)
@@ -207,6 +207,8 @@ def _distortion(unit: np.ndarray, points: np.ndarray, random_state: int) -> Iter
     pairs = all_pairs(len(unit), max_pairs=MAX_PAIRS, random_state=random_state)
     before, after = (pair_angles(vectors, *pairs) for vectors in (unit, points))
     errors = np.abs(after - before)
+    from scipy.stats import spearmanr
+
     yield from (float(np.quantile(errors, share)) if len(errors) else np.nan for share in (0.5, 0.95))
     varied = len(errors) > 1 and np.ptp(before) > 0 and np.ptp(after) > 0
     yield float(spearmanr(before, after).statistic) if varied else np.nan

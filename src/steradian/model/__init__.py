@@ -7,6 +7,7 @@ from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEnco
 from steradian.model.fusion import Fusion
 from steradian.model.inference import (
     Encoder,
+    FoundVectors,
     class_cosines,
     cosine_chunks,
     embed,
@@ -25,6 +26,7 @@ __all__ = [
     "AngularMarginLoss",
     "Block",
     "Encoder",
+    "FoundVectors",
     "Fusion",
     "ModalityEncoder",
     "ModalityVectors",

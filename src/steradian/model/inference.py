@@ -18,6 +18,7 @@ from steradian.model.two_part_encoder import TwoPartEncoder
 
 __all__ = [
     "Encoder",
+    "FoundVectors",
     "class_cosines",
     "cosine_chunks",
     "embed",
@@ -82,15 +83,47 @@ def embed_table(
     group = max(1, MAX_BYTES // max(1, len(objects) * dim * 4))
     for first in range(0, len(subsets), group):
         masks = [np.broadcast_to(mask, (len(objects), mask.shape[-1])) for mask in subsets[first : first + group]]
-        rows = [[np.zeros(0, dtype=np.int64)] for _ in masks]
-        vectors = [[np.zeros((0, dim), dtype=np.float32)] for _ in masks]
+        found = [FoundVectors(len(objects), dim) for _ in masks]
         for start, prepared in _prepared_parts(encoder, preprocessor, objects):
             every, here = np.arange(len(prepared)), [mask[start : start + PREPARED_AT_ONCE] for mask in masks]
             for number, part, fused in embed_subsets(encoder, prepared, every, subsets=here, batch_size=batch_size):
-                rows[number].append(start + part)
-                vectors[number].append(fused)
+                found[number].append(start + part, fused)
         for number in range(len(masks)):
-            yield first + number, np.concatenate(rows[number]), np.concatenate(vectors[number])
+            yield first + number, *found[number].taken()
+
+
+class FoundVectors:
+    """Rows and their vectors, written one part after the other into arrays for all of them, so that none stands twice.
+
+    Args:
+        most: rows at most; memory is taken only for those that come.
+        dim: the width of a vector.
+
+    Example:
+        >>> found = FoundVectors(9, 2)
+        >>> found.append(np.array([4]), np.ones((1, 2), dtype=np.float32))
+        >>> [part.tolist() for part in found.taken()]
+        [[4], [[1.0, 1.0]]]
+    """
+
+    def __init__(self, most: int, dim: int) -> None:
+        self._rows, self._vectors = np.empty(most, dtype=np.int64), np.empty((most, dim), dtype=np.float32)
+        self._count = 0
+
+    def append(self, rows: np.ndarray, vectors: np.ndarray) -> None:
+        """Write some more.
+
+        Args:
+            rows: int64 [rows].
+            vectors: float32 [rows, dim].
+        """
+        place = slice(self._count, self._count + len(rows))
+        self._rows[place], self._vectors[place] = rows, vectors
+        self._count = place.stop
+
+    def taken(self) -> tuple[np.ndarray, np.ndarray]:
+        """What has come so far: rows int64 [rows] and vectors float32 [rows, dim]."""
+        return self._rows[: self._count], self._vectors[: self._count]
 
 
 @torch.inference_mode()
@@ -213,10 +246,7 @@ def cosine_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Itera
     Raises:
         InputError: vectors of another width.
     """
-    step = max(1, MAX_COSINES // len(classifier.weight))
-    for start in range(0, max(1, len(vectors)), step):
-        part = slice(start, start + step)
-        yield part, class_cosines(classifier, vectors[part]).astype(np.float64)
+    return ((part, cosines.astype(np.float64)) for part, cosines in _single_chunks(classifier, vectors))
 
 
 def nearest_centers(classifier: SphericalClassifier, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -230,13 +260,21 @@ def nearest_centers(classifier: SphericalClassifier, vectors: np.ndarray) -> tup
         InputError: vectors of another width.
     """
     numbers, cosines = np.empty(len(vectors), dtype=np.int64), np.empty(len(vectors))
-    for part, found in cosine_chunks(classifier, vectors):
+    for part, found in _single_chunks(classifier, vectors):
         numbers[part], cosines[part] = found.argmax(axis=1), found.max(axis=1)
     return numbers, cosines
 
 
 def _batch(encoder: Encoder, objects: PreparedObjects, rows: np.ndarray) -> TensorBatch:
     return TensorBatch.of(objects.batch(rows, items=encoder.sees_items), encoder.device)
+
+
+def _single_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """The chunks of `cosine_chunks` in float32."""
+    step = max(1, MAX_COSINES // len(classifier.weight))
+    for start in range(0, max(1, len(vectors)), step):
+        part = slice(start, start + step)
+        yield part, class_cosines(classifier, vectors[part])
 
 
 def _prepared_parts(

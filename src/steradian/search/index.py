@@ -1,8 +1,8 @@
-"""An exact index over unit vectors: build it, ask it, keep it on disk."""
+"""An index over unit vectors: build it, ask it, keep it on disk."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from steradian.errors import InputError, SavedModelError
 from steradian.metrics import nearest, unit_vectors
 from steradian.metrics.nearest import CheckedRows, check_rows
 from steradian.saved_files import MOST_JSON, read_files, refuse_special_file, replace_files
+from steradian.search.approximate import ApproximateSearch
 from steradian.search.name_arrays import are_different, from_arrays, to_arrays
 from steradian.search.neighbors import Neighbors
 
@@ -35,7 +36,7 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Index:
-    """Unit vectors to search in, exactly; a million rows need no more memory than their vectors.
+    """Unit vectors to search in, exactly or approximately; a million rows need no more memory than their vectors.
 
     Rows are checked once, when the index is made. A search then takes about as long as one float32 product of the
     queries with the vectors; it holds at most 64 MiB beside these, its queries and its result.
@@ -48,6 +49,7 @@ class Index:
         labels: [objects], their classes, or None.
         model: embeds queries that are objects; None takes vectors only.
         made_by: the fingerprint of the model that made the vectors, or None.
+        lists: of an approximate search; None searches all rows.
 
     Example:
         >>> import numpy as np
@@ -63,6 +65,7 @@ class Index:
     labels: np.ndarray | None = None
     model: Embedder | None = None
     made_by: str | None = None
+    lists: ApproximateSearch | None = None
     _rows: CheckedRows = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +106,28 @@ class Index:
             refuse_repeated_ids(names, np.arange(len(unit)), name="ids")
         return cls(unit, names, None if labels is None else _names(labels, len(unit), name="labels"))
 
+    def approximate(self, *, recall: float = 0.99, random_state: int = 0, verbose: bool = True) -> "Index":
+        """The same index, searched in a few of many lists of FAISS; the recall is measured and printed.
+
+        Of a large index a search then takes a small part of the time. Angles are right, but a neighbor may be missing.
+        To make the lists takes half a minute for a million rows; they are not saved with the index.
+
+        Args:
+            recall: the share of the 10 exact neighbors to find at least, in the mean of 500 drawn rows. So many lists
+                are opened as it takes.
+            random_state: of the lists and the draw.
+            verbose: print the recall that was measured; the index shows it as well.
+
+        Raises:
+            ConfigError: a recall that is no share.
+            MissingExtraError: FAISS is not installed: `pip install 'steradian[faiss]'`.
+        """
+        rows = self._rows if self._rows.off_unit is not None else check_rows(unit_vectors(self.vectors))
+        found = replace(self, lists=ApproximateSearch.build(rows, recall=recall, random_state=random_state))
+        if verbose:
+            print(f"approximate search: {found.lists}")
+        return found
+
     def search(self, queries: Any, k: int = 10, *, modalities: str | Sequence[str] | None = None) -> Neighbors:
         """The k nearest objects of each query; equal cosines are ordered by row.
 
@@ -124,7 +149,8 @@ class Index:
                 where="search(queries)",
                 fix="Embed the queries with the model of the index: model.transform(objects).",
             )
-        rows, cosines = nearest(vectors, self._rows, k=min(k, len(self)))
+        k = min(k, len(self))
+        rows, cosines = nearest(vectors, self._rows, k=k) if self.lists is None else self.lists.nearest(vectors, k=k)
         return Neighbors(rows, cosines, self.ids[rows], None if self.labels is None else self.labels[rows])
 
     def save(self, folder: str | Path) -> None:
@@ -169,7 +195,8 @@ class Index:
     def __repr__(self) -> str:
         classes = "no labels" if self.labels is None else f"{len(np.unique(self.labels)):,} classes"
         model = "no model" if self.model is None else f"model {type(self.model).__name__}"
-        return f"Index: {len(self):,} vectors of width {self.vectors.shape[1]}, {classes}, {model}"
+        lists = "" if self.lists is None else f"; {self.lists}"
+        return f"Index: {len(self):,} vectors of width {self.vectors.shape[1]}, {classes}, {model}{lists}"
 
     def _query_vectors(self, queries: Any, modalities: str | Sequence[str] | None) -> np.ndarray:
         given_vectors = isinstance(queries, np.ndarray) and queries.dtype.kind in "fiu"

@@ -34,6 +34,7 @@ def score_section(findings: Measurements) -> Section:
         most=BARS,
         number=len(evaluation.scores),
         different=len({row.objects for row in evaluation.scores}) > 1,
+        drawn=evaluation.drawn,
         heads=HEADS,
         subsets=_rows(evaluation.scores, evaluation.modalities),
         patterns=_rows(evaluation.patterns, evaluation.modalities, whole="everything"),
