@@ -19,6 +19,7 @@ from steradian.model.inference import (
 )
 from steradian.model.transformer import Block
 from steradian.model.two_part_encoder import TwoPartEncoder
+from steradian.model.weighted_encoder import WeightedEncoder
 
 __all__ = [
     "AngularMarginLoss",
@@ -31,6 +32,7 @@ __all__ = [
     "SphereEncoder",
     "SphericalClassifier",
     "TwoPartEncoder",
+    "WeightedEncoder",
     "build_encoder",
     "build_model",
     "class_cosines",
