@@ -36,7 +36,7 @@ def test_certificates_hold_in_every_subset_under_any_weights(
 ) -> None:
     names, objects = list(model.schema_.modalities), make_objects(1)
     encoded, checked = model.encode(objects), 0
-    for _ in range(5):
+    for _ in range(2):
         weighted = encoded.weighted(dict(zip(names, rng.uniform(0.01, 5, len(names)), strict=True)))
         found = model.certify(weighted)
         for chosen in product([False, True], repeat=len(names)):

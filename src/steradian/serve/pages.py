@@ -1,4 +1,4 @@
-"""The pages: one to search with, one that shows how the API is asked. Their scripts and styles are files of their own."""
+"""The pages: one to search with, one that shows how the API is asked. Scripts and styles are files of their own."""
 
 import json
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -36,9 +37,7 @@ def run_server(app: FastAPI, *, host: str, port: int) -> None:
             # Behind a proxy the addresses of clients are of no use here.
             proxy_headers=False,
         )
-        try:
+        # Raised again by uvicorn once it has stopped.
+        with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
-        except KeyboardInterrupt:
-            # Raised again by uvicorn once it has stopped.
-            pass
     print("stopped; every request that had come in was answered", file=sys.stderr)

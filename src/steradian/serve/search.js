@@ -136,7 +136,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("steradian-key", key.value);
   count = STEP;
-  search();
+  search().then(() => said.scrollIntoView({ block: "nearest" }));
 });
 form.addEventListener("reset", () => setTimeout(() => {
   form.querySelectorAll("[type=file]").forEach(preview);

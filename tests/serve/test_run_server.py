@@ -1,0 +1,44 @@
+"""The server on a socket: a signal ends it once what it is answering is answered."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+PROGRAM = """
+import asyncio
+from fastapi import FastAPI
+from steradian.serve.run_server import run_server
+from steradian.stop_signals import signals_as_ctrl_c
+
+app = FastAPI()
+
+@app.get("/slow")
+async def slow():
+    print("asked", flush=True)
+    await asyncio.sleep(0.4)
+    return "answered"
+
+with signals_as_ctrl_c():
+    run_server(app, host="127.0.0.1", port=0)
+"""
+
+
+def test_a_signal_ends_it_gracefully() -> None:
+    command = [sys.executable, "-W", "error", "-c", PROGRAM]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().split()[2]
+        assert address.startswith("http://127.0.0.1:")
+        answers: list[bytes] = []
+        asking = threading.Thread(target=lambda: answers.append(urllib.request.urlopen(f"{address}/slow").read()))
+        asking.start()
+        assert server.stdout.readline() == "asked\n"
+        start = time.monotonic()
+        server.send_signal(signal.SIGTERM)
+        _, told = server.communicate(timeout=20)
+        asking.join()
+        assert answers == [b'"answered"'] and time.monotonic() - start < 10
+        assert server.returncode == 0 and told == "stopped; every request that had come in was answered\n"
