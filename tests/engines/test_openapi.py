@@ -9,7 +9,9 @@ import pytest
 
 import steradian as sr
 
-schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed: make test-engines installs it")
+schemathesis = pytest.importorskip(
+    "schemathesis", reason="schemathesis is not installed: make test-engines installs it"
+)
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi import checks

@@ -22,7 +22,7 @@ from steradian.serve.counters import Counters
 from steradian.serve.gallery import Gallery
 from steradian.serve.guard import Guard, failure, json_response
 from steradian.serve.limits import Limits
-from steradian.serve.pages import ASSETS, docs_page, search_page
+from steradian.serve.pages import ASSETS, docs_page, example, search_page
 from steradian.serve.requests import file_columns, parsed
 from steradian.serve.served_model import ServedModel
 
@@ -87,7 +87,7 @@ def make_app(
             operation_id=question.path.strip("/").replace("/", "_"),
         )
     _add_plain_routes(app, server, asked, title)
-    app.openapi = lambda: _described(app, asked, api_key is not None)  # type: ignore[method-assign]
+    app.openapi = lambda: _described(app, asked, model, api_key is not None)  # type: ignore[method-assign]
     _add_exception_handlers(app)
     public = {"/health", "/", "/docs", "/openapi.json", *ASSETS}
     app.add_middleware(Guard, counters=counters, api_key=api_key, public=public)
@@ -197,7 +197,7 @@ def _failure(why: str) -> dict[str, Any]:
     return {"model": Failure, "description": why}
 
 
-def _described(app: FastAPI, asked: list[Question], locked: bool) -> dict[str, Any]:
+def _described(app: FastAPI, asked: list[Question], model: ServedModel, locked: bool) -> dict[str, Any]:
     """The OpenAPI description, with the bodies that the routes read themselves."""
     if app.openapi_schema:
         return app.openapi_schema
@@ -205,7 +205,7 @@ def _described(app: FastAPI, asked: list[Question], locked: bool) -> dict[str, A
     schemas = found["components"]["schemas"]
     for question in asked:
         body = _schema(question.request, schemas)
-        content = {"application/json": {"schema": body}}
+        content = {"application/json": {"schema": body, "example": example(question.path, model.schema)}}
         if question.uploads:
             described = "one row: a part a column, files as files; the other keys as JSON in the part options"
             content["multipart/form-data"] = {"schema": {"type": "object", "description": described}}

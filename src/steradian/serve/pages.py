@@ -11,7 +11,7 @@ from steradian.search import Index
 from steradian.serve.requests import file_columns
 from steradian.serve.served_model import ServedModel
 
-__all__ = ["ASSETS", "docs_page", "search_page"]
+__all__ = ["ASSETS", "docs_page", "example", "search_page"]
 
 ASSETS = {
     "/assets/search.js": (asset("serve/search.js"), "text/javascript"),
@@ -46,24 +46,34 @@ def docs_page(title: str, asked: Sequence[tuple[str, str, bool]], schema: Schema
         schema: of the model.
     """
     kinds = {column: _kind(schema, column) for column in schema.columns}
-    row = {column: EXAMPLES[kind] for column, kind in kinds.items()}
-    bodies: dict[str, Any] = {path: {"rows": [row]} for path, _, _ in asked}
-    bodies |= {"/verify": {"first": [row], "second": [row]}, "/v1/embeddings": {"input": ["red shoe"]}}
+    bodies = {path: example(path, schema) for path, _, _ in asked}
     examples = {path: json.dumps(body, ensure_ascii=False) for path, body in bodies.items()}
     parts = [f"-F '{column}=" + ("@FILE'" if kind in FILES else "...'") for column, kind in kinds.items()]
     values = {"title": title, "asked": asked, "examples": examples, "kinds": kinds, "parts": " ".join(parts)}
     return write_html("serve/templates/docs.html", **values, files=list(FILES))
 
 
-EXAMPLES: dict[str, Any] = {
-    "picture": "iVBORw0KGgo...",
-    "sound": "UklGRg...",
-    "file": "AAEC...",
+def example(path: str, schema: Schema) -> dict[str, Any]:
+    """A body that may be sent to a path: of columns whose form does not depend on the model.
+
+    Args:
+        path: of a question.
+        schema: of the model.
+    """
+    kinds = {column: _kind(schema, column) for column in schema.columns}
+    row = {column: CELLS[kind] for column, kind in kinds.items() if kind in CELLS}
+    if path == "/v1/embeddings":
+        return {"input": ["red shoe"]}
+    rows = [row or {column: [0.5, 0.25] for column in kinds}]
+    return {"first": rows, "second": rows} if path == "/verify" else {"rows": rows}
+
+
+CELLS: dict[str, Any] = {
+    "picture": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==",
     "text": "red shoe",
     "number": 20.5,
-    "numbers": [0.1, 0.2],
 }
-"""A cell of each kind of field."""
+"""A cell of each kind that has an example; the picture is one grey pixel."""
 FILES = "picture", "sound", "file"
 
 
