@@ -207,9 +207,9 @@ def _hostile(good: bytes) -> list[tuple[str, bytes, dict[str, str]]]:
 def _tell(load: Load, share: float, clients: int) -> None:
     times = 1000 * np.array(load.seconds)
     errors = sum(count for status, count in load.statuses.items() if status != 200)
-    print(
-        f"{clients} clients, {share:.0%} hostile: {len(times):,} good requests, {errors} errors {dict(load.statuses)}"
-    )
+    head = f"{clients} client{'s' * (clients > 1)}, {share:.0%} hostile"
+    each = 1000 * load.wall / (len(times) + sum(load.hostile.values()))
+    print(f"{head}: {len(times):,} good requests, {errors} errors {dict(load.statuses)}, {each:.1f} ms a request")
     print(f"  p50 {np.percentile(times, 50):.1f} ms, p95 {np.percentile(times, 95):.1f} ms", end="")
     print(f"; memory {load.memory[-1][1] / 2**20:.0f} MiB, {load.growth:+.1%} over the last three quarters")
     if load.hostile:

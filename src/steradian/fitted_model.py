@@ -274,12 +274,12 @@ class Encoded:
 
         Example:
             >>> import steradian as sr
-            >>> table = {"title": ["cup", "jar"] * 4, "size": [1.0, 2.0] * 4, "label": ["cup", "jar"] * 4}
-            >>> schema = sr.Schema({"title": sr.Text("title"), "size": sr.Tabular("size")})
-            >>> objects = sr.read_objects(table, schema)
-            >>> model = sr.SphereEmbedder(epochs=0, verbose=False).fit(objects)
-            >>> model.transform(model.encode(objects).weighted({"title": 2})).shape[0]
-            8
+            >>> views = np.random.default_rng(0).normal(size=(2, 40, 3)) + np.repeat([-2, 2], 20)[:, None]
+            >>> table = {"left": views[0], "right": views[1], "label": ["a"] * 20 + ["b"] * 20}
+            >>> objects = sr.read_objects(table, sr.Schema({name: sr.Vector(name) for name in ("left", "right")}))
+            >>> model = sr.SphereEmbedder(embedding_dim=4, epochs=0, verbose=False).fit(objects)
+            >>> model.transform(model.encode(objects).weighted({"left": 2})).shape
+            (40, 4)
         """
         factors = _factors(weights, self.model.modalities)
         self._refuse_free(where="weights")

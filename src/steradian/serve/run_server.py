@@ -42,4 +42,4 @@ def run_server(app: FastAPI, *, host: str, port: int) -> None:
         # Raised again by uvicorn once it has stopped.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
-    print("stopped; every request that had come in was answered", file=sys.stderr)
+    print("stopped", file=sys.stderr)
