@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from pydantic import ValidationError
 
 import steradian as sr
 from steradian.errors import InputError
@@ -31,7 +32,7 @@ TYPES = request_types(SCHEMA, LIMITS)
 
 def rows(*cells: dict[str, Any]) -> list[dict[str, Any]]:
     body = json.dumps({"rows": cells}).encode()
-    return read_rows(parsed(TYPES.embed, body, SCHEMA.columns).rows, SCHEMA, LIMITS)
+    return read_rows(parsed(TYPES.embed, body, SCHEMA, LIMITS).rows, SCHEMA, LIMITS)
 
 
 def sound(samples: int = 400, channels: int = 1) -> str:
@@ -64,7 +65,8 @@ def test_cells_of_every_kind_come_through(photo: str) -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"{", "the body: want valid JSON, got EOF"),
+        (b"{", "the body: want valid JSON, got Expecting property name"),
+        (b"[" * 100_000, "the body: want valid JSON, got maximum recursion"),
         (b'{"rows": []}', r"rows: want list should have at least 1 item"),
         (b'{"rows": [{}, {}, {}, {}]}', "rows: want list should have at most 3 items"),
         (b'{"rows": [{"titel": "a"}]}', r"rows\[0\].titel: want names of title.* Did you mean title\?"),
@@ -75,13 +77,14 @@ def test_cells_of_every_kind_come_through(photo: str) -> None:
         (b'{"rows": [{"price": NaN}]}', r"rows\[0\].price: want a finite number"),
         (b'{"rows": [{"my view": [1, {"bytes": "a"}]}]}', r"rows\[0\].my view: want a valid number"),
         (b'{"rows": [{}], "weights": {"photo": -1}}', "weights.photo: want greater than or equal to 0"),
+        (b'{"rows": [{}], "weights": {"phto": 1}}', r"weights.phto: want names of .* Did you mean photo\?"),
         (b'{"rows": [{}], "modalities": ["phot"]}', r"modalities\[0\]: want 'title', "),
         (b'{"rows": [{}], "modality": ["phot"]}', r"modality: want names of rows.* Did you mean modalities\?"),
     ],
 )
 def test_what_has_another_type_is_told_with_its_place(body: bytes, says: str) -> None:
     with pytest.raises(InputError, match=says):
-        parsed(TYPES.embed, body, SCHEMA.columns)
+        parsed(TYPES.embed, body, SCHEMA, LIMITS)
 
 
 @pytest.mark.parametrize("cell", ["/etc/passwd", "file:///etc/passwd", "https://example.org/a.png", "a b", "é"])
@@ -101,3 +104,32 @@ def test_pixels_and_samples_are_counted_before_they_are_decoded(picture: Callabl
         rows({"clip": sound(500, channels=2)})
     with pytest.raises(InputError, match="want a sound that can be read"):
         rows({"clip": photo})
+
+
+@pytest.mark.parametrize(
+    ("many", "cell"),
+    [
+        ('{"rows": [%s]}', "5"),
+        ('{"rows": [{"my view": [%s]}]}', "{}"),
+        ('{"rows": [{"title": [%s]}]}', "5"),
+        ('{"rows": [{"photo": [%s]}]}', "[]"),
+        ('{"rows": [{}], "modalities": [%s]}', "5"),
+    ],
+)
+def test_very_many_mistakes_are_held_as_a_few(many: str, cell: str) -> None:
+    body = (many % ",".join([cell] * 10_000)).encode()
+    with pytest.raises(InputError) as told:
+        parsed(TYPES.embed, body, SCHEMA, LIMITS)
+    assert len(str(told.value)) < 300
+    with pytest.raises(ValidationError) as held:
+        TYPES.embed.model_validate(json.loads(body))
+    assert held.value.error_count() < 10
+    with pytest.raises(InputError, match="the body: want at most 500 values a request, got 9,999"):
+        parsed(TYPES.embed, body, SCHEMA, Limits(max_values=500))
+
+
+def test_very_many_unknown_names_are_told_as_one() -> None:
+    names = ",".join(f'"a{number}": 1' for number in range(10_000))
+    for body in ('{"rows": [{%s}]}', '{"rows": [{}], "weights": {%s}}', "{%s}"):
+        with pytest.raises(InputError, match=r"a0: want names of .*, got 'a0'"):
+            parsed(TYPES.embed, (body % names).encode(), SCHEMA, LIMITS)

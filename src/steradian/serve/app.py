@@ -102,6 +102,7 @@ class _Server:
     ) -> None:
         self.model, self.index, self.gallery, self.counters = model, index, gallery, counters
         self.batches, self._bodies = Batches(model, limits, counters), Bodies(limits)
+        self._limits = limits
         schema = model.schema
         self._files = file_columns(schema)
         self._texts = [column for m in schema.modalities.values() for column in m.text_columns]
@@ -137,7 +138,7 @@ class _Server:
         }
 
     def _read(self, question: Question, body: bytes) -> tuple[Any, list[dict[str, Any]]]:
-        said = parsed(question.request, body, self.model.schema.columns)
+        said = parsed(question.request, body, self.model.schema, self._limits)
         return said, question.rows(said)
 
     def _finished(self, said: Any, answer: dict[str, Any]) -> Response:

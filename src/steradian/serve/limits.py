@@ -25,6 +25,8 @@ class Limits:
     """Bytes of the bodies of all requests that are being answered."""
     max_rows: int = 256
     """Objects of a request."""
+    max_values: int = 1_000_000
+    """Values in all rows and lists of a request."""
     max_items: int = 16
     """Pictures, sounds or texts in one cell."""
     max_pixels: int = 50_000_000

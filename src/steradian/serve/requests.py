@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -66,9 +67,11 @@ def request_types(schema: Schema, limits: Limits) -> Requests:
         limits: of rows and items.
     """
     row: Any = _row_type(schema, limits)
-    rows = Annotated[list[row], Field(min_length=1, max_length=limits.max_rows)]
+    rows = Annotated[list[row], Field(min_length=1, max_length=limits.max_rows, fail_fast=True)]
     name: Any = Literal[tuple(schema.modalities)]
-    modalities = Annotated[list[name] | None, Field(description="the only modalities to use; all by default")]
+    modalities = Annotated[
+        Annotated[list[name], _FAST] | None, Field(description="the only modalities to use; all by default")
+    ]
     weights = Annotated[
         dict[name, Annotated[float, Field(ge=0, le=1e6)]] | None,
         Field(description="factors of the modalities' gates, 1 by default"),
@@ -80,7 +83,7 @@ def request_types(schema: Schema, limits: Limits) -> Requests:
     chosen: dict[str, Any] = {"rows": (rows, ...), "modalities": (modalities, None)}
     weighted = chosen | {"weights": (weights, None)}
     text = Annotated[str, Field(min_length=1)]
-    texts = Annotated[list[text], Field(min_length=1, max_length=limits.max_rows)]
+    texts = Annotated[list[text], Field(min_length=1, max_length=limits.max_rows, fail_fast=True)]
     openai = {
         "input": (text | texts, ...),
         "model": (str | None, None),
@@ -88,7 +91,7 @@ def request_types(schema: Schema, limits: Limits) -> Requests:
         "dimensions": (int | None, None),
         "user": (str | None, None),
     }
-    pair = Annotated[list[row], Field(min_length=1, max_length=max(1, limits.max_rows // 2))]
+    pair = Annotated[list[row], Field(min_length=1, max_length=max(1, limits.max_rows // 2), fail_fast=True)]
     return Requests(
         embed=_type("EmbedRequest", weighted),
         predict=_type("PredictRequest", weighted | {"reject": (reject, False)}),
@@ -99,30 +102,48 @@ def request_types(schema: Schema, limits: Limits) -> Requests:
     )
 
 
-def parsed(kind: type[Strict], body: bytes, columns: Sequence[str]) -> Any:
+def parsed(kind: type[Strict], body: bytes, schema: Schema, limits: Limits) -> Any:
     """A body as its type.
 
     Args:
         kind: of the body.
         body: JSON.
-        columns: of the schema, for messages.
+        schema: of the model.
+        limits: of values.
 
     Raises:
-        InputError: no JSON, or not of that type; says where.
+        InputError: no JSON, too many values, or not of that type; says where.
     """
+    # Each value but the first of a list or a mapping has a comma before it.
+    _refuse_more(body.count(b","), limits.max_values, "values", "the body")
     try:
-        return kind.model_validate_json(body)
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InputError("valid JSON", f"{error!s:.80}", "the body", "/docs has examples.") from error
+    _refuse_unknown_names(value, kind, schema, limits)
+    try:
+        return kind.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    place, name = _place(first["loc"]), str(first["loc"][-1]) if first["loc"] else ""
-    if first["type"] == "extra_forbidden":
-        known = columns if len(first["loc"]) == 3 else list(kind.model_fields)
-        fix = did_you_mean(name, known).strip() or "/docs has all names."
-        raise InputError(f"names of {', '.join(known)}", f"{name!r:.80}", place, fix)
-    if first["type"] == "json_invalid":
-        raise InputError("valid JSON", first["msg"].removeprefix("Invalid JSON: "), place, "/docs has examples.")
     want = first["msg"].removeprefix("Input should be ")
+    place = _place(first["loc"])
     raise InputError(want[0].lower() + want[1:], shown(first["input"]), place, "/docs says what may stand there.")
+
+
+def _refuse_unknown_names(value: Any, kind: type[Strict], schema: Schema, limits: Limits) -> None:
+    """Tell the first name that is not known; a type would tell, and hold, as many mistakes as there are."""
+    body = value if isinstance(value, dict) else {}
+    known: list[tuple[Any, Collection[str], str]] = [(value, kind.model_fields, "")]
+    known.append((body.get("weights"), schema.modalities, "weights."))
+    for name in ("rows", "first", "second"):
+        rows = body.get(name)
+        if isinstance(rows, list):
+            known += [(row, schema.columns, f"{name}[{number}].") for number, row in enumerate(rows[: limits.max_rows])]
+    for names, allowed, place in known:
+        unknown = next((name for name in names if name not in allowed), None) if isinstance(names, dict) else None
+        if unknown is not None:
+            fix = did_you_mean(unknown[:80], allowed).strip() or "/docs has all names."
+            raise InputError(f"names of {', '.join(allowed)}", f"{unknown!r:.80}", f"{place}{unknown:.80}", fix)
 
 
 def read_rows(rows: Sequence[BaseModel], schema: Schema, limits: Limits, *, name: str = "rows") -> list[dict[str, Any]]:
@@ -166,7 +187,7 @@ def _row_type(schema: Schema, limits: Limits) -> type[Strict]:
             json_schema_extra={"contentEncoding": "base64"},
         ),
     ]
-    several = Field(min_length=1, max_length=limits.max_items)
+    several = Field(min_length=1, max_length=limits.max_items, fail_fast=True)
     number_lists = Annotated[list[_Number], _FAST] | Annotated[list[Annotated[list[_Number], _FAST]], _FAST]
     kinds: dict[str, Any] = {
         "file": item | Annotated[list[item], several] | None,
