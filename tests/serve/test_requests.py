@@ -65,8 +65,8 @@ def test_cells_of_every_kind_come_through(photo: str) -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"{", "the body: want valid JSON, got Expecting property name"),
-        (b"[" * 100_000, "the body: want valid JSON, got maximum recursion"),
+        (b"{", "the body: want valid JSON, got EOF"),
+        (b"[" * 100_000, "the body: want valid JSON, got recursion limit exceeded"),
         (b'{"rows": []}', r"rows: want list should have at least 1 item"),
         (b'{"rows": [{}, {}, {}, {}]}', "rows: want list should have at most 3 items"),
         (b'{"rows": [{"titel": "a"}]}', r"rows\[0\].titel: want names of title.* Did you mean title\?"),
@@ -74,7 +74,9 @@ def test_cells_of_every_kind_come_through(photo: str) -> None:
         (b'{"rows": [{"photo": 5}]}', r"rows\[0\].photo: want a valid string, got int 5"),
         (b'{"rows": [{"photo": ["a", "b", "c"]}]}', r"rows\[0\].photo: want "),
         (b'{"rows": [{"photo": {"path": "/etc/passwd"}}]}', r"rows\[0\].photo: want a valid string, got dict"),
-        (b'{"rows": [{"price": NaN}]}', r"rows\[0\].price: want a finite number"),
+        (b'{"rows": [{"price": NaN}]}', "the body: want valid JSON"),
+        (b'{"rows": [{"price": 1e999}]}', r"rows\[0\].price: want a finite number"),
+        (b'{"rows": [{"title": "\\ud800"}]}', "the body: want valid JSON"),
         (b'{"rows": [{"my view": [1, {"bytes": "a"}]}]}', r"rows\[0\].my view: want a valid number"),
         (b'{"rows": [{}], "weights": {"photo": -1}}', "weights.photo: want greater than or equal to 0"),
         (b'{"rows": [{}], "weights": {"phto": 1}}', r"weights.phto: want names of .* Did you mean photo\?"),
@@ -124,7 +126,7 @@ def test_very_many_mistakes_are_held_as_a_few(many: str, cell: str) -> None:
     with pytest.raises(ValidationError) as held:
         TYPES.embed.model_validate(json.loads(body))
     assert held.value.error_count() < 10
-    with pytest.raises(InputError, match="the body: want at most 500 values a request, got 9,999"):
+    with pytest.raises(InputError, match=r"the body: want at most 500 values a request, got (9,999|10,000)"):
         parsed(TYPES.embed, body, SCHEMA, Limits(max_values=500))
 
 

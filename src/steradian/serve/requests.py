@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import from_json
 
 from steradian.command_mistakes import did_you_mean
 from steradian.data import Schema
@@ -117,8 +117,8 @@ def parsed(kind: type[Strict], body: bytes, schema: Schema, limits: Limits) -> A
     # Each value but the first of a list or a mapping has a comma before it.
     _refuse_more(body.count(b","), limits.max_values, "values", "the body")
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
         raise InputError("valid JSON", f"{error!s:.80}", "the body", "/docs has examples.") from error
     _refuse_unknown_names(value, kind, schema, limits)
     try:
