@@ -9,7 +9,7 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one request and of all together; what exceeds them is refused, with a status that says why.
+    """Bounds of a request and of all together; what exceeds them is refused.
 
     Raises:
         ConfigError: a bound that is not above 0.
