@@ -4,18 +4,26 @@ BIN := .venv/bin
 DEMO := .venv/installed-demo
 DEV := .venv/installed-dev
 NOTEBOOK := .venv/installed-notebook
+ENGINES := .venv/installed-engines
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs notebook clean
+.PHONY: help demo test test-engines check format docs notebook clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DEMO) ## train on emoji, compare with a plain baseline, write demo-output/
 	$(BIN)/steradian demo --out demo-output
 
 test: $(DEV) ## run the tests in two processes; ARGS="tests/data -k split" runs a part
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-engines: $(DEV) ## run tests/engines, whose heavy packages are installed first; ARGS as of test
+	@test $(ENGINES) -nt pyproject.toml -a $(ENGINES) -nt constraints.txt || { \
+	    echo 'Installing the engines into .venv, in ten minutes at most.'; \
+	    timeout 600 $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[engines]' \
+	        && touch $(ENGINES) || echo 'Not all engines could be installed: tests of the others are skipped.'; }
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines $(ARGS)
 
 check: $(DEV) ## format, lint, types, tests, docs: all that a change must pass
 	$(BIN)/ruff format --check .

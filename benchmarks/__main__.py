@@ -92,6 +92,9 @@ label_trouble.add_argument("--seeds", type=int, default=2, help="splits and trai
 report_page = commands.add_parser("report_page", help="seconds and bytes of a report, and how soon a browser answers")
 report_page.add_argument("--objects", type=int, default=10_000, help="in the report")
 report_page.add_argument("--json", type=Path, help="a file for everything measured")
+serve = commands.add_parser("serve", help="the server under load, beside bare calls, and under hostile requests")
+serve.add_argument("--requests", type=int, default=20_000, help="of each of the two loads")
+serve.add_argument("--clients", type=int, default=8, help="that ask at the same time")
 arguments = parser.parse_args()
 # What a command needs is imported for that command alone: the rest would add its threads and its memory.
 if arguments.command == "sets":
@@ -186,6 +189,10 @@ elif arguments.command == "label_trouble":
     from benchmarks import label_trouble as label_trouble_benchmark
 
     label_trouble_benchmark.run(arguments.names, arguments.data, seeds=arguments.seeds)
+elif arguments.command == "serve":
+    from benchmarks import serve as serve_benchmark
+
+    serve_benchmark.run(arguments.requests, clients=arguments.clients)
 elif arguments.command == "report_page":
     from benchmarks import report_page as report_page_benchmark
 

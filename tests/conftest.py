@@ -20,7 +20,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
 ]
-VOID = {"meta", "img", "br", "path", "circle"}
+VOID = {"meta", "img", "br", "path", "circle", "input", "link"}
 
 
 class Elements(HTMLParser):

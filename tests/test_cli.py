@@ -472,3 +472,30 @@ def test_on_a_terminal_tables_are_drawn(folder: Path, monkeypatch, capsys) -> No
     drawn = capsys.readouterr().out
     assert "───" in drawn and "───" not in piped
     assert drawn.count("lamp") == piped.count("lamp") == 3
+
+
+def test_serve_starts_an_application_of_the_model_and_its_index(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("fastapi")
+    from starlette.testclient import TestClient
+
+    import steradian.serve
+
+    started: list[tuple[object, str, int]] = []
+    monkeypatch.setattr(
+        steradian.serve, "run_server", lambda app, *, host, port: started.append((app, host, port)), raising=False
+    )
+    monkeypatch.setenv("STERADIAN_API_KEY", "")
+    words = ["--gallery", folder / "table.csv", "--host", "0.0.0.0", "--port", 0, "--max-rows", 1, "--title", "Shop"]
+    assert run("serve", folder / "model", *words) == 0
+    ((app, host, port),) = started
+    assert (host, port) == (
+        "0.0.0.0",
+        0,
+    ) and "warning: everyone who reaches this address may ask" in capsys.readouterr().err
+    with TestClient(app) as client:  # type: ignore[arg-type]
+        assert client.get("/health").json()["objects"] == 40 and "Shop" in client.get("/").text
+        found = client.post("/search", json={"rows": [{"title": "cup"}], "k": 1, "details": True}).json()
+        assert found["results"][0]["neighbors"][0]["shown"]["cells"]["title"]
+        assert client.post("/embed", json={"rows": [{"title": "cup"}] * 2}).status_code == 422

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
@@ -267,6 +268,26 @@ def _search(options: Namespace) -> int:
     return 0
 
 
+def _serve(options: Namespace) -> int:
+    from steradian import Index
+    from steradian.serve import FittedServedModel, Gallery, Limits, make_app, run_server
+
+    limits = Limits(**{field.name: options[field.name] for field in fields(Limits)})
+    model = _load(options.model)
+    index = Index.load(options.index or Path(options.model, "index"), model=model)
+    gallery = None
+    if options.gallery is not None:
+        gallery = Gallery(_read(options.gallery, model.schema_, options, labelled=False), index)
+    key = os.environ.get("STERADIAN_API_KEY") or None
+    if key is None and options.host not in {"127.0.0.1", "::1", "localhost"}:
+        line = "everyone who reaches this address may ask. Set STERADIAN_API_KEY to have a key asked for."
+        print(f"steradian: warning: {line}", file=sys.stderr)
+    served = FittedServedModel(model)
+    app = make_app(served, index=index, gallery=gallery, api_key=key, limits=limits, title=options.title)
+    run_server(app, host=options.host, port=options.port)
+    return 0
+
+
 def _explain(options: Namespace) -> int:
     model = _load(options.model)
     objects = _read(options.table, model.schema_, options, labelled=False)
@@ -299,6 +320,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "audit": _audit,
     "embed": _embed,
     "search": _search,
+    "serve": _serve,
     "explain": _explain,
 }
 

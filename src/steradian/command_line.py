@@ -12,6 +12,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_setti
 
 from steradian.command_mistakes import as_options, did_you_mean, told_plainly
 from steradian.config import ModelConfig, TrainingConfig
+from steradian.serve.limits import Limits
 
 __all__ = ["USER_MISTAKE", "make_parser"]
 
@@ -263,6 +264,19 @@ def _search_parser(parser: _Parser) -> _Parser:
     return parser
 
 
+def _serve_parser(parser: _Parser) -> _Parser:
+    parser.add_argument("model", metavar="MODEL", help="a model folder")
+    parser.add_argument("--index", metavar="DIR", help="the index folder to search in; by default MODEL/index")
+    line = "the table of the index's objects, whose pictures and texts the search page then shows"
+    parser.add_argument("--gallery", metavar="TABLE", help=line)
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="to listen at; 0.0.0.0 is all of them")
+    parser.add_argument("--port", type=int, default=8000, help="to listen at; 0 takes a free one")
+    parser.add_argument("--title", default="steradian", metavar="WORDS", help="heading of the search page")
+    _add_on_error(parser)
+    parser.add_class_arguments(Limits)
+    return parser
+
+
 def _explain_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
@@ -285,5 +299,6 @@ _PARSERS: dict[str, tuple[Callable[[_Parser], _Parser], str, str]] = {
     "audit": (_audit_parser, "MODEL TABLE", "List wrong labels, outliers, duplicates and classes too close."),
     "embed": (_embed_parser, "MODEL TABLE --out PLACE", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
+    "serve": (_serve_parser, "MODEL", "Answer over HTTP, with a page to search with, until Ctrl-C."),
     "explain": (_explain_parser, "MODEL TABLE", "Show what each modality adds to the cosine of an object to a class."),
 }

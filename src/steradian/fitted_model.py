@@ -1,8 +1,8 @@
 """A fitted model as one value: what `fit` returns, what is saved, and what everything else asks."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from steradian.model import (
     FoundVectors,
     ModalityVectors,
     SphericalClassifier,
+    WeightedEncoder,
     embed_table,
     encode_table,
     fuse_subset,
@@ -281,6 +282,46 @@ class Encoded:
         taken = np.arange(len(self))[rows]
         return Encoded(self.model, self.objects[taken], self.seen[torch.from_numpy(taken)])
 
+    def only(self, modalities: str | Sequence[str]) -> "Encoded":
+        """The same objects as if they had only these modalities.
+
+        Args:
+            modalities: one or several names of the schema.
+
+        Raises:
+            InputError: no name, or an unknown one.
+        """
+        mask = torch.from_numpy(self.model.schema.mask(modalities))
+        seen = replace(self.seen, present=self.seen.present & mask)
+        return Encoded(self.model, self.objects.only(modalities), seen)
+
+    def weighted(self, weights: Mapping[str, float]) -> "Encoded":
+        """The same objects, each modality's gate times its weight; certificates and attributions are of these gates.
+
+        Args:
+            weights: numbers from 0 by modality, 1 where none is given; a modality of weight 0 counts as missing.
+
+        Raises:
+            ConfigError: fusion="free", which has no gates.
+            InputError: an unknown modality, a weight below 0 or not finite, or no weight above 0.
+
+        Example:
+            >>> import steradian as sr
+            >>> views = np.random.default_rng(0).normal(size=(2, 40, 3)) + np.repeat([-2, 2], 20)[:, None]
+            >>> table = {"left": views[0], "right": views[1], "label": ["a"] * 20 + ["b"] * 20}
+            >>> objects = sr.read_objects(table, sr.Schema({name: sr.Vector(name) for name in ("left", "right")}))
+            >>> model = sr.SphereEmbedder(embedding_dim=4, epochs=0, verbose=False).fit(objects)
+            >>> model.transform(model.encode(objects).weighted({"left": 2})).shape
+            (40, 4)
+        """
+        factors = _factors(weights, self.model.modalities)
+        self._refuse_free(where="weights")
+        kept = self.only([name for name, factor in factors.items() if factor > 0])
+        numbers = torch.tensor([factor or 1.0 for factor in factors.values()])
+        # It has all that is asked of an encoder.
+        encoder = cast(Encoder, WeightedEncoder(self.model.encoder, numbers))
+        return replace(kept, model=replace(self.model, encoder=encoder))
+
     def fused(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows int64 [rows] that have any of a subset, and their unit vectors float32 [rows, embedding_dim].
 
@@ -309,6 +350,13 @@ class Encoded:
             ConfigError: fusion="free", whose vectors are none.
             InputError: no objects, or one without any modality.
         """
+        self._refuse_free(where=where)
+        if not len(self):
+            raise InputError("at least one object", "0 objects", where, "Check how the rows were chosen.")
+        rows = np.flatnonzero(self.model.present(self.objects).any(axis=1))
+        refuse_objects_without(self.objects, rows, names=self.model.modalities)
+
+    def _refuse_free(self, *, where: str) -> None:
         if self.model.encoder.fusion.kind == "free":
             raise ConfigError(
                 want='fusion="certified" or fusion="context", whose vectors are sums of the modalities\' vectors',
@@ -316,10 +364,20 @@ class Encoded:
                 where=where,
                 fix='Fit again with fusion="certified", or compare the subsets themselves: model.transform_subsets.',
             )
-        if not len(self):
-            raise InputError("at least one object", "0 objects", where, "Check how the rows were chosen.")
-        rows = np.flatnonzero(self.model.present(self.objects).any(axis=1))
-        refuse_objects_without(self.objects, rows, names=self.model.modalities)
+
+
+def _factors(weights: Mapping[str, float], modalities: Sequence[str]) -> dict[str, float]:
+    """The weight of each modality; refuses what is none."""
+    wrong = {name: weight for name, weight in weights.items() if name not in modalities or not 0 <= weight < np.inf}
+    factors = {name: float(weights.get(name, 1.0)) for name in modalities}
+    if wrong or not any(factors.values()):
+        raise InputError(
+            want=f"a number from 0 for some of {', '.join(modalities)}, and one above 0",
+            got=f"{dict(wrong or weights)}",
+            where="weights",
+            fix=f'Write for example weights={{"{modalities[0]}": 2}}.',
+        )
+    return factors
 
 
 def table_of(objects: ObjectTable | Encoded) -> ObjectTable:

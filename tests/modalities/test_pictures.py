@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 
 from steradian.errors import InputError
 from steradian.modalities import pictures
-from steradian.modalities.pictures import is_picture_array, open_picture
+from steradian.modalities.pictures import count_pixels, is_picture_array, open_picture
 
 SIZE = 16
 WHERE = "row 12 (counted from 0), column 'photo'"
@@ -340,3 +340,20 @@ def test_the_warning_of_very_many_pixels_is_shown_to_others(monkeypatch: pytest.
         importlib.reload(pictures).open_picture(data, where=WHERE)
         Pillow.open(io.BytesIO(data))
     assert [warning.category for warning in shown] == [Pillow.DecompressionBombWarning]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_a_strangers_picture_is_counted_by_its_header(kind: str) -> None:
+    file = io.BytesIO()
+    Pillow.new("RGB", (30, 20)).save(file, kind)
+    assert count_pixels(file.getvalue(), where="row 0") == 600
+
+
+def test_a_bomb_is_counted_and_rare_formats_are_refused() -> None:
+    bomb, rare = io.BytesIO(), io.BytesIO()
+    Pillow.new("1", (13_000, 9_000)).save(bomb, "PNG")
+    assert count_pixels(bomb.getvalue(), where="row 0") == 117_000_000
+    Pillow.new("RGB", (30, 20)).save(rare, "EPS")
+    for data in (rare.getvalue(), b"", b"GIF89a"):
+        with pytest.raises(InputError, match="row 0: want a picture: PNG, JPEG, WEBP, GIF, BMP, TIFF, got"):
+            count_pixels(data, where="row 0")

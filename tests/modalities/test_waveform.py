@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steradian.errors import InputError, MissingExtraError
-from steradian.modalities.waveform import Sound, decode_sound
+from steradian.modalities.waveform import Sound, count_samples, decode_sound
 
 RATE = 16_000
 WHERE = "row 12 (counted from 0), column 'clip'"
@@ -250,3 +250,13 @@ def test_only_regular_files_are_opened(tmp_path: Path, monkeypatch: pytest.Monke
     ]:
         with pytest.raises(InputError, match=f"want a sound that can be read, got {got}"):
             decode_sound(path, 16_000, where="row 0")
+
+
+def test_a_strangers_sound_is_counted_as_it_would_be_decoded() -> None:
+    for samples, channels, expected in ((500, 1, 500), (500, 3, 1500), (100_000, 1, 80_000)):
+        file = io.BytesIO()
+        soundfile.write(file, np.zeros((samples, channels)), 1_000, format="WAV")
+        assert count_samples(file.getvalue(), where="row 0") == expected
+    for data in (b"", b"RIFF", b"no sound"):
+        with pytest.raises(InputError, match="row 0: want a sound that can be read"):
+            count_samples(data, where="row 0")

@@ -15,7 +15,7 @@ from steradian.data.regular_files import read_regular
 from steradian.errors import InputError
 from steradian.modalities.files import LARGEST_PICTURE, file_mistake
 
-__all__ = ["STRIDE", "is_picture_array", "open_picture"]
+__all__ = ["STRIDE", "count_pixels", "is_picture_array", "open_picture"]
 
 # Pillow warns of damaged EXIF; such pictures are read all the same. Its warning of very many pixels is of another kind.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -27,6 +27,8 @@ MOST_PIXELS = 100_000_000
 GREY_LEVELS = 255, 4095, 65535
 """Integers of more than 8 bits are read as from 0 to the least of these that none of a picture passes."""
 OPENING = threading.Lock()
+PLAIN_FORMATS = "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"
+"""What a stranger's picture may be: decoders that much is thrown at."""
 
 UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -66,6 +68,33 @@ def open_picture(value: Any, *, where: str, enough: int | None = None) -> Pillow
     except Exception as error:
         got, fix = _mistake(value, error)
         raise InputError("a picture that can be read", got, where, fix) from error
+
+
+def count_pixels(data: bytes, *, where: str) -> int:
+    """The pixels that a stranger's picture claims to have, by its header alone.
+
+    Args:
+        data: of a PNG, JPEG, WebP, GIF, BMP or TIFF.
+        where: row and column, for messages.
+
+    Raises:
+        InputError: it is none of these.
+
+    Example:
+        >>> file = io.BytesIO()
+        >>> Pillow.new("L", (30, 20)).save(file, "PNG")
+        >>> count_pixels(file.getvalue(), where="row 0")
+        600
+    """
+    try:
+        with OPENING, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+            with Pillow.open(io.BytesIO(data), formats=PLAIN_FORMATS) as picture:
+                return math.prod(picture.size)
+    # Nothing less: decoders raise what they like on damaged files.
+    except Exception as error:
+        got, fix = _mistake(data, error)
+        raise InputError(f"a picture: {', '.join(PLAIN_FORMATS)}", got, where, fix) from error
 
 
 def is_picture_array(array: np.ndarray) -> bool:

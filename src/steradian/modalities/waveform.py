@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from steradian.data.regular_files import open_regular
 from steradian.errors import InputError, MissingExtraError
 from steradian.modalities.files import LARGEST_SOUND, file_mistake
 
-__all__ = ["RATES", "Sound", "decode_sound"]
+__all__ = ["RATES", "Sound", "count_samples", "decode_sound"]
 
 WINDOW, MAX_WINDOWS = 10.0, 8
 """Seconds of a window at most, and windows of a sound at most: beyond 80 s its windows are spread over it evenly."""
@@ -69,17 +70,41 @@ def decode_sound(value: str | Path | bytes | Sound, rate: int, *, where: str) ->
         raise InputError("a sound that can be read", got, where, fix) from error
 
 
-def _pieces(value: str | Path | bytes | Sound, where: str) -> tuple[list[np.ndarray], int]:
-    """The windows of a sound as they are [samples, channels], and its rate."""
-    if isinstance(value, Sound):
-        samples = value.samples.reshape(len(value.samples), -1)
-        return [samples[start:end] for start, end in _spans(len(samples), value.rate)], value.rate
+def count_samples(data: bytes, *, where: str) -> int:
+    """The samples, times the channels, that decoding a stranger's sound would hold, by its header.
+
+    Args:
+        data: the bytes of a file.
+        where: row and column, for messages.
+
+    Raises:
+        InputError: it cannot be read.
+        MissingExtraError: soundfile is not installed.
+    """
+    soundfile = _soundfile(where)
+    try:
+        with soundfile.SoundFile(_Bytes(data)) as file:
+            return int(file.channels) * sum(end - start for start, end in _spans(file.frames, file.samplerate))
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        got, fix = _mistake(data, error)
+        raise InputError("a sound that can be read", got, where, fix) from error
+
+
+def _soundfile(where: str) -> Any:
     try:
         import soundfile  # type: ignore[import-untyped]
     except (ImportError, OSError) as error:
         # An OSError says that the C library, which some platforms' wheels lack, is not installed.
         raise MissingExtraError("audio", "soundfile", where) from error
+    return soundfile
 
+
+def _pieces(value: str | Path | bytes | Sound, where: str) -> tuple[list[np.ndarray], int]:
+    """The windows of a sound as they are [samples, channels], and its rate."""
+    if isinstance(value, Sound):
+        samples = value.samples.reshape(len(value.samples), -1)
+        return [samples[start:end] for start, end in _spans(len(samples), value.rate)], value.rate
+    soundfile = _soundfile(where)
     if not isinstance(value, bytes):
         # The C library would not say that there is no such file, and would wait for a pipe.
         open_regular(value, most=LARGEST_SOUND).close()

@@ -21,6 +21,7 @@ from steradian.model.inference import (
 from steradian.model.tensor_batch import TensorBatch
 from steradian.model.transformer import Block
 from steradian.model.two_part_encoder import TwoPartEncoder
+from steradian.model.weighted_encoder import WeightedEncoder
 
 __all__ = [
     "AngularMarginLoss",
@@ -34,6 +35,7 @@ __all__ = [
     "SphericalClassifier",
     "TensorBatch",
     "TwoPartEncoder",
+    "WeightedEncoder",
     "build_encoder",
     "build_model",
     "class_cosines",

@@ -1,7 +1,7 @@
 """An index over unit vectors: build it, ask it, keep it on disk."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -128,20 +128,29 @@ class Index:
             print(f"approximate search: {found.lists}")
         return found
 
-    def search(self, queries: Any, k: int = 10, *, modalities: str | Sequence[str] | None = None) -> Neighbors:
+    def search(
+        self,
+        queries: Any,
+        k: int = 10,
+        *,
+        modalities: str | Sequence[str] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> Neighbors:
         """The k nearest objects of each query; equal cosines are ordered by row.
 
         Args:
             queries: a numeric array [queries, dim] of vectors, or objects as `model.transform` takes them.
             k: neighbors a query; all, where the index has fewer.
             modalities: the modalities of the query objects to use; None uses all that are present.
+            weights: factors of the gates by modality, such as {"photo": 2}; see `Encoded.weighted`. None: 1 each.
 
         Raises:
-            InputError: vectors of another width, zero or not finite; objects without a model; `k` below 1.
+            InputError: vectors of another width, zero or not finite; objects without a model; `k` below 1; weights
+                that are none, or of a model without gates.
         """
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise InputError(want="an integer from 1", got=repr(k), where="k", fix="Write for example k=10.")
-        vectors = self._query_vectors(queries, modalities)
+        vectors = self._query_vectors(queries, modalities, weights)
         if vectors.ndim == 2 and vectors.shape[1] != self.vectors.shape[1]:
             raise InputError(
                 want=f"queries of width {self.vectors.shape[1]}, as the index",
@@ -198,19 +207,33 @@ class Index:
         lists = "" if self.lists is None else f"; {self.lists}"
         return f"Index: {len(self):,} vectors of width {self.vectors.shape[1]}, {classes}, {model}{lists}"
 
-    def _query_vectors(self, queries: Any, modalities: str | Sequence[str] | None) -> np.ndarray:
+    def _query_vectors(
+        self, queries: Any, modalities: str | Sequence[str] | None, weights: Mapping[str, float] | None
+    ) -> np.ndarray:
         given_vectors = isinstance(queries, np.ndarray) and queries.dtype.kind in "fiu"
-        if given_vectors and modalities is None:
+        if given_vectors and modalities is None and weights is None:
             return np.asarray(queries)
         if given_vectors or self.model is None:
             raise InputError(
-                want="objects and an index with a model" if modalities else "a numeric array [queries, dim]",
+                want="objects and an index with a model" if modalities or weights else "a numeric array [queries, dim]",
                 got="vectors" if given_vectors else f"{type(queries).__name__}, and this index has no model",
                 where="search(queries)",
-                fix="Leave out modalities." if given_vectors else "Use Index.load(folder, model=model).",
+                fix="Leave out modalities and weights." if given_vectors else "Use Index.load(folder, model=model).",
             )
         names = [modalities] if isinstance(modalities, str) else modalities
+        if weights is not None:
+            queries = self._encoder().encode(queries).weighted(weights)
         return self.model.transform(queries, modalities=names)
+
+    def _encoder(self) -> Any:
+        if not hasattr(self.model, "encode"):
+            raise InputError(
+                want="a model with gates, such as a SphereEmbedder",
+                got=type(self.model).__name__,
+                where="search(weights=...)",
+                fix="Leave out weights.",
+            )
+        return self.model
 
     def _entries(self) -> dict[str, Any]:
         rows, dim = self.vectors.shape

@@ -1,0 +1,150 @@
+"""What the server asks of a model, and the answers of one that was fitted here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+
+from steradian.data import Schema
+from steradian.embedder import SphereEmbedder
+from steradian.fitted_model import Encoded
+from steradian.metrics import to_angles
+
+__all__ = ["Decisions", "FittedServedModel", "ServedModel", "ServedObjects"]
+
+
+class ServedObjects(Protocol):
+    """Objects that a model has encoded; `objects[rows]` are some of them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Self: ...
+
+    def only(self, modalities: Sequence[str], /) -> Self:
+        """The same objects as if they had only these modalities."""
+        ...
+
+    def weighted(self, weights: Mapping[str, float], /) -> Self:
+        """The same objects, gates times weights."""
+        ...
+
+
+class Decisions(NamedTuple):
+    """Of each object the answer, which may be "unknown", the class of the nearest center, and the angle to it."""
+
+    answers: np.ndarray
+    nearest: np.ndarray
+    angles: np.ndarray
+
+
+class ServedModel(Protocol):
+    """All that the server needs of a model, whatever runs it. It is asked by one thread only."""
+
+    @property
+    def schema(self) -> Schema:
+        """Of the training table."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the vectors."""
+        ...
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether it can answer "unknown" and compare pairs."""
+        ...
+
+    @property
+    def weighable(self) -> bool:
+        """Whether its vectors are sums of its modalities' vectors, with gates."""
+        ...
+
+    def encode(self, rows: Sequence[Mapping[str, Any]], /) -> Any:
+        """`ServedObjects` of rows, of which each has some of the schema's columns.
+
+        Raises:
+            SteradianError: a row that cannot be used.
+        """
+        ...
+
+    def vectors(self, objects: Any, /) -> np.ndarray:
+        """Unit vectors float32 [objects, embedding_dim]."""
+        ...
+
+    def decide(self, objects: Any, /, *, reject: bool) -> Decisions:
+        """The class of each object."""
+        ...
+
+    def explain(self, objects: Any, target: Any = None, /) -> dict[str, Any]:
+        """What each modality adds to a cosine, as `Attribution.to_dict` says it."""
+        ...
+
+    def verify(self, first: Any, second: Any, /) -> dict[str, Any]:
+        """Whether the objects of each pair are the same, as `Verification.to_dict` says it."""
+        ...
+
+
+@dataclass(frozen=True)
+class FittedServedModel:
+    """A `SphereEmbedder` as the server asks it.
+
+    Args:
+        model: fitted.
+    """
+
+    model: SphereEmbedder
+
+    @property
+    def schema(self) -> Schema:
+        """Of the training table."""
+        return self.model.schema_
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the vectors."""
+        return self.model.fingerprint
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of a vector."""
+        return self.model.fitted_.encoder.embedding_dim
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether it has thresholds."""
+        return self.model.fitted_.calibration is not None
+
+    @property
+    def weighable(self) -> bool:
+        """Whether it has gates."""
+        return self.model.fitted_.encoder.fusion.kind != "free"
+
+    def encode(self, rows: Sequence[Mapping[str, Any]], /) -> Encoded:
+        """See `ServedModel`."""
+        return self.model.encode({column: [row.get(column) for row in rows] for column in self.schema.columns})
+
+    def vectors(self, objects: Encoded, /) -> np.ndarray:
+        """See `ServedModel`."""
+        return self.model.transform(objects)
+
+    def decide(self, objects: Encoded, /, *, reject: bool) -> Decisions:
+        """See `ServedModel`."""
+        fitted, vectors = self.model.fitted_, self.vectors(objects)
+        numbers, cosines = fitted.nearest(vectors)
+        present = fitted.present(objects.objects) if reject else None
+        return Decisions(fitted.predict(vectors, present=present), fitted.classes[numbers], to_angles(cosines))
+
+    def explain(self, objects: Encoded, target: Any = None, /) -> dict[str, Any]:
+        """See `ServedModel`."""
+        return self.model.explain(objects, target).to_dict()
+
+    def verify(self, first: Encoded, second: Encoded, /) -> dict[str, Any]:
+        """See `ServedModel`."""
+        return self.model.verify(first, second).to_dict()

@@ -1,0 +1,31 @@
+"""A fitted model as the server asks it, beside what the model says itself."""
+
+from typing import Any
+
+import numpy as np
+
+import steradian as sr
+from steradian.serve import FittedServedModel
+
+ROWS: list[dict[str, Any]] = [{"title": "cup 3"}, {"price": 4.0, "view": [0.0, 1.0, 0.0]}]
+
+
+def test_rows_of_some_columns_are_answered_as_a_table_is(model: sr.SphereEmbedder) -> None:
+    served = FittedServedModel(model)
+    table = {"title": ["cup 3", None], "my photo": [None] * 2, "price": [None, 4.0], "shade": [None] * 2}
+    objects = sr.read_objects(table | {"view": [None, [0.0, 1.0, 0.0]]}, model.schema_, labelled=False)
+    encoded = served.encode(ROWS)
+    np.testing.assert_array_equal(served.vectors(encoded), model.transform(objects))
+    decisions = served.decide(encoded, reject=True)
+    assert decisions.answers.tolist() == model.predict(objects, reject=True).tolist()
+    assert decisions.nearest.tolist() == model.predict(objects).tolist()
+    angles = np.arccos(np.clip(model.decision_function(objects).max(axis=1), -1, 1))
+    np.testing.assert_allclose(decisions.angles, angles, atol=1e-3)
+    assert served.explain(encoded, "jar") == model.explain(objects, "jar").to_dict()
+    assert served.verify(encoded[:1], encoded[1:]) == model.verify(objects[:1], objects[1:]).to_dict()
+
+
+def test_it_says_what_it_can(model: sr.SphereEmbedder) -> None:
+    served = FittedServedModel(model)
+    assert (served.schema, served.fingerprint) == (model.schema_, model.fingerprint)
+    assert (served.embedding_dim, served.calibrated, served.weighable) == (8, True, True)
