@@ -11,6 +11,7 @@ from steradian.data.batch import Batch
 from steradian.losses import clip_loss, gmc_loss, gram_loss, proxy_anchor_loss, supcon_loss, symile_loss, triplet_loss
 from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.model import SphereEncoder, SphericalClassifier
+from steradian.training.joined_encoder import JoinedEncoder
 
 __all__ = ["BatchLoss", "Contrastive", "CrossEntropy"]
 
@@ -116,7 +117,12 @@ class Contrastive(nn.Module):
         self.head = CrossEntropy(classifier) if kind == "gmc_cross_entropy" else None
 
     def forward(
-        self, encoder: SphereEncoder, batch: Batch, *, strength: float, take_gradient: GradientTaker | None = None
+        self,
+        encoder: SphereEncoder | JoinedEncoder,
+        batch: Batch,
+        *,
+        strength: float,
+        take_gradient: GradientTaker | None = None,
     ) -> Tensor:
         """The loss of a batch with labels, a scalar."""
         if batch.labels is None:
