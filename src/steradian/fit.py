@@ -145,7 +145,7 @@ def _fit_model(
         torch.manual_seed(config.random_state)
         kept = None
         if checkpoint is not None:
-            key = " ".join(fit_identity(objects, validation, model, config).values())
+            key = str(fit_identity(objects, validation, model, config))
             kept = Checkpoint(checkpoint, key, writes=ranks.rank == 0)
         fit = _Fit(
             *(objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model, kept),

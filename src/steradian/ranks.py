@@ -156,7 +156,7 @@ class Ranks:
         """Refuse ranks that do not say the same.
 
         Args:
-            entries: what must be the same, by name; long things as their digest.
+            entries: what must be the same, by name; of long things their digest.
             where: for the message.
 
         Raises:
@@ -251,9 +251,13 @@ def failures_told() -> Iterator[None]:
     """Let all ranks know when this one fails, so that none waits for it; tell here of another one that has failed."""
     try:
         yield
+    except _Ended:
+        raise
     except BaseException as error:
         if Ranks.all().size > 1:
-            _raise_failure(error)
+            if isinstance(error, KeyboardInterrupt):
+                # Where one rank fails, torchrun ends the others.
+                _raise_failure(error)
             words = str(error) if isinstance(error, SteradianError) else f"{type(error).__name__}: {error}"
             _store().set(FAILED, json.dumps([dist.get_rank(), words]))
         raise
@@ -293,11 +297,11 @@ def _store() -> Any:
 
 def _raise_failure(error: BaseException | None = None) -> None:
     """Raise what another rank has failed with, if one has."""
-    if isinstance(error, _Ended) or not _store().check([FAILED]):
+    if not _store().check([FAILED]):
         return
     rank, words = json.loads(_store().get(FAILED))
     if rank != dist.get_rank():
-        raise _ended(f"rank {rank} failed: {words}") from error
+        raise _ended(f"rank {rank} failed: {words.rstrip('.')}") from error
 
 
 class _Ended(TrainingError):

@@ -52,8 +52,8 @@ def angular_softmax_loss(
         gradient: "exact", or "detached": psi's slope against the cosine is taken as 1, as in ArcFace's public code.
         smoothing: share of the target probability that is spread over all classes (label smoothing), 0 to below 1.
         class_weights: [num_classes], factors of the rows' whole losses by their label; also as a list.
-        hard_negatives: nearest other classes a row that get a margin too, for one more product; 5 in the paper on
-            inter-top-k (Zhao et al. 2021, arXiv 2110.05042).
+        hard_negatives: nearest other classes a row that get a margin too, for one more product; 5 in inter-top-k's
+            paper (Zhao et al. 2021, arXiv 2110.05042).
         hard_margin: radians taken off the angles to them; 0.06 beside a margin of 0.2 in that paper.
         bend: makes the other classes' logits, see `curricular`; `scale` is then the target's only.
         classes: int64 [sampled], rising, the labels among them: only these classes take part, see `sample_classes`.
@@ -74,32 +74,25 @@ def angular_softmax_loss(
         tensor([0.0003, 0.0003])
     """
     num_classes = len(class_centers) if slices is None else slices.num_classes
+    taking_part = num_classes if classes is None else len(classes)
     check_inputs(embeddings, labels, class_centers, where="angular_softmax_loss", num_classes=num_classes)
     _refuse_learned("angular_softmax_loss", margin=margin, scale=scale)
     _check_options(scale, gradient, smoothing, precision, class_weights, num_classes=num_classes)
-    target, others, others_sum = _stream(
-        embeddings,
-        labels,
-        class_centers=class_centers,
-        scale=scale,
-        hard_negatives=hard_negatives,
-        hard_margin=hard_margin,
-        classes=classes,
-        bend=bend,
-        with_sum=smoothing > 0,
-        precision=precision,
-        memory_budget=memory_budget,
-        take_gradient=take_gradient,
-        slices=slices,
-        num_classes=num_classes,
-    )
+    options: dict[str, Any] = {"precision": precision, "memory_budget": memory_budget, "take_gradient": take_gradient}
+    options |= {"class_centers": class_centers, "classes": classes, "slices": slices, "bend": bend}
+    nearest: dict[str, Any] = {
+        "hard_negatives": hard_negatives,
+        "hard_margin": hard_margin,
+        "available": taking_part - 1,
+    }
+    target, others, others_sum = _stream(embeddings, labels, scale=scale, with_sum=smoothing > 0, **nearest, **options)
     psi = margin(target).view(target.shape) if callable(margin) else arcface(target, margin)
     if gradient == "detached":
         psi = target + (psi - target).detach()
     # Unlike a full logsumexp less the target exact where that wins by far; torch's threshold of 20 would drop 2e-9.
     losses = F.softplus(others - scale * psi, threshold=40.0)
     if smoothing > 0:
-        mean = (others_sum + scale * psi) / (num_classes if classes is None else len(classes))
+        mean = (others_sum + scale * psi) / taking_part
         losses = losses + smoothing * (scale * psi - mean)
     return losses if class_weights is None else losses * torch.as_tensor(class_weights, device=labels.device)[labels]
 
@@ -108,25 +101,22 @@ def _stream(
     embeddings: Tensor,
     labels: Tensor,
     *,
-    class_centers: Tensor,
     scale: float,
     hard_negatives: int,
     hard_margin: float,
-    classes: Tensor | None,
-    slices: ClassSlices | None,
-    num_classes: int,
+    available: int,
     **options: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Target cosines, logsumexp and sum of the others' logits, the nearest of them with their margin [rows] each."""
-    own, available = labels[:, None], (num_classes if classes is None else len(classes)) - 1
-    shared: dict[str, Any] = {"class_centers": class_centers, "classes": classes, "slices": slices}
+    own = labels[:, None]
     if not 0 <= hard_negatives <= available:
         want = f"hard_negatives from 0 to {available}, no more than there are other classes"
         raise ConfigError(want, repr(hard_negatives), "angular_softmax_loss", "5 is common; 0 turns it off.")
     if hard_negatives:
+        shared = {name: options[name] for name in ("class_centers", "classes", "slices")}
         nearest = nearest_of_slices(embeddings, labels, count=hard_negatives, **shared)
         own = torch.cat([own, nearest], dim=1)
-    others, cosines, others_sum = sharded_softmax(embeddings, own, scale=scale, **shared, **options)
+    others, cosines, others_sum = sharded_softmax(embeddings, own, scale=scale, **options)
     if hard_negatives:
         nearer = scale * arcface(cosines[:, 1:], cosines.new_full((), -hard_margin))
         others, others_sum = torch.logaddexp(others, nearer.logsumexp(1)), others_sum + nearer.sum(1)

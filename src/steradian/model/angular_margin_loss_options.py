@@ -32,13 +32,10 @@ def as_tensor(values: Tensor | Sequence[float] | None) -> Tensor | None:
 
 
 def check_options(options: dict[str, Any]) -> None:
-    """Refuse options that cannot be, all of them at once.
+    """Refuse options of `AngularMarginLoss` that cannot be, all of them at once.
 
     Args:
-        options: by name, as of `AngularMarginLoss`.
-
-    Raises:
-        ConfigError: some of them.
+        options: by name.
     """
     kind, classes, dim = options["kind"], options["num_classes"], options["embedding_dim"]
     shape = (classes, dim) if options["subcenters"] == 1 else (classes, options["subcenters"], dim)
@@ -85,13 +82,8 @@ def check_options(options: dict[str, Any]) -> None:
     }
     mistakes = {name: wanted for name, (fine, wanted) in wrong.items() if not fine}
     if options["multi_label"]:
-        plain: dict[str, Any] = {
-            "class_weights": None,
-            "class_counts": None,
-            "class_share": 1,
-            "smoothing": 0,
-            "hard_negatives": 0,
-        }
+        plain: dict[str, Any] = {"class_weights": None, "class_counts": None, "class_share": 1, "smoothing": 0}
+        plain |= {"hard_negatives": 0}
         plain |= {"gradient": "exact", "scale": None if options["scale"] == "adacos" else options["scale"]}
         mistakes |= {
             name: "left out with multi_label"

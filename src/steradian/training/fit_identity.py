@@ -1,4 +1,4 @@
-"""What makes one fit the same as another: table, options and versions, each as a text to compare."""
+"""What makes one fit the same as another: table, options and versions, each as a short text to compare."""
 
 import json
 from collections.abc import Iterator
@@ -13,11 +13,13 @@ from steradian.data import ObjectTable
 
 __all__ = ["fit_identity"]
 
+DIGITS = 32
+
 
 def fit_identity(
     objects: ObjectTable, validation: ObjectTable | None, model: ModelConfig, config: TrainingConfig
 ) -> dict[str, str]:
-    """The table's digest, the options' and the versions.
+    """Each option by name, the digests of table and schema, and the versions.
 
     Args:
         objects: the training table.
@@ -25,15 +27,15 @@ def fit_identity(
         model: the model's options.
         config: the training's.
     """
-    plain = {"model": model.to_dict(), "training": config.to_dict(), "schema": objects.schema.to_dict()}
-    options = sha256(json.dumps(plain, sort_keys=True, default=str).encode())
-    content = sha256()
+    options = {name: json.dumps(value) for name, value in (model.to_dict() | config.to_dict()).items()}
+    schema, content = json.dumps(objects.schema.to_dict(), sort_keys=True, default=str), sha256()
     for table in filter(None, (objects, validation)):
         for part in (table.present, table.rows, table.labels.astype(np.str_), *_cells(table)):
             content.update(np.ascontiguousarray(part).tobytes())
     return {
-        "table": content.hexdigest(),
-        "options": options.hexdigest(),
+        **options,
+        "table": content.hexdigest()[:DIGITS],
+        "schema": sha256(schema.encode()).hexdigest()[:DIGITS],
         "versions": f"steradian {version('steradian')}, torch {torch.__version__}",
     }
 

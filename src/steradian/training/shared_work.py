@@ -1,11 +1,14 @@
 """How several ranks share a training: whether they spread the class centers, and what that takes."""
 
+from torch import nn
+
 from steradian.config import TrainingConfig
 from steradian.data.batch import PreparedObjects
 from steradian.errors import InputError
 from steradian.model import SphericalClassifier
 from steradian.ranks import Ranks
 from steradian.training.memory import STREAMED
+from steradian.training.progress import Progress
 
 __all__ = ["refuse_empty_shares", "spreads_centers", "tell_shared_work", "wire_a_step"]
 
@@ -70,20 +73,28 @@ def wire_a_step(objects: int, modalities: int, embedding_dim: int, *, weights: i
 
 
 def tell_shared_work(
-    objects: PreparedObjects, config: TrainingConfig, classifier: SphericalClassifier, ranks: Ranks, *, weights: int
-) -> str:
-    """A line that says who holds what, and what goes over the wire.
+    progress: Progress,
+    objects: PreparedObjects,
+    config: TrainingConfig,
+    encoder: nn.Module,
+    classifier: SphericalClassifier,
+    ranks: Ranks,
+) -> None:
+    """Say who holds what, and what goes over the wire, where there are several ranks.
 
     Args:
+        progress: shows it.
         objects: training objects.
         config: the options.
+        encoder: both levels.
         classifier: its class centers, spread or not.
         ranks: the processes.
-        weights: of the encoders.
     """
+    if ranks.size == 1:
+        return
     batch, modalities = min(config.batch_size, len(objects)), objects.present.shape[1]
     spread = classifier.slices is not None
-    width = classifier.weight.shape[-1]
+    width, weights = classifier.weight.shape[-1], sum(weight.numel() for weight in encoder.parameters())
     sent = wire_a_step(batch, modalities, width, weights=weights, spread=spread, size=ranks.size)
     held_bytes = classifier.weight.nbytes
     if classifier.weight.requires_grad:
@@ -91,7 +102,7 @@ def tell_shared_work(
         rowwise = config.center_optimizer == "rowwise"
         held_bytes += 8 * classifier.weight[..., 0].numel() if rowwise else 3 * held_bytes
     part = f"{len(classifier.weight):,} of " if spread else ""
-    return (
+    progress.say(
         f"{ranks.size} ranks, each {batch / ranks.size:g} objects a step and {part}{classifier.num_classes:,} class "
         f"centers in {held_bytes / 1e6:,.1f} MB with gradient and moments; {sent / 1e6:,.2f} MB a step on the wire"
     )

@@ -76,8 +76,8 @@ def train(
 ) -> TrainingResult:
     """Train encoder and class centers in place; the best weights by validation stand in them afterwards.
 
-    Ctrl-C ends it early, and the best weights so far stay; under several ranks it ends them all with nothing kept but
-    the stage. Draws from torch's global generators; the caller seeds them, in each rank alike.
+    Ctrl-C ends it early, and the best weights so far stay; several ranks end with nothing kept but the stage. Draws
+    from torch's global generators; the caller seeds them, in each rank alike.
 
     Args:
         encoder: both levels.
@@ -90,8 +90,8 @@ def train(
         log_file: one JSON object a line, a line for each record of the history.
         on_improvement: called when the weights in place are the best so far; without validation the latest are.
         stage: keeps the training on disk, and has what an earlier process kept, from which it goes on.
-        ranks: processes that share each batch and, if they are many, the class centers; all hold the same objects, and
-            each ends with the same weights. Only the first should have a console, a log file and a file to write.
+        ranks: processes that share each batch and many class centers; all hold the same objects, and end with the same
+            weights. Only the first should have a console, a log file and a file to write.
 
     Raises:
         TrainingError: a loss or the weights are not finite, or another rank has failed.
@@ -99,27 +99,18 @@ def train(
         SavedModelError: what was kept is of another fit, or damaged.
     """
     # -- What does not change from step to step
-    if objects.labels is None:
-        raise ValueError("training needs class numbers")
-    progress = progress or Progress(None)
-    steps_an_epoch = -(-len(objects) // config.batch_size)
+    progress, steps_an_epoch = progress or Progress(None), -(-len(objects) // config.batch_size)
     steps = derived.epochs * steps_an_epoch
     interval = max(min(steps_an_epoch, MIN_INTERVAL), -(-steps // VALIDATIONS))
-    refuse_empty_shares(len(objects), steps_an_epoch, ranks)
     found = None if stage is None else stage.found()
-    if found is None and classifier.weight.requires_grad:
-        imprint_centers(encoder, classifier, objects, random_state=config.random_state)
+    _set_out(encoder, classifier, objects, config, ranks, fresh=found is None)
     anchor = choose_anchor(objects.present)
-    if spreads_centers(config, classifier.num_classes, ranks):
-        classifier.spread(ranks)
     learner = Learner(encoder, classifier, config=config, derived=derived, steps=steps, anchor=anchor, ranks=ranks)
     settle, on_improvement = _settling(encoder, classifier, objects, config, on_improvement)
     best, history = BestWeights(learner.weights, config.patience, on_improvement), History(log_file)
     state = TrainingState(learner, best, history)
     _introduce(progress, objects, learner.weights, derived, validation)
-    if ranks.size > 1:
-        count = sum(weight.numel() for weight in encoder.parameters())
-        progress.say(tell_shared_work(objects, config, classifier, ranks, weights=count))
+    tell_shared_work(progress, objects, config, encoder, classifier, ranks)
     _take_up(found, state, progress, steps)
 
     # -- The steps
@@ -131,24 +122,57 @@ def train(
                 _look(state, epoch, steps, interval, _score(validation, encoder, ranks), progress)
             if _is_due(stage, state.step, ranks):
                 _keep(stage, state, progress)
+        _keep(stage, state, progress)
     except KeyboardInterrupt:
         if ranks.size > 1:
             raise
         interrupted = True
         progress.say(f"stopped by Ctrl-C at step {state.step} of {steps}")
-    if not interrupted:
-        _keep(stage, state, progress)
 
     # -- The best weights
     encoder.eval()
     best_step = best.restore(state.step)
     classifier.gather()
     settle()
+    _tell_end(state, best_step, steps, config.patience, progress)
+    return TrainingResult(state.step, best_step, best.score, interrupted, history.records)
+
+
+def _set_out(
+    encoder: SphereEncoder,
+    classifier: SphericalClassifier,
+    objects: PreparedObjects,
+    config: TrainingConfig,
+    ranks: Ranks,
+    *,
+    fresh: bool,
+) -> None:
+    """Set the class centers, unless those of an earlier process will take their place, and spread them over ranks."""
+    if objects.labels is None:
+        raise ValueError("training needs class numbers")
+    refuse_empty_shares(len(objects), -(-len(objects) // config.batch_size), ranks)
+    if fresh and classifier.weight.requires_grad:
+        imprint_centers(encoder, classifier, objects, random_state=config.random_state)
+    if spreads_centers(config, classifier.num_classes, ranks):
+        classifier.spread(ranks)
+
+
+def _take_up(
+    found: tuple[dict[str, torch.Tensor], dict[str, Any]] | None, state: TrainingState, progress: Progress, steps: int
+) -> None:
+    """Put the state in place that an earlier process kept, if it did."""
+    if found is not None:
+        state.load(*found)
+        progress.say(f"taken up at step {state.step} of {steps}, where an earlier process left it")
+
+
+def _tell_end(state: TrainingState, best_step: int, steps: int, patience: int, progress: Progress) -> None:
+    """Say which weights were kept, and whether patience was lost."""
+    best = state.best
     if best.patience_lost and state.step < steps:
-        progress.say(f"stopped early: no better validation score in {config.patience} validations")
+        progress.say(f"stopped early: no better validation score in {patience} validations")
     words = "" if best.score is None else f", validation MAP@R {best.score:.3f}"
     progress.say(f"kept the weights of step {best_step} of {steps}{words}")
-    return TrainingResult(state.step, best_step, best.score, interrupted, history.records)
 
 
 def _take_steps(
@@ -193,15 +217,6 @@ def _is_due(stage: Stage | None, step: int, ranks: Ranks) -> bool:
     if stage is None or (ranks.size > 1 and step % ASKED):
         return False
     return ranks.agreed(stage.is_due)
-
-
-def _take_up(
-    found: tuple[dict[str, torch.Tensor], dict[str, Any]] | None, state: TrainingState, progress: Progress, steps: int
-) -> None:
-    """Put the state in place that an earlier process kept, if it did."""
-    if found is not None:
-        state.load(*found)
-        progress.say(f"taken up at step {state.step} of {steps}, where an earlier process left it")
 
 
 def _keep(stage: Stage | None, state: TrainingState, progress: Progress) -> None:
