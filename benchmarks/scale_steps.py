@@ -44,7 +44,7 @@ def measured(classes: int, batch: int, ranks: Ranks) -> dict[str, Any]:
     derived = derive(config, labels, num_classes=classes, model=model)
     learner = Learner(encoder, classifier, config=config, derived=derived, steps=100, ranks=ranks)
     work, wall = [], []
-    steps = WARM + (3 if classes > 100_000 else 15)
+    steps = WARM + (3 if classes > 100_000 else 5 if classes > 10_000 else 15)
     for step in range(steps):
         rows = shared_batch(prepared, rng.permutation(batch) if ranks.size == 1 else np.arange(batch), ranks)
         before = time.process_time(), time.perf_counter()

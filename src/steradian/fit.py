@@ -34,6 +34,7 @@ from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.fit_identity import fit_identity
 from steradian.training.held_out import RetrievalValidation, class_numbers, hold_out
 from steradian.training.schedule import default_epochs
+from steradian.training.shared_work import spreads_centers
 from steradian.training.train_networks import (
     SMALL,
     NetworkOptions,
@@ -139,6 +140,7 @@ def _fit_model(
         modalities=len(objects.schema.modalities),
         device=device,
         validated=validation is not None and not solvable,
+        holders=ranks.size if spreads_centers(config, len(classes), ranks) else 1,
     )
     cuda = [device] if device.type == "cuda" else []
     with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), Progress(console) as progress:

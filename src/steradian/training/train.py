@@ -90,8 +90,7 @@ def train(
         log_file: one JSON object a line, a line for each record of the history.
         on_improvement: called when the weights in place are the best so far; without validation the latest are.
         stage: keeps the training on disk, and has what an earlier process kept, from which it goes on.
-        ranks: processes that share each batch and many class centers; all hold the same objects, and end with the same
-            weights. Only the first should have a console, a log file and a file to write.
+        ranks: that share each batch and many class centers; each has all objects, and ends with the same weights.
 
     Raises:
         TrainingError: a loss or the weights are not finite, or another rank has failed.
