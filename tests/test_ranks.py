@@ -141,11 +141,11 @@ def test_two_processes_fit_what_one_fits_and_end_together(tmp_path: Path) -> Non
     for name, difference in found.items():
         if isinstance(difference, dict):
             assert difference["losses"] < 1e-6, name
-            # AdamW divides by the gradient's own size: where that is nearly zero, rounding decides the step. In float64
-            # the test above holds it to 1e-6.
-            assert difference["vectors"] < 1e-5 and difference["centers"] < 2e-4, name
-    assert found["spread centers"]["steps"] == 24 and found["resumed"]["steps"] == 14
-    assert found["equal in both"] and found["row by row"]["centers"] < 1e-5
+            # In the mean over all numbers: AdamW divides each by its own gradient's size, and where that is nearly zero
+            # rounding decides. In float64 the test above holds each of them to 1e-6.
+            assert difference["vectors"] < 1e-5 and difference["centers"] < 1e-5, name
+    assert found["spread centers"]["steps"] == 18 and found["resumed"]["steps"] == 8
+    assert found["equal in both"]
     assert found["resumed"]["vectors"] == found["resumed"]["centers"] == 0
     for texts in found["errors"]:
         wanted = ["the same table in", "the same margin in", "an object of each batch for each of 2"]
