@@ -172,8 +172,8 @@ def run(*, bandwidth: float, latency: float) -> None:
 
 
 def _table(constants: Mapping[str, float], *, bandwidth: float, latency: float) -> Iterator[str]:
-    yield "  classes  ranks  GB a rank (row by row)  MB wire  s work s wire  objects/s  linear      hours of a pass over"
-    yield " " * 84 + "      1e6      1e8     1e10"
+    yield "  classes  ranks  GB a rank (row by row)  MB wire  s work s wire  objects/s  linear     hours of a pass over"
+    yield " " * 83 + "      1e6      1e8     1e10"
     for classes in (10**power for power in (4, 5, 6, 7, 8)):
         one = Cost.of(Training(classes), constants, bandwidth=bandwidth, latency=latency)
         for ranks in (1, 8, 64, 256, 1024):
