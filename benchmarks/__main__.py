@@ -67,6 +67,11 @@ growth.add_argument("--out", type=Path, help="a folder for the tables and for pl
 speed = commands.add_parser("speed", help="search, scores, loading, evaluate and audit beside a peer and the floor")
 speed.add_argument("--quick", action="store_true", help="at small sizes; all of them take some minutes and 3 GB")
 speed.add_argument("--rounds", type=int, default=3, help="of which the least counts")
+scale = commands.add_parser("scale", help="memory, wire and time of a training by objects, classes and ranks")
+scale.add_argument("--measure", action="store_true", help="steps of one rank and of two, and the constants from them")
+scale.add_argument("--quick", action="store_true", help="measure small sizes only")
+scale.add_argument("--bandwidth", type=float, default=1.25, help="GB a second between ranks; 10 Gbit/s by default")
+scale.add_argument("--latency", type=float, default=100.0, help="microseconds of a message between two ranks")
 coverage = commands.add_parser("coverage", help="accepted shares beside the guaranteed one, for every subset")
 coverage.add_argument("names", nargs="*", help="sets; all by default")
 coverage.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
@@ -164,6 +169,12 @@ elif arguments.command == "speed":
     from benchmarks import speed as speed_benchmark
 
     speed_benchmark.run(quick=arguments.quick, rounds=arguments.rounds)
+elif arguments.command == "scale":
+    from benchmarks import scale as scale_benchmark
+
+    if arguments.measure:
+        scale_benchmark.measure(quick=arguments.quick)
+    scale_benchmark.run(bandwidth=arguments.bandwidth * 1e9, latency=arguments.latency * 1e-6)
 elif arguments.command == "coverage":
     from benchmarks import coverage as coverage_benchmark
 

@@ -23,19 +23,9 @@ SOURCE = ROOT / "src" / "steradian"
 # A folder or file at the top of src/steradian imports only from those before it. The demo and the command line are
 # users of the public names, so these come before them.
 ORDER = (
-    *(
-        "errors",
-        "atomic_write",
-        "saved_files",
-        "config",
-        "text_table",
-        "data",
-        "losses",
-        "metrics",
-        "modalities",
-        "saved_folder",
-    ),
-    *("model", "calibration", "training", "validation", "fitted_model", "fit", "explanation", "thresholds"),
+    *("errors", "atomic_write", "saved_files", "config", "text_table", "data", "ranks", "losses", "metrics"),
+    *("modalities", "saved_folder", "model", "calibration", "training", "validation", "fitted_model", "fit"),
+    *("explanation", "thresholds"),
     *("saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
     *("search", "evaluation", "report", "__init__", "demo", "command_mistakes", "serve", "command_line", "out_paths"),
     *("standard_streams", "stop_signals", "cli", "__main__"),

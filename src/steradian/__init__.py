@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from steradian.modalities import Audio, Image, Series, Tabular, Text, Vector
     from steradian.model import AngularMarginLoss
     from steradian.new_classes import AddedClasses
+    from steradian.ranks import gather_rows
     from steradian.report import write_report
     from steradian.search import Index, Neighbors
     from steradian.thresholds import Verification
@@ -70,6 +71,7 @@ __all__ = [
     "Vector",
     "Verification",
     "evaluate",
+    "gather_rows",
     "guess_schema",
     "measure_decisions",
     "measure_geometry",
@@ -80,7 +82,18 @@ __all__ = [
 ]
 
 _FOLDERS = (
-    *("errors", "data", "modalities", "model", "calibration", "explanation", "thresholds", "new_classes", "audit"),
+    *(
+        "errors",
+        "data",
+        "ranks",
+        "modalities",
+        "model",
+        "calibration",
+        "explanation",
+        "thresholds",
+        "new_classes",
+        "audit",
+    ),
     *("embedder", "search", "evaluation", "report"),
 )
 

@@ -95,6 +95,14 @@ def _demo(options: Namespace) -> int:
 
 
 def _fit(options: Namespace) -> int:
+    from steradian.ranks import launched_ranks
+
+    with launched_ranks() as ranks:
+        return _fit_as(options, first=ranks.rank == 0)
+
+
+def _fit_as(options: Namespace, *, first: bool) -> int:
+    """Fit as the only process, or as one of those that torchrun has started, of which the first one writes."""
     from steradian import Index, Schema, SphereEmbedder
     from steradian.training.device import choose_device
 
@@ -106,11 +114,14 @@ def _fit(options: Namespace) -> int:
     schema = Schema.from_yaml(options.schema)
     objects = _read(options.table, schema, options)
     validation = None if options.validation is None else _read(options.validation, schema, options)
-    print(objects)
+    if first:
+        print(objects)
     out = Path(options.out)
     model.fit(
         objects, validation=validation, log_file=out / "training.jsonl", save_to=out, checkpoint=options.checkpoint
     )
+    if not first:
+        return 0
     Index.build(model, objects).save(out / "index")
     # The closed form alone, and a training that was stopped at once, have no history.
     log = " and training.jsonl" if (out / "training.jsonl").exists() else ""

@@ -1,11 +1,8 @@
 """From a labelled table to a fitted model: the closed form and networks beside it, or a network alone."""
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from textwrap import wrap
 from threading import Lock
@@ -20,6 +17,7 @@ from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.errors import InputError
 from steradian.fitted_model import FittedModel
 from steradian.model import Encoder, SphericalClassifier, build_model
+from steradian.ranks import Ranks, failures_told
 from steradian.training import (
     Derived,
     LeftOut,
@@ -34,8 +32,10 @@ from steradian.training import (
 from steradian.training.checkpoint import Checkpoint
 from steradian.training.device import choose_device
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
+from steradian.training.fit_identity import fit_identity
 from steradian.training.held_out import RetrievalValidation, class_numbers, hold_out
 from steradian.training.schedule import default_epochs
+from steradian.training.shared_work import spreads_centers
 from steradian.training.train_networks import (
     SMALL,
     NetworkOptions,
@@ -78,6 +78,10 @@ def fit_model(
 ) -> FittedModel:
     """Learn a model. Ctrl-C ends early and returns the best so far.
 
+    Where torch.distributed has an initialised process group, its ranks share the work: all must call this with the same
+    arguments, and all get the same model. Only the first shows progress, writes and calls `on_model`. Ctrl-C then ends
+    them all, and what stays is the checkpoint.
+
     Args:
         objects: labelled, each with a modality.
         model: its options.
@@ -85,16 +89,42 @@ def fit_model(
         validation: labelled objects for early stopping and choices; None holds some out of `objects`.
         log_file: where to write the history, one JSON object a line.
         on_model: takes the best model so far, at the end and whenever training has found a better one.
-        checkpoint: a folder that keeps the training while it goes on, and from which a fit that was killed goes on.
+        checkpoint: a folder that keeps the training while it goes on, and from which a fit that was killed goes on; all
+            ranks must see it.
         console: where progress is shown; None is silent.
 
     Raises:
         InputError: labels or values that cannot be used.
         ConfigError: options that cannot be.
-        TrainingError: the loss is not finite.
+        TrainingError: the loss is not finite, or another rank has failed.
         SavedModelError: a checkpoint of another fit, or a damaged one.
     """
     check_margin_kind(config)
+    with failures_told():
+        ranks = Ranks.all()
+        if ranks.size > 1:
+            ranks.refuse_differences(fit_identity(objects, validation, model, config), where="fit on several ranks")
+        if ranks.rank > 0:
+            log_file, on_model, console = None, on_model and _no_more, None
+        return _fit_model(objects, model, config, validation, log_file, on_model, checkpoint, console, ranks)
+
+
+def _no_more(model: FittedModel) -> None:
+    """What ranks but the first do with a model."""
+
+
+def _fit_model(
+    objects: ObjectTable,
+    model: ModelConfig,
+    config: TrainingConfig,
+    validation: ObjectTable | None,
+    log_file: Path | None,
+    on_model: Callable[[FittedModel], None] | None,
+    checkpoint: Path | None,
+    console: Console | None,
+    ranks: Ranks,
+) -> FittedModel:
+    """The same, as one of these ranks."""
     solvable = has_closed_form(model, config) and not _tunes_an_encoder(objects)
     if validation is None and not solvable:
         objects, validation = hold_out(objects, config.validation_fraction, random_state=config.random_state)
@@ -112,40 +142,23 @@ def fit_model(
         modalities=len(objects.schema.modalities),
         device=device,
         validated=validation is not None and not solvable,
+        holders=ranks.size if spreads_centers(config, len(classes), ranks) else 1,
     )
     cuda = [device] if device.type == "cuda" else []
     with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), Progress(console) as progress:
         torch.manual_seed(config.random_state)
-        kept = None if checkpoint is None else Checkpoint(checkpoint, _key(objects, validation, model, config))
+        kept = None
+        if checkpoint is not None:
+            key = str(fit_identity(objects, validation, model, config))
+            kept = Checkpoint(checkpoint, key, writes=ranks.rank == 0)
         fit = _Fit(
-            objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model, kept
+            *(objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model, kept),
+            ranks=ranks,
         )
         fitted = _kept(fit, _solve_and_learn(fit) if solvable else _learn(fit))
         if kept is not None and not fitted.training.interrupted:
             kept.remove()
         return fitted
-
-
-def _key(objects: ObjectTable, validation: ObjectTable | None, model: ModelConfig, config: TrainingConfig) -> str:
-    """The same for the same table, options and versions alone."""
-    plain = {"model": model.to_dict(), "training": config.to_dict(), "schema": objects.schema.to_dict()}
-    found = sha256(json.dumps(plain, sort_keys=True, default=str).encode())
-    found.update(f"{version('steradian')} {torch.__version__}".encode())
-    for table in filter(None, (objects, validation)):
-        for part in (table.present, table.rows, table.labels.astype(np.str_), *_cells(table)):
-            found.update(np.ascontiguousarray(part).tobytes())
-    return found.hexdigest()
-
-
-def _cells(objects: ObjectTable) -> Iterator[np.ndarray]:
-    """All values of a table as arrays, cell by cell where they are no numbers."""
-    for values in objects.values.values():
-        for array in values.values():
-            if array.dtype != object:
-                yield array
-                continue
-            for cell in array:
-                yield cell if isinstance(cell, np.ndarray) and cell.dtype != object else np.array([repr(cell)])
 
 
 @dataclass(frozen=True)
@@ -164,6 +177,7 @@ class _Fit:
     log_file: Path | None
     on_model: Callable[[FittedModel], None] | None
     checkpoint: Checkpoint | None
+    ranks: Ranks
 
     def fitted(
         self,
@@ -226,6 +240,7 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
         embedding_dim=fit.model.dim,
         new_classes=asks_for_new_classes(labels, fit.classes, fit.validation),
         random_state=config.random_state,
+        ranks=fit.ranks,
     )
     _say_closed_form(fit.progress, found, len(objects), time.monotonic() - begun)
     model = fit.fitted(
@@ -241,6 +256,8 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
     try:
         return _learn_beside(fit, model, preprocessor, prepared, found)
     except KeyboardInterrupt:
+        if fit.ranks.size > 1:
+            raise
         fit.progress.say("stopped by Ctrl-C: the closed form alone")
         return replace(model, training=TrainingResult(0, 0, None, True, [], {"penalties": found.penalties}))
 
@@ -259,6 +276,7 @@ def _learn_beside(
         options = NetworkOptions(
             *(preprocessor, prepared, found, fit.model, fit.config, fit.derived, fit.device, fit.progress),
             checkpoint=fit.checkpoint,
+            ranks=fit.ranks,
         )
         encoder, result, seen = train_networks(parts, options, new_classes=new_classes, log_file=fit.log_file)
         model = replace(model, encoder=encoder, training=result)
@@ -309,6 +327,7 @@ def _learn(fit: _Fit) -> FittedModel:
         log_file=fit.log_file,
         on_improvement=None if fit.on_model is None else better,
         stage=None if fit.checkpoint is None else fit.checkpoint.stage("network"),
+        ranks=fit.ranks,
     )
     return fit.fitted(preprocessor, *parts, result)
 

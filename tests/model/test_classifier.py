@@ -1,12 +1,16 @@
 """The class centers and the cosines to them."""
 
 import math
+from threading import Barrier
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from steradian.model import SphericalClassifier
+from steradian.ranks import Ranks
+from tests.thread_ranks import ThreadRanks, in_threads
 
 
 @pytest.fixture
@@ -102,3 +106,33 @@ def test_cosines_to_sub_centers_stay_float32() -> None:
     expected = classifier(embeddings)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(classifier(embeddings), expected)
+
+
+def test_ranks_of_one_seed_hold_the_centers_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steradian.model.classifier.DRAWN", 16)
+
+    def drawn(ranks: Ranks) -> Tensor:
+        torch.manual_seed(3)
+        return SphericalClassifier(37, 5, subcenters=2, ranks=ranks).weight.detach()
+
+    slices = [drawn(ThreadRanks(number, [None] * 3, Barrier(3))) for number in range(3)]
+    assert [len(part) for part in slices] == [12, 12, 13]
+    torch.testing.assert_close(torch.cat(slices), drawn(Ranks()), rtol=0, atol=0)
+
+
+def test_slices_are_brought_together_for_a_while_or_for_good() -> None:
+    def run(ranks: Ranks) -> tuple[Tensor, Tensor, int, bool]:
+        centers = SphericalClassifier(5, 2)
+        with torch.no_grad():
+            centers.weight.copy_(torch.arange(10.0).view(5, 2))
+        centers.spread(ranks)
+        part, count = centers.weight, len(centers.weight)
+        with centers.whole():
+            whole = centers.weight.detach()
+        same = centers.weight is part and centers.num_classes == 5
+        centers.gather()
+        return whole, centers.weight.detach(), count, same
+
+    for (whole, gathered, count, same), size in zip(in_threads(2, run), (2, 3), strict=True):
+        assert whole.tolist() == gathered.tolist() == torch.arange(10.0).view(5, 2).tolist()
+        assert count == size and same

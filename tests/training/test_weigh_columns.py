@@ -8,7 +8,7 @@ from steradian.data.batch import Preprocessor
 from steradian.modalities.kernel_features import KernelFeatures
 from steradian.training.choose_penalties import PenaltyChoice, centered_targets
 from steradian.training.feature_rows import FeatureLayout, FeatureRows
-from steradian.training.weigh_columns import weigh_columns
+from steradian.training.weigh_columns import choose_turns, weigh_columns
 
 BASIS = np.eye(2, dtype=np.float32)
 
@@ -35,7 +35,9 @@ def weighed(objects: sr.ObjectTable) -> tuple[FeatureLayout, FeatureRows, Featur
     layout = FeatureLayout.fit(preprocessor, prepare, rows, exact=True, new_classes=False)  # type: ignore[arg-type]
     features = layout.rows(prepare, rows)  # type: ignore[arg-type]
     choice = PenaltyChoice(layout, features, labels, new_classes=False, rng=np.random.default_rng(0))
-    found = weigh_columns(layout, features, choice, prepare, rows=rows, labels=labels, basis=BASIS)  # type: ignore[arg-type]
+    turns = choose_turns(layout, choice, prepare, rows=rows, labels=labels, basis=BASIS)  # type: ignore[arg-type]
+    targets = centered_targets(BASIS, labels)
+    found = weigh_columns(layout, features, turns, prepare, rows=rows, targets=targets)  # type: ignore[arg-type]
     return layout, features, *found
 
 

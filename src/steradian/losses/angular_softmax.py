@@ -11,11 +11,10 @@ from torch.nn import functional as F
 from steradian.config import MarginGradient
 from steradian.errors import ConfigError, InputError
 from steradian.losses.blockwise_softmax import Bend, GradientTaker
-from steradian.losses.hard_negatives import nearest_others
 from steradian.losses.margins import arcface
 from steradian.losses.matmul import Precision
+from steradian.losses.sharded_softmax import ClassSlices, nearest_of_slices, sharded_softmax
 from steradian.losses.stream_plan import MEMORY_BUDGET
-from steradian.losses.streaming import stream_softmax
 
 __all__ = ["Margin", "angular_softmax_loss"]
 
@@ -40,6 +39,7 @@ def angular_softmax_loss(
     precision: Precision = "float32",
     memory_budget: int = MEMORY_BUDGET,
     take_gradient: GradientTaker | None = None,
+    slices: ClassSlices | None = None,
 ) -> Tensor:
     """Cross entropy of each row over scale * cosines, psi in the place of the target's; never all cosines at once.
 
@@ -52,14 +52,15 @@ def angular_softmax_loss(
         gradient: "exact", or "detached": psi's slope against the cosine is taken as 1, as in ArcFace's public code.
         smoothing: share of the target probability that is spread over all classes (label smoothing), 0 to below 1.
         class_weights: [num_classes], factors of the rows' whole losses by their label; also as a list.
-        hard_negatives: nearest other classes a row that get a margin too, for one more product; 5 in the paper on
-            inter-top-k (Zhao et al. 2021, arXiv 2110.05042).
+        hard_negatives: nearest other classes a row that get a margin too, for one more product; 5 in inter-top-k's
+            paper (Zhao et al. 2021, arXiv 2110.05042).
         hard_margin: radians taken off the angles to them; 0.06 beside a margin of 0.2 in that paper.
         bend: makes the other classes' logits, see `curricular`; `scale` is then the target's only.
         classes: int64 [sampled], rising, the labels among them: only these classes take part, see `sample_classes`.
         precision: "bfloat16" for the large products; target cosines and sums stay float32.
         memory_budget: bytes to take beside the gradient of the class centers.
         take_gradient: receives the centers' gradient tile by tile, see `stream_softmax`.
+        slices: the centers are those of this rank, see `sharded_softmax`; rows and labels are the same in all ranks.
 
     Returns:
         The loss of each row [rows].
@@ -72,30 +73,26 @@ def angular_softmax_loss(
         >>> angular_softmax_loss(torch.eye(2), torch.tensor([0, 1]), class_centers=torch.eye(2), scale=8.0)
         tensor([0.0003, 0.0003])
     """
-    check_inputs(embeddings, labels, class_centers, where="angular_softmax_loss")
+    num_classes = len(class_centers) if slices is None else slices.num_classes
+    taking_part = num_classes if classes is None else len(classes)
+    check_inputs(embeddings, labels, class_centers, where="angular_softmax_loss", num_classes=num_classes)
     _refuse_learned("angular_softmax_loss", margin=margin, scale=scale)
-    _check_options(scale, gradient, smoothing, precision, class_weights, num_classes=len(class_centers))
-    target, others, others_sum = _stream(
-        embeddings,
-        labels,
-        class_centers=class_centers,
-        scale=scale,
-        hard_negatives=hard_negatives,
-        hard_margin=hard_margin,
-        classes=classes,
-        bend=bend,
-        with_sum=smoothing > 0,
-        precision=precision,
-        memory_budget=memory_budget,
-        take_gradient=take_gradient,
-    )
+    _check_options(scale, gradient, smoothing, precision, class_weights, num_classes=num_classes)
+    options: dict[str, Any] = {"precision": precision, "memory_budget": memory_budget, "take_gradient": take_gradient}
+    options |= {"class_centers": class_centers, "classes": classes, "slices": slices, "bend": bend}
+    nearest: dict[str, Any] = {
+        "hard_negatives": hard_negatives,
+        "hard_margin": hard_margin,
+        "available": taking_part - 1,
+    }
+    target, others, others_sum = _stream(embeddings, labels, scale=scale, with_sum=smoothing > 0, **nearest, **options)
     psi = margin(target).view(target.shape) if callable(margin) else arcface(target, margin)
     if gradient == "detached":
         psi = target + (psi - target).detach()
     # Unlike a full logsumexp less the target exact where that wins by far; torch's threshold of 20 would drop 2e-9.
     losses = F.softplus(others - scale * psi, threshold=40.0)
     if smoothing > 0:
-        mean = (others_sum + scale * psi) / len(class_centers if classes is None else classes)
+        mean = (others_sum + scale * psi) / taking_part
         losses = losses + smoothing * (scale * psi - mean)
     return losses if class_weights is None else losses * torch.as_tensor(class_weights, device=labels.device)[labels]
 
@@ -104,24 +101,22 @@ def _stream(
     embeddings: Tensor,
     labels: Tensor,
     *,
-    class_centers: Tensor,
     scale: float,
     hard_negatives: int,
     hard_margin: float,
-    classes: Tensor | None,
+    available: int,
     **options: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Target cosines, logsumexp and sum of the others' logits, the nearest of them with their margin [rows] each."""
-    own, available = labels[:, None], len(class_centers if classes is None else classes) - 1
+    own = labels[:, None]
     if not 0 <= hard_negatives <= available:
         want = f"hard_negatives from 0 to {available}, no more than there are other classes"
         raise ConfigError(want, repr(hard_negatives), "angular_softmax_loss", "5 is common; 0 turns it off.")
     if hard_negatives:
-        nearest = nearest_others(embeddings, labels, class_centers=class_centers, count=hard_negatives, classes=classes)
+        shared = {name: options[name] for name in ("class_centers", "classes", "slices")}
+        nearest = nearest_of_slices(embeddings, labels, count=hard_negatives, **shared)
         own = torch.cat([own, nearest], dim=1)
-    others, cosines, others_sum = stream_softmax(
-        embeddings, own, class_centers=class_centers, scale=scale, classes=classes, **options
-    )
+    others, cosines, others_sum = sharded_softmax(embeddings, own, scale=scale, **options)
     if hard_negatives:
         nearer = scale * arcface(cosines[:, 1:], cosines.new_full((), -hard_margin))
         others, others_sum = torch.logaddexp(others, nearer.logsumexp(1)), others_sum + nearer.sum(1)
@@ -129,7 +124,13 @@ def _stream(
 
 
 def check_inputs(
-    embeddings: Tensor, labels: Tensor, class_centers: Tensor, *, where: str, several: bool = False
+    embeddings: Tensor,
+    labels: Tensor,
+    class_centers: Tensor,
+    *,
+    where: str,
+    num_classes: int | None = None,
+    several: bool = False,
 ) -> None:
     """Refuse what cannot be a batch; labels [rows] or, where a row has several and -1 is none, [rows, own]."""
     if embeddings.ndim != 2 or not len(embeddings):
@@ -137,7 +138,7 @@ def check_inputs(
     if class_centers.ndim not in (2, 3):
         want = "class centers [num_classes, embedding_dim] or [num_classes, centers a class, embedding_dim]"
         raise InputError(want, _shape(class_centers), where, "Give one of these shapes.")
-    rows, num_classes = len(embeddings), len(class_centers)
+    rows, num_classes = len(embeddings), num_classes or len(class_centers)
     if num_classes < 2:
         raise InputError("at least 2 class centers", str(num_classes), where, "Add classes.")
     if class_centers.shape[-1] != embeddings.shape[1]:

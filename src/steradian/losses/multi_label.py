@@ -9,8 +9,8 @@ from steradian.losses.angular_softmax import Margin, check_inputs
 from steradian.losses.blockwise_softmax import LOWEST, GradientTaker
 from steradian.losses.margins import arcface
 from steradian.losses.matmul import Precision
+from steradian.losses.sharded_softmax import ClassSlices, sharded_softmax
 from steradian.losses.stream_plan import MEMORY_BUDGET
-from steradian.losses.streaming import stream_softmax
 
 __all__ = ["angular_multilabel_loss", "label_rows"]
 
@@ -26,6 +26,7 @@ def angular_multilabel_loss(
     precision: Precision = "float32",
     memory_budget: int = MEMORY_BUDGET,
     take_gradient: GradientTaker | None = None,
+    slices: ClassSlices | None = None,
 ) -> Tensor:
     """Two sums a row against one threshold: the others' logits below it, the own classes' above it.
 
@@ -46,6 +47,7 @@ def angular_multilabel_loss(
         precision: of the large products.
         memory_budget: bytes beside the gradient of the class centers.
         take_gradient: see `stream_softmax`.
+        slices: see `angular_softmax_loss`.
 
     Returns:
         The loss of each row [rows].
@@ -60,10 +62,11 @@ def angular_multilabel_loss(
         tensor([4.3491, 0.0512])
     """
     where = "angular_multilabel_loss"
-    check_inputs(embeddings, labels, class_centers, where=where, several=True)
+    num_classes = len(class_centers) if slices is None else slices.num_classes
+    check_inputs(embeddings, labels, class_centers, where=where, num_classes=num_classes, several=True)
     if threshold.numel() != 1:
         raise InputError("a threshold of one number", str(tuple(threshold.shape)), where, "Give one angle for all.")
-    streamed = stream_softmax(
+    streamed = sharded_softmax(
         embeddings,
         labels,
         class_centers=class_centers,
@@ -71,6 +74,7 @@ def angular_multilabel_loss(
         precision=precision,
         memory_budget=memory_budget,
         take_gradient=take_gradient,
+        slices=slices,
     )
     psi = margin(streamed.own) if callable(margin) else arcface(streamed.own, margin)
     border = scale * threshold.to(psi.dtype).view(()).cos()

@@ -1,15 +1,14 @@
 """Class centers and the loss over the angles to them in one module, for any encoder and any training loop."""
 
-import math
 from collections.abc import Sequence
-from numbers import Integral, Real
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from steradian.config import MarginGradient
-from steradian.errors import ConfigError, InputError
+from steradian.errors import InputError
 from steradian.losses import (
     MARGINS,
     BatchRows,
@@ -22,13 +21,15 @@ from steradian.losses import (
     label_rows,
     plan_stream,
     sample_classes,
-    stream_softmax,
 )
 from steradian.losses.angular_softmax import check_inputs, refuse_not_finite
 from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.losses.matmul import Precision
+from steradian.losses.sharded_softmax import own_cosines, sharded_softmax
 from steradian.losses.stream_plan import MEMORY_BUDGET
+from steradian.model.angular_margin_loss_options import as_tensor, check_options
 from steradian.model.classifier import SphericalClassifier
+from steradian.ranks import Ranks
 
 __all__ = ["AngularMarginLoss"]
 
@@ -66,7 +67,10 @@ class AngularMarginLoss(nn.Module):
         precision: "bfloat16" for the large products.
         memory_budget: bytes to take beside the gradient of the class centers.
         reduction: "mean", "sum" or "none".
-        classifier: class centers to use in place of new ones.
+        classifier: class centers to use in place of new ones; they may be spread over ranks.
+        group: a process group of torch.distributed whose ranks hold a slice of the class centers each; they must all be
+            given the same rows, see `gather_rows`, and get the same loss. An optimizer of `classifier.weight` then
+            belongs to the slice; its gradient must not be averaged. `classifier.gather()` makes one of the slices.
 
     Raises:
         ConfigError: an option out of its range, one that this kind does not take, or a margin or scale that is no plain
@@ -104,11 +108,14 @@ class AngularMarginLoss(nn.Module):
         memory_budget: int = MEMORY_BUDGET,
         reduction: Literal["mean", "sum", "none"] = "mean",
         classifier: SphericalClassifier | None = None,
+        group: dist.ProcessGroup | None = None,
     ) -> None:
         super().__init__()
-        weights, counts = _as_tensor(class_weights), _as_tensor(class_counts)
-        _check({**locals(), "class_weights": weights, "class_counts": counts})
-        self.classifier = classifier or SphericalClassifier(num_classes, embedding_dim, subcenters=subcenters)
+        weights, counts = as_tensor(class_weights), as_tensor(class_counts)
+        check_options({**locals(), "class_weights": weights, "class_counts": counts})
+        self.classifier = classifier or SphericalClassifier(
+            num_classes, embedding_dim, subcenters=subcenters, ranks=Ranks(group)
+        )
         self.kind, self.reduction, self.memory_budget = kind, reduction, memory_budget
         self.hard_negatives, self.class_share = hard_negatives, class_share
         self.margin = default_margin(num_classes, embedding_dim) if margin is None else margin
@@ -151,25 +158,25 @@ class AngularMarginLoss(nn.Module):
             InputError: shapes that do not belong together, no row, a label out of range, or, on a CPU and where losses
                 are summed up, an embedding or a class center that is not finite.
         """
-        centers = self.classifier.weight
-        labels = self._numbered(labels, embeddings.device)
-        check_inputs(embeddings, labels, centers, where="AngularMarginLoss", several=self.threshold is not None)
+        centers, num_classes = self.classifier.weight, self.classifier.num_classes
+        labels, several = self._numbered(labels, embeddings.device), self.threshold is not None
+        check_inputs(embeddings, labels, centers, where="AngularMarginLoss", num_classes=num_classes, several=several)
         exact = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
         norms = torch.linalg.vector_norm(exact, dim=-1)
         # A row of zeros has no direction that a gradient could turn; it would get one of 1e12.
         units = exact / torch.where(norms > 0, norms, torch.inf)[:, None]
         options = {"class_centers": centers, "take_gradient": take_gradient, **self._options}
-        rows = BatchRows(norms, labels, strength)
+        options["slices"] = self.classifier.slices
+        rows = BatchRows(norms, labels, strength, shared=self._of_first)
         options["margin"] = lambda cosines: self.psi(cosines, rows)
         if self.threshold is not None:
             losses = angular_multilabel_loss(units, labels, scale=self.scale, threshold=self.threshold, **options)
             return self._reduce(losses, None, embeddings)
         if self.training:
-            self.psi.observe(units, rows, centers)
-            self._follow(units, labels)
+            self._observe(units, rows)
         sampled, hard = None, self.hard_negatives
         if self.training and self.class_share < 1.0:
-            sampled = sample_classes(labels, len(centers), share=self.class_share)
+            sampled = sample_classes(labels, num_classes, share=self.class_share)
             hard = min(hard, len(sampled) - 1)
         scale = self.scale
         options |= {"hard_negatives": hard, "bend": self.psi.bend(scale, rows), "classes": sampled, **self._single}
@@ -201,12 +208,20 @@ class AngularMarginLoss(nn.Module):
             gradient=self.class_share == 1.0,
         )
 
+    def _of_first(self, drawn: Tensor) -> Tensor:
+        """What the first of the ranks that share class centers has drawn."""
+        slices = self.classifier.slices
+        return drawn if slices is None else slices.ranks.of_first(drawn)
+
     @torch.no_grad()
-    def _follow(self, units: Tensor, labels: Tensor) -> None:
-        """Move the scale of AdaCos by one batch."""
+    def _observe(self, units: Tensor, rows: BatchRows) -> None:
+        """Move what the margin and AdaCos keep by one batch."""
+        options: dict[str, Any] = {"class_centers": self.classifier.weight, "slices": self.classifier.slices}
+        own = rows.labels[:, None]
+        self.psi.observe(rows, lambda: own_cosines(units, own, **options)[:, 0])
         if self.adacos is not None:
             # NOTE[DIFF]: the scale of this batch is of use from the next on; AdaCos computes all logits twice.
-            seen = stream_softmax(units, labels[:, None], class_centers=self.classifier.weight, scale=self.scale)
+            seen = sharded_softmax(units, own, scale=self.scale, **options)
             self.adacos.copy_(adacos_update(seen.others, seen.own[:, 0]))
 
     def _reduce(self, losses: Tensor, labels: Tensor | None, embeddings: Tensor) -> Tensor:
@@ -220,135 +235,3 @@ class AngularMarginLoss(nn.Module):
         total = (losses * weights).sum()
         # Where all rows of a batch weigh nothing, so does their mean.
         return total if self.reduction == "sum" else total / weights.sum().clamp(min=torch.finfo(total.dtype).tiny)
-
-
-def _check(options: dict[str, Any]) -> None:
-    """Refuse options that cannot be, all of them at once."""
-    mistakes = {name: wanted for name, (fine, wanted) in _bounds(options).items() if not fine}
-    if options["multi_label"]:
-        mistakes |= _left_out_with_several_labels(options)
-    elif options["scale"] == "adacos" and options["class_share"] < 1:
-        mistakes["class_share"] = '1 with scale="adacos", which needs all classes'
-    if mistakes:
-        raise ConfigError(
-            want="; ".join(f"{name} {wanted}" for name, wanted in mistakes.items()),
-            got=", ".join(f"{name}={' '.join(repr(options[name]).split()):.80}" for name in mistakes),
-            where="AngularMarginLoss",
-            fix="Change these options; the others are fine. Margin and scale are plain numbers and are not learnt.",
-        )
-
-
-def _bounds(options: dict[str, Any]) -> dict[str, tuple[bool, str]]:
-    """For each option whether it is fine, and what it must be."""
-    classes, dim = options["num_classes"], options["embedding_dim"]
-    margin = MARGINS.get(options["kind"]) if isinstance(options["kind"], str) else None
-    shape = (classes, dim) if options["subcenters"] == 1 else (classes, options["subcenters"], dim)
-
-    def fits(name: str) -> bool:
-        return options[name] is None or margin is None or name in margin.options
-
-    def takers(name: str) -> str:
-        return ", ".join(f'"{kind}"' for kind, each in MARGINS.items() if name in each.options)
-
-    return {
-        "num_classes": (_at_least(options["num_classes"], 2), "at least 2"),
-        "embedding_dim": (_at_least(options["embedding_dim"], 2), "at least 2"),
-        "kind": (margin is not None, f"one of {', '.join(MARGINS)}"),
-        "margin": (
-            _none_or(options["margin"], 0, math.pi / 2) and fits("margin"),
-            f"in radians, 0 <= margin < pi / 2 (28.6 degrees are 0.5), for {takers('margin')}",
-        ),
-        "cosine_margin": (
-            _none_or(options["cosine_margin"], 0, 2) and fits("cosine_margin"),
-            f"in [0, 2), for {takers('cosine_margin')}",
-        ),
-        "angle_factor": (
-            _none_or(options["angle_factor"], 1, math.inf) and fits("angle_factor"),
-            f"at least 1, for {takers('angle_factor')}",
-        ),
-        "scale": (_is_scale(options["scale"]), 'above 0, "adacos" or None'),
-        "subcenters": (_at_least(options["subcenters"], 1), "at least 1"),
-        "gradient": (options["gradient"] in get_args(MarginGradient), '"exact" or "detached"'),
-        "smoothing": (_none_or(options["smoothing"], 0, 1), "in [0, 1)"),
-        "hard_negatives": (_at_least(options["hard_negatives"], 0, below=classes), "fewer than there are classes"),
-        "class_share": (
-            _is_number(options["class_share"]) and 0 < options["class_share"] <= 1,
-            "above 0 and at most 1",
-        ),
-        "precision": (options["precision"] in get_args(Precision), '"float32" or "bfloat16"'),
-        "reduction": (options["reduction"] in ("mean", "sum", "none"), '"mean", "sum" or "none"'),
-        "class_weights": (
-            _one_each(options["class_weights"], classes) and _are_weights(options["class_weights"]),
-            "a finite number from 0 a class, one of them above 0, without a gradient",
-        ),
-        "class_counts": (
-            _one_each(options["class_counts"], classes) and fits("class_counts"),
-            f"a number a class, for {takers('class_counts')}",
-        ),
-        "classifier": (
-            options["classifier"] is None or options["classifier"].weight.shape == shape,
-            f"one with a weight of shape {shape}",
-        ),
-    }
-
-
-def _left_out_with_several_labels(options: dict[str, Any]) -> dict[str, str]:
-    """The options that a row of several labels leaves no meaning, and what they must be."""
-    plain: dict[str, Any] = {
-        "class_weights": None,
-        "class_counts": None,
-        "class_share": 1,
-        "smoothing": 0,
-        "hard_negatives": 0,
-        "gradient": "exact",
-        "scale": None if options["scale"] == "adacos" else options["scale"],
-    }
-    mistakes = {
-        name: "left out with multi_label"
-        for name, value in plain.items()
-        if options[name] is not value and options[name] != value
-    }
-    margin = MARGINS.get(options["kind"]) if isinstance(options["kind"], str) else None
-    if margin is not None and not margin.by_angle_alone:
-        mistakes["kind"] = "one that depends on the angle alone, with multi_label"
-    return mistakes
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value is a plain real number, and no tensor, which might be learnt."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _is_scale(value: Any) -> bool:
-    return (
-        value == "adacos" if isinstance(value, str) else value is None or (_is_number(value) and 0 < value < math.inf)
-    )
-
-
-def _at_least(value: object, least: int, *, below: object = None) -> bool:
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        return False
-    # What is no number of classes is refused as such.
-    return least <= int(value) and (not isinstance(below, Integral) or int(below) < 1 or int(value) < int(below))
-
-
-def _none_or(value: float | None, least: float, below: float) -> bool:
-    return value is None or (_is_number(value) and least <= value < below)
-
-
-def _as_tensor(values: Tensor | Sequence[float] | None) -> Tensor | None:
-    """Numbers as a tensor; an empty one for what is none."""
-    try:
-        return None if values is None else torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError):
-        return torch.empty(0)
-
-
-def _are_weights(values: Tensor | None) -> bool:
-    return values is None or (
-        not values.requires_grad and bool((values.isfinite() & (values >= 0)).all()) and bool((values > 0).any())
-    )
-
-
-def _one_each(values: Tensor | None, classes: int) -> bool:
-    return values is None or (isinstance(values, Tensor) and values.shape == (classes,))

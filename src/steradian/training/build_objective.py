@@ -125,7 +125,7 @@ def make_margin_loss(classifier: SphericalClassifier, config: TrainingConfig, de
     """
     directions = classifier.weight
     return AngularMarginLoss(
-        directions.shape[0],
+        classifier.num_classes,
         directions.shape[-1],
         kind="normface" if config.objective == "normalised_cross_entropy" else config.margin_kind,
         margin=derived.margin,

@@ -27,10 +27,12 @@ class Checkpoint:
     Args:
         folder: is made when there is something to keep; it is removed at the end of the fit.
         key: tells this fit from another by its options and its table.
+        writes: whether this process writes: of several ranks the first.
     """
 
     folder: Path
     key: str
+    writes: bool = True
     _written: float = field(default_factory=time.monotonic, init=False)
 
     def stage(self, name: str) -> "Stage":
@@ -43,7 +45,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the folder, since the fit has come to its end."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.writes:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Stage:
         Returns:
             Why it could not be written, or None.
         """
+        if not self.checkpoint.writes:
+            return None
         content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
         entries = {"key": self.checkpoint.key, "values": dict(values)}
         self.checkpoint._written = time.monotonic()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from scipy.sparse import csr_array
 
 from steradian.data.batch import Preprocessor
 from steradian.data.closed_form import ClosedForm, Likeness, LinearMap
+from steradian.ranks import ALONE, Ranks
 from steradian.training.choose_penalties import (
     PenaltyChoice,
     centered_targets,
@@ -21,7 +23,7 @@ from steradian.training.choose_penalties import (
 from steradian.training.dual_equations import dual_coefficients
 from steradian.training.feature_rows import DRAWN, EXACT, FeatureLayout, FeatureRows, Prepare
 from steradian.training.normal_equations import NormalEquations, Solution
-from steradian.training.weigh_columns import weigh_columns
+from steradian.training.weigh_columns import choose_turns, weigh_columns
 
 __all__ = ["ClosedFormFit", "fit_closed_form"]
 
@@ -72,6 +74,7 @@ def fit_closed_form(
     embedding_dim: int,
     new_classes: bool,
     random_state: int,
+    ranks: Ranks = ALONE,
 ) -> ClosedFormFit:
     """Solve for the map from fixed features to class centers that serves every subset of modalities.
 
@@ -83,6 +86,8 @@ def fit_closed_form(
         embedding_dim: length of a vector.
         new_classes: choose by left-out classes instead of left-out objects.
         random_state: of draws and folds.
+        ranks: processes that all call this with the same table. The first one chooses for all; of a large table of
+            dense features each adds up its share of the rows, all else each computes for itself.
     """
     rng = np.random.default_rng(random_state)
     exact = len(labels) <= EXACT
@@ -91,20 +96,30 @@ def fit_closed_form(
     features = layout.rows(prepare, drawn)
     basis = _class_basis(features, labels[drawn], int(labels.max()) + 1, embedding_dim, rng)
     corners = has_corners(basis) and not new_classes
-    choice = PenaltyChoice(layout, features, labels[drawn], new_classes=new_classes, rng=rng)
-    layout, features = weigh_columns(layout, features, choice, prepare, rows=drawn, labels=labels[drawn], basis=basis)
-    penalties, weights, score = choice.best(basis)
-    interact = choice.interact(basis, penalties, weights)
+
+    def choose() -> tuple[dict[str, int], list[float], list[float], float, bool, Any]:
+        choice = PenaltyChoice(layout, features, labels[drawn], new_classes=new_classes, rng=rng)
+        turns = choose_turns(layout, choice, prepare, rows=drawn, labels=labels[drawn], basis=basis)
+        penalties, weights, score = choice.best(basis)
+        interact = bool(choice.interact(basis, penalties, weights))
+        return turns, penalties, weights, score, interact, rng.bit_generator.state
+
+    turns, penalties, weights, score, interact, rng.bit_generator.state = ranks.from_first(choose)
+    targets = centered_targets(basis, labels[drawn])
+    layout, features = weigh_columns(layout, features, turns, prepare, rows=drawn, targets=targets)
     names = (*layout.dense, *layout.sparse)
-    del choice  # its kernels are not needed any more
 
     def solve(rows: np.ndarray) -> ClosedForm:
         if exact:
             solution = _dual_solution(layout, features.take(rows), centered_targets(basis, labels[rows]), penalties)
         else:
             equations = NormalEquations(layout.blocks, basis.shape[1])
-            for part, found in _all_features(layout, prepare, rows, basis.shape[1], rng):
+            # Sparse features stay, as what is solved goes over them again and again.
+            shared = ALONE if layout.sparse else ranks
+            for part, found in _all_features(layout, prepare, rows, basis.shape[1], rng, shared):
                 equations.add(found.dense, found.sparse, centered_targets(basis, labels[part]))
+            shared.summed(equations.gram)
+            shared.summed(equations.moments)
             solution = equations.solve(penalties)
         maps = _as_maps(layout, solution, features, weights, embedding_dim)
         if corners:
@@ -157,12 +172,13 @@ def _all_features(
     rows: np.ndarray,
     outputs: int,
     rng: np.random.Generator,
+    ranks: Ranks,
 ) -> Iterator[tuple[np.ndarray, FeatureRows]]:
-    """Rows in chunks; of a large table with sparse features, which must stay, those that fit the memory."""
+    """This rank's rows in chunks; of a large table with sparse features, which must stay, those that fit the memory."""
     if layout.sparse:
         most = MAX_NUMBERS // 2 // max(sum(layout.blocks), outputs, 1)
         rows = np.sort(rng.permutation(rows)[:most])
-    for start in range(0, len(rows), CHUNK):
+    for start in range(0, len(rows), CHUNK)[ranks.rank :: ranks.size]:
         part = rows[start : start + CHUNK]
         yield part, layout.rows(prepare, part)
 

@@ -175,6 +175,7 @@ def derive_within_memory(
     modalities: int,
     device: torch.device,
     validated: bool,
+    holders: int = 1,
 ) -> Derived:
     """What `derive` says, with the memory that the class centers will take among its reasons.
 
@@ -185,6 +186,7 @@ def derive_within_memory(
         modalities: of the schema.
         device: where it will run.
         validated: whether the best weights are kept beside the current ones.
+        holders: ranks that the class centers are spread over.
 
     Raises:
         ConfigError: it needs more than there is.
@@ -192,7 +194,12 @@ def derive_within_memory(
     num_classes = int(labels.max()) + 1
     derived = derive(config, labels, num_classes=num_classes, model=model)
     estimate = estimate_memory(
-        num_classes, model=model, config=config, modalities=modalities, device=device.type, validated=validated
+        -(-num_classes // holders),
+        model=model,
+        config=config,
+        modalities=modalities,
+        device=device.type,
+        validated=validated,
     )
     refuse_beyond_memory(estimate, available_memory(device), config=config)
     stream = (f"softmax in {estimate.plan}",) if config.objective in STREAMED else ()

@@ -7,6 +7,7 @@ from steradian.config import Positives, SubsetPolicy
 from steradian.losses import gmc_loss
 from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.model import ModalityVectors, SphereEncoder, TensorBatch
+from steradian.training.joined_encoder import JoinedEncoder
 
 __all__ = ["Objective", "observed_subsets", "random_subsets"]
 
@@ -57,7 +58,12 @@ class Objective(nn.Module):
         self.row_loss, self.subset_policy, self.positives = row_loss, subset_policy, positives
 
     def forward(
-        self, encoder: SphereEncoder, batch: TensorBatch, *, strength: float, take_gradient: GradientTaker | None = None
+        self,
+        encoder: SphereEncoder | JoinedEncoder,
+        batch: TensorBatch,
+        *,
+        strength: float,
+        take_gradient: GradientTaker | None = None,
     ) -> Tensor:
         """The loss of a batch, a scalar.
 
@@ -98,7 +104,7 @@ class Objective(nn.Module):
             ]
         return self.alignment_weight * torch.stack(losses).mean()
 
-    def _fuse(self, encoder: SphereEncoder, encoded: ModalityVectors) -> tuple[Tensor, Tensor]:
+    def _fuse(self, encoder: SphereEncoder | JoinedEncoder, encoded: ModalityVectors) -> tuple[Tensor, Tensor]:
         """The fused rows, once or twice the objects in their order [rows, embedding_dim], and the weight of each."""
         present = encoded.present
         objects = len(present)

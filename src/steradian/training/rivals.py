@@ -10,6 +10,7 @@ from steradian.config import ObjectiveKind, Positives
 from steradian.losses import clip_loss, gmc_loss, gram_loss, proxy_anchor_loss, supcon_loss, symile_loss, triplet_loss
 from steradian.losses.blockwise_softmax import GradientTaker
 from steradian.model import SphereEncoder, SphericalClassifier, TensorBatch
+from steradian.training.joined_encoder import JoinedEncoder
 
 __all__ = ["BatchLoss", "Contrastive", "CrossEntropy"]
 
@@ -115,7 +116,12 @@ class Contrastive(nn.Module):
         self.head = CrossEntropy(classifier) if kind == "gmc_cross_entropy" else None
 
     def forward(
-        self, encoder: SphereEncoder, batch: TensorBatch, *, strength: float, take_gradient: GradientTaker | None = None
+        self,
+        encoder: SphereEncoder | JoinedEncoder,
+        batch: TensorBatch,
+        *,
+        strength: float,
+        take_gradient: GradientTaker | None = None,
     ) -> Tensor:
         """The loss of a batch with labels, a scalar."""
         if batch.labels is None:

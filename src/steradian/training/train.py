@@ -16,18 +16,23 @@ from steradian.data.batch import PreparedObjects
 from steradian.data.prefetch import prefetched
 from steradian.data.samplers import balanced_order, batches, grouped_order, plain_order
 from steradian.model import SphereEncoder, SphericalClassifier
+from steradian.ranks import ALONE, Ranks
 from steradian.training.build_objective import choose_anchor
 from steradian.training.checkpoint import Stage
 from steradian.training.derived import Derived, samples_per_class
 from steradian.training.held_out import RetrievalValidation
 from steradian.training.imprint import imprint_centers, imprint_class_means
+from steradian.training.joined_encoder import shared_batch
 from steradian.training.learner import Learner
 from steradian.training.progress import Progress
 from steradian.training.schedule import margin_factor
+from steradian.training.shared_work import refuse_empty_shares, spreads_centers, tell_shared_work
 from steradian.training.training_state import BestWeights, History, TrainingState
 
 __all__ = ["TrainingResult", "train"]
 
+ASKED = 10
+"""Steps after which several ranks ask whether a state is to be kept."""
 VALIDATIONS, MIN_INTERVAL = 30, 20
 """Validations of a whole training at most; between two lie so many steps at least, or an epoch where that is less."""
 
@@ -67,10 +72,12 @@ def train(
     log_file: Path | None = None,
     on_improvement: Callable[[], None] | None = None,
     stage: Stage | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainingResult:
     """Train encoder and class centers in place; the best weights by validation stand in them afterwards.
 
-    Ctrl-C ends it early, and the best weights so far stay. Draws from torch's global generators; the caller seeds them.
+    Ctrl-C ends it early, and the best weights so far stay; several ranks end with nothing kept but the stage. Draws
+    from torch's global generators; the caller seeds them, in each rank alike.
 
     Args:
         encoder: both levels.
@@ -83,61 +90,102 @@ def train(
         log_file: one JSON object a line, a line for each record of the history.
         on_improvement: called when the weights in place are the best so far; without validation the latest are.
         stage: keeps the training on disk, and has what an earlier process kept, from which it goes on.
+        ranks: that share each batch and many class centers; each has all objects, and ends with the same weights.
 
     Raises:
-        TrainingError: a loss or the weights are not finite.
+        TrainingError: a loss or the weights are not finite, or another rank has failed.
+        InputError: a batch that has no object for each rank.
         SavedModelError: what was kept is of another fit, or damaged.
     """
     # -- What does not change from step to step
-    if objects.labels is None:
-        raise ValueError("training needs class numbers")
-    progress = progress or Progress(None)
-    steps_an_epoch = -(-len(objects) // config.batch_size)
+    progress, steps_an_epoch = progress or Progress(None), -(-len(objects) // config.batch_size)
     steps = derived.epochs * steps_an_epoch
     interval = max(min(steps_an_epoch, MIN_INTERVAL), -(-steps // VALIDATIONS))
+    found = None if stage is None else stage.found()
+    _set_out(encoder, classifier, objects, config, ranks, fresh=found is None)
     anchor = choose_anchor(objects.present)
-    learner = Learner(encoder, classifier, config=config, derived=derived, steps=steps, anchor=anchor)
+    learner = Learner(encoder, classifier, config=config, derived=derived, steps=steps, anchor=anchor, ranks=ranks)
     settle, on_improvement = _settling(encoder, classifier, objects, config, on_improvement)
     best, history = BestWeights(learner.weights, config.patience, on_improvement), History(log_file)
     state = TrainingState(learner, best, history)
     _introduce(progress, objects, learner.weights, derived, validation)
-    if not _taken_up(stage, state, progress, steps) and classifier.weight.requires_grad:
-        imprint_centers(encoder, classifier, objects, random_state=config.random_state)
+    tell_shared_work(progress, objects, config, encoder, classifier, ranks)
+    _take_up(found, state, progress, steps)
 
     # -- The steps
     interrupted = False
     progress.begin(steps)
     try:
-        for epoch in _take_steps(state, objects, config, derived.epochs, progress):
+        for epoch in _take_steps(state, objects, config, derived.epochs, progress, ranks):
             if state.step % interval == 0 or state.step == steps:
-                score = None if validation is None else validation.score(encoder)
-                _look(state, epoch, steps, interval, score, progress)
-            if stage is not None and stage.is_due:
+                _look(state, epoch, steps, interval, _score(validation, encoder, ranks), progress)
+            if _is_due(stage, state.step, ranks):
                 _keep(stage, state, progress)
+        _keep(stage, state, progress)
     except KeyboardInterrupt:
+        if ranks.size > 1:
+            raise
         interrupted = True
         progress.say(f"stopped by Ctrl-C at step {state.step} of {steps}")
-    if not interrupted:
-        _keep(stage, state, progress)
 
     # -- The best weights
     encoder.eval()
     best_step = best.restore(state.step)
+    classifier.gather()
     settle()
-    if best.patience_lost and state.step < steps:
-        progress.say(f"stopped early: no better validation score in {config.patience} validations")
-    words = "" if best.score is None else f", validation MAP@R {best.score:.3f}"
-    progress.say(f"kept the weights of step {best_step} of {steps}{words}")
+    _tell_end(state, best_step, steps, config.patience, progress)
     return TrainingResult(state.step, best_step, best.score, interrupted, history.records)
 
 
+def _set_out(
+    encoder: SphereEncoder,
+    classifier: SphericalClassifier,
+    objects: PreparedObjects,
+    config: TrainingConfig,
+    ranks: Ranks,
+    *,
+    fresh: bool,
+) -> None:
+    """Set the class centers, unless those of an earlier process will take their place, and spread them over ranks."""
+    if objects.labels is None:
+        raise ValueError("training needs class numbers")
+    refuse_empty_shares(len(objects), -(-len(objects) // config.batch_size), ranks)
+    if fresh and classifier.weight.requires_grad:
+        imprint_centers(encoder, classifier, objects, random_state=config.random_state)
+    if spreads_centers(config, classifier.num_classes, ranks):
+        classifier.spread(ranks)
+
+
+def _take_up(
+    found: tuple[dict[str, torch.Tensor], dict[str, Any]] | None, state: TrainingState, progress: Progress, steps: int
+) -> None:
+    """Put the state in place that an earlier process kept, if it did."""
+    if found is not None:
+        state.load(*found)
+        progress.say(f"taken up at step {state.step} of {steps}, where an earlier process left it")
+
+
+def _tell_end(state: TrainingState, best_step: int, steps: int, patience: int, progress: Progress) -> None:
+    """Say which weights were kept, and whether patience was lost."""
+    best = state.best
+    if best.patience_lost and state.step < steps:
+        progress.say(f"stopped early: no better validation score in {patience} validations")
+    words = "" if best.score is None else f", validation MAP@R {best.score:.3f}"
+    progress.say(f"kept the weights of step {best_step} of {steps}{words}")
+
+
 def _take_steps(
-    state: TrainingState, objects: PreparedObjects, config: TrainingConfig, epochs: int, progress: Progress
+    state: TrainingState,
+    objects: PreparedObjects,
+    config: TrainingConfig,
+    epochs: int,
+    progress: Progress,
+    ranks: Ranks,
 ) -> Iterator[int]:
     """Take the steps that are left as long as there is patience; yields the epoch of each, counted from 0."""
     labels = np.zeros(0) if objects.labels is None else objects.labels
     plan = islice(_all_batches(labels, config, epochs=epochs), state.step, None)
-    for epoch, batch in prefetched(lambda turn: (turn[0], objects.batch(turn[1])), plan):
+    for epoch, batch in prefetched(lambda turn: (turn[0], shared_batch(objects, turn[1], ranks)), plan):
         if state.best.patience_lost:
             return
         loss = state.learner.learn(batch, state.step)
@@ -156,14 +204,18 @@ def _look(state: TrainingState, epoch: int, steps: int, interval: int, score: fl
     state.best.see(score, state.step, patient=margin_factor(state.step, steps) < 1)
 
 
-def _taken_up(stage: Stage | None, state: TrainingState, progress: Progress, steps: int) -> bool:
-    """Whether an earlier process kept a state, which then stands in place."""
-    found = None if stage is None else stage.found()
-    if found is None:
+def _score(validation: RetrievalValidation | None, encoder: SphereEncoder, ranks: Ranks) -> float | None:
+    """The validation score, which the first rank computes for all."""
+    if validation is None:
+        return None
+    return ranks.from_first(lambda: validation.score(encoder))
+
+
+def _is_due(stage: Stage | None, step: int, ranks: Ranks) -> bool:
+    """Whether a state is to be kept after this step: the first rank's clock decides, asked now and then."""
+    if stage is None or (ranks.size > 1 and step % ASKED):
         return False
-    state.load(*found)
-    progress.say(f"taken up at step {state.step} of {steps}, where an earlier process left it")
-    return True
+    return ranks.agreed(stage.is_due)
 
 
 def _keep(stage: Stage | None, state: TrainingState, progress: Progress) -> None:
@@ -181,9 +233,15 @@ def _settling(
 ) -> tuple[Callable[[], None], Callable[[], None] | None]:
     """What gives the model its centers at the end, and `on_improvement` with these in place."""
     if config.objective in CENTER_OBJECTIVES:
-        return lambda: None, on_improvement
+        return lambda: None, on_improvement and partial(_with_all_centers, classifier, on_improvement)
     settle = partial(imprint_class_means, encoder, classifier, objects)
     return settle, on_improvement and partial(_with_class_means, classifier, settle, on_improvement)
+
+
+def _with_all_centers(classifier: SphericalClassifier, save: Callable[[], None]) -> None:
+    """Save with the class centers of all ranks in place."""
+    with classifier.whole():
+        save()
 
 
 def _with_class_means(classifier: SphericalClassifier, settle: Callable[[], None], save: Callable[[], None]) -> None:

@@ -20,6 +20,7 @@ from steradian.model import (
     build_encoder,
     encode_objects,
 )
+from steradian.ranks import ALONE, Ranks
 from steradian.training.checkpoint import Checkpoint, Stage
 from steradian.training.derived import Derived
 from steradian.training.fit_closed_form import ClosedFormFit
@@ -83,6 +84,7 @@ class NetworkOptions:
         device: where to train.
         progress: shows it.
         checkpoint: keeps it on disk, or None.
+        ranks: processes that share the training; the first one's choices hold for all.
     """
 
     preprocessor: Preprocessor
@@ -94,6 +96,7 @@ class NetworkOptions:
     device: torch.device
     progress: Progress
     checkpoint: Checkpoint | None = None
+    ranks: Ranks = ALONE
 
     def stage(self, name: str) -> Stage | None:
         """Where the training of a network is kept.
@@ -189,6 +192,8 @@ def train_networks(
         if result.interrupted:
             break
     chosen, base = _chosen(parts[: len(networks)], networks, outputs, found, preprocessor, new_classes=new_classes)
+    share, learned_gates = options.ranks.agreed([chosen.share, chosen.learned_gates])
+    chosen = replace(chosen, share=share, learned_gates=bool(learned_gates))
     kept = networks if chosen.share > 0 or chosen.learned_gates else []
     join = partial(join_parts, preprocessor, found, share=chosen.share, learned_gates=chosen.learned_gates)
     left_out = [
@@ -225,6 +230,7 @@ def _trained(
         progress=options.progress,
         log_file=log_file if number == 0 else None,
         stage=options.stage(f"network-{number + 1}"),
+        ranks=options.ranks,
     )
     return network.eval(), result
 

@@ -13,6 +13,9 @@ from steradian.training.learner import Learner
 
 __all__ = ["BestWeights", "History", "TrainingState"]
 
+CENTERS = "best/1.weight"
+"""The best class centers, which may be spread over ranks."""
+
 
 class BestWeights:
     """Remembers the best weights by validation score.
@@ -132,6 +135,9 @@ class TrainingState:
         """All that is an array, by name."""
         found = {f"learner/{name}": tensor for name, tensor in self.learner.tensors().items()}
         found |= {f"best/{name}": tensor for name, tensor in self.best.kept.items()}
+        slices = self.learner.slices
+        if slices is not None and CENTERS in found:
+            found[CENTERS] = slices.ranks.gathered(found[CENTERS], slices.counts)
         return found | generators()
 
     def values(self) -> dict[str, Any]:
@@ -148,6 +154,8 @@ class TrainingState:
         """
         self.learner.load({name[8:]: each for name, each in tensors.items() if name.startswith("learner/")})
         self.best.kept = {name[5:]: each.clone() for name, each in tensors.items() if name.startswith("best/")}
+        if self.learner.slices is not None and CENTERS in tensors:
+            self.best.kept[CENTERS[5:]] = tensors[CENTERS][self.learner.slices.own].clone()
         for name, value in values["best"].items():
             setattr(self.best, name, value)
         self.step, self.losses = values["step"], values["losses"]

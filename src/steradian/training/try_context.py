@@ -41,6 +41,7 @@ def try_context(
             derived=replace(options.derived, reasons=()),
             progress=progress,
             stage=options.stage(name),
+            ranks=options.ranks,
         )
         return network.eval(), result
 
@@ -52,7 +53,7 @@ def try_context(
     losses, others = (_losses(each, found.centers, part.labels) for each in (left_out, seen))
     gain = others - losses
     measured = f"(log-loss of left-out objects {others.mean():.3f} -> {losses.mean():.3f})"
-    if not gain.mean() > gain.std() / len(gain) ** 0.5:
+    if not options.ranks.agreed(bool(gain.mean() > gain.std() / len(gain) ** 0.5)):
         progress.say(f"it is not surely better\n{measured}")
         return None
     progress.say(f'fusion="context": one network, without the closed form\n{measured}')

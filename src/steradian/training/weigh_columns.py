@@ -1,5 +1,6 @@
 """Columns of numbers that say more count more, where left-out rows are better told so."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -7,52 +8,75 @@ import numpy as np
 from steradian.training.choose_penalties import FOLDS, PenaltyChoice, centered_targets
 from steradian.training.feature_rows import FeatureLayout, FeatureRows, Prepare
 
-__all__ = ["weigh_columns"]
+__all__ = ["choose_turns", "weigh_columns"]
 
 TURNS = 3
 """Times that weights are learnt anew at most, each kept only where left-out rows are better told."""
 
 
-def weigh_columns(
+def choose_turns(
     layout: FeatureLayout,
-    features: FeatureRows,
     choice: PenaltyChoice,
     prepare: Prepare,
     *,
     rows: np.ndarray,
     labels: np.ndarray,
     basis: np.ndarray,
-) -> tuple[FeatureLayout, FeatureRows]:
-    """The layout and the features with weights of columns for each modality that is better told with them.
+) -> dict[str, int]:
+    """For each modality that is better told with weights of its columns, the turns in which they are learnt.
 
-    A trial's weights are learnt without the rows that it leaves out; those that are kept, from all.
+    A trial's weights are learnt without the rows that it leaves out.
 
     Args:
         layout: where features stand.
-        features: of the rows.
         choice: judges by rows that are left out, and keeps what it prefers.
         prepare: brings rows of the table to prepared objects.
         rows: of the table, from which the layout was learnt [rows].
         labels: their class numbers.
         basis: targets of the classes [num_classes, outputs].
     """
-    if not len(choice.rows):
-        return layout, features
+    found: dict[str, int] = {}
     targets = centered_targets(basis, labels)
-    for place, name in enumerate(layout.dense):
-        seen = layout.inputs(name, prepare, rows)
-        if seen is None or not isinstance(seen[0], np.ndarray) or seen[0].ndim != 2:
+    for place, name in enumerate(layout.dense if len(choice.rows) else ()):
+        seen = _columns(layout, name, prepare, rows)
+        if seen is None:
             continue
-        inputs, has = seen
-        turns = 0
-        while turns < TURNS:
-            kernels = _trial_kernels(layout, name, choice, inputs, has, targets, turns=turns + 1)
+        for turns in range(1, TURNS + 1):
+            kernels = _trial_kernels(layout, name, choice, *seen, targets, turns=turns)
             if kernels is None or not choice.prefers(basis, place, kernels):
                 break
-            turns += 1
-        weights = layout.maps[name].column_weights(inputs, targets[has], turns=turns) if turns else None
+            found[name] = turns
+    return found
+
+
+def weigh_columns(
+    layout: FeatureLayout,
+    features: FeatureRows,
+    turns: Mapping[str, int],
+    prepare: Prepare,
+    *,
+    rows: np.ndarray,
+    targets: np.ndarray,
+) -> tuple[FeatureLayout, FeatureRows]:
+    """The layout and the features with such weights, learnt from all rows.
+
+    Args:
+        layout: where features stand.
+        features: of the rows.
+        turns: by modality, as `choose_turns` gives them.
+        prepare: brings rows of the table to prepared objects.
+        rows: of the table, from which the layout was learnt [rows].
+        targets: of the rows [rows, outputs].
+    """
+    for name, number in turns.items():
+        seen = _columns(layout, name, prepare, rows)
+        if seen is None:
+            continue
+        inputs, has = seen
+        weights = layout.maps[name].column_weights(inputs, targets[has], turns=number)
         if weights is None:
             continue
+        place = layout.dense.index(name)
         start = sum(layout.blocks[:place])
         end = start + layout.blocks[place]
         layout, block = layout.weighed(name, weights, inputs)
@@ -61,6 +85,14 @@ def weigh_columns(
         dense = np.concatenate([features.dense[:, :start], own, features.dense[:, end:]], axis=1)
         features = replace(features, dense=dense)
     return layout, features
+
+
+def _columns(
+    layout: FeatureLayout, name: str, prepare: Prepare, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """A modality's columns of the rows that have it, and which these are; None where it has none."""
+    seen = layout.inputs(name, prepare, rows)
+    return seen if seen is not None and isinstance(seen[0], np.ndarray) and seen[0].ndim == 2 else None
 
 
 def _trial_kernels(

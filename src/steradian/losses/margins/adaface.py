@@ -1,6 +1,7 @@
 """Margins led by the quality of each row, which its length tells."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -107,7 +108,7 @@ class AdaFace(Margin):
         return adaface(cosines, quality, margin=self.margin * rows.strength)
 
     @torch.no_grad()
-    def observe(self, units: Tensor, rows: BatchRows, class_centers: Tensor) -> None:
+    def observe(self, rows: BatchRows, own_cosines: Callable[[], Tensor]) -> None:
         """Move the running mean and deviation of the lengths."""
         now = torch.stack([rows.norms.mean(), rows.norms.std(correction=0)]).to(self.norm_statistics)
         moved = torch.lerp(self.norm_statistics, now, SLOW)

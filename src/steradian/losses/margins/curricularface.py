@@ -1,8 +1,9 @@
 """A margin beside which hard classes weigh more as training goes on."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from steradian.losses.blockwise_softmax import Bend
 from steradian.losses.margins.arcface import arcface
@@ -64,10 +65,9 @@ class CurricularFace(Margin):
         return arcface(cosines, self.margin * rows.strength)
 
     @torch.no_grad()
-    def observe(self, units: Tensor, rows: BatchRows, class_centers: Tensor) -> None:
+    def observe(self, rows: BatchRows, own_cosines: Callable[[], Tensor]) -> None:
         """Move the running mean of the cosines to the nearest own center."""
-        own = F.normalize(class_centers[rows.labels].to(units), dim=-1).view(len(units), -1, units.shape[1])
-        self.stage.lerp_((own * units[:, None]).sum(-1).amax(1).mean().to(self.stage), SLOW)
+        self.stage.lerp_(own_cosines().mean().to(self.stage), SLOW)
 
     def bend(self, scale: float, rows: BatchRows) -> Bend:
         """See `curricular`."""

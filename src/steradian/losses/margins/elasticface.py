@@ -78,4 +78,5 @@ class ElasticFace(Margin):
         """See `elastic_margins`."""
         if not self.training:
             return arcface(cosines, self.margin * rows.strength)
-        return arcface(cosines, rows.strength * elastic_margins(cosines, self.margin, spread=self.margin / 40))
+        margins = elastic_margins(cosines, self.margin, spread=self.margin / 40)
+        return arcface(cosines, rows.strength * rows.shared(margins))

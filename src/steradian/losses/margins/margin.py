@@ -1,6 +1,7 @@
 """What every kind of margin is: the one class that a new kind subclasses."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +12,10 @@ from steradian.losses.blockwise_softmax import Bend
 __all__ = ["BatchRows", "Margin"]
 
 
+def _same(drawn: Tensor) -> Tensor:
+    return drawn
+
+
 @dataclass(frozen=True)
 class BatchRows:
     """What a margin may know of the rows of a batch.
@@ -19,11 +24,13 @@ class BatchRows:
         norms: lengths of the embeddings [rows].
         labels: class numbers int64 [rows]; with several labels a row [rows, most labels a row].
         strength: share of the margin, 0 to 1, while it rises.
+        shared: from what was drawn for the rows to what all processes that share the batch take.
     """
 
     norms: Tensor
     labels: Tensor
     strength: float
+    shared: Callable[[Tensor], Tensor] = _same
 
 
 class Margin(nn.Module, ABC):
@@ -59,13 +66,12 @@ class Margin(nn.Module, ABC):
             rows: the same rows.
         """
 
-    def observe(self, units: Tensor, rows: BatchRows, class_centers: Tensor) -> None:
+    def observe(self, rows: BatchRows, own_cosines: Callable[[], Tensor]) -> None:
         """Move running statistics by a batch, in training; most kinds have none.
 
         Args:
-            units: embeddings at unit length [rows, embedding_dim].
-            rows: the same rows.
-            class_centers: [num_classes, embedding_dim] or [num_classes, centers a class, embedding_dim].
+            rows: of the batch.
+            own_cosines: gives the cosine of each row to its nearest own center [rows].
         """
 
     def bend(self, scale: float, rows: BatchRows) -> Bend | None:
