@@ -25,7 +25,7 @@ SOURCE = ROOT / "src" / "steradian"
 ORDER = (
     *("errors", "atomic_write", "saved_files", "config", "text_table", "data", "losses", "metrics", "modalities"),
     *("model", "calibration", "training", "validation", "fitted_model", "fit", "explanation", "thresholds"),
-    *("saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
+    *("saved_arrays", "saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
     *("search", "evaluation", "report", "__init__", "demo", "command_mistakes", "command_line", "out_paths"),
     *("standard_streams", "stop_signals", "cli", "__main__"),
 )

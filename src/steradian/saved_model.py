@@ -23,6 +23,7 @@ from steradian.errors import SavedModelError
 from steradian.fitted_model import FittedModel
 from steradian.model import SphericalClassifier, TwoPartEncoder, build_encoder, build_model
 from steradian.model.inference import Encoder
+from steradian.saved_arrays import check_preprocessor
 from steradian.saved_files import broken, check_value, read_files, read_json, refuse_special_file, replace_files
 from steradian.training import TrainingResult
 from steradian.training.device import choose_device
@@ -122,10 +123,11 @@ def load_model(folder: str | Path, *, device: str) -> tuple[FittedModel, dict[st
             check_value(entries["history"][name], kind, where=f"{folder}, history, {name}")
         schema = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
         classes = _class_names(entries["classes"], where=f"{folder}, classes")
-        parts = _with_weights(saved, model_config, len(classes), device=device, where=str(folder))
         calibration, names = entries["calibration"], list(schema.modalities)
         if names != list(saved.preprocessor.modalities):
             raise KeyError(f"modalities {', '.join(names)}")
+        check_preprocessor(saved.preprocessor, schema)
+        parts = _with_weights(saved, model_config, len(classes), device=device)
         model = FittedModel(
             schema=schema,
             classes=classes,
@@ -172,7 +174,7 @@ def _class_names(entry: Mapping[str, Any], *, where: str) -> np.ndarray:
 
 
 def _with_weights(
-    saved: SavedModel, config: ModelConfig, num_classes: int, *, device: str, where: str
+    saved: SavedModel, config: ModelConfig, num_classes: int, *, device: str
 ) -> tuple[Encoder, SphericalClassifier]:
     """The modules with their weights, once all sizes are known to be those of the file."""
     _refuse_sizes(saved, config, num_classes)
@@ -349,6 +351,8 @@ def _join_arrays(plain: Any, arrays: Mapping[str, Tensor], path: Path, *, embedd
             modalities[name] = _joined(FittedModality, entry, arrays, where)  # type: ignore[type-abstract]
             if "closed_form" in entry:
                 linear, likeness = entry["closed_form"], entry["closed_form"]["likeness"]
+                for field, kind in get_type_hints(Likeness).items() if likeness is not None else ():
+                    check_value(likeness[field], kind, where=f"{where}, likeness, {field}")
                 features = _joined(FeatureMap, linear["features"], arrays, where)  # type: ignore[type-abstract]
                 matrix, offset = (arrays[linear["arrays"][part]].numpy() for part in ("matrix", "offset"))
                 maps[name] = LinearMap(features, matrix, offset, None if likeness is None else Likeness(**likeness))
@@ -375,4 +379,6 @@ def _joined(family: type[Part], entry: Mapping[str, Any], arrays: Mapping[str, T
     declared = get_type_hints(kind)
     for name, value in plain.items():
         check_value(value, declared.get(name, Any), where=f"{where}, {name}")
+    if {name for name in entry["arrays"] if declared.get(name) is not np.ndarray}:
+        raise ValueError(f"an array in place of one of {', '.join(plain)}")
     return kind(**plain, **{field: arrays[key].numpy() for field, key in entry["arrays"].items()})
