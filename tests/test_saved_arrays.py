@@ -81,7 +81,7 @@ def model(objects: sr.ObjectTable) -> FittedModel:
 @pytest.fixture(scope="module")
 def network(objects: sr.ObjectTable) -> FittedModel:
     """A network alone."""
-    return sr.SphereEmbedder(**OPTIONS, closed_form=False, epochs=1).fit(objects).fitted_
+    return sr.SphereEmbedder(**OPTIONS, closed_form=False, epochs=0).fit(objects).fitted_
 
 
 def arrays_of(value: Any, other: Callable[[np.ndarray], np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
@@ -168,7 +168,10 @@ def test_an_array_that_is_something_else_is_refused_or_makes_vectors(
             ("motion", "interval", -1.0),
         ),
         *(("motion", "features.weight", -1.0), ("sound", "features.std", 0.0), ("title", "features.sums", 7)),
-        *(("title", "likeness", Likeness(*value)) for value in ((7, 2, 1.0), (-1, 2, 1.0), (0, 0, 1.0))),
+        *(
+            ("title", "likeness", Likeness(*value))
+            for value in ((7, 2, 1.0), (-1, 2, 1.0), (0, 0, 1.0), (0, 2, -1.0), (0, 2, 1e300))
+        ),
     ],
 )
 def test_a_plain_value_that_cannot_be_is_refused(model: FittedModel, name: str, field: str, value: Any) -> None:

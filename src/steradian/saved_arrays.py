@@ -314,8 +314,8 @@ def _check_map(name: str, fitted: FittedModality, linear: LinearMap, dim: int) -
     if sizes.get("outputs", 0) > dim:
         raise ValueError(f"{name}, matrix: {sizes['outputs']} outputs of a vector of {dim}")
     own = linear.likeness
-    if own is not None and (min(own.first, own.coordinates - 1) < 0 or own.first + own.coordinates > dim):
-        raise ValueError(f"{name}: a likeness outside of the vector")
+    if own is not None and not (0 <= own.first < own.first + own.coordinates <= dim and 0 <= own.length <= LARGEST):
+        raise ValueError(f"{name}: a likeness outside of the vector, or longer than {LARGEST:g}")
 
 
 def _features(sizes: Mapping[str, int]) -> int | None:

@@ -58,6 +58,8 @@ TWO_PARTS: dict[str, Any] = {
 """Of the entry of a closed form and the networks beside it."""
 PART: dict[str, Any] = {"type": str, "fields": dict[str, Any], "arrays": dict[str, str]}
 """Of a fitted modality, or of the features of its closed form."""
+LARGEST_WEIGHT = 1e6
+"""Products of larger ones leave float32's range, and vectors would be no numbers."""
 UNFIT = KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, OverflowError
 """What values raise that are of the right kind and do not fit each other."""
 
@@ -183,8 +185,10 @@ def _with_weights(
     for name, tensor in saved.weights.items():
         if name in described and described[name].shape != tensor.shape:
             raise ValueError(f"{name} of shape {tuple(tensor.shape)}, and not {tuple(described[name].shape)}")
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise ValueError(f"{name} with a value that is not finite")
+        # Weights of a pretrained encoder may hold float32's lowest number, as a mask.
+        most = torch.inf if ".encoder.model." in name else LARGEST_WEIGHT
+        if tensor.is_floating_point() and not bool((tensor.isfinite() & (tensor.abs() <= most)).all()):
+            raise ValueError(f"{name} with a value that is not finite, or beyond {most:g}")
     with torch.random.fork_rng(devices=[]):
         parts = _build(saved, config, num_classes, choose_device(device))
     _joint(*parts).load_state_dict(dict(saved.weights))

@@ -32,6 +32,19 @@ ESTIMATE = (
     "which takes held-out objects."
 )
 
+SAVED: dict[str, Any] = {
+    "goal": Goal,
+    "rate": float,
+    "points": list[dict[str, Any]],
+    "pair_false_accept": float,
+    "pairs": list[dict[str, Any]],
+    "kappas": list[float | None],
+    "kappa_objects": list[int],
+    "other_classes": bool,
+    "left_out": bool,
+}
+"""What `Calibration.to_dict` gives, and of what kind."""
+
 
 @dataclass(frozen=True)
 class OperatingPoint:
@@ -200,12 +213,20 @@ class Calibration:
             modalities: of the model.
             classes: of the model [num_classes].
         """
+        for name, wanted in SAVED.items():
+            check_value(entries[name], wanted, where=f"calibration, {name}")
         for key, kind in (("points", OperatingPoint), ("pairs", PairPoint)):
             for point in entries[key]:
                 for name, wanted in get_type_hints(kind).items():
                     check_value(point[name], wanted, where=f"calibration, {key}, {name}")
         if not entries["points"] or min(point["scale"] for point in entries["points"]) <= 0:
             raise ValueError("a calibration without points, or with a scale of 0 or less")
+        subsets = [point["subset"] for point in entries["points"]]
+        subsets += [pair[name] for pair in entries["pairs"] for name in ("first", "second")]
+        if not {name for subset in subsets for name in subset} <= set(modalities):
+            raise ValueError("a calibration of other modalities")
+        if not len(entries["kappas"]) == len(entries["kappa_objects"]) == len(classes):
+            raise ValueError("a calibration of other classes")
         points = (point | {"subset": tuple(point["subset"])} for point in entries["points"])
         pairs = (pair | {"first": tuple(pair["first"]), "second": tuple(pair["second"])} for pair in entries["pairs"])
         kappas = np.array([np.nan if kappa is None else kappa for kappa in entries["kappas"]])
