@@ -139,3 +139,16 @@ def test_options_that_cannot_be_are_told_together(objects) -> None:
         sr.SphereEmbedder(width=0, heads=0).fit(objects)
     with pytest.raises(sr.ConfigError, match="device"):
         sr.SphereEmbedder(device="abacus").fit(objects)
+
+
+def test_validation_objects_that_are_learnt_from_are_told_and_not_left_out() -> None:
+    rng, kinds = np.random.default_rng(0), np.arange(60) % 3
+    table = {"x": np.eye(3)[kinds] + 0.1 * rng.normal(size=(60, 3)), "kind": kinds}
+    objects = sr.read_objects(table, sr.Schema({"x": sr.Vector("x")}, label="kind"))
+    model = sr.SphereEmbedder(embedding_dim=8, epochs=0, verbose=False)
+    with pytest.warns(sr.SteradianWarning, match=r"fit\(validation=\.\.\.\): 40 of the 40 objects seem to be") as told:
+        model.fit(objects, validation=objects[:40])
+    assert told[0].filename == __file__
+    with pytest.raises(sr.InputError, match=r"validation=\.\.\. of training objects"):
+        model.calibrate()
+    model.fit(objects[:40], validation=objects[40:]).calibrate(coverage=0.5)

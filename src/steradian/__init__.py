@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         SavedModelError,
         SteradianError,
+        SteradianWarning,
         TrainingError,
     )
     from steradian.evaluation import (
@@ -61,6 +62,7 @@ __all__ = [
     "Series",
     "SphereEmbedder",
     "SteradianError",
+    "SteradianWarning",
     "Tabular",
     "Text",
     "TrainingError",

@@ -280,6 +280,7 @@ def _show(result: "RenderableType") -> None:
 def _tell_of_training_objects(model: "SphereEmbedder", folder: Path, objects: "ObjectTable") -> None:
     """Warn where most objects have the very vectors of the index of the training objects, if there is one."""
     from steradian import Index, SavedModelError
+    from steradian.data.object_digests import told_of_training_objects
 
     try:
         index = Index.load(folder, model=model)
@@ -287,9 +288,9 @@ def _tell_of_training_objects(model: "SphereEmbedder", folder: Path, objects: "O
         return
     trained = {row.tobytes() for row in index.vectors.round(3) + 0.0}
     known = sum(row.tobytes() in trained for row in model.transform(objects).round(3) + 0.0)
-    if known > len(objects) / 2:
-        line = f"{known} of the {len(objects)} objects seem to be training objects, nearer to their centers than others"
-        print(f"steradian: warning: {line}: what is guaranteed needs objects held out of training.", file=sys.stderr)
+    told = told_of_training_objects(known, len(objects))
+    if told is not None:
+        print(f"steradian: warning: {told}", file=sys.stderr)
 
 
 def _load(folder: str) -> "SphereEmbedder":

@@ -20,6 +20,7 @@ from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.embedder_attributes import EmbedderAttributes
+from steradian.errors import SteradianWarning
 from steradian.explanation import Attribution, Certificates, certify, explain
 from steradian.fit import fit_model
 from steradian.fitted_model import BATCH, Encoded, FittedModel, Subset, table_of
@@ -361,8 +362,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         Args:
             folder: is made if it does not exist; a model already there is replaced only when the new one is whole.
         """
-        inputs = {name: vars(self)[name] for name in INPUTS if name in vars(self)}
-        save_model(self._fitted, folder, inputs=inputs)
+        save_model(self._fitted, folder, inputs={name: vars(self)[name] for name in INPUTS if name in vars(self)})
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> Self:
@@ -377,7 +377,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         """
         model, inputs = load_model(folder, device=device)
         if not model.training.ended:
-            warn(f"{folder}: this model was saved while its training went on", stacklevel=2)
+            warn(f"{folder}: this model was saved while its training went on", SteradianWarning, stacklevel=2)
         estimator = cls(**model.model_config.to_dict(), **(model.training_config.to_dict() | {"device": device}))
         estimator.__dict__ |= inputs
         estimator.fitted_ = model

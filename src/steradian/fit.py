@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from textwrap import wrap
 from threading import Lock
+from warnings import warn
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from rich.console import Console
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.errors import InputError
+from steradian.data.object_digests import known_objects, object_digests, told_of_training_objects
+from steradian.errors import InputError, SteradianWarning
 from steradian.fitted_model import FittedModel
 from steradian.model import Encoder, SphericalClassifier, build_model
 from steradian.training import (
@@ -97,8 +99,10 @@ def fit_model(
     if validation is None and not solvable:
         objects, validation = hold_out(objects, config.validation_fraction, random_state=config.random_state)
     classes, labels = _classes(objects)
+    trained, known = object_digests(objects, objects.schema.modalities), False
     if validation is not None:
         check_validation(validation, objects.schema, classes)
+        known = _tell_of_validation(validation, objects, trained)
     if not solvable:
         check_objective(config, model, objects.present)
     device = choose_device(config.device)
@@ -119,9 +123,19 @@ def fit_model(
             objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model, kept
         )
         fitted = _kept(fit, _solve_and_learn(fit) if solvable else _learn(fit))
+        # Validation objects that were learnt from were not left out.
+        fitted = replace(fitted, trained=trained, left_out=None if known else fitted.left_out)
         if kept is not None and not fitted.training.interrupted:
             kept.remove()
         return fitted
+
+
+def _tell_of_validation(validation: ObjectTable, objects: ObjectTable, trained: np.ndarray) -> bool:
+    """Whether most validation objects are training objects, of which a user is warned."""
+    told = told_of_training_objects(known_objects(validation, objects.schema.modalities, trained), len(validation))
+    if told is not None:
+        warn(f"fit(validation=...): {told}", SteradianWarning, stacklevel=4)
+    return told is not None
 
 
 def _key(objects: ObjectTable, validation: ObjectTable | None, model: ModelConfig, config: TrainingConfig) -> str:

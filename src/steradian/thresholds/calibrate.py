@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import cast
+from warnings import warn
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from steradian.calibration.threshold_rules import (
     widened,
 )
 from steradian.data import ObjectTable
+from steradian.data.object_digests import known_objects, told_of_training_objects
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
-from steradian.errors import ConfigError, InputError
+from steradian.errors import ConfigError, InputError, SteradianWarning
 from steradian.fitted_model import Encoded, FittedModel, table_of
 from steradian.metrics import concentration, to_angles
 from steradian.thresholds.evidence import Evidence, HeldOut, left_out_of
@@ -61,6 +63,9 @@ def calibrate(
         ConfigError: more than one of coverage, false_accept and precision.
         InputError: no labels, one class, too few objects, or none of unknown classes for false_accept; no table, and
             nothing left out by `fit`.
+
+    Warns:
+        SteradianWarning: most objects are training objects, as far as the model that was just fitted knows them.
     """
     goal, rate = _goal(coverage=coverage, false_accept=false_accept, precision=precision)
     check_rate(pair_false_accept, name="pair_false_accept")
@@ -117,6 +122,10 @@ def _evidence(model: FittedModel, objects: ObjectTable | Encoded | None) -> Evid
     refuse_unread(table, where="calibrate(objects)")
     refuse_other_schema(table, model.schema, where="the table")
     refuse_other_labels(table.labels, model.classes, where="the labels of the objects")
+    if model.trained is not None:
+        told = told_of_training_objects(known_objects(table, model.modalities, model.trained), len(table))
+        if told is not None:
+            warn(f"calibrate(objects): {told}", SteradianWarning, stacklevel=4)
     return HeldOut(model, objects)
 
 
