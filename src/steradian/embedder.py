@@ -149,7 +149,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
 
         As scikit-learn asks, two classes give one number an object: the second cosine less the first [objects].
         """
-        cosines = class_cosines(self._fitted.classifier, self.transform(X))
+        cosines = class_cosines(self._fitted.classifier, self._fitted.vectors(self._query(X)))
         return cosines[:, 1] - cosines[:, 0] if len(self.classes_) == 2 else cosines
 
     def predict(self, X: Any, *, reject: bool = False) -> np.ndarray:
@@ -164,10 +164,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             InputError: reject without a calibration, or a class of that very name.
         """
         if not reject:
-            return self.predict_vectors(self.transform(X))
+            return self.predict_vectors(self._fitted.vectors(self._query(X)))
         self._fitted.calibrated()
         objects = self._query(X)
-        return self.predict_vectors(self.transform(objects), present=self._fitted.present(table_of(objects)))
+        present = self._fitted.present(table_of(objects))
+        return self.predict_vectors(self._fitted.vectors(objects), present=present)
 
     def predict_vectors(self, vectors: np.ndarray, *, present: np.ndarray | None = None) -> np.ndarray:
         """The class of the center nearest to each vector [objects].
@@ -188,10 +189,9 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         The scale is what `calibrate` fitted for what the object has; without it `scale_`, which training used.
         """
         objects = self._query(X)
-        cosines = class_cosines(self._fitted.classifier, self.transform(objects)).astype(np.float64)
-        return np.asarray(
-            softmax(cosines * self._fitted.scales(self._fitted.present(table_of(objects)))[:, None], axis=1)
-        )
+        cosines = class_cosines(self._fitted.classifier, self._fitted.vectors(objects)).astype(np.float64)
+        scales = self._fitted.scales(self._fitted.present(table_of(objects)))
+        return np.asarray(softmax(cosines * scales[:, None], axis=1))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy of `predict`.

@@ -159,7 +159,7 @@ def robustness(
     scores, left = np.full((len(_SCORES), len(levels), draws), np.nan), np.zeros((len(levels), draws))
     with Steps(2 + len(masks), console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the gallery")
-        search_in = None if gallery is None else Gallery(model.transform(gallery), table_of(gallery).labels)
+        search_in = None if gallery is None else Gallery(np.asarray(model.transform(gallery)), table_of(gallery).labels)
         steps.begin("embedding the objects")
         parts = model.transform_subsets(encoded_once(model, objects), masks)
         _, rows, vectors = whole = next(parts)

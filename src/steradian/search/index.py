@@ -80,7 +80,7 @@ class Index:
             InputError: objects that the model refuses.
         """
         labels = objects.labels if getattr(objects, "has_labels", False) else None
-        index = cls.from_vectors(model.transform(objects), labels=labels, ids=getattr(objects, "ids", None))
+        index = cls.from_vectors(np.asarray(model.transform(objects)), labels=labels, ids=getattr(objects, "ids", None))
         return cls(index.vectors, index.ids, index.labels, model, getattr(model, "fingerprint", None))
 
     @classmethod
@@ -183,7 +183,7 @@ class Index:
                 fix="Leave out modalities." if given_vectors else "Use Index.load(folder, model=model).",
             )
         names = [modalities] if isinstance(modalities, str) else modalities
-        return self.model.transform(queries, modalities=names)
+        return np.asarray(self.model.transform(queries, modalities=names))
 
     def _entries(self) -> dict[str, Any]:
         rows, dim = self.vectors.shape
