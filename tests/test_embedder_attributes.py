@@ -247,3 +247,17 @@ def test_a_row_of_a_frame_keeps_its_name(points: Any) -> None:
     frame = pd.DataFrame(values, index=[f"row {number}" for number in range(96)], columns=list("abcdef"))
     model = sr.SphereEmbedder(embedding_dim=8, epochs=0, verbose=False).set_output(transform="pandas")
     assert model.fit(frame, labels).transform(frame).index.tolist() == frame.index.tolist()
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 1, "closed_form": False, "fusion": "context"}])
+def test_a_callers_autocast_moves_no_vector(points: Any, options: dict[str, Any]) -> None:
+    values, labels = points
+    objects = sr.read_objects({"x": values, "kind": labels}, sr.Schema({"x": sr.Vector("x")}, label="kind"))
+    model = sr.SphereEmbedder(**(SMALL | options)).fit(objects)
+    vectors, cosines, shares = model.transform(objects), model.decision_function(objects), model.explain(objects)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        np.testing.assert_array_equal(model.transform(objects), vectors)
+        np.testing.assert_array_equal(model.encode(objects).fused(np.array([True]))[1], vectors)
+        np.testing.assert_array_equal(model.decision_function(objects), cosines)
+        np.testing.assert_array_equal(model.explain(objects).contributions, shares.contributions)
+        np.testing.assert_array_equal(clone(model).fit(objects).transform(objects), vectors)

@@ -116,7 +116,9 @@ def fit_model(
         validated=validation is not None and not solvable,
     )
     cuda = [device] if device.type == "cuda" else []
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), Progress(console) as progress:
+    # A fit says itself where it computes in half precision.
+    exact = torch.autocast(device.type, enabled=False)
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), exact, Progress(console) as progress:
         torch.manual_seed(config.random_state)
         kept = None if checkpoint is None else Checkpoint(checkpoint, _key(objects, validation, model, config))
         fit = _Fit(

@@ -244,7 +244,9 @@ class FrozenEncoder:
         device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
         reader = ItemReader(processor, self._kind, self._columns)
         tensors = reader.tensors(reader.arrays(items, rows))
-        features = encoder.to(device)(**{name: tensor.to(device) for name, tensor in tensors.items()})
+        # What is kept on disk must not hang on a caller's autocast.
+        with torch.autocast(str(device).split(":")[0], enabled=False):
+            features = encoder.to(device)(**{name: tensor.to(device) for name, tensor in tensors.items()})
         numbers: np.ndarray = features.float().cpu().numpy()
         broken = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
         if len(broken):
