@@ -182,7 +182,7 @@ def _predict(options: Namespace) -> int:
         print(lines.getvalue(), end="")
     else:
         write_whole(Path(options.out), lines.getvalue())
-        print(f"wrote {len(objects)} predictions to {options.out}")
+        print(f"wrote {len(objects)} prediction{'s' * (len(objects) != 1)} to {options.out}")
     return 0
 
 
@@ -209,6 +209,9 @@ def _embed(options: Namespace) -> int:
         check_file(options.out, others=[options.table])
     else:
         check_folder(options.out, fix="Name a folder, or a file that ends in .npy.")
+        if Path(options.out, "config.json").exists():
+            fix = f"Write {Path(options.out, 'index')}, where search looks for it."
+            raise InputError("a folder of its own", f"{options.out}, the folder of a model", "--out", fix)
     model = _load(options.model)
     index = Index.build(model, _read(options.table, model.schema_, options, labelled=False))
     if plain:
@@ -217,7 +220,7 @@ def _embed(options: Namespace) -> int:
         write_whole(Path(options.out), content.getvalue())
     else:
         index.save(options.out)
-    print(f"wrote {len(index)} vectors of width {model.embedding_dim} to {options.out}")
+    print(f"wrote {len(index)} vector{'s' * (len(index) != 1)} of width {model.embedding_dim} to {options.out}")
     return 0
 
 

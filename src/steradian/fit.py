@@ -33,7 +33,7 @@ from steradian.training import (
     with_derived,
 )
 from steradian.training.checkpoint import Checkpoint
-from steradian.training.device import choose_device
+from steradian.training.device import choose_device, own_modes
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.held_out import RetrievalValidation, class_numbers, hold_out
 from steradian.training.schedule import default_epochs
@@ -116,9 +116,7 @@ def fit_model(
         validated=validation is not None and not solvable,
     )
     cuda = [device] if device.type == "cuda" else []
-    # A fit says itself where it computes in half precision.
-    exact = torch.autocast(device.type, enabled=False)
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), exact, Progress(console) as progress:
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), own_modes(device.type), Progress(console) as progress:
         torch.manual_seed(config.random_state)
         kept = None if checkpoint is None else Checkpoint(checkpoint, _key(objects, validation, model, config))
         fit = _Fit(

@@ -26,7 +26,7 @@ from steradian.model.inference import Encoder
 from steradian.saved_arrays import check_preprocessor
 from steradian.saved_files import broken, check_value, read_files, read_json, refuse_special_file, replace_files
 from steradian.training import TrainingResult
-from steradian.training.device import choose_device
+from steradian.training.device import choose_device, own_modes
 
 __all__ = ["SavedModel", "load_model", "read_folder", "save_model", "write_folder"]
 
@@ -189,7 +189,7 @@ def _with_weights(
         most = torch.inf if ".encoder.model." in name else LARGEST_WEIGHT
         if tensor.is_floating_point() and not bool((tensor.isfinite() & (tensor.abs() <= most)).all()):
             raise ValueError(f"{name} with a value that is not finite, or beyond {most:g}")
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), own_modes("cpu"):
         parts = _build(saved, config, num_classes, choose_device(device))
     _joint(*parts).load_state_dict(dict(saved.weights))
     return parts

@@ -264,12 +264,16 @@ class Calibration:
             return
         least = least_objects(self.goal, self.rate)
         kind = "unknown objects" if self.goal == "false_accept" else "objects"
-        counts = [point.unknown if self.goal == "false_accept" else point.objects for point in rows]
-        named = ", ".join(f"{self._name(point)} ({count:,})" for point, count in zip(rows[:3], counts[:3], strict=True))
-        more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
         answer = "all are accepted" if self.goal == "coverage" else "all are refused"
-        few = f"it takes at least {least:,} {kind}" if min(counts) < least else f"their {kind} do not show it"
-        yield f"No angle guarantees as much for {named}{more}: {few}. Of these {answer}."
+        counts = [point.unknown if self.goal == "false_accept" else point.objects for point in rows]
+        few = [(point, count) for point, count in zip(rows, counts, strict=True) if count < least]
+        enough = [(point, count) for point, count in zip(rows, counts, strict=True) if count >= least]
+        for found, reason in ((few, f"it takes at least {least:,} {kind}"), (enough, f"their {kind} do not show it")):
+            if not found:
+                continue
+            named = ", ".join(f"{self._name(point)} ({count:,})" for point, count in found[:3])
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            yield f"No angle guarantees as much for {named}{more}: {reason}. Of these {answer}."
 
     def _name(self, point: OperatingPoint) -> str:
         return "everything" if len(point.subset) == len(self.modalities) else " + ".join(point.subset)

@@ -202,7 +202,7 @@ def _check(evidence: Evidence, goal: Goal, rate: float) -> None:
     if classes < 2:
         raise InputError(
             want="objects of at least 2 of the model's classes",
-            got=f"{classes} among {len(evidence.labels)} objects",
+            got=f"{classes} among {len(evidence.labels)} object{'s' * (len(evidence.labels) != 1)}",
             where=where,
             fix="Calibrate on held-out objects of the classes the model was trained on.",
         )
