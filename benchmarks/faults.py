@@ -16,6 +16,7 @@ import time
 import traceback
 import warnings
 import wave
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -137,7 +138,8 @@ def _read_damaged(whole: list[bytes], modality: Any) -> tuple[Callable[..., None
 
 
 def _load_damaged() -> tuple[Callable[..., None], tuple[Any, ...]]:
-    folder = Path(tempfile.mkdtemp())
+    holder = tempfile.TemporaryDirectory()
+    folder = Path(holder.name)
     objects = _folder(folder / "whole")
 
     def case(data: st.DataObject) -> None:
@@ -164,6 +166,8 @@ def _load_damaged() -> tuple[Callable[..., None], tuple[Any, ...]]:
         except sr.SteradianError as error:
             assert len(str(error)) < 2000
 
+    # The folder goes with the function.
+    weakref.finalize(case, holder.cleanup)
     return case, (st.data(),)
 
 
@@ -242,10 +246,8 @@ def cases_of(name: str, random_state: int, count: int) -> Outcome:
         random_state: of the cases.
         count: how many.
     """
-    warnings.simplefilter("ignore")
     case, strategies = FUZZERS[name]()
     outcome = Outcome()
-    signal.signal(signal.SIGALRM, _ring)
 
     def measured(arguments: tuple[Any, ...]) -> None:
         begun = time.monotonic()
@@ -271,7 +273,13 @@ def cases_of(name: str, random_state: int, count: int) -> Outcome:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    seed(random_state)(options(given(st.tuples(*strategies))(measured)))()
+    before = signal.signal(signal.SIGALRM, _ring)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            seed(random_state)(options(given(st.tuples(*strategies))(measured)))()
+    finally:
+        signal.signal(signal.SIGALRM, before)
     outcome.peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if outcome.peak > LARGEST:
         outcome.faults[f"a process of {outcome.peak / 1e9:.1f} GB"] += 1
