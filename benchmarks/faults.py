@@ -206,6 +206,8 @@ def run(seconds: float, names: list[str] | None = None, *, random_state: int = 0
     while time.monotonic() < end:
         for name, outcome in found.items():
             outcome.add(_in_a_process(name, random_state))
+            if time.monotonic() > end:
+                break
         random_state += 1
     for name, outcome in found.items():
         rate = outcome.cases / max(outcome.seconds, 1e-9)
