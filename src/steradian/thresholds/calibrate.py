@@ -63,9 +63,6 @@ def calibrate(
         ConfigError: more than one of coverage, false_accept and precision.
         InputError: no labels, one class, too few objects, or none of unknown classes for false_accept; no table, and
             nothing left out by `fit`.
-
-    Warns:
-        SteradianWarning: most objects are training objects, as far as the model that was just fitted knows them.
     """
     goal, rate = _goal(coverage=coverage, false_accept=false_accept, precision=precision)
     check_rate(pair_false_accept, name="pair_false_accept")
