@@ -54,6 +54,12 @@ against.add_argument("--splits", type=int, default=5, help="random splits, or se
 against.add_argument("--epochs", type=int, help="0: the closed form alone; the defaults where it is left out")
 kills = commands.add_parser("kills", help="writers killed at any instant: is what was there still there, whole?")
 kills.add_argument("--count", type=int, default=300, help="kills in all")
+faults = commands.add_parser(
+    "faults", help="fuzzed tables, files, pictures, sounds and saved folders: is any error not ours?"
+)
+faults.add_argument("names", nargs="*", help="fuzzers; all by default")
+faults.add_argument("--seconds", type=float, default=600.0, help="in all")
+faults.add_argument("--random-state", type=int, default=0, help="of the first cases")
 products = commands.add_parser("products", help="products never seen, from shop to shop, beside an untrained cosine")
 products.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 products.add_argument("--epochs", type=int, help="0: the closed form alone; the defaults where it is left out")
@@ -150,6 +156,12 @@ elif arguments.command == "kills":
     from benchmarks import kills as kills_benchmark
 
     kills_benchmark.run(arguments.count)
+elif arguments.command == "faults":
+    # Processes of cases import this file anew, and must not run a command of their own.
+    if __name__ == "__main__":
+        from benchmarks import faults as faults_benchmark
+
+        faults_benchmark.run(arguments.seconds, arguments.names, random_state=arguments.random_state)
 elif arguments.command == "products":
     from benchmarks import products as products_benchmark
 

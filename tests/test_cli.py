@@ -187,6 +187,15 @@ def test_embed_writes_an_index_that_search_uses(folder: Path, capsys) -> None:
     assert here.count("lamp") == 3
 
 
+def test_embed_does_not_write_among_the_files_of_a_model(folder: Path, capsys) -> None:
+    before = sorted(path.name for path in (folder / "model").iterdir())
+    assert run("embed", folder / "model", folder / "table.csv", "--out", folder / "model") == 2
+    assert f"the folder of a model. Write {folder / 'model' / 'index'}" in capsys.readouterr().err
+    assert sorted(path.name for path in (folder / "model").iterdir()) == before
+    assert run("embed", folder / "model", folder / "table.csv", "--out", folder / "b.NPY") == 0
+    assert (folder / "b.NPY").is_file()
+
+
 def test_search_by_cells(folder: Path, capsys) -> None:
     assert run("search", folder / "model", "--query", "height=10.5", "--query", "width=7", "--k", 1) == 0
     assert "cup" in capsys.readouterr().out

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 import steradian as sr
 from steradian.config import CENTER_OBJECTIVES, MODALITY_OBJECTIVES, ObjectiveKind
@@ -212,3 +214,50 @@ def test_a_model_saved_while_training_has_class_means_for_centers(pairs: sr.Obje
     Watched._get_param_names = classmethod(lambda cls: names)  # type: ignore[method-assign]
     Watched(**options).fit(pairs, save_to=tmp_path)
     assert len(found) == 5 and min(found) > 0.9999
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_vectors_come_in_the_container_that_is_asked_for(points: Any, kind: str) -> None:
+    values, labels = points
+    table = {"x": values, "kind": labels}
+    objects = sr.read_objects(table, sr.Schema({"x": sr.Vector("x")}, label="kind"))
+    model = sr.SphereEmbedder(embedding_dim=8, epochs=0, verbose=False).fit(objects)
+    plain = model.transform(objects)
+    asked = clone(model).set_output(transform=kind).fit(objects)
+    assert model.get_feature_names_out().tolist() == [f"sphereembedder{number}" for number in range(8)]
+    for found in (asked.transform(objects), asked.fit_transform(objects)):
+        assert type(found).__module__.split(".")[0] == kind
+        assert list(found.columns) == model.get_feature_names_out().tolist()
+        np.testing.assert_array_equal(found.to_numpy(), plain)
+    # What asks for vectors within is not disturbed by it.
+    for name in ("predict", "predict_proba", "decision_function"):
+        np.testing.assert_array_equal(getattr(asked, name)(objects), getattr(model, name)(objects))
+    np.testing.assert_array_equal(
+        sr.Index.build(asked, objects).search(objects, k=2).rows,
+        sr.Index.build(model, objects).search(objects, k=2).rows,
+    )
+    quiet: Any = {"gallery": objects[:40], "floor": "none", "verbose": False}
+    assert repr(sr.evaluate(asked, objects[40:], **quiet)) == repr(sr.evaluate(model, objects[40:], **quiet))
+    with pytest.raises(NotFittedError):
+        clone(model).get_feature_names_out()
+
+
+def test_a_row_of_a_frame_keeps_its_name(points: Any) -> None:
+    values, labels = points
+    frame = pd.DataFrame(values, index=[f"row {number}" for number in range(96)], columns=list("abcdef"))
+    model = sr.SphereEmbedder(embedding_dim=8, epochs=0, verbose=False).set_output(transform="pandas")
+    assert model.fit(frame, labels).transform(frame).index.tolist() == frame.index.tolist()
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 1, "closed_form": False, "fusion": "context"}])
+def test_a_callers_autocast_moves_no_vector(points: Any, options: dict[str, Any]) -> None:
+    values, labels = points
+    objects = sr.read_objects({"x": values, "kind": labels}, sr.Schema({"x": sr.Vector("x")}, label="kind"))
+    model = sr.SphereEmbedder(**(SMALL | options)).fit(objects)
+    vectors, cosines, shares = model.transform(objects), model.decision_function(objects), model.explain(objects)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        np.testing.assert_array_equal(model.transform(objects), vectors)
+        np.testing.assert_array_equal(model.encode(objects).fused(np.array([True]))[1], vectors)
+        np.testing.assert_array_equal(model.decision_function(objects), cosines)
+        np.testing.assert_array_equal(model.explain(objects).contributions, shares.contributions)
+        np.testing.assert_array_equal(clone(model).fit(objects).transform(objects), vectors)

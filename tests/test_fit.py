@@ -2,6 +2,8 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,3 +141,42 @@ def test_options_that_cannot_be_are_told_together(objects) -> None:
         sr.SphereEmbedder(width=0, heads=0).fit(objects)
     with pytest.raises(sr.ConfigError, match="device"):
         sr.SphereEmbedder(device="abacus").fit(objects)
+
+
+def test_validation_objects_that_are_learnt_from_are_told_and_not_left_out() -> None:
+    rng, kinds = np.random.default_rng(0), np.arange(60) % 3
+    table = {"x": np.eye(3)[kinds] + 0.1 * rng.normal(size=(60, 3)), "kind": kinds}
+    objects = sr.read_objects(table, sr.Schema({"x": sr.Vector("x")}, label="kind"))
+    model = sr.SphereEmbedder(embedding_dim=8, epochs=0, verbose=False)
+    with pytest.warns(sr.SteradianWarning, match=r"fit\(validation=\.\.\.\): 40 of the 40 objects seem to be") as told:
+        model.fit(objects, validation=objects[:40])
+    assert told[0].filename == __file__
+    with pytest.raises(sr.InputError, match=r"validation=\.\.\. of training objects"):
+        model.calibrate()
+    model.fit(objects[:40], validation=objects[40:]).calibrate(coverage=0.5)
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 2}, {"epochs": 2, "closed_form": False}], ids=str)
+def test_a_callers_modes_change_no_fit(options: dict[str, Any], tmp_path: Path) -> None:
+    rng, kinds = np.random.default_rng(0), np.arange(30) % 3
+    points = np.eye(3)[kinds] + 0.1 * rng.normal(size=(30, 3))
+    small = {"embedding_dim": 8, "width": 8, "heads": 2, "verbose": False, **options}
+    expected = sr.SphereEmbedder(**small).fit(points, kinds).transform(points)
+    with torch.no_grad():
+        np.testing.assert_array_equal(sr.SphereEmbedder(**small).fit(points, kinds).transform(points), expected)
+    torch.set_default_dtype(torch.float64)
+    try:
+        model = sr.SphereEmbedder(**small).fit(points, kinds)
+        model.save(tmp_path)
+        for each in (model, sr.SphereEmbedder.load(tmp_path)):
+            np.testing.assert_array_equal(each.transform(points), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_the_steps_that_are_told_are_those_of_each_network(capsys: pytest.CaptureFixture[str]) -> None:
+    rng, kinds = np.random.default_rng(0), np.arange(96) % 3
+    points = np.eye(3)[kinds] + 0.1 * rng.normal(size=(96, 3))
+    sr.SphereEmbedder(embedding_dim=8, width=8, heads=2, epochs=3).fit(points, kinds)
+    told = capsys.readouterr().out
+    assert "3 epochs of 64 objects: 3 steps" in told and "kept the weights of step 3 of 3" in told

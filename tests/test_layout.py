@@ -26,7 +26,7 @@ ORDER = (
     *("errors", "atomic_write", "saved_files", "config", "text_table", "data", "ranks", "losses", "metrics"),
     *("modalities", "saved_folder", "model", "calibration", "training", "validation", "fitted_model", "fit"),
     *("explanation", "thresholds"),
-    *("saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
+    *("saved_arrays", "saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
     *("search", "evaluation", "report", "__init__", "demo", "command_mistakes", "serve", "command_line", "out_paths"),
     *("standard_streams", "stop_signals", "cli", "__main__"),
 )

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import steradian as sr
 from steradian.errors import SavedModelError
-from steradian.saved_files import check_value, read_json
+from steradian.saved_files import check_value, read_json, with_digests
 
 OPTIONS: dict[str, Any] = {"embedding_dim": 8, "width": 8, "heads": 2, "verbose": False}
 
@@ -51,11 +53,12 @@ def folder(saved: Path, tmp_path: Path) -> Path:
     return copy
 
 
-def change(folder: Path, edit: Callable[[Any], Any]) -> None:
+def change(folder: Path, edit: Callable[[Any], Any], *, signed: bool = True) -> None:
+    """Edit a configuration, and sign it as a stranger can."""
     path = folder / "config.json"
     entries = json.loads(path.read_text())
     edit(entries)
-    path.write_text(json.dumps(entries))
+    path.write_text(json.dumps(with_digests(entries, entries["arrays_sha256"]) if signed else entries))
 
 
 def refused(folder: Path) -> SavedModelError:
@@ -146,25 +149,44 @@ def test_sizes_of_a_network_are_those_of_its_weights(network: Path, name: str, v
 
 
 def every_place(entries: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    if not isinstance(entries, dict):
-        return []
-    return [place for key, value in entries.items() for place in [(*path, key), *every_place(value, (*path, key))]]
+    """The keys of every value, and of the first one of every list."""
+    inner = entries.items() if isinstance(entries, dict) else list(enumerate(entries))[:1]
+    return [
+        place
+        for key, value in inner
+        for place in [(*path, key), *(every_place(value, (*path, key)) if isinstance(value, (dict, list)) else [])]
+    ]
+
+
+@pytest.fixture(scope="module")
+def calibrated(objects: sr.ObjectTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "calibrated"
+    model = sr.SphereEmbedder(**OPTIONS, epochs=0).fit(objects)
+    model.calibrate(coverage=0.8)
+    model.save(folder)
+    return folder
 
 
 @pytest.mark.parametrize("value", [None, [], {}, "text", -1, True, 1e300], ids=str)
-def test_whatever_stands_anywhere_a_load_works_or_is_our_error(folder: Path, value: Any) -> None:
-    original = json.loads((folder / "config.json").read_text())
-    for path in every_place(original):
-        entries = json.loads(json.dumps(original))
+def test_whatever_stands_anywhere_a_load_and_its_use_work_or_are_our_error(
+    calibrated: Path, objects: sr.ObjectTable, value: Any, tmp_path: Path
+) -> None:
+    shutil.copytree(calibrated, folder := tmp_path / "model")
+    original = (folder / "config.json").read_text()
+    for path in every_place(json.loads(original)):
+        entries = json.loads(original)
         inner = entries
         for key in path[:-1]:
             inner = inner[key]
         inner[path[-1]] = value
-        (folder / "config.json").write_text(json.dumps(entries))
-        try:
-            sr.SphereEmbedder.load(folder)
-        except sr.SteradianError:
-            continue
+        (folder / "config.json").write_text(json.dumps(with_digests(entries, entries.get("arrays_sha256"))))
+        with suppress(sr.SteradianError):
+            model = sr.SphereEmbedder.load(folder)
+            model.predict(objects[:1])
+            if model.fitted_.calibration is not None:
+                assert repr(model.calibration_)
+                model.predict(objects[:1], reject=True)
+                model.verify(objects[:1], objects[1:2])
 
 
 @pytest.mark.parametrize(
@@ -198,13 +220,42 @@ def test_a_huge_file_is_refused_by_its_size(tmp_path: Path) -> None:
         read_json(tmp_path / "config.json")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_no_numbers_are_refused(folder: Path, value: float) -> None:
+def test_every_flipped_bit_is_found_and_its_file_named(folder: Path) -> None:
+    for path in list(folder.iterdir()):
+        whole = path.read_bytes()
+        for place in range(0, len(whole), max(1, len(whole) // 40)):
+            content = bytearray(whole)
+            content[place] ^= 1 << place % 7
+            path.write_bytes(content)
+            error = refused(folder)
+            assert error.where.startswith(str(folder)) and "again" in error.fix
+        path.write_bytes(whole)
+    assert sr.SphereEmbedder.load(folder).classes_.tolist() == [0, 1, 2]
+
+
+def test_the_weights_of_another_save_are_not_these(folder: Path, saved: Path, objects: sr.ObjectTable) -> None:
+    sr.SphereEmbedder(**OPTIONS, epochs=0, random_state=7).fit(objects).save(folder.parent / "other")
+    (weights,), (others,) = folder.glob("weights-*"), (folder.parent / "other").glob("weights-*")
+    weights.write_bytes(others.read_bytes())
+    error = refused(folder)
+    assert error.where == str(weights) and error.want.startswith("the file that config.json was saved with, whole, of")
+
+
+def test_a_number_changed_by_hand_is_found(folder: Path) -> None:
+    change(folder, lambda entries: entries.update(margin=entries["margin"] + 1e-9), signed=False)
+    assert "others than its checksum is of" in refused(folder).got
+    change(folder, lambda entries: [entries.pop(f"{part}_sha256") for part in ("arrays", "entries")], signed=False)
+    assert "no checksum, as of an earlier version" in refused(folder).got
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_weights_that_are_no_numbers_are_refused(folder: Path, value: float, sign: Callable[..., None]) -> None:
     (path,) = folder.glob("weights-*")
     tensors = load_file(path)
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     tensors["classifier.weight"][1, 2] = value
     save_file(tensors, path)
+    sign(folder / "config.json")
     assert "classifier.weight with a value that is not finite" in refused(folder).got
 
 

@@ -24,6 +24,7 @@ from steradian.modalities.series import FittedSeries
 from steradian.modalities.tabular import FittedTabular
 from steradian.modalities.text import FittedText
 from steradian.modalities.vector import FittedVector
+from steradian.saved_files import with_digests
 from steradian.saved_folder import SavedModel, read_folder, write_folder
 
 
@@ -318,7 +319,7 @@ def change(folder: Path, **entries: Any) -> None:
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     config = {key: value for key, value in {**config, **entries}.items() if value is not ...}
-    path.write_text(json.dumps(config))
+    path.write_text(json.dumps(with_digests(config, config["arrays_sha256"])))
 
 
 def test_weights_that_lack_an_array_of_the_modalities(folder: Path) -> None:

@@ -1,12 +1,17 @@
 """Plain arrays as tables, with scikit-learn's checks turned into our errors."""
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import BaseEstimator
 
-from steradian.data import Schema, read_objects
+from steradian.data import ObjectTable, Schema, read_objects
+from steradian.data.batch import Preprocessor
 from steradian.errors import InputError
-from steradian.modalities import Text, Vector
+from steradian.modalities import Audio, Image, Series, Tabular, Text, Vector
 from steradian.validation import PLAIN_SCHEMA, query_table, refuse_objects_without, training_table
 
 
@@ -61,5 +66,55 @@ def test_objects_without_any_of_some_modalities_are_refused_by_row() -> None:
     cells = {"x": [[1.0], [2.0], None], "title": ["a", None, "c"]}
     objects = read_objects(cells, schema, labelled=False)[1:]
     refuse_objects_without(objects, np.arange(2), names=("x", "title"))
-    with pytest.raises(InputError, match=r"row 2 .*want objects that have one of x, got 1 objects without"):
+    with pytest.raises(InputError, match=r"row 2 .*want objects that have one of x, got 1 object without"):
         refuse_objects_without(objects, np.array([0]), names=("x",))
+
+
+@pytest.mark.parametrize(
+    ("labels", "complaint"),
+    [
+        (["a", None, "b"], "row 1 .*'y': want a label in every row"),
+        ([0, "a", 1], "row 1 .*'y': want names of one type"),
+    ],
+)
+def test_labels_that_are_missing_or_mixed_are_told_by_row(labels: list[Any], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        training_table(Plain(), np.eye(3), np.array(labels, dtype=object))
+
+
+MODALITIES = {
+    "title": Text("title"),
+    "x": Vector("x"),
+    "specs": Tabular(numeric=["price"], categorical=["color"]),
+    "photo": Image("photo"),
+    "motion": Series("motion", time="at"),
+    "sound": Audio("sound"),
+}
+
+
+@pytest.mark.parametrize("make", [dict, pd.DataFrame, pl.DataFrame], ids=["dict", "pandas", "polars"])
+def test_columns_without_a_row_are_a_table_without_a_row(make: Any) -> None:
+    schema = Schema(MODALITIES)
+    objects = query_table(Plain(), schema, make({name: [] for name in schema.columns}))
+    assert len(objects) == 0 and objects.present.shape == (0, 6) and not objects.has_labels
+    assert Preprocessor.fit(some(schema)).prepare(objects).present.shape == (0, 6)
+    with pytest.raises(InputError, match="at least one row"):
+        query_table(Plain(), schema, {})
+
+
+def some(schema: Schema) -> ObjectTable:
+    """Two objects that have something of everything."""
+    photo, sound = np.zeros((8, 8, 3), np.uint8), (np.arange(800.0), 8000)
+    cells = {"title": "cup", "x": [1.0, 2.0], "price": 3.0, "color": "red", "photo": photo, "motion": [1.0, 2.0]}
+    cells |= {"at": [0.0, 1.0], "sound": sound}
+    return read_objects({name: [cells[name]] * 2 for name in schema.columns} | {"label": [0, 1]}, schema)
+
+
+def test_raw_columns_are_read_also_by_a_model_of_one_vector_x() -> None:
+    estimator, schema = Plain(), Schema({"x": Vector("x")})
+    assert schema == PLAIN_SCHEMA
+    for make in (dict, pl.DataFrame, pd.DataFrame):
+        objects = query_table(estimator, schema, make({"x": [1.0, 2.0]}))
+        np.testing.assert_array_equal(objects.values["x"]["values"], [[1.0], [2.0]])
+    training_table(estimator, np.zeros((2, 1)), [0, 1])
+    assert len(query_table(estimator, schema, {"x": [[1.0]]})) == 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         SavedModelError,
         SteradianError,
+        SteradianWarning,
         TrainingError,
     )
     from steradian.evaluation import (
@@ -65,6 +66,7 @@ __all__ = [
     "Series",
     "SphereEmbedder",
     "SteradianError",
+    "SteradianWarning",
     "Tabular",
     "Text",
     "TrainingError",

@@ -227,7 +227,7 @@ def _predict(options: Namespace) -> int:
         print(lines.getvalue(), end="")
     else:
         write_whole(Path(options.out), lines.getvalue())
-        print(f"wrote {len(objects)} predictions to {options.out}")
+        print(f"wrote {len(objects)} prediction{'s' * (len(objects) != 1)} to {options.out}")
     return 0
 
 
@@ -254,6 +254,9 @@ def _embed(options: Namespace) -> int:
         check_file(options.out, others=[options.table])
     else:
         check_folder(options.out, fix="Name a folder, or a file that ends in .npy.")
+        if Path(options.out, "config.json").exists():
+            fix = f"Write {Path(options.out, 'index')}, where search looks for it."
+            raise InputError("a folder of its own", f"{options.out}, the folder of a model", "--out", fix)
     model = _load(options.model)
     index = Index.build(model, _read(options.table, model.schema_, options, labelled=False))
     if plain:
@@ -262,7 +265,7 @@ def _embed(options: Namespace) -> int:
         write_whole(Path(options.out), content.getvalue())
     else:
         index.save(options.out)
-    print(f"wrote {len(index)} vectors of width {model.embedding_dim} to {options.out}")
+    print(f"wrote {len(index)} vector{'s' * (len(index) != 1)} of width {model.embedding_dim} to {options.out}")
     return 0
 
 
@@ -350,6 +353,7 @@ def _show(result: "RenderableType") -> None:
 def _tell_of_training_objects(model: "SphereEmbedder", folder: Path, objects: "ObjectTable") -> None:
     """Warn where most objects have the very vectors of the index of the training objects, if there is one."""
     from steradian import Index, SavedModelError
+    from steradian.data.object_digests import told_of_training_objects
 
     try:
         index = Index.load(folder, model=model)
@@ -357,9 +361,9 @@ def _tell_of_training_objects(model: "SphereEmbedder", folder: Path, objects: "O
         return
     trained = {row.tobytes() for row in index.vectors.round(3) + 0.0}
     known = sum(row.tobytes() in trained for row in model.transform(objects).round(3) + 0.0)
-    if known > len(objects) / 2:
-        line = f"{known} of the {len(objects)} objects seem to be training objects, nearer to their centers than others"
-        print(f"steradian: warning: {line}: what is guaranteed needs objects held out of training.", file=sys.stderr)
+    told = told_of_training_objects(known, len(objects))
+    if told is not None:
+        print(f"steradian: warning: {told}", file=sys.stderr)
 
 
 def _load(folder: str) -> "SphereEmbedder":

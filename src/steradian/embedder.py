@@ -20,6 +20,7 @@ from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.embedder_attributes import EmbedderAttributes
+from steradian.errors import SteradianWarning
 from steradian.explanation import Attribution, Certificates, certify, explain
 from steradian.fit import fit_model
 from steradian.fitted_model import BATCH, Encoded, FittedModel, Subset, table_of
@@ -148,7 +149,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
 
         As scikit-learn asks, two classes give one number an object: the second cosine less the first [objects].
         """
-        cosines = class_cosines(self._fitted.classifier, self.transform(X))
+        cosines = class_cosines(self._fitted.classifier, self._fitted.vectors(self._query(X)))
         return cosines[:, 1] - cosines[:, 0] if len(self.classes_) == 2 else cosines
 
     def predict(self, X: Any, *, reject: bool = False) -> np.ndarray:
@@ -163,10 +164,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             InputError: reject without a calibration, or a class of that very name.
         """
         if not reject:
-            return self.predict_vectors(self.transform(X))
+            return self.predict_vectors(self._fitted.vectors(self._query(X)))
         self._fitted.calibrated()
         objects = self._query(X)
-        return self.predict_vectors(self.transform(objects), present=self._fitted.present(table_of(objects)))
+        present = self._fitted.present(table_of(objects))
+        return self.predict_vectors(self._fitted.vectors(objects), present=present)
 
     def predict_vectors(self, vectors: np.ndarray, *, present: np.ndarray | None = None) -> np.ndarray:
         """The class of the center nearest to each vector [objects].
@@ -187,10 +189,9 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         The scale is what `calibrate` fitted for what the object has; without it `scale_`, which training used.
         """
         objects = self._query(X)
-        cosines = class_cosines(self._fitted.classifier, self.transform(objects)).astype(np.float64)
-        return np.asarray(
-            softmax(cosines * self._fitted.scales(self._fitted.present(table_of(objects)))[:, None], axis=1)
-        )
+        cosines = class_cosines(self._fitted.classifier, self._fitted.vectors(objects)).astype(np.float64)
+        scales = self._fitted.scales(self._fitted.present(table_of(objects)))
+        return np.asarray(softmax(cosines * scales[:, None], axis=1))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy of `predict`.
@@ -361,8 +362,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         Args:
             folder: is made if it does not exist; a model already there is replaced only when the new one is whole.
         """
-        inputs = {name: vars(self)[name] for name in INPUTS if name in vars(self)}
-        save_model(self._fitted, folder, inputs=inputs)
+        save_model(self._fitted, folder, inputs={name: vars(self)[name] for name in INPUTS if name in vars(self)})
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> Self:
@@ -377,7 +377,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         """
         model, inputs = load_model(folder, device=device)
         if not model.training.ended:
-            warn(f"{folder}: this model was saved while its training went on", stacklevel=2)
+            warn(f"{folder}: this model was saved while its training went on", SteradianWarning, stacklevel=2)
         estimator = cls(**model.model_config.to_dict(), **(model.training_config.to_dict() | {"device": device}))
         estimator.__dict__ |= inputs
         estimator.fitted_ = model

@@ -4,7 +4,7 @@ from dataclasses import fields
 from typing import TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
 from sklearn.utils.validation import check_is_fitted
 
 from steradian.calibration import Calibration
@@ -28,7 +28,7 @@ __all__ = ["EmbedderAttributes"]
 C = TypeVar("C", ModelConfig, TrainingConfig)
 
 
-class EmbedderAttributes(BaseEstimator):  # type: ignore[misc]
+class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # type: ignore[misc]
     """The options of a `SphereEmbedder`, and the attributes that `fit` sets.
 
     Where a default comes from stands at each option in `steradian.config`.
@@ -139,6 +139,11 @@ class EmbedderAttributes(BaseEstimator):  # type: ignore[misc]
     def fingerprint(self) -> str:
         """16 hexadecimal digits: the same after saving, loading and other classes, another for another fit."""
         return self._fitted.fingerprint
+
+    @property
+    def _n_features_out(self) -> int:
+        """How many names `get_feature_names_out` gives; with it, `set_output` works as of any transformer."""
+        return self.fitted_.encoder.embedding_dim
 
     @property
     def classes_(self) -> np.ndarray:

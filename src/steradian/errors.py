@@ -9,6 +9,7 @@ __all__ = [
     "MissingExtraError",
     "SavedModelError",
     "SteradianError",
+    "SteradianWarning",
     "TrainingError",
 ]
 
@@ -35,6 +36,10 @@ class SteradianError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.where}: want {self.want}, got {self.got}. {self.fix}"
+
+
+class SteradianWarning(UserWarning):
+    """Something goes on that a user should know of: what is promised may not hold."""
 
 
 class InputError(SteradianError):

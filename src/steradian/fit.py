@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import wrap
 from threading import Lock
+from warnings import warn
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from rich.console import Console
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.errors import InputError
+from steradian.data.object_digests import known_objects, object_digests, told_of_training_objects
+from steradian.errors import InputError, SteradianWarning
 from steradian.fitted_model import FittedModel
 from steradian.model import Encoder, SphericalClassifier, build_model
 from steradian.ranks import Ranks, failures_told
@@ -30,7 +32,7 @@ from steradian.training import (
     with_derived,
 )
 from steradian.training.checkpoint import Checkpoint
-from steradian.training.device import choose_device
+from steradian.training.device import choose_device, own_modes
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.fit_identity import fit_identity
 from steradian.training.held_out import RetrievalValidation, class_numbers, hold_out
@@ -129,8 +131,10 @@ def _fit_model(
     if validation is None and not solvable:
         objects, validation = hold_out(objects, config.validation_fraction, random_state=config.random_state)
     classes, labels = _classes(objects)
+    trained, known = object_digests(objects, objects.schema.modalities), False
     if validation is not None:
         check_validation(validation, objects.schema, classes)
+        known = _tell_of_validation(validation, objects, trained)
     if not solvable:
         check_objective(config, model, objects.present)
     device = choose_device(config.device)
@@ -145,7 +149,7 @@ def _fit_model(
         holders=ranks.size if spreads_centers(config, len(classes), ranks) else 1,
     )
     cuda = [device] if device.type == "cuda" else []
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), Progress(console) as progress:
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), own_modes(device.type), Progress(console) as progress:
         torch.manual_seed(config.random_state)
         kept = None
         if checkpoint is not None:
@@ -156,9 +160,19 @@ def _fit_model(
             ranks=ranks,
         )
         fitted = _kept(fit, _solve_and_learn(fit) if solvable else _learn(fit))
+        # Validation objects that were learnt from were not left out.
+        fitted = replace(fitted, trained=trained, left_out=None if known else fitted.left_out)
         if kept is not None and not fitted.training.interrupted:
             kept.remove()
         return fitted
+
+
+def _tell_of_validation(validation: ObjectTable, objects: ObjectTable, trained: np.ndarray) -> bool:
+    """Whether most validation objects are training objects, of which a user is warned."""
+    told = told_of_training_objects(known_objects(validation, objects.schema.modalities, trained), len(validation))
+    if told is not None:
+        warn(f"fit(validation=...): {told}", SteradianWarning, stacklevel=4)
+    return told is not None
 
 
 @dataclass(frozen=True)

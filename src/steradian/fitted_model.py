@@ -55,6 +55,7 @@ class FittedModel:
         fingerprint: 16 hexadecimal digits, the same for as long as the vectors are.
         calibration: scales and thresholds; None before `calibrate`.
         left_out: training objects as fits that left them out see them; None where there are none, as after loading.
+        trained: a number for each training object, see `object_digests`; None after loading.
     """
 
     schema: Schema
@@ -70,6 +71,7 @@ class FittedModel:
     fingerprint: str
     calibration: Calibration | None = None
     left_out: LeftOut | None = field(default=None, repr=False)
+    trained: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def modalities(self) -> tuple[str, ...]:

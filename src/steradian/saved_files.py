@@ -1,8 +1,10 @@
 """A JSON file and the file of arrays that it names: replaced at once, and read as a stranger's.
 
-A saved model and an index are kept so. Nothing in them is unpickled.
+A saved model and an index are kept so. Nothing in them is unpickled. The JSON file holds the SHA-256 of the other one
+and of its own entries: a damaged file, or one of another save, is found when it is read.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -18,7 +20,10 @@ import numpy as np
 
 from steradian.errors import SavedModelError
 
-__all__ = ["MOST_JSON", "broken", "check_value", "read_files", "read_json", "refuse_special_file", "replace_files"]
+__all__ = [
+    *("MOST_JSON", "broken", "check_value", "read_files", "read_json", "refuse_special_file", "replace_files"),
+    "with_digests",
+]
 
 Content = TypeVar("Content")
 
@@ -28,6 +33,8 @@ ORPHANED = 3600.0
 """Seconds after which a file that no JSON file names is nobody's."""
 MOST_INTEGER = 1 << 62
 """Of any plain number in it."""
+ARRAYS_DIGEST, ENTRIES_DIGEST = "arrays_sha256", "entries_sha256"
+"""Entries of the JSON file: of the file that it names, as `sha256sum` prints it, and of all other entries."""
 
 
 def replace_files(path: Path, entries: Mapping[str, Any], *, key: str, content: bytes) -> None:
@@ -55,7 +62,8 @@ def replace_files(path: Path, entries: Mapping[str, Any], *, key: str, content: 
         unfinished.write_bytes(content)
         os.replace(unfinished, path.with_name(name))
         # Options may be numpy's numbers, such as those of a grid search; categories may hold lone surrogates.
-        text = json.dumps({key: name, **entries}, ensure_ascii=False, indent=1, default=np.generic.item)
+        plain = json.loads(json.dumps({key: name, **entries}, default=np.generic.item))
+        text = json.dumps(with_digests(plain, hashlib.sha256(content).hexdigest()), ensure_ascii=False, indent=1)
         unfinished.write_text(text, encoding="utf-8", errors="surrogatepass")
         before = _named(path, key)
         os.replace(unfinished, path)
@@ -82,22 +90,55 @@ def read_files(
         The path of the other file, the entries, the content.
 
     Raises:
-        SavedModelError: from `read` or `load`.
+        SavedModelError: from `read` or `load`, or a file that is not as it was saved.
     """
     entries = read(path)
     while True:
         name = entries[key]
         if not isinstance(name, str) or not _is_made(name, key):
             raise broken(path, f"the name of its arrays, {key}-....safetensors", repr(name)[:100])
+        _check_entries(path, entries)
         other = path.with_name(name)
         try:
-            return other, entries, load(other)
-        except SavedModelError:
+            content = load(other)
+            with other.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != entries[ARRAYS_DIGEST]:
+                want = f"the file that {path.name} was saved with, whole, of SHA-256 {entries[ARRAYS_DIGEST]}"
+                raise broken(other, want, f"one of {found}")
+            return other, entries, content
+        except (SavedModelError, OSError) as error:
             # A save that ended meanwhile has removed the file, and named another.
             newer = read(path)
-            if newer[key] == entries[key]:
+            if newer[key] != entries[key]:
+                entries = newer
+            elif isinstance(error, SavedModelError):
                 raise
-            entries = newer
+            else:
+                raise broken(other, "a file that can be read", str(error)) from error
+
+
+def _check_entries(path: Path, entries: Mapping[str, Any]) -> None:
+    """Raise unless the entries are those that were saved."""
+    try:
+        expected = with_digests(entries, entries.get(ARRAYS_DIGEST))
+    except RecursionError as error:
+        raise broken(path, "the entries that were saved", "values within values too deep") from error
+    if entries.get(ENTRIES_DIGEST) != expected[ENTRIES_DIGEST]:
+        got = "others than its checksum is of" if ENTRIES_DIGEST in entries else "no checksum, as of an earlier version"
+        raise broken(path, "the entries that were saved", got)
+
+
+def with_digests(entries: Mapping[str, Any], arrays: str | None) -> dict[str, Any]:
+    """The entries of a JSON file with both digests.
+
+    Args:
+        entries: as JSON gives them back; digests among them are replaced.
+        arrays: the SHA-256 of the other file.
+    """
+    plain = {name: value for name, value in entries.items() if name != ENTRIES_DIGEST} | {ARRAYS_DIGEST: arrays}
+    text = json.dumps(plain, sort_keys=True)
+    return plain | {ENTRIES_DIGEST: hashlib.sha256(text.encode()).hexdigest()}
 
 
 def _named(path: Path, key: str) -> str | None:
@@ -208,7 +249,7 @@ def broken(path: Path, want: str, got: str) -> SavedModelError:
         want: what should be in it.
         got: what was found.
     """
-    return SavedModelError(want, got, str(path), "Copy the whole folder again, or fit and save the model again.")
+    return SavedModelError(want, got, str(path), "Copy the whole folder again, or make and save it again.")
 
 
 def _is_made(name: str, key: str) -> bool:

@@ -18,10 +18,11 @@ from steradian.fitted_model import FittedModel
 from steradian.modalities.tensors import to_tensors
 from steradian.model import SphericalClassifier, TwoPartEncoder, build_encoder, build_model
 from steradian.model.inference import Encoder
+from steradian.saved_arrays import check_preprocessor
 from steradian.saved_files import check_value
 from steradian.saved_folder import UNFIT, SavedModel, read_folder, write_folder
 from steradian.training import TrainingResult
-from steradian.training.device import choose_device
+from steradian.training.device import choose_device, own_modes
 
 __all__ = ["load_model", "save_model"]
 
@@ -37,6 +38,8 @@ ENTRIES: dict[str, Any] = {
     "feature_names": list[str],
 }
 """What a configuration holds beside the options, the schema and the modalities, and of what kind."""
+LARGEST_WEIGHT = 1e6
+"""Products of larger ones leave float32's range, and vectors would be no numbers."""
 
 
 def save_model(model: FittedModel, folder: str | Path, *, inputs: Mapping[str, Any]) -> None:
@@ -86,10 +89,11 @@ def load_model(folder: str | Path, *, device: str) -> tuple[FittedModel, dict[st
             check_value(entries["history"][name], kind, where=f"{folder}, history, {name}")
         schema = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
         classes = _class_names(entries["classes"], where=f"{folder}, classes")
-        parts = _with_weights(saved, model_config, len(classes), device=device, where=str(folder))
         calibration, names = entries["calibration"], list(schema.modalities)
         if names != list(saved.preprocessor.modalities):
             raise KeyError(f"modalities {', '.join(names)}")
+        check_preprocessor(saved.preprocessor, schema)
+        parts = _with_weights(saved, model_config, len(classes), device=device)
         model = FittedModel(
             schema=schema,
             classes=classes,
@@ -136,7 +140,7 @@ def _class_names(entry: Mapping[str, Any], *, where: str) -> np.ndarray:
 
 
 def _with_weights(
-    saved: SavedModel, config: ModelConfig, num_classes: int, *, device: str, where: str
+    saved: SavedModel, config: ModelConfig, num_classes: int, *, device: str
 ) -> tuple[Encoder, SphericalClassifier]:
     """The modules with their weights, once all sizes are known to be those of the file."""
     _refuse_sizes(saved, config, num_classes)
@@ -145,9 +149,11 @@ def _with_weights(
     for name, weight in saved.weights.items():
         if name in described and tuple(described[name].shape) != weight.shape:
             raise ValueError(f"{name} of shape {weight.shape}, and not {tuple(described[name].shape)}")
-        if weight.dtype.kind == "f" and not np.isfinite(weight).all():
-            raise ValueError(f"{name} with a value that is not finite")
-    with torch.random.fork_rng(devices=[]):
+        # Weights of a pretrained encoder may hold float32's lowest number, as a mask.
+        most = np.inf if ".encoder.model." in name else LARGEST_WEIGHT
+        if weight.dtype.kind == "f" and not (np.isfinite(weight) & (np.abs(weight) <= most)).all():
+            raise ValueError(f"{name} with a value that is not finite, or beyond {most:g}")
+    with torch.random.fork_rng(devices=[]), own_modes("cpu"):
         parts = _build(saved, config, num_classes, choose_device(device))
     _joint(*parts).load_state_dict(to_tensors(saved.weights))
     return parts

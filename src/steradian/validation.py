@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steradian.data import ObjectTable, Schema, read_objects
-from steradian.data.checks import refuse_bare_objects
+from steradian.data.checks import refuse_bare_objects, to_names
+from steradian.data.columns import to_objects
+from steradian.data.late_columns import LateColumns
 from steradian.data.objects import OnError
 from steradian.errors import InputError
 from steradian.modalities import Vector
@@ -61,6 +63,9 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
             fix="Read the table first: fit(steradian.read_objects(table, schema)).",
         )
     X, y = _checked(lambda: validate_data(estimator, X, y, dtype=np.float64))
+    if y.dtype == object:
+        # In our words: the row of what is missing, or of another kind.
+        y = to_names(y, np.arange(len(y)), name="y", role="a label")
     _checked(lambda: check_classification_targets(y))
     return _plain_table(X).with_labels(y)
 
@@ -81,7 +86,11 @@ def query_table(estimator: "BaseEstimator", schema: Schema, X: Any, *, on_error:
     if isinstance(X, ObjectTable):
         refuse_other_schema(X, schema, where="the table")
         return X
-    if schema != PLAIN_SCHEMA:
+    # Of a model that was fitted on an `ObjectTable` of one vector `x`, a frame has that column.
+    columns = hasattr(X, "columns") and not hasattr(estimator, "n_features_in_")
+    if schema != PLAIN_SCHEMA or columns or (isinstance(X, (Mapping, str, Path)) and not hasattr(X, "shape")):
+        if _is_empty(X, schema):
+            return _no_objects(schema)
         objects = read_objects(X, schema, labelled=False, partial=True, on_error=on_error)
         if objects.unreadable.left_out or objects.unreadable.unnamed:
             raise InputError(
@@ -145,7 +154,7 @@ def refuse_objects_without(objects: ObjectTable, rows: np.ndarray, *, names: Seq
     if len(without):
         raise InputError(
             want=f"objects that have one of {', '.join(names)}",
-            got=f"{len(without)} objects without",
+            got=f"{len(without)} object{'s' * (len(without) != 1)} without",
             where=f"row {objects.rows[without[0]]} (counted from 0) first",
             fix="Leave these objects out, or name more modalities.",
         )
@@ -221,6 +230,22 @@ def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str, 
             where=f"{where}, {len(unknown)} of {len(labels)}, the first at place {unknown[0]}",
             fix="Leave these objects out, or use steradian.evaluate, which counts them apart.",
         )
+
+
+def _is_empty(X: Any, schema: Schema) -> bool:
+    """Whether a table in memory has the columns of a schema and no row."""
+    try:
+        return all(len(X[name]) == 0 for name in schema.columns) and not isinstance(X, (str, Path))
+    except (TypeError, KeyError, IndexError):
+        return False
+
+
+def _no_objects(schema: Schema) -> ObjectTable:
+    """A table without a row."""
+    columns = {name: to_objects([None]) for name in schema.columns}
+    values = {name: modality.read(columns).values for name, modality in schema.modalities.items()}
+    nothing, none = np.zeros((1, len(values)), dtype=bool), np.zeros(1, dtype=np.int64)
+    return ObjectTable(schema, LateColumns(columns), values, nothing, none, none, None)[:0]
 
 
 def _plain_table(X: np.ndarray) -> ObjectTable:

@@ -118,3 +118,7 @@ def test_it_saves_any_name_whole_in_a_folder_that_is_made(tmp_path: Path, monkey
     with pytest.raises(OSError, match=r"audit\.json"):
         AUDIT.save(path)
     assert path.read_bytes() == written and os.listdir(path.parent) == ["audit.json"]
+
+
+def test_one_wrong_label_is_no_plural() -> None:
+    assert replace(AUDIT, noise=1 / 90).wrong_labels.endswith("are wrong, those of 1 object.")

@@ -93,3 +93,12 @@ def test_other_classes_keep_what_is_known_of_the_old_ones_and_are_told() -> None
 @pytest.mark.parametrize("goal", ["coverage", "false_accept", "precision"])
 def test_every_goal_is_a_sentence(goal: str) -> None:
     assert "95.0%" in repr(make(goal=goal)).splitlines()[0]
+
+
+def test_what_has_enough_objects_is_not_said_to_have_too_few() -> None:
+    both = ("photo", "title")
+    points = OperatingPoint(both, 99, 9.0, ACCEPT_ALL, 1.0), OperatingPoint(("title",), 6, 9.0, ACCEPT_ALL, 1.0)
+    known = {"classes": np.array(["cup", "jar"]), "kappas": np.ones(2), "kappa_objects": np.ones(2)}
+    few, enough = Calibration(both, "coverage", 0.95, points, 0.01, (), **known).caveats
+    assert few.startswith("No angle guarantees as much for title (6): it takes at least 19 objects.")
+    assert enough.startswith("No angle guarantees as much for everything (99): their objects do not show it.")

@@ -195,3 +195,12 @@ def test_schemas_of_anything(entries: dict[str, Any]) -> None:
 def test_cells_of_other_types(cell: Any) -> None:
     for modality in MODALITIES:
         attempt({"x": [cell, cell], "y": [cell, None]}, Schema({"m": modality}))
+
+
+@pytest.mark.parametrize(
+    "cell", [[torch.ones(3, dtype=torch.bfloat16)] * 2, np.timedelta64(5, "s")], ids=["bfloat16", "span"]
+)
+def test_what_a_long_fuzz_has_found(cell: Any) -> None:
+    for modality in MODALITIES:
+        attempt({"x": [cell, cell], "y": [cell, None], "label": [cell, cell]}, Schema({"m": modality}))
+        attempt({"x": [1.0, 2.0], "y": [1.0, 2.0], "label": [cell, cell]}, Schema({"m": modality}))

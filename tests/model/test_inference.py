@@ -146,10 +146,14 @@ def test_a_subset_that_no_object_of_a_batch_has_gives_no_row(encoder: SphereEnco
 
 
 @pytest.mark.parametrize("encoder", ["certified"], indirect=True)
-def test_no_graph_is_kept(encoder: SphereEncoder, prepared: PreparedObjects) -> None:
+def test_no_graph_is_kept(encoder: SphereEncoder, prepared: PreparedObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, modes = encoder.encode, []
+    monkeypatch.setattr(
+        encoder, "encode", lambda batch: modes.append(torch.is_inference_mode_enabled()) or encode(batch)
+    )
     everything = of_all(SUBSETS[-1:], prepared)
     _, _, vectors = next(embed_subsets(encoder, prepared, np.arange(4), subsets=everything, batch_size=4))
-    assert isinstance(vectors, np.ndarray)
+    assert isinstance(vectors, np.ndarray) and modes == [True]
     assert all(parameter.grad is None for parameter in encoder.parameters())
 
 

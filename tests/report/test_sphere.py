@@ -69,5 +69,9 @@ def test_a_point_stands_on_its_own_side(sign: int) -> None:
     labels = NAMES[:3]
     shown = map_sphere(vectors, labels, labels, vectors, labels, random_state=0)
     assert shown is not None
-    places = [float(x) for x in re.findall(r"M(\d+) ", hemispheres(shown))]
-    assert all((place > 325) == (sign < 0) for place in places)
+    dots = re.findall(r'<path d="M(\d+) (\d+)h0" stroke="var\(--c\d\)"', hemispheres(shown))
+    first, second, third = [(float(x), float(y)) for x, y in dots][:3]
+    assert [x > 325 for x, _ in (first, second, third)] == [sign < 0] * 3
+    # Not mirrored: a second coordinate lies to the right in front and to the left behind, a third one higher up.
+    assert first[0] == third[0] and (first[0] > second[0]) == (sign > 0) and first[0] != second[0]
+    assert first[1] == second[1] < third[1]

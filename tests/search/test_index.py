@@ -3,7 +3,7 @@
 import json
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,9 @@ def test_other_files_stay(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_index_is_refused(tmp_path: Path, file: str, harm: Any, says: str) -> None:
+def test_what_is_no_index_is_refused(
+    tmp_path: Path, file: str, harm: Any, says: str, sign: Callable[..., None]
+) -> None:
     Index.from_vectors(np.eye(3), labels=["a", "b", "c"]).save(tmp_path)
     path = next(path for path in tmp_path.iterdir() if path.name.startswith(file))
     match harm:
@@ -172,7 +174,7 @@ def test_what_is_no_index_is_refused(tmp_path: Path, file: str, harm: Any, says:
         case int():
             path.write_bytes(path.read_bytes()[:harm])
         case dict():
-            path.write_text(json.dumps(json.loads(path.read_text()) | harm))
+            sign(path, **harm)
     with pytest.raises(SavedModelError, match=says):
         Index.load(tmp_path)
 
@@ -202,12 +204,25 @@ def test_what_is_no_index_is_refused(tmp_path: Path, file: str, harm: Any, says:
     ],
     ids=str,
 )
-def test_arrays_are_not_trusted(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+def test_arrays_are_not_trusted(tmp_path: Path, change: dict[str, Any], says: str, sign: Callable[..., None]) -> None:
     Index.from_vectors(np.eye(3), labels=["a", "b", "c"]).save(tmp_path)
     (path,) = tmp_path.glob("*.safetensors")
     arrays = {key: array for key, array in (load_file(path) | change).items() if array is not None}
     save_file(arrays, path)
+    sign(tmp_path / "index.json")
     with pytest.raises(SavedModelError, match=says):
+        Index.load(tmp_path)
+
+
+def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
+    Index.from_vectors(np.eye(3), labels=["a", "b", "c"]).save(tmp_path)
+    (path,) = tmp_path.glob("*.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(
+        SavedModelError, match=r"vectors-.*want the file that index\.json was saved with.*make and save"
+    ):
         Index.load(tmp_path)
 
 

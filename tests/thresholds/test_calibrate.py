@@ -169,3 +169,13 @@ def test_a_failed_calibration_keeps_the_one_before(model, held_out) -> None:
     with pytest.raises(sr.InputError):
         model.calibrate(held_out[:3])
     assert model.calibration_ is before
+
+
+def test_training_objects_are_told() -> None:
+    train, fresh = make_objects(40, random_state=0), make_objects(40, random_state=1)
+    model = sr.SphereEmbedder(embedding_dim=8, epochs=0, verbose=False).fit(train)
+    model.calibrate(fresh, coverage=0.8)
+    for known in (train, train[np.arange(0, 40, 2)], make_objects(40, random_state=0), model.encode(train)):
+        with pytest.warns(sr.SteradianWarning, match=r"calibrate\(objects\): .* seem to be training objects") as told:
+            model.calibrate(known, coverage=0.8)
+        assert told[0].filename == __file__

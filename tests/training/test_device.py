@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from steradian.errors import ConfigError
-from steradian.training.device import choose_device, choose_precision
+from steradian.training.device import choose_device, choose_precision, own_modes
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,17 @@ def test_precision(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
     assert choose_precision(name, torch.device(device)) == expected
+
+
+def test_a_callers_modes_do_not_reach_within_and_come_back() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode(), torch.no_grad(), torch.autocast("cpu"):
+            with own_modes("cpu"):
+                made = torch.ones(1, requires_grad=True)
+                assert (made @ made).requires_grad and made.dtype == torch.float32
+                assert not torch.is_autocast_enabled("cpu") and not made.is_inference()
+            assert torch.is_inference_mode_enabled() and torch.is_autocast_enabled("cpu")
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

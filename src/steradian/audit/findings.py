@@ -113,9 +113,8 @@ class Audit:
         if not self.noise:
             return "No sign of wrong labels."
         among = "labels" if self.judged == self.objects else f"{self.judged:,} labels of known classes"
-        return (
-            f"An estimated {self.noise:.1%} of the {among} are wrong, those of {self.noise * self.judged:,.0f} objects."
-        )
+        wrong = round(self.noise * self.judged)
+        return f"An estimated {self.noise:.1%} of the {among} are wrong, those of {wrong:,} object{'s' * (wrong != 1)}."
 
     def of_kind(self, kind: FindingKind) -> tuple[Finding, ...]:
         """The findings of one kind, the gravest first.

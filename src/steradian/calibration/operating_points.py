@@ -32,6 +32,19 @@ ESTIMATE = (
     "which takes held-out objects."
 )
 
+SAVED: dict[str, Any] = {
+    "goal": Goal,
+    "rate": float,
+    "points": list[dict[str, Any]],
+    "pair_false_accept": float,
+    "pairs": list[dict[str, Any]],
+    "kappas": list[float | None],
+    "kappa_objects": list[int],
+    "other_classes": bool,
+    "left_out": bool,
+}
+"""What `Calibration.to_dict` gives, and of what kind."""
+
 
 @dataclass(frozen=True)
 class OperatingPoint:
@@ -200,12 +213,20 @@ class Calibration:
             modalities: of the model.
             classes: of the model [num_classes].
         """
+        for name, wanted in SAVED.items():
+            check_value(entries[name], wanted, where=f"calibration, {name}")
         for key, kind in (("points", OperatingPoint), ("pairs", PairPoint)):
             for point in entries[key]:
                 for name, wanted in get_type_hints(kind).items():
                     check_value(point[name], wanted, where=f"calibration, {key}, {name}")
         if not entries["points"] or min(point["scale"] for point in entries["points"]) <= 0:
             raise ValueError("a calibration without points, or with a scale of 0 or less")
+        subsets = [point["subset"] for point in entries["points"]]
+        subsets += [pair[name] for pair in entries["pairs"] for name in ("first", "second")]
+        if not {name for subset in subsets for name in subset} <= set(modalities):
+            raise ValueError("a calibration of other modalities")
+        if not len(entries["kappas"]) == len(entries["kappa_objects"]) == len(classes):
+            raise ValueError("a calibration of other classes")
         points = (point | {"subset": tuple(point["subset"])} for point in entries["points"])
         pairs = (pair | {"first": tuple(pair["first"]), "second": tuple(pair["second"])} for pair in entries["pairs"])
         kappas = np.array([np.nan if kappa is None else kappa for kappa in entries["kappas"]])
@@ -243,12 +264,16 @@ class Calibration:
             return
         least = least_objects(self.goal, self.rate)
         kind = "unknown objects" if self.goal == "false_accept" else "objects"
-        counts = [point.unknown if self.goal == "false_accept" else point.objects for point in rows]
-        named = ", ".join(f"{self._name(point)} ({count:,})" for point, count in zip(rows[:3], counts[:3], strict=True))
-        more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
         answer = "all are accepted" if self.goal == "coverage" else "all are refused"
-        few = f"it takes at least {least:,} {kind}" if min(counts) < least else f"their {kind} do not show it"
-        yield f"No angle guarantees as much for {named}{more}: {few}. Of these {answer}."
+        counts = [point.unknown if self.goal == "false_accept" else point.objects for point in rows]
+        few = [(point, count) for point, count in zip(rows, counts, strict=True) if count < least]
+        enough = [(point, count) for point, count in zip(rows, counts, strict=True) if count >= least]
+        for found, reason in ((few, f"it takes at least {least:,} {kind}"), (enough, f"their {kind} do not show it")):
+            if not found:
+                continue
+            named = ", ".join(f"{self._name(point)} ({count:,})" for point, count in found[:3])
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            yield f"No angle guarantees as much for {named}{more}: {reason}. Of these {answer}."
 
     def _name(self, point: OperatingPoint) -> str:
         return "everything" if len(point.subset) == len(self.modalities) else " + ".join(point.subset)

@@ -150,7 +150,10 @@ def _checked_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str
 
 def _refuse_names_that_merge(entries: list[Any], rows: np.ndarray, name: str) -> None:
     """Refuse what an array of names, or a float before it, does not tell from another name."""
-    integers = [int(entry) for entry in entries if isinstance(entry, (int, np.integer)) and not isinstance(entry, bool)]
+    # A timedelta64 counts as an integer for numpy alone.
+    no_number = bool, np.timedelta64
+    whole = (entry for entry in entries if isinstance(entry, (int, np.integer)) and not isinstance(entry, no_number))
+    integers = [int(entry) for entry in whole]
     # Without a negative one, all 64 bits may hold digits.
     least, beyond = (-(2**63), 2**63) if min(integers, default=0) < 0 else (0, 2**64)
     for entry, row in zip(entries, rows, strict=True):

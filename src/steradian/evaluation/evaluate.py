@@ -119,7 +119,7 @@ def _embedded(
     if gallery is None:
         return None, None
     encoded = encoded_once(model, gallery)
-    return encoded, Gallery(model.transform(encoded), table_of(encoded).labels)
+    return encoded, Gallery(np.asarray(model.transform(encoded)), table_of(encoded).labels)
 
 
 def _others(gallery: ObjectTable | Encoded | None, inside: Gallery) -> ObjectTable | None:

@@ -117,7 +117,7 @@ class PlainBaseline:
 
     def _title(self) -> str:
         by = f" by {self.trained:,}" if self.trained else ""
-        return f"PlainBaseline: {len(self.labels):,} objects{by}; {self.name}"
+        return f"PlainBaseline: {len(self.labels):,} object{'s' * (len(self.labels) != 1)}{by}; {self.name}"
 
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row."""

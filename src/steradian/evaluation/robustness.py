@@ -180,7 +180,7 @@ def robustness(
     errors: list[tuple[float, float]] = []
     with Steps(2 + len(masks), console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the gallery")
-        search_in = None if gallery is None else Gallery(model.transform(gallery), table_of(gallery).labels)
+        search_in = None if gallery is None else Gallery(np.asarray(model.transform(gallery)), table_of(gallery).labels)
         steps.begin("embedding the objects")
         parts = model.transform_subsets(encoded_once(model, objects), masks)
         _, rows, vectors = whole = next(parts)

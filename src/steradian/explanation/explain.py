@@ -54,7 +54,7 @@ def explain(objects: Encoded, target: Target = None) -> Attribution:
 
 def _explain(encoder: Encoder, encoded: ModalityVectors, rows: np.ndarray, targets: Targets) -> dict[str, Any]:
     """The columns of an attribution for one batch, and the objects' own vectors."""
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(encoder.device.type, enabled=False):
         gates, context = encoder.fusion.weigh(encoded.vectors, encoded.summaries, encoded.present)
     present, singles = encoded.present.cpu().numpy(), encoded.vectors.cpu().numpy()
     weights = gates.cpu().numpy()

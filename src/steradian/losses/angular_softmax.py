@@ -15,6 +15,7 @@ from steradian.losses.margins import arcface
 from steradian.losses.matmul import Precision
 from steradian.losses.sharded_softmax import ClassSlices, nearest_of_slices, sharded_softmax
 from steradian.losses.stream_plan import MEMORY_BUDGET
+from steradian.losses.transforms import is_compiled, is_transformed
 
 __all__ = ["Margin", "angular_softmax_loss"]
 
@@ -155,6 +156,8 @@ def check_inputs(
         raise InputError(f"one label a row, shape ({rows},)", _shape(labels), where, "Flatten the labels.")
     if labels.dtype != torch.int64:
         raise InputError("labels of type int64", str(labels.dtype), where, "Call labels.long() on class numbers.")
+    if is_compiled() or is_transformed():
+        return
     lowest = -1 if several else 0
     if labels.numel() and (int(labels.min()) < lowest or int(labels.max()) >= num_classes):
         raise InputError(
@@ -175,7 +178,7 @@ def _refuse_learned(where: str, **options: object) -> None:
 
 def refuse_not_finite(losses: Tensor, embeddings: Tensor, class_centers: Tensor, *, where: str) -> None:
     """Name the first row, or class, that made a loss [rows] NaN or infinite; an accelerator is not waited for."""
-    if losses.device.type != "cpu" or bool(losses.detach().isfinite().all()):
+    if is_compiled() or is_transformed() or losses.device.type != "cpu" or bool(losses.detach().isfinite().all()):
         return
     for what, vectors in (("embedding", embeddings), ("class center", class_centers.flatten(1))):
         bad = (~vectors.detach().isfinite().all(dim=1)).nonzero()

@@ -59,6 +59,7 @@ class Sweep:
         memory_budget: in bytes.
         needed: whether a second sweep will follow for the gradient of the embeddings, and of the centers.
         dense: whether that one makes a gradient of the centers' shape.
+        sparse: whether a gradient of some classes alone may be a sparse tensor.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class Sweep:
         memory_budget: int,
         needed: tuple[bool, bool],
         dense: bool,
+        sparse: bool = False,
     ) -> None:
-        self._embeddings, self._centers, self._needed = embeddings, centers, needed
+        self._embeddings, self._centers, self._needed, self._sparse = embeddings, centers, needed, sparse
         self._scale, self._bend, self._with_sum, self._precision = scale, bend, with_sum, precision
         # The caller may use this tensor again before the second sweep.
         self._classes = None if classes is None else classes.clone()
@@ -352,4 +354,4 @@ class Sweep:
         sparse = torch.sparse_coo_tensor(
             self._classes[None], gradient, self._centers.shape, is_coalesced=True, check_invariants=False
         )
-        return sparse if self._centers.is_leaf else sparse.to_dense()
+        return sparse if self._sparse else sparse.to_dense()

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from steradian.errors import ConfigError
 from steradian.losses.blockwise_softmax import Bend, GradientTaker, Sweep
 from steradian.losses.matmul import Precision
 from steradian.losses.stream_plan import MEMORY_BUDGET, tile_cosines
+from steradian.losses.transforms import in_distributed_forward, is_compiled, is_transformed
 
 __all__ = ["Streamed", "exact_type", "stream_softmax"]
 
@@ -63,13 +64,17 @@ def stream_softmax(
             nearest counts; of any length but zero: they are brought to unit length here. On the rows' device.
         scale: factor of the cosines.
         classes: int64 [sampled], rising, with all own classes among them: only these take part. The gradient of
-            class centers that are a leaf is then sparse.
+            class centers that are a leaf is then sparse, but within DistributedDataParallel, which reduces dense ones.
         bend: makes logits of the cosines in place of `scale`; own cosines count as constants there.
         with_sum: give `others_sum`.
         precision: of the large products, see `product`; own cosines and all sums are in full precision.
         memory_budget: bytes beside the gradient of the class centers.
         take_gradient: receives the gradient of the class centers in parts during the backward pass, in place of their
             own `grad`, if they ask for one; it may change the centers, and must copy what it wants to keep.
+
+    Raises:
+        ConfigError: options for which only the first gradient is known, where more is asked for: a second one, or a
+            transform of torch.func. Without them, all cosines are then held at once.
 
     Example:
         >>> streamed = stream_softmax(torch.eye(2), torch.tensor([[0], [1]]), class_centers=torch.eye(2), scale=8.0)
@@ -94,12 +99,27 @@ def stream_softmax(
     few = own.shape[1] < len(class_centers) <= FEW_CLASSES and class_centers.ndim == 2
     cosines = len(embeddings) * len(class_centers)
     at_once = cosines <= min(FEW_COSINES, tile_cosines(embeddings.device.type), memory_budget // BYTES_A_COSINE)
+    transformed = is_transformed()
+    if transformed and not (usual and class_centers.ndim == 2):
+        raise _only_first("a transform of torch.func, such as vmap or grad")
     # Half precision steps by several degrees near a center, so autocast must not reach the cosines.
     with torch.autocast(embeddings.device.type, enabled=False):
-        if usual and few and at_once:
+        if transformed or (usual and few and at_once):
             return _all_at_once(embeddings, own, class_centers, scale, with_sum=with_sum)
+        if is_compiled():
+            torch._dynamo.graph_break(msg="a loss over many classes is no graph: leave out fullgraph=True, or the loss")
         streamed = _Stream.apply(embeddings, class_centers, options, take_gradient)  # type: ignore[no-untyped-call]
     return Streamed(*streamed)
+
+
+def _only_first(asked: str) -> ConfigError:
+    """The error that more is asked for than the first gradient."""
+    return ConfigError(
+        want="one center a class, all classes, precision float32, and no bend or take_gradient",
+        got=f"other options with {asked}",
+        where="the loss",
+        fix="Leave them out, or take first gradients by loss.backward() alone.",
+    )
 
 
 def exact_type(embeddings: Tensor, class_centers: Tensor) -> torch.dtype:
@@ -119,10 +139,27 @@ def _all_at_once(embeddings: Tensor, own: Tensor, centers: Tensor, scale: float,
     own_cosines = torch.where(there, cosines.gather(1, own.clamp(min=0)), 0.0)
     # A last column takes what a row has fewer, since no class may stand for it.
     is_own = torch.zeros(len(cosines), len(centers) + 1, dtype=torch.bool, device=own.device)
-    is_own = is_own.scatter_(1, torch.where(there, own, len(centers)), True)[:, :-1]
+    is_own = is_own.scatter(1, torch.where(there, own, len(centers)), True)[:, :-1]
     logits = scale * cosines
     others_sum = logits.masked_fill(is_own, 0.0).sum(dim=1) if with_sum else torch.zeros_like(logits[:, 0])
     return Streamed(logits.masked_fill(is_own, -torch.inf).logsumexp(dim=1), own_cosines, others_sum)
+
+
+def _plain_gradients(
+    embeddings: Tensor, centers: Tensor, upstream: tuple[Tensor, ...], ctx: Any
+) -> tuple[Tensor | None, ...]:
+    """The same gradients, differentiable: from the whole matrix of cosines."""
+    options = ctx.options
+    usual = options["classes"] is None and options["bend"] is None and options["precision"] == "float32"
+    if not usual or ctx.take_gradient is not None or centers.ndim != 2:
+        raise _only_first("a second gradient (create_graph=True)")
+    outputs = _all_at_once(embeddings, options["own"], centers, options["scale"], with_sum=options["with_sum"])
+    wanted = [tensor for tensor, needed in zip((embeddings, centers), ctx.needs_input_grad, strict=False) if needed]
+    given = [place for place, output in enumerate(outputs) if output.requires_grad]
+    made, above = [outputs[place] for place in given], [upstream[place] for place in given]
+    with torch.autocast(embeddings.device.type, enabled=False):
+        found = iter(torch.autograd.grad(made, wanted, above, create_graph=True, allow_unused=True))
+    return tuple(next(found) if needed else None for needed in ctx.needs_input_grad[:2])
 
 
 class _Stream(torch.autograd.Function):
@@ -138,11 +175,12 @@ class _Stream(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         needed = ctx.needs_input_grad[:2]
         dense = needed[1] and take_gradient is None and options["classes"] is None
-        sweep = Sweep(embeddings, centers, **options, needed=needed, dense=dense)
+        sparse = centers.is_leaf and not in_distributed_forward()
+        sweep = Sweep(embeddings, centers, **options, needed=needed, dense=dense, sparse=sparse)
         others, others_sum = sweep.logsumexp()
         if any(needed):
             ctx.save_for_backward(embeddings, centers, others)
-            ctx.sweep, ctx.take_gradient = sweep, take_gradient
+            ctx.sweep, ctx.take_gradient, ctx.options = sweep, take_gradient, options
         else:
             sweep.close()
         if not options["with_sum"]:
@@ -151,10 +189,12 @@ class _Stream(torch.autograd.Function):
         return others, sweep.own_cosines.clone(), others_sum
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         # Unpacking refuses inputs that were changed since.
-        embeddings, _, others = ctx.saved_tensors
+        embeddings, centers, others = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            # A second gradient may follow, for which torch must see the first one as plain operations.
+            return (*_plain_gradients(embeddings, centers, upstream, ctx), None, None)
         with torch.autocast(embeddings.device.type, enabled=False):
             gradients = ctx.sweep.gradients(
                 others,

@@ -84,7 +84,9 @@ class PooledEncoder(nn.Module):
     def encoded(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Features float32 [items, features] of what `ItemReader.inputs` gave, by an accelerator where there is one."""
         device = (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or "cpu"
-        features = self.to(device)(**to_tensors(inputs, device))
+        # What is kept on disk must not hang on a caller's autocast.
+        with torch.autocast(torch.device(device).type, enabled=False):
+            features = self.to(device)(**to_tensors(inputs, device))
         return np.asarray(features.float().cpu())
 
     def _length_by_length(self, inputs: Tensor, lengths: Tensor) -> Tensor:

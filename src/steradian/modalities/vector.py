@@ -198,8 +198,8 @@ def _is_set(cell: Any) -> bool:
         return cell.ndim == 2
     try:
         return isinstance(cell, (list, tuple)) and all(item is None or np.ndim(item) == 1 for item in cell)
-    except ValueError:
-        # Lists of several lengths or of very many axes are no vectors; `_vector` says so.
+    except (ValueError, TypeError):
+        # Lists of several lengths, of very many axes or of what numpy does not know are no vectors; `_vector` says so.
         return False
 
 

@@ -149,7 +149,7 @@ def embed_subsets(
     """
     device = encoder.device
     for part in batches(rows, batch_size):
-        encoded = encoder.encode(_batch(encoder, objects, part))
+        encoded = _encoded(encoder, objects, part)
         for number, subset in enumerate(subsets):
             has, vectors = fuse_subset(encoder, encoded, torch.from_numpy(subset[part]).to(device))
             yield number, part[has], vectors
@@ -188,7 +188,13 @@ def encode_objects(
     chosen = np.arange(len(objects)) if rows is None else rows
     # Of no objects, one batch of none: it has the widths.
     parts = list(batches(chosen, batch_size)) or [chosen]
-    return ModalityVectors.joined([encoder.encode(_batch(encoder, objects, part)) for part in parts])
+    return ModalityVectors.joined([_encoded(encoder, objects, part) for part in parts])
+
+
+def _encoded(encoder: Encoder, objects: PreparedObjects, rows: np.ndarray) -> ModalityVectors:
+    """Level 1 of these rows, whatever autocast a caller is in."""
+    with torch.autocast(encoder.device.type, enabled=False):
+        return encoder.encode(_batch(encoder, objects, rows))
 
 
 @torch.inference_mode()
@@ -206,7 +212,8 @@ def fuse_subset(encoder: Encoder, encoded: ModalityVectors, subset: Tensor) -> t
     """
     subset = subset.expand_as(encoded.present)
     has = (encoded.present & subset).any(dim=1)
-    return has.cpu().numpy(), encoder.fuse(encoded[has], subset[has]).cpu().numpy()
+    with torch.autocast(encoder.device.type, enabled=False):
+        return has.cpu().numpy(), encoder.fuse(encoded[has], subset[has]).cpu().numpy()
 
 
 @torch.inference_mode()

@@ -136,7 +136,7 @@ def measure(
     encoded = encoded if len(rows) == len(encoded) else encoded[rows]
     objects, gallery = encoded.objects, None if searched_in is None else searched_in.objects
     labels = objects.labels
-    inside = None if searched_in is None else (model.transform(searched_in), searched_in.objects.labels)
+    inside = None if searched_in is None else (np.asarray(model.transform(searched_in)), searched_in.objects.labels)
     predictions = _predictions(model.fitted_, objects, vectors)
     among = search_among(
         objects, np.arange(len(objects)), vectors, gallery, None if inside is None else Gallery(*inside)

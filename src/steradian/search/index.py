@@ -83,7 +83,7 @@ class Index:
             InputError: objects that the model refuses.
         """
         labels = objects.labels if getattr(objects, "has_labels", False) else None
-        index = cls.from_vectors(model.transform(objects), labels=labels, ids=getattr(objects, "ids", None))
+        index = cls.from_vectors(np.asarray(model.transform(objects)), labels=labels, ids=getattr(objects, "ids", None))
         return cls(index.vectors, index.ids, index.labels, model, getattr(model, "fingerprint", None))
 
     @classmethod
@@ -223,7 +223,7 @@ class Index:
         names = [modalities] if isinstance(modalities, str) else modalities
         if weights is not None:
             queries = self._encoder().encode(queries).weighted(weights)
-        return self.model.transform(queries, modalities=names)
+        return np.asarray(self.model.transform(queries, modalities=names))
 
     def _encoder(self) -> Any:
         if not hasattr(self.model, "encode"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import cast
+from warnings import warn
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from steradian.calibration.threshold_rules import (
     widened,
 )
 from steradian.data import ObjectTable
+from steradian.data.object_digests import known_objects, told_of_training_objects
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
-from steradian.errors import ConfigError, InputError
+from steradian.errors import ConfigError, InputError, SteradianWarning
 from steradian.fitted_model import Encoded, FittedModel, table_of
 from steradian.metrics import concentration, to_angles
 from steradian.thresholds.evidence import Evidence, HeldOut, left_out_of
@@ -117,6 +119,10 @@ def _evidence(model: FittedModel, objects: ObjectTable | Encoded | None) -> Evid
     refuse_unread(table, where="calibrate(objects)")
     refuse_other_schema(table, model.schema, where="the table")
     refuse_other_labels(table.labels, model.classes, where="the labels of the objects")
+    if model.trained is not None:
+        told = told_of_training_objects(known_objects(table, model.modalities, model.trained), len(table))
+        if told is not None:
+            warn(f"calibrate(objects): {told}", SteradianWarning, stacklevel=4)
     return HeldOut(model, objects)
 
 
@@ -193,7 +199,7 @@ def _check(evidence: Evidence, goal: Goal, rate: float) -> None:
     if classes < 2:
         raise InputError(
             want="objects of at least 2 of the model's classes",
-            got=f"{classes} among {len(evidence.labels)} objects",
+            got=f"{classes} among {len(evidence.labels)} object{'s' * (len(evidence.labels) != 1)}",
             where=where,
             fix="Calibrate on held-out objects of the classes the model was trained on.",
         )

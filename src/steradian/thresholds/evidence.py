@@ -198,8 +198,8 @@ def left_out_of(model: FittedModel) -> Evidence:
     if found is None:
         raise InputError(
             want="a table of held-out objects, or a model that has left training objects out",
-            got="no table, and a model that was loaded, was trained without a closed form or on too few objects, "
-            "or is the closed form alone of a large table",
+            got="no table, and a model that was loaded, was trained without a closed form, on too few objects or with "
+            "validation=... of training objects, or is the closed form alone of a large table",
             where="calibrate()",
             fix="Hold objects out with table.split(test_size=0.2) and call model.calibrate(held_out).",
         )

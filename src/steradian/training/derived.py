@@ -17,7 +17,7 @@ from steradian.config import (
 from steradian.losses import center_spacing, default_margin, default_scale
 from steradian.training.schedule import RAMP, default_epochs
 
-__all__ = ["Derived", "derive", "samples_per_class", "with_derived"]
+__all__ = ["Derived", "derive", "said_steps", "samples_per_class", "with_derived"]
 
 DROPOUTS = ((1_000, 0.3), (10_000, 0.2))
 """Dropout below so many training objects; found on inner splits of small sets and on the demo (docs/lab-log.md)."""
@@ -78,13 +78,11 @@ def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, mode
     margin, margin_reason = _margin(config, num_classes, model.dim)
     alignment, alignment_reason = _alignment(config, num_classes)
     epochs = default_epochs(len(labels), config.batch_size) if config.epochs is None else config.epochs
-    steps = epochs * -(-len(labels) // config.batch_size)
-    ramp = f", margin rising from {RAMP[0]:.0%} to {RAMP[1]:.0%}" if config.objective == "angular" else ""
     reasons = (
         f"scale {scale:.1f}: {scale_reason}",
         f"margin {margin:.3f} rad: {margin_reason}",
         *([f"alignment {alignment:g}: {alignment_reason}"] if config.objective == "angular" else []),
-        f"{epochs} epochs of {len(labels)} objects: {steps} steps{ramp}",
+        said_steps(config, epochs, len(labels)),
         f"dropout {model.dropout} in the blocks and {model.input_dropout} of the inputs",
     )
     return Derived(scale, margin, epochs, reasons, alignment)
@@ -99,6 +97,23 @@ def _scale(config: TrainingConfig, num_classes: int) -> tuple[float, str]:
         start = ", to start from" if learned else ""
         return RIVAL_SCALES[config.objective], f"as in the paper of {config.objective}{start}"
     return default_scale(num_classes), f"for {num_classes} classes"
+
+
+def said_steps(config: TrainingConfig, epochs: int, objects: int) -> str:
+    """How many steps a training takes, in words.
+
+    Args:
+        config: of the training.
+        epochs: passes over the objects.
+        objects: that it learns from.
+
+    Example:
+        >>> said_steps(TrainingConfig(objective="clip"), 20, 96)
+        '20 epochs of 96 objects: 40 steps'
+    """
+    steps = epochs * -(-objects // config.batch_size)
+    ramp = f", margin rising from {RAMP[0]:.0%} to {RAMP[1]:.0%}" if config.objective == "angular" else ""
+    return f"{epochs} epochs of {objects} objects: {steps} steps{ramp}"
 
 
 def _margin(config: TrainingConfig, num_classes: int, embedding_dim: int) -> tuple[float, str]:

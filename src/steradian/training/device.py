@@ -1,10 +1,13 @@
 """Where to compute, and in which precision."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from steradian.errors import ConfigError
 
-__all__ = ["choose_device", "choose_precision"]
+__all__ = ["choose_device", "choose_precision", "own_modes"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -52,3 +55,24 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+@contextmanager
+def own_modes(device: str) -> Iterator[None]:
+    """Gradients, float32 and no autocast, whatever a caller has set; modules are made and trained so.
+
+    Args:
+        device: the type of torch's device.
+
+    Example:
+        >>> with torch.no_grad(), own_modes("cpu"):
+        ...     torch.is_grad_enabled()
+        True
+    """
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False):
+            yield
+    finally:
+        torch.set_default_dtype(usual)

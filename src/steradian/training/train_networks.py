@@ -22,7 +22,7 @@ from steradian.model import (
 )
 from steradian.ranks import ALONE, Ranks
 from steradian.training.checkpoint import Checkpoint, Stage
-from steradian.training.derived import Derived
+from steradian.training.derived import Derived, said_steps
 from steradian.training.fit_closed_form import ClosedFormFit
 from steradian.training.left_out import LeftOutPart
 from steradian.training.left_out_scores import average_precisions, log_losses
@@ -221,12 +221,15 @@ def _trained(
 ) -> tuple[SphereEncoder, TrainingResult]:
     """The network of a part, by itself; the first one says how it is trained."""
     network = build_encoder(options.preprocessor.modalities, options.model).to(options.device)
+    config, derived = options.config, options.derived
+    whole, own = (said_steps(config, derived.epochs, count) for count in (len(options.prepared), len(part.fit)))
+    reasons = tuple(own if reason == whole else reason for reason in derived.reasons) if number == 0 else ()
     result = train(
         network,
         fixed_centers(options.found.centers, options.device),
         objects=options.prepared.rows(part.fit),
-        config=replace(options.config, random_state=options.config.random_state + number),
-        derived=options.derived if number == 0 else replace(options.derived, reasons=()),
+        config=replace(config, random_state=config.random_state + number),
+        derived=replace(derived, reasons=reasons),
         progress=options.progress,
         log_file=log_file if number == 0 else None,
         stage=options.stage(f"network-{number + 1}"),
