@@ -36,8 +36,8 @@ def test_each_kind_shows_itself() -> None:
     assert shown(sr.Text("x"), x=["one", "two"]).text == "one · two"
     assert shown(sr.Series("x"), x=np.zeros((5, 2))).words == "series of 5 steps, 2 channels"
     assert shown(sr.Tabular(numeric=["p", "q"]), p=[1.5][0], q=None).words == "p 1.5"
-    picture = Pillow.new("RGB", (4, 4))
-    assert len(shown(sr.Image("x"), x=[picture, picture]).pictures) == 2
+    pictures = [Pillow.new("RGB", (4, width)) for width in (4, 5)]
+    assert shown(sr.Image("x"), x=pictures).pictures == tuple(pictures)
 
 
 @pytest.mark.parametrize(
