@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from steradian.audit import Audit
-    from steradian.calibration import Calibration
+    from steradian.calibration import Calibration, precision_angle
     from steradian.data import GuessedSchema, ObjectTable, Schema, guess_schema, read_objects
     from steradian.embedder import SphereEmbedder
     from steradian.errors import (
@@ -78,6 +78,7 @@ __all__ = [
     "measure_decisions",
     "measure_geometry",
     "measure_plain_baseline",
+    "precision_angle",
     "read_objects",
     "robustness",
     "write_report",
