@@ -43,7 +43,9 @@ def verify(options: Namespace) -> int:
     """
     check_file(options.out, others=[options.table, options.other, options.pairs])
     model = load_named(options.model)
-    model.fitted_.calibrated()
+    if model.fitted_.calibration is None:
+        fix = "Run this first: steradian calibrate MODEL TABLE."
+        raise InputError("a model with thresholds", "one that was not calibrated", options.model, fix)
     first, second = (
         read_named(table, model.schema_, options, labelled=False) for table in (options.table, options.other)
     )
