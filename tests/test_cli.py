@@ -274,7 +274,7 @@ def test_explain_shows_one_object_or_several(folder: Path, capsys) -> None:
         (["report", "{model}", "x.csv", "--out", "{model}/../table.csv/r.html"], "--out: want a place that can be"),
         (["audit", "{model}", "x.csv", "--out", ""], "--out: want a file to write to, got no name"),
         (["evaluate", "{model}", "x.csv", "--robustness", "x.csv"], "--robustness: want a file of its own"),
-        (["embed", "{model}", "x.csv", "--out", "v.parquet"], "Name a folder, or a file that ends in .npy"),
+        (["embed", "{model}", "x.csv", "--out", "v.csv"], "Name a folder, or a file that ends in .npy or .parquet"),
         (["calibrate", "{model}", "{model}/../table.csv", "--false_accept", "0.05"], "does not know"),
         (["calibrate", "{model}", "{model}/../table.csv", "--false-accept", "0.05"], "as --false-accept 0.05 needs"),
         (

@@ -74,7 +74,7 @@ def test_scikit_learn_contract(estimator, check) -> None:
 
 def test_parameters_are_the_configurations_fields_with_their_defaults() -> None:
     parameters = inspect.signature(sr.SphereEmbedder).parameters
-    defaults = {name: p.default for name, p in parameters.items() if name != "verbose"}
+    defaults = {name: p.default for name, p in parameters.items() if name not in {"schema", "verbose"}}
     assert defaults == {f.name: f.default for kind in (ModelConfig, TrainingConfig) for f in fields(kind)}
 
 
@@ -303,3 +303,23 @@ def test_rows_with_some_of_the_columns_are_rows_with_missing_modalities(model) -
     np.testing.assert_array_equal(index.search(rows, k=2).rows, index.search(whole, k=2).rows)
     with pytest.raises(sr.InputError, match=r"got 'titel'. Did you mean 'title'\?"):
         model.predict({"titel": titles})
+
+
+def test_a_schema_lets_it_fit_and_be_validated_on_data_frames() -> None:
+    rng = np.random.default_rng(0)
+    kinds = np.array(["cup", "jar"])[np.arange(40) % 2]
+    frame = pd.DataFrame({"kind": kinds, "height": rng.normal(size=40) + 9 * (kinds == "jar"), "sku": range(40)})
+    frame.loc[3, "height"] = None
+    frame["title"] = [f"a {kind}" if row % 3 else None for row, kind in enumerate(kinds)]
+    frame = frame[frame["height"].notna() | frame["title"].notna()]
+    modalities = {"size": sr.Tabular(numeric=["height"]), "title": sr.Text("title")}
+    schema = sr.Schema(modalities, label="kind", id="sku")
+    small = sr.SphereEmbedder(embedding_dim=4, epochs=0, schema=schema, verbose=False)
+    plain = sr.SphereEmbedder(embedding_dim=4, epochs=0, verbose=False).fit(sr.read_objects(frame, schema))
+    for fitted in (clone(small).fit(frame), clone(small).fit(frame.drop(columns=["kind", "sku"]), frame["kind"])):
+        np.testing.assert_array_equal(fitted.transform(frame), plain.transform(frame))
+        assert fitted.score(frame) == 1.0
+    scores = cross_val_score(small, frame, frame["kind"], cv=3)
+    assert scores.shape == (3,) and scores.min() > 0.9
+    with pytest.raises(sr.InputError, match=r"or SphereEmbedder\(schema=schema\)"):
+        sr.SphereEmbedder(verbose=False).fit(frame)

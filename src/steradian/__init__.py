@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from steradian.audit import Audit
-    from steradian.calibration import Calibration
+    from steradian.calibration import Calibration, precision_angle
     from steradian.data import GuessedSchema, ObjectTable, Schema, guess_schema, read_objects
     from steradian.embedder import SphereEmbedder
     from steradian.errors import (
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
         Decisions,
         Evaluation,
         Geometry,
+        ModelComparison,
         PlainBaseline,
         Robustness,
+        compare_models,
         evaluate,
         measure_decisions,
         measure_geometry,
@@ -57,6 +59,7 @@ __all__ = [
     "Index",
     "InputError",
     "MissingExtraError",
+    "ModelComparison",
     "Neighbors",
     "ObjectTable",
     "PlainBaseline",
@@ -72,12 +75,14 @@ __all__ = [
     "TrainingError",
     "Vector",
     "Verification",
+    "compare_models",
     "evaluate",
     "gather_rows",
     "guess_schema",
     "measure_decisions",
     "measure_geometry",
     "measure_plain_baseline",
+    "precision_angle",
     "read_objects",
     "robustness",
     "write_report",

@@ -14,6 +14,11 @@ from jsonargparse import Namespace
 from steradian.atomic_write import write_whole
 from steradian.command_line import USER_MISTAKE, make_parser
 from steradian.command_mistakes import did_you_mean, told_for_commands
+from steradian.commands.add_classes import add_classes
+from steradian.commands.compare import compare
+from steradian.commands.tables import load_named, read_both, read_named, show
+from steradian.commands.vector_files import FILE_KINDS, write_vectors
+from steradian.commands.verify import verify
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 from steradian.out_paths import check_file, check_folder
@@ -22,9 +27,7 @@ from steradian.standard_streams import LastingStream, lasting_streams
 from steradian.stop_signals import signals_as_ctrl_c
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from steradian import ObjectTable, Schema, SphereEmbedder
+    from steradian import ObjectTable, SphereEmbedder
 
 __all__ = ["main"]
 
@@ -112,8 +115,8 @@ def _fit_as(options: Namespace, *, first: bool) -> int:
     model.config(ModelConfig)
     choose_device(model.config(TrainingConfig).device)
     schema = Schema.from_yaml(options.schema)
-    objects = _read(options.table, schema, options)
-    validation = None if options.validation is None else _read(options.validation, schema, options)
+    objects = read_named(options.table, schema, options)
+    validation = None if options.validation is None else read_named(options.validation, schema, options)
     if first:
         print(objects)
     out = Path(options.out)
@@ -168,20 +171,20 @@ def _evaluate(options: Namespace) -> int:
     tables = [options.table, options.gallery]
     check_file(options.out, others=[*tables, options.robustness])
     check_file(options.robustness, option="--robustness", others=tables)
-    model = _load(options.model)
-    objects, gallery = _read_both(options.table, options.gallery, replace(model.schema_, id=None), options)
+    model = load_named(options.model)
+    objects, gallery = read_both(options.table, options.gallery, replace(model.schema_, id=None), options)
     evaluation = evaluate(model, objects, gallery=gallery, max_queries=options.max_queries or None)
     if options.out is not None:
         evaluation.save(options.out)
-    _show(evaluation)
+    show(evaluation)
     if options.robustness is not None:
         curve = robustness(model, objects, gallery=gallery, max_queries=options.max_queries or None)
         curve.save(options.robustness)
-        _show(curve)
+        show(curve)
     if options.decisions:
-        _show(measure_decisions(model, objects))
+        show(measure_decisions(model, objects))
     if options.geometry:
-        _show(measure_geometry(model, objects))
+        show(measure_geometry(model, objects))
     for written in filter(None, (options.out, options.robustness)):
         print(f"wrote {written}")
     return 0
@@ -191,8 +194,8 @@ def _report(options: Namespace) -> int:
     from steradian import evaluate, write_report
 
     check_file(options.out, others=[options.table, options.gallery])
-    model = _load(options.model)
-    objects, gallery = _read_both(options.table, options.gallery, model.schema_, options)
+    model = load_named(options.model)
+    objects, gallery = read_both(options.table, options.gallery, model.schema_, options)
     evaluation = evaluate(model, objects, gallery=gallery, max_queries=options.max_queries or None)
     print(f"wrote {write_report(evaluation, options.out, title=options.title)}")
     return 0
@@ -200,12 +203,12 @@ def _report(options: Namespace) -> int:
 
 def _calibrate(options: Namespace) -> int:
     check_folder(options.model, option="MODEL")
-    model = _load(options.model)
-    objects = _read(options.table, replace(model.schema_, id=None), options)
+    model = load_named(options.model)
+    objects = read_named(options.table, replace(model.schema_, id=None), options)
     guarantees = {name: options[name] for name in ("coverage", "false_accept", "precision", "pair_false_accept")}
     found = model.calibrate(objects, **guarantees)
     model.save(options.model)
-    _show(found)
+    show(found)
     _tell_of_training_objects(model, Path(options.model, "index"), objects)
     print(f"kept in {options.model}: steradian predict {options.model} TABLE --reject uses it")
     return 0
@@ -215,8 +218,8 @@ def _predict(options: Namespace) -> int:
     from steradian.metrics import to_angles
 
     check_file(options.out, others=[options.table])
-    model = _load(options.model)
-    objects = _read(options.table, model.schema_, options, labelled=False)
+    model = load_named(options.model)
+    objects = read_named(options.table, model.schema_, options, labelled=False)
     vectors = model.transform(objects)
     classes = model.predict_vectors(vectors, present=model.fitted_.present(objects) if options.reject else None)
     _, cosines = model.fitted_.nearest(vectors)
@@ -233,36 +236,32 @@ def _predict(options: Namespace) -> int:
 
 def _audit(options: Namespace) -> int:
     check_file(options.out, others=[options.table, options.against])
-    model = _load(options.model)
-    objects, against = _read_both(options.table, options.against, model.schema_, options)
+    model = load_named(options.model)
+    objects, against = read_both(options.table, options.against, model.schema_, options)
     found = model.audit(objects, against=against)
     if options.out is not None:
         found.save(options.out)
-    _show(found)
+    show(found)
     if options.out is not None:
         print(f"wrote {options.out}")
     return 0
 
 
 def _embed(options: Namespace) -> int:
-    import numpy as np
-
     from steradian import Index
 
-    plain = options.out.lower().endswith(".npy") and not Path(options.out).is_dir()
+    plain = options.out.lower().endswith(FILE_KINDS) and not Path(options.out).is_dir()
     if plain:
         check_file(options.out, others=[options.table])
     else:
-        check_folder(options.out, fix="Name a folder, or a file that ends in .npy.")
+        check_folder(options.out, fix="Name a folder, or a file that ends in .npy or .parquet.")
         if Path(options.out, "config.json").exists():
             fix = f"Write {Path(options.out, 'index')}, where search looks for it."
             raise InputError("a folder of its own", f"{options.out}, the folder of a model", "--out", fix)
-    model = _load(options.model)
-    index = Index.build(model, _read(options.table, model.schema_, options, labelled=False))
+    model = load_named(options.model)
+    index = Index.build(model, read_named(options.table, model.schema_, options, labelled=False))
     if plain:
-        content = io.BytesIO()
-        np.save(content, index.vectors)
-        write_whole(Path(options.out), content.getvalue())
+        write_vectors(index, options.out)
     else:
         index.save(options.out)
     print(f"wrote {len(index)} vector{'s' * (len(index) != 1)} of width {model.embedding_dim} to {options.out}")
@@ -278,7 +277,7 @@ def _search(options: Namespace) -> int:
     model, _ = load_model(options.model, device="auto")
     cells = query_cells(model.schema, options)
     index = Index.load(options.index or Path(options.model, "index"), model=model)
-    _show(index.search(read_objects([cells], model.schema, labelled=False, partial=True), k=options.k))
+    show(index.search(read_objects([cells], model.schema, labelled=False, partial=True), k=options.k))
     return 0
 
 
@@ -287,11 +286,11 @@ def _serve(options: Namespace) -> int:
     from steradian.serve import FittedServedModel, Gallery, Limits, make_app, run_server
 
     limits = Limits(**{field.name: options[field.name] for field in fields(Limits)})
-    model = _load(options.model)
+    model = load_named(options.model)
     index = Index.load(options.index or Path(options.model, "index"), model=model)
     gallery = None
     if options.gallery is not None:
-        gallery = Gallery(_read(options.gallery, model.schema_, options, labelled=False), index)
+        gallery = Gallery(read_named(options.gallery, model.schema_, options, labelled=False), index)
     key = os.environ.get("STERADIAN_API_KEY") or None
     if key is None and options.host not in {"127.0.0.1", "::1", "localhost"}:
         line = "everyone who reaches this address may ask. Set STERADIAN_API_KEY to have a key asked for."
@@ -303,8 +302,8 @@ def _serve(options: Namespace) -> int:
 
 
 def _explain(options: Namespace) -> int:
-    model = _load(options.model)
-    objects = _read(options.table, model.schema_, options, labelled=False)
+    model = load_named(options.model)
+    objects = read_named(options.table, model.schema_, options, labelled=False)
     rows = options.rows
     if rows is not None:
         outside = [row for row in rows if not 0 <= row < len(objects)]
@@ -318,7 +317,7 @@ def _explain(options: Namespace) -> int:
         shown = ", ".join([*names][:5]) + (", ..." if len(names) > 5 else "")
         fix = did_you_mean(options.target, names).strip() or "Write it as in the labels of the training table."
         raise InputError(f"a class of the model: {shown}", repr(options.target), "--target", fix)
-    _show(model.explain(objects, names.get(options.target)))
+    show(model.explain(objects, names.get(options.target)))
     return 0
 
 
@@ -328,26 +327,18 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "split": _split,
     "fit": _fit,
     "evaluate": _evaluate,
+    "compare": compare,
     "report": _report,
     "calibrate": _calibrate,
     "predict": _predict,
+    "verify": verify,
+    "add-classes": add_classes,
     "audit": _audit,
     "embed": _embed,
     "search": _search,
     "serve": _serve,
     "explain": _explain,
 }
-
-
-def _show(result: "RenderableType") -> None:
-    """On a terminal a table as wide as that needs; in a file or a pipe plain lines."""
-    from rich.console import Console
-
-    console = Console()
-    if console.is_terminal:
-        console.print(result)
-    else:
-        print(result)
 
 
 def _tell_of_training_objects(model: "SphereEmbedder", folder: Path, objects: "ObjectTable") -> None:
@@ -364,27 +355,3 @@ def _tell_of_training_objects(model: "SphereEmbedder", folder: Path, objects: "O
     told = told_of_training_objects(known, len(objects))
     if told is not None:
         print(f"steradian: warning: {told}", file=sys.stderr)
-
-
-def _load(folder: str) -> "SphereEmbedder":
-    from steradian import SphereEmbedder
-
-    return SphereEmbedder.load(folder)
-
-
-def _read(table: str, schema: "Schema", options: Namespace, *, labelled: bool = True) -> "ObjectTable":
-    """A table, telling what of it could not be read; for a model that is fitted it may lack columns."""
-    from steradian import read_objects
-
-    partial = options.get("model") is not None
-    objects = read_objects(table, schema, labelled=labelled, partial=partial, on_error=options.on_error)
-    if objects.unreadable:
-        print(f"{table}: {objects.unreadable}", file=sys.stderr)
-    return objects
-
-
-def _read_both(
-    table: str, other: str | None, schema: "Schema", options: Namespace
-) -> tuple["ObjectTable", "ObjectTable | None"]:
-    """A table, and another one if it is named."""
-    return _read(table, schema, options), None if other is None else _read(other, schema, options)

@@ -10,7 +10,11 @@ from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
+from steradian.command_examples import show_first_what_is_used_most
 from steradian.command_mistakes import as_options, did_you_mean, told_plainly
+from steradian.commands.add_classes import add_classes_words
+from steradian.commands.compare import compare_words
+from steradian.commands.verify import verify_words
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.serve.limits import Limits
 
@@ -31,6 +35,10 @@ class _HelpFormatter(DefaultHelpFormatter):
             # The line above the commands: their title stands there already.
             return "".join(self._format_action(each) for each in self._iter_indented_subactions(action))
         return super()._format_action(action)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        # Examples keep their lines.
+        return text if text.startswith("examples:") else super()._fill_text(text, width, indent)
 
     def _get_help_string(self, action: Action) -> str:
         if action.option_strings == ["--print-config"]:
@@ -130,6 +138,7 @@ def make_parser() -> ArgumentParser:
     for name, (make, usage, line) in _PARSERS.items():
         command = _Parser(usage=f"steradian {name} {usage} [options]".replace("  ", " "), description=line)
         make(command).name_by_hyphens()
+        show_first_what_is_used_most(command, name)
         commands.add_subcommand(name, command, help=line)
         parser.commands[name] = command
     return parser
@@ -239,8 +248,27 @@ def _embed_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
     _add_on_error(parser)
-    line = "the index folder to write: vectors, labels, ids; or a file FILE.npy with the vectors alone"
+    line = "the index folder to write: vectors, labels, ids; or FILE.npy, vectors alone; or FILE.parquet"
     parser.add_argument("--out", required=True, metavar="PLACE", help=line)
+    return parser
+
+
+def _compare_parser(parser: _Parser) -> _Parser:
+    compare_words(parser)
+    _add_on_error(parser)
+    _add_max_queries(parser)
+    return parser
+
+
+def _verify_parser(parser: _Parser) -> _Parser:
+    verify_words(parser)
+    _add_on_error(parser)
+    return parser
+
+
+def _add_classes_parser(parser: _Parser) -> _Parser:
+    add_classes_words(parser)
+    _add_on_error(parser)
     return parser
 
 
@@ -293,9 +321,16 @@ _PARSERS: dict[str, tuple[Callable[[_Parser], _Parser], str, str]] = {
     "split": (_split_parser, "TABLE --out DIR", "Write the rows of a table to files for training and testing."),
     "fit": (_fit_parser, "TABLE --schema FILE --out DIR", "Learn a model from a table of labelled objects."),
     "evaluate": (_evaluate_parser, "MODEL TABLE", "Score a model on a table, for every subset of modalities."),
+    "compare": (_compare_parser, "MODEL OTHER TABLE", "Say whether one of two models is surely better on a table."),
     "report": (_report_parser, "MODEL TABLE --out FILE", "Write one page on how good a model is, and where it errs."),
     "calibrate": (_calibrate_parser, "MODEL TABLE", "Find up to which angle objects are accepted, and keep it."),
     "predict": (_predict_parser, "MODEL TABLE", "Write the class of each object and its angle, or unknown, as CSV."),
+    "verify": (
+        _verify_parser,
+        "MODEL TABLE OTHER",
+        "Say whether the objects of two tables are the same, pair by pair.",
+    ),
+    "add-classes": (_add_classes_parser, "MODEL TABLE", "Learn new classes from a few examples, without training."),
     "audit": (_audit_parser, "MODEL TABLE", "List wrong labels, outliers, duplicates and classes too close."),
     "embed": (_embed_parser, "MODEL TABLE --out PLACE", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),

@@ -39,8 +39,8 @@ INPUTS = "n_features_in_", "feature_names_in_"
 class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # type: ignore[misc]
     """Learns one unit vector an object from labelled objects of several modalities, some of them missing.
 
-    A scikit-learn estimator for pipelines, cross-validation and grid search. It takes an `ObjectTable`, or a plain
-    float array [objects, features] as one vector modality.
+    A scikit-learn estimator for pipelines, cross-validation and grid search. It takes an `ObjectTable`, a plain float
+    array [objects, features] as one vector modality, or with `schema=` data frames.
 
     All options are keywords, which `EmbedderAttributes` explains one by one.
 
@@ -75,7 +75,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         """Learn encoders and class centers. Ctrl-C ends early and keeps the best model so far.
 
         Args:
-            X: an `ObjectTable`, or a float array [objects, features].
+            X: an `ObjectTable`, a float array [objects, features], or with `schema=` what `read_objects` takes.
             y: labels [objects]; None takes the table's own.
             validation: labelled objects for early stopping, of known or new classes; None holds some out of X.
             log_file: where to write the history, one JSON object a line.

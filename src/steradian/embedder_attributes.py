@@ -73,6 +73,8 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
         device: "auto" or a torch device.
         precision: "auto", "float32" or "bfloat16", of the encoders in training.
         random_state: of everything random.
+        schema: by which `fit` reads tables that were not read yet, such as data frames; None takes an `ObjectTable`,
+            or a plain float array.
         verbose: print what is derived and show progress.
     """
 
@@ -119,6 +121,7 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
         device: str = TrainingConfig.device,
         precision: Precision = TrainingConfig.precision,
         random_state: int = TrainingConfig.random_state,
+        schema: Schema | None = None,
         verbose: bool = True,
     ) -> None:
         # scikit-learn wants every argument as an attribute of its name, unchanged.

@@ -37,8 +37,8 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
     """The labelled table to learn from; of a plain array it sets `n_features_in_` and the like on the estimator.
 
     Args:
-        estimator: what is being fitted.
-        X: an `ObjectTable`, or floats [objects, features].
+        estimator: what is being fitted; its `schema`, if it has one, reads X.
+        X: an `ObjectTable`, floats [objects, features], or with a schema what `read_objects` takes.
         y: labels [objects]; None takes the table's own.
 
     Raises:
@@ -47,6 +47,8 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import column_or_1d, validate_data
 
+    if getattr(estimator, "schema", None) is not None:
+        X = read_objects(X, estimator.schema, labelled=y is None)
     if isinstance(X, ObjectTable):
         objects = X if y is None else X.with_labels(column_or_1d(y))
         if not len(objects):
@@ -60,7 +62,7 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
             want="an ObjectTable, or a float array with labels y",
             got=type(X).__name__,
             where="fit(X)",
-            fix="Read the table first: fit(steradian.read_objects(table, schema)).",
+            fix="Read the table first: fit(steradian.read_objects(table, schema)); or SphereEmbedder(schema=schema).",
         )
     X, y = _checked(lambda: validate_data(estimator, X, y, dtype=np.float64))
     if y.dtype == object:

@@ -1,5 +1,6 @@
 """Score a model for every subset and pattern of modalities, while more and more are dropped, and by its geometry."""
 
+from steradian.evaluation.compare_models import ComparedScore, ModelComparison, compare_models
 from steradian.evaluation.decision_table import Decisions, SubsetDecisions
 from steradian.evaluation.decisions import measure_decisions
 from steradian.evaluation.evaluate import evaluate
@@ -9,13 +10,16 @@ from steradian.evaluation.plain_baseline import PlainBaseline, measure_plain_bas
 from steradian.evaluation.robustness import Robustness, robustness
 
 __all__ = [
+    "ComparedScore",
     "Decisions",
     "Evaluation",
     "Geometry",
+    "ModelComparison",
     "PlainBaseline",
     "Robustness",
     "SubsetDecisions",
     "SubsetScores",
+    "compare_models",
     "evaluate",
     "measure_decisions",
     "measure_geometry",

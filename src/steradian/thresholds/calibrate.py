@@ -201,7 +201,7 @@ def _check(evidence: Evidence, goal: Goal, rate: float) -> None:
             want="objects of at least 2 of the model's classes",
             got=f"{classes} among {len(evidence.labels)} object{'s' * (len(evidence.labels) != 1)}",
             where=where,
-            fix="Calibrate on held-out objects of the classes the model was trained on.",
+            fix="Calibrate on held-out objects of the classes the model was trained on, or leave the table out.",
         )
     least = least_objects(goal, rate)
     enough = LEAST_OBJECTS if goal == "false_accept" else max(least, LEAST_OBJECTS)
