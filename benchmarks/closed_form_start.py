@@ -15,12 +15,12 @@ from torch.nn import functional as F
 from benchmarks.claim_sets import ClaimSet, Part
 from steradian.config import ModelConfig
 from steradian.data.batch import PreparedObjects
-from steradian.fit import asks_for_new_classes
 from steradian.model import ModalityVectors, SphereEncoder, TensorBatch, TwoPartEncoder
 from steradian.model.two_part_encoder import SHORTEST, LengthGates
 from steradian.training import with_derived
 from steradian.training.choose_penalties import PenaltyChoice
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
+from steradian.training.held_out import asks_for_new_classes
 from steradian.training.train_networks import join_parts
 
 __all__ = ["SolvedSet", "StartedEncoder", "solve_set"]

@@ -27,8 +27,8 @@ ORDER = (
     *("modalities", "saved_folder", "model", "calibration", "training", "validation", "fitted_model", "fit"),
     *("explanation", "thresholds"),
     *("saved_arrays", "saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
-    *("stores", "search", "evaluation", "report", "__init__", "demo", "command_mistakes", "serve", "command_line"),
-    *("out_paths", "standard_streams", "stop_signals", "cli", "__main__"),
+    *("stores", "search", "evaluation", "report", "__init__", "demo", "command_mistakes", "query_cells", "serve"),
+    *("command_line", "out_paths", "standard_streams", "stop_signals", "cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
 EXTRAS = {"emoji", "faiss", "fastapi", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "soundfile"} | {

@@ -2,13 +2,12 @@
 
 import csv
 import io
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from jsonargparse import Namespace
 
@@ -18,6 +17,7 @@ from steradian.command_mistakes import did_you_mean, told_for_commands
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 from steradian.out_paths import check_file, check_folder
+from steradian.query_cells import parsed_value, query_cells
 from steradian.standard_streams import LastingStream, lasting_streams
 from steradian.stop_signals import signals_as_ctrl_c
 
@@ -150,11 +150,11 @@ def _split(options: Namespace) -> int:
     written = split_file(
         options.table,
         options.out,
-        test_size=_value(options.test),
-        validation_size=None if options.validation is None else _value(options.validation),
+        test_size=parsed_value(options.test),
+        validation_size=None if options.validation is None else parsed_value(options.validation),
         label=options.label,
         groups=options.groups,
-        unseen_classes=_value(options.unseen_classes),
+        unseen_classes=parsed_value(options.unseen_classes),
         random_state=options.random_state,
     )
     for path, rows in written.items():
@@ -276,7 +276,7 @@ def _search(options: Namespace) -> int:
 
     # The model alone: the estimator around it would load scikit-learn, which takes as long as torch does.
     model, _ = load_model(options.model, device="auto")
-    cells = _query_cells(model.schema, options)
+    cells = query_cells(model.schema, options)
     index = Index.load(options.index or Path(options.model, "index"), model=model)
     _show(index.search(read_objects([cells], model.schema, labelled=False, partial=True), k=options.k))
     return 0
@@ -388,45 +388,3 @@ def _read_both(
 ) -> tuple["ObjectTable", "ObjectTable | None"]:
     """A table, and another one if it is named."""
     return _read(table, schema, options), None if other is None else _read(other, schema, options)
-
-
-def _query_cells(schema: "Schema", options: Namespace) -> dict[str, Any]:
-    """The query's cells by column."""
-    cells: dict[str, Any] = {}
-    text_columns = {column for m in schema.modalities.values() for column in m.text_columns}
-    for kind, value in (("Text", options.text), ("Image", options.image)):
-        if value is not None:
-            cells[_only_column(schema, kind)] = value
-    for assignment in options.query or []:
-        column, equals, value = assignment.partition("=")
-        if not equals or column not in schema.columns:
-            raise InputError(
-                want=f"COLUMN=VALUE with a column of {', '.join(schema.columns)}",
-                got=repr(assignment),
-                where="--query",
-                fix=(did_you_mean(column, schema.columns).strip() if equals else "")
-                or f"Write for example --query '{next(iter(schema.columns))}=red shoe'.",
-            )
-        cells[column] = value if column in text_columns else _value(value)
-    if not cells:
-        raise InputError("something to search for", "nothing", "steradian search", "Give --text, --image or --query.")
-    return cells
-
-
-def _only_column(schema: "Schema", kind: str) -> str:
-    columns = [m.columns for m in schema.modalities.values() if type(m).__name__ == kind]
-    if len(columns) != 1:
-        raise InputError(
-            want=f"a model with one {kind} modality",
-            got=f"one with {len(columns)}",
-            where=f"--{kind.lower()}",
-            fix=f"Name the column: --query COLUMN=VALUE, of {', '.join(schema.columns)}.",
-        )
-    return columns[0][0]
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -18,7 +18,7 @@ from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.data.object_digests import known_objects, object_digests, told_of_training_objects
 from steradian.errors import InputError, SteradianWarning
 from steradian.fitted_model import FittedModel
-from steradian.model import Encoder, SphericalClassifier, build_model
+from steradian.model import Encoder, SphericalClassifier, build_model, fingerprint_of
 from steradian.ranks import Ranks, failures_told
 from steradian.training import (
     Derived,
@@ -35,7 +35,7 @@ from steradian.training.checkpoint import Checkpoint
 from steradian.training.device import choose_device, own_modes
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.fit_identity import fit_identity
-from steradian.training.held_out import RetrievalValidation, class_numbers, hold_out
+from steradian.training.held_out import RetrievalValidation, asks_for_new_classes, class_numbers, hold_out
 from steradian.training.schedule import default_epochs
 from steradian.training.shared_work import spreads_centers
 from steradian.training.train_networks import (
@@ -51,18 +51,14 @@ from steradian.training.train_networks import (
 from steradian.training.try_context import try_context
 from steradian.validation import check_validation
 
-__all__ = ["asks_for_new_classes", "fit_model", "has_closed_form"]
+__all__ = ["fit_model", "has_closed_form"]
 
 PREPARED_WHOLE = 1 << 15
 """Objects up to which a table is prepared at once also for the closed form alone: equal pictures are then seen once."""
 WIDTH = 80
 """Characters of a printed line at most."""
-FEW = 5
-"""Objects of a class, in the middle of all classes, up to which a table asks to find new classes again."""
 BESIDE = 20
 """Passes of a network beside a closed form over a table that is neither small nor large."""
-MANY_CLASSES = 30
-"""Classes from which on it does."""
 _ONE_AT_A_TIME = Lock()
 """Torch's generators belong to the process: fits in two threads would draw from each other's."""
 
@@ -171,7 +167,7 @@ def _tell_of_validation(validation: ObjectTable, objects: ObjectTable, trained: 
     """Whether most validation objects are training objects, of which a user is warned."""
     told = told_of_training_objects(known_objects(validation, objects.schema.modalities, trained), len(validation))
     if told is not None:
-        warn(f"fit(validation=...): {told}", SteradianWarning, stacklevel=4)
+        warn(f"fit(validation=...): {told}", SteradianWarning, stacklevel=5)
     return told is not None
 
 
@@ -212,7 +208,7 @@ class _Fit:
             scale=self.derived.scale,
             margin=self.derived.margin,
             training=training,
-            fingerprint=classifier.fingerprint,
+            fingerprint=fingerprint_of(preprocessor, encoder, classifier),
         )
 
 
@@ -360,19 +356,6 @@ def _classes(objects: ObjectTable) -> tuple[np.ndarray, np.ndarray]:
         got, where = f"1 class, {classes[0]}", f"the labels of {len(objects)} training objects"
         raise InputError("at least 2 classes", got, where, "Add objects of another class.")
     return classes, labels
-
-
-def asks_for_new_classes(labels: np.ndarray, classes: np.ndarray, validation: ObjectTable | None) -> bool:
-    """Whether the model is to find new classes, as most validation objects are, or few objects of many classes say.
-
-    Args:
-        labels: class numbers of the training objects [objects].
-        classes: class names [num_classes].
-        validation: labelled objects, if there are any.
-    """
-    if validation is not None:
-        return bool(np.isin(validation.labels, classes).mean() < 0.5)
-    return len(classes) >= MANY_CLASSES and bool(np.median(np.bincount(labels)) <= FEW)
 
 
 def _shortened(config: TrainingConfig, labels: np.ndarray) -> TrainingConfig:

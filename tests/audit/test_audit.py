@@ -233,7 +233,7 @@ def test_tables_that_cannot_be_audited_are_refused(model, make_objects) -> None:
         ("the very same table", {"against": objects}),
         ("an empty one", {"against": objects[:0]}),
         ("batch_size=0", {"batch_size": 0}),
-        ("objects without", {"objects": objects.only("title")[[int(np.argmin(objects.present[:, 1]))]]}),
+        ("1 object without", {"objects": objects.only("title")[[int(np.argmin(objects.present[:, 1]))]]}),
     ]
     for message, changed in cases:
         with pytest.raises(sr.InputError, match=message):

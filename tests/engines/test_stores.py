@@ -162,7 +162,7 @@ def rows_that_meet(objects: sr.ObjectTable, where: dict[str, Any]) -> np.ndarray
                 good &= not missing and wanted.get("from", -1e9) <= cell <= wanted.get("to", 1e9)
             else:
                 good &= not missing and cell in (wanted if isinstance(wanted, list) else [wanted])
-        kept += [row] * good
+        kept += [row] if good else []
     return np.array(kept, dtype=int)
 
 
@@ -225,7 +225,6 @@ def test_a_write_that_ends_in_between_leaves_whole_batches(
     store = open_store(place)
     facts = store.facts()
     assert facts is not None
-    extra = [name for name in facts.kinds if name not in {"id", "label"}]
 
     def batches() -> Iterator[pa.Table]:
         from steradian.stores import row_batches
@@ -233,7 +232,6 @@ def test_a_write_that_ends_in_between_leaves_whole_batches(
         yield from row_batches(model, objects[10:20], facts)
         raise KeyboardInterrupt
 
-    assert extra
     with pytest.raises(KeyboardInterrupt):
         store.upsert(batches())
     store.close()

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from steradian.data.batch import Batch, PreparedObjects
-from steradian.model import ModalityVectors, SphereEncoder
+from steradian.model import ModalityVectors, SphereEncoder, TensorBatch
 from steradian.ranks import Ranks
 from steradian.training.joined_encoder import JoinedEncoder, shared_batch
 from tests.thread_ranks import ThreadRanks, in_threads
@@ -21,7 +21,7 @@ class Scaled(nn.Module):
         self.first, self.second = nn.Parameter(torch.tensor(2.0)), nn.Parameter(torch.tensor(3.0))
         self.seen: list[int] = []
 
-    def encode(self, batch: Batch) -> ModalityVectors:
+    def encode(self, batch: TensorBatch) -> ModalityVectors:
         vectors = (self.first * batch.items["a"]["numbers"])[:, None, None].expand(-1, 1, DIM)
         self.seen.append(len(vectors))
         return ModalityVectors(vectors, vectors[..., :1] + 1, batch.present)
@@ -33,13 +33,13 @@ class Scaled(nn.Module):
 
 
 def objects() -> PreparedObjects:
-    items = {"a": lambda rows: {"numbers": torch.arange(1.0, OBJECTS + 1)[rows]}}
+    items = {"a": lambda rows: {"numbers": np.arange(1, OBJECTS + 1, dtype=np.float32)[rows]}}
     return PreparedObjects(items, np.ones((OBJECTS, 1), dtype=bool), np.arange(OBJECTS))
 
 
 def loss_of(encoder: SphereEncoder | JoinedEncoder | Scaled, batch: Batch) -> torch.Tensor:
     """Of rows that are fused twice, once through a subset."""
-    encoded = encoder.encode(batch)
+    encoded = encoder.encode(TensorBatch.of(batch))
     twice = ModalityVectors(*(each.repeat(2, *[1] * (each.ndim - 1)) for each in vars(encoded).values()))
     subset = torch.cat([encoded.present, torch.arange(OBJECTS)[:, None] % 2 == 0])
     fused = encoder.fuse(twice, subset)
@@ -78,7 +78,7 @@ def test_a_shared_batch_has_the_items_of_one_rank_and_the_labels_of_all() -> Non
 
 def test_each_rank_and_step_draws_its_own_and_leaves_the_others_draws() -> None:
     class Drawing(Scaled):
-        def encode(self, batch: Batch) -> ModalityVectors:
+        def encode(self, batch: TensorBatch) -> ModalityVectors:
             drawn.append(torch.rand(()).item())
             return super().encode(batch)
 
@@ -88,6 +88,6 @@ def test_each_rank_and_step_draws_its_own_and_leaves_the_others_draws() -> None:
     before = torch.get_rng_state()
     for step in (0, 1, 0):
         joined.begin(step)
-        joined.encode(objects().batch(np.arange(OBJECTS)))
+        joined.encode(TensorBatch.of(objects().batch(np.arange(OBJECTS))))
     assert drawn[0] == drawn[2] != drawn[1]
     assert torch.equal(before, torch.get_rng_state())

@@ -287,7 +287,7 @@ def _frozen(modality: Any, values: Values) -> "_Kind":
 
     def read(values: Values, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         items = fitted.prepare(values, rows)(np.arange(len(rows)))
-        return items["values"].numpy(), items[SET_SIZES].numpy() if SET_SIZES in items else None
+        return items["values"], items.get(SET_SIZES)
 
     return read, lambda items, random_state: ("the pretrained encoder's features", lambda items: items)
 

@@ -26,7 +26,7 @@ def column_relevance(rows: np.ndarray, targets: np.ndarray, *, turns: int = 1) -
 
     Example:
         >>> rows = np.random.default_rng(0).normal(size=(300, 4))
-        >>> column_relevance(rows, np.sign(rows[:, :1])).argmax()
+        >>> int(column_relevance(rows, np.sign(rows[:, :1])).argmax())
         0
     """
     draw = np.random.default_rng(0)

@@ -225,7 +225,7 @@ class StoreIndex:
 def _ranked(rows: "pa.Table", vector: np.ndarray, k: int) -> tuple[dict[str, list[Any]], np.ndarray]:
     """The columns of the k nearest of some rows, nearest first, and their cosines float32 [k]."""
     held = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float64)
-    held = held.reshape(len(rows), -1)
+    held = held.reshape(len(rows), len(vector))
     cosines = np.clip(held @ vector / np.linalg.norm(held, axis=1), -1, 1)
     order = np.argsort(-cosines, kind="stable")[:k]
     return rows.take(order).drop_columns(["vector"]).to_pydict(), cosines[order].astype(np.float32)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["LanceDBStore"]
 
 _IDS_A_QUERY = 1000
+_REFINED = 10
+"""Times as many rows as are wanted."""
 
 
 class LanceDBStore:
@@ -94,7 +96,8 @@ class LanceDBStore:
         """As `VectorStore.search`."""
         found = []
         for vector in vectors:
-            query = self._table.search(vector).distance_type("cosine").limit(k)
+            # What an index of shortened vectors finds is looked at again in the whole ones.
+            query = self._table.search(vector).distance_type("cosine").limit(k).refine_factor(_REFINED)
             query = query.where(" AND ".join(map(_sql, where)), prefilter=True) if where else query
             query = query.bypass_vector_index() if exact else query
             found.append(query.to_arrow().drop_columns(["_distance"]))

@@ -96,7 +96,8 @@ class QdrantStore:
         facts, models = self.facts(), self._models
         must = models.Filter(must=[must for condition in where for must in self._must(condition)]) if where else None
         asked = {"filter": must, "limit": k, "with_payload": True, "with_vector": True}
-        asked["params"] = models.SearchParams(exact=exact)
+        # In a folder every search is exact, and the client warns of this.
+        asked |= {"params": models.SearchParams(exact=exact)} if "url" in self._there else {}
         requests = [models.QueryRequest(query=vector.tolist(), **asked) for vector in vectors]
         answers = self._client.query_batch_points(self._name, requests=requests)
         schema = facts.schema if facts else pa.schema({})

@@ -23,9 +23,11 @@ USUAL, STEP, STEPS = 0.1, 10**0.5, 5
 """Penalty of features of mean square length 1 to start from, the factor between two that are tried, and how often it
 may be raised or lowered."""
 MOVES, SURE, ALIKE, ALIKE_NEW = 3, 3.0, 0.25, 1.0
-"""Times that one modality's weight may be doubled or halved; standard errors by which that, and weights of columns,
-must be better; standard errors within which two penalties are as good, so that the larger is taken, by left-out
-objects and by left-out classes, which say less of other new ones."""
+"""Times that one modality's weight may be doubled or halved; standard errors by which that must be better; standard
+errors within which two penalties are as good, so that the larger is taken, by left-out objects and by left-out
+classes, which say less of other new ones."""
+RELEVANT = 4.0
+"""Standard errors by which weights of columns must be better: they also turn down what a new class may need."""
 FOLDS, SELECTION, SELECTION_OUTPUTS = 3, 3000, 128
 """Parts of the objects, or of the classes, that are left out in turn; objects and outputs that take part in that."""
 
@@ -89,7 +91,7 @@ class PenaltyChoice:
         own, before = self._best_alone(targets, modality), self._kernels[modality]
         self._kernels[modality] = kernels
         found = self._climb(targets, [modality], [USUAL], np.ones(1))
-        better = len(own[1]) == len(found[1]) and _better(found[1], own[1], errors=SURE)
+        better = len(own[1]) == len(found[1]) and _better(found[1], own[1], errors=RELEVANT)
         if better:
             self._alone[modality] = found
         else:

@@ -8,10 +8,14 @@ from steradian.errors import InputError
 from steradian.metrics import retrieval_scores
 from steradian.model import SphereEncoder, embed
 
-__all__ = ["RetrievalValidation", "class_numbers", "hold_out"]
+__all__ = ["RetrievalValidation", "asks_for_new_classes", "class_numbers", "hold_out"]
 
 MAX_QUERIES, MAX_GALLERY, BATCH = 2000, 4000, 512
 USUAL_SHARE, MIN_CLASS, MIN_OBJECTS = 0.1, 20, 5_000
+FEW = 5
+"""Objects of a class, in the middle of all classes, up to which a table asks to find new classes again."""
+MANY_CLASSES = 30
+"""Classes from which on it does."""
 
 
 class RetrievalValidation:
@@ -85,6 +89,19 @@ def hold_out(objects: ObjectTable, share: float | None, *, random_state: int) ->
         if not (holders & ~held_out).any():
             held_out[np.flatnonzero(holders)[:1]] = False
     return objects[~held_out], objects[held_out]
+
+
+def asks_for_new_classes(labels: np.ndarray, classes: np.ndarray, validation: ObjectTable | None) -> bool:
+    """Whether the model is to find new classes, as most validation objects are, or few objects of many classes say.
+
+    Args:
+        labels: class numbers of the training objects [objects].
+        classes: class names [num_classes].
+        validation: labelled objects, if there are any.
+    """
+    if validation is not None:
+        return bool(np.isin(validation.labels, classes).mean() < 0.5)
+    return len(classes) >= MANY_CLASSES and bool(np.median(np.bincount(labels)) <= FEW)
 
 
 def class_numbers(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:

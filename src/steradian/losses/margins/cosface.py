@@ -27,6 +27,7 @@ def cosface(cosines: Tensor, cosine_margin: float | Tensor = 0.35) -> Tensor:
         InputError: a tensor of cosine margins that does not fit the cosines.
 
     Example:
+        >>> import torch
         >>> cosface(torch.tensor([1.0, 0.0]))
         tensor([ 0.6500, -0.3500])
     """

@@ -43,6 +43,7 @@ def magface_margins(
         ConfigError: norms or margins that are in the wrong order or out of range.
 
     Example:
+        >>> import torch
         >>> magface_margins(torch.tensor([1.0, 60.0, 200.0]))
         tensor([0.4500, 0.6250, 0.8000])
     """
@@ -70,6 +71,7 @@ def magface_penalty(norms: Tensor, *, low_norm: float = 10.0, high_norm: float =
         ConfigError: norms that are in the wrong order or out of range.
 
     Example:
+        >>> import torch
         >>> magface_penalty(torch.tensor([10.0, 110.0]))
         tensor([0.1008, 0.0182])
     """

@@ -1,0 +1,69 @@
+"""What `steradian search` looks for: words of the command line as cells of one object."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jsonargparse import Namespace
+
+from steradian.command_mistakes import did_you_mean
+from steradian.errors import InputError
+
+if TYPE_CHECKING:
+    from steradian import Schema
+
+__all__ = ["parsed_value", "query_cells"]
+
+
+def query_cells(schema: "Schema", options: Namespace) -> dict[str, Any]:
+    """The cells of a query by column.
+
+    Args:
+        schema: of the model that is asked.
+        options: `text`, `image` and `query` of the command line.
+
+    Raises:
+        InputError: nothing to search for, a column that is none, or several columns that `text` could mean.
+    """
+    cells: dict[str, Any] = {}
+    text_columns = {column for m in schema.modalities.values() for column in m.text_columns}
+    for kind, value in (("Text", options.text), ("Image", options.image)):
+        if value is not None:
+            cells[_only_column(schema, kind)] = value
+    for assignment in options.query or []:
+        column, equals, value = assignment.partition("=")
+        if not equals or column not in schema.columns:
+            raise InputError(
+                want=f"COLUMN=VALUE with a column of {', '.join(schema.columns)}",
+                got=repr(assignment),
+                where="--query",
+                fix=(did_you_mean(column, schema.columns).strip() if equals else "")
+                or f"Write for example --query '{next(iter(schema.columns))}=red shoe'.",
+            )
+        cells[column] = value if column in text_columns else parsed_value(value)
+    if not cells:
+        raise InputError("something to search for", "nothing", "steradian search", "Give --text, --image or --query.")
+    return cells
+
+
+def _only_column(schema: "Schema", kind: str) -> str:
+    columns = [m.columns for m in schema.modalities.values() if type(m).__name__ == kind]
+    if len(columns) != 1:
+        raise InputError(
+            want=f"a model with one {kind} modality",
+            got=f"one with {len(columns)}",
+            where=f"--{kind.lower()}",
+            fix=f"Name the column: --query COLUMN=VALUE, of {', '.join(schema.columns)}.",
+        )
+    return columns[0][0]
+
+
+def parsed_value(text: str) -> Any:
+    """A number, a boolean or a list that a word of the command line spells; else the word.
+
+    Args:
+        text: the word.
+    """
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
