@@ -116,7 +116,7 @@ class QdrantStore:
 
     def _must(self, condition: Condition) -> list[Any]:
         """A condition in the words of Qdrant, which matches no numbers with a point but by their range."""
-        models, column = self._models, condition.column
+        models, column = self._models, f'"{condition.column}"'
         if condition.values is None:
             ends = models.Range(gte=condition.low, lte=condition.high)
             return [models.FieldCondition(key=column, range=ends)]
