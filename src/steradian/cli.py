@@ -247,25 +247,31 @@ def _audit(options: Namespace) -> int:
 def _embed(options: Namespace) -> int:
     import numpy as np
 
-    from steradian import Index
+    from steradian import Index, write_vectors
 
-    plain = options.out.lower().endswith(".npy") and not Path(options.out).is_dir()
+    out = options.out or ""
+    if bool(out) == bool(options.to) or (options.columns and out):
+        fix = "Name one of them; --columns goes with --to."
+        raise InputError("--out PLACE or --to STORE", "both" if options.to else "--out or neither", "embed", fix)
+    plain = out.lower().endswith(".npy") and not Path(out).is_dir()
     if plain:
-        check_file(options.out, others=[options.table])
-    else:
-        check_folder(options.out, fix="Name a folder, or a file that ends in .npy.")
-        if Path(options.out, "config.json").exists():
-            fix = f"Write {Path(options.out, 'index')}, where search looks for it."
-            raise InputError("a folder of its own", f"{options.out}, the folder of a model", "--out", fix)
+        check_file(out, others=[options.table])
+    elif out:
+        check_folder(out, fix="Name a folder, or a file that ends in .npy.")
+        if Path(out, "config.json").exists():
+            fix = f"Write {Path(out, 'index')}, where search looks for it."
+            raise InputError("a folder of its own", f"{out}, the folder of a model", "--out", fix)
     model = _load(options.model)
-    index = Index.build(model, _read(options.table, model.schema_, options, labelled=False))
+    objects = _read(options.table, model.schema_, options, labelled=False)
     if plain:
         content = io.BytesIO()
-        np.save(content, index.vectors)
-        write_whole(Path(options.out), content.getvalue())
+        np.save(content, model.transform(objects))
+        write_whole(Path(out), content.getvalue())
+    elif out:
+        Index.build(model, objects).save(out)
     else:
-        index.save(options.out)
-    print(f"wrote {len(index)} vector{'s' * (len(index) != 1)} of width {model.embedding_dim} to {options.out}")
+        out = write_vectors(model, objects, options.to, columns=options.columns or [])
+    print(f"wrote {len(objects)} vector{'s' * (len(objects) != 1)} of width {model.embedding_dim} to {out}")
     return 0
 
 
@@ -273,11 +279,13 @@ def _search(options: Namespace) -> int:
     from steradian.data import read_objects
     from steradian.saved_model import load_model
     from steradian.search import Index
+    from steradian.stores import is_place
 
     # The model alone: the estimator around it would load scikit-learn, which takes as long as torch does.
     model, _ = load_model(options.model, device="auto")
     cells = query_cells(model.schema, options)
-    index = Index.load(options.index or Path(options.model, "index"), model=model)
+    read = Index.open if is_place(options.index) else Index.load
+    index = read(options.index or Path(options.model, "index"), model=model)
     _show(index.search(read_objects([cells], model.schema, labelled=False, partial=True), k=options.k))
     return 0
 

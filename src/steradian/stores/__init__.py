@@ -2,7 +2,7 @@
 
 from steradian.stores.conditions import Condition, conditions
 from steradian.stores.facts import StoreFacts
-from steradian.stores.places import open_store
+from steradian.stores.places import is_place, open_store
 from steradian.stores.rows import row_batches, rows_of
 from steradian.stores.vector_store import VectorStore, check_maker, telling_engine_errors
 from steradian.stores.write_vectors import write_vectors
@@ -13,6 +13,7 @@ __all__ = [
     "VectorStore",
     "check_maker",
     "conditions",
+    "is_place",
     "open_store",
     "row_batches",
     "rows_of",

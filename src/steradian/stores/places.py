@@ -5,8 +5,9 @@ import re
 from steradian.errors import ConfigError
 from steradian.stores.vector_store import VectorStore
 
-__all__ = ["open_store"]
+__all__ = ["is_place", "open_store"]
 
+_KINDS = re.compile("(lancedb|qdrant|pgvector|faiss|parquet):")
 _FORMS = "lancedb:PATH#TABLE, qdrant:URL_OR_PATH#NAME, pgvector:DSN#TABLE, faiss:FILE or parquet:FILE"
 
 
@@ -46,3 +47,16 @@ def open_store(text: str, *, option: str = "the place of a store") -> VectorStor
     from steradian.stores.pgvector_store import PgvectorStore
 
     return PgvectorStore(path, name)
+
+
+def is_place(text: str | None) -> bool:
+    """Whether a text names a store, and no folder.
+
+    Args:
+        text: that the user gave, or None.
+
+    Example:
+        >>> is_place("lancedb:gallery#shoes"), is_place("model/index")
+        (True, False)
+    """
+    return text is not None and _KINDS.match(text) is not None

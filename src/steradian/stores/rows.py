@@ -43,7 +43,7 @@ def kinds_of(objects: ObjectTable, columns: Sequence[str]) -> dict[str, str]:
 
 
 def row_batches(model: Any, objects: ObjectTable, facts: StoreFacts) -> "Iterator[pa.Table]":
-    """The rows of a table, some at a time; columns that it does not have are missing.
+    """The rows of a table, some at a time: all columns that the store has; those that the table lacks are missing.
 
     Args:
         model: embeds the objects.
@@ -54,6 +54,7 @@ def row_batches(model: Any, objects: ObjectTable, facts: StoreFacts) -> "Iterato
     for start in range(0, len(objects), _BATCH):
         part = objects[start : start + _BATCH]
         cells = _cells(part, [name for name in extra if name in part.columns])
+        cells = {name: column for name, column in cells.items() if name in facts.kinds}
         yield rows_of(np.asarray(model.transform(part)), cells, facts)
 
 

@@ -25,7 +25,8 @@ def write_vectors(model: Any, objects: ObjectTable, to: str, *, columns: Sequenc
         model: a fitted model.
         objects: the table; its labels are optional.
         to: "lancedb:PATH#TABLE", "qdrant:URL_OR_PATH#NAME", "pgvector:DSN#TABLE", "faiss:FILE" or "parquet:FILE".
-        columns: plain columns of the table to write too: text, numbers or booleans, to filter searches by.
+        columns: plain columns of the table to write too: text, numbers or booleans, to filter searches by. A store that
+            is there keeps its columns: those that it has are written where the table has them.
 
     Returns:
         Where they are, as messages show it: without a password.
