@@ -284,8 +284,8 @@ def _search(options: Namespace) -> int:
     # The model alone: the estimator around it would load scikit-learn, which takes as long as torch does.
     model, _ = load_model(options.model, device="auto")
     cells = query_cells(model.schema, options)
-    read = Index.open if is_place(options.index) else Index.load
-    index = read(options.index or Path(options.model, "index"), model=model)
+    folder = options.index or Path(options.model, "index")
+    index = Index.open(folder, model=model) if is_place(options.index) else Index.load(folder, model=model)
     _show(index.search(read_objects([cells], model.schema, labelled=False, partial=True), k=options.k))
     return 0
 

@@ -23,7 +23,8 @@ def write_vectors(model: Any, objects: ObjectTable, to: str, *, columns: Sequenc
 
     Args:
         model: a fitted model.
-        objects: the table; its labels are optional.
+        objects: the table; its labels are optional. Without a column of ids the row numbers are the ids, so that a
+            second table replaces the rows of the first.
         to: "lancedb:PATH#TABLE", "qdrant:URL_OR_PATH#NAME", "pgvector:DSN#TABLE", "faiss:FILE" or "parquet:FILE".
         columns: plain columns of the table to write too: text, numbers or booleans, to filter searches by. A store that
             is there keeps its columns: those that it has are written where the table has them.
@@ -59,11 +60,12 @@ def write_vectors(model: Any, objects: ObjectTable, to: str, *, columns: Sequenc
             if facts is not None:
                 check_maker(facts, fingerprint, store.place)
             new = StoreFacts(fingerprint, int(model.transform(objects[:1]).shape[1]), kinds, thresholds)
+            kept = new if facts is None else facts.joined(new, store.place)
             if facts is None:
-                store.create(new)
-            elif facts != (facts := facts.joined(new, store.place)):
-                store.keep(facts)
-            store.upsert(row_batches(model, objects, facts or new))
+                store.create(kept)
+            elif facts != kept:
+                store.keep(kept)
+            store.upsert(row_batches(model, objects, kept))
         finally:
             store.close()
     return store.place
