@@ -15,15 +15,16 @@ help: ## list the targets
 demo: $(DEMO) ## train on emoji, compare with a plain baseline, write demo-output/
 	$(BIN)/steradian demo --out demo-output
 
-test: $(DEV) ## run the tests in two processes; ARGS="tests/data -k split" runs a part
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+test: $(DEV) ## run the quick tests in two processes; ARGS="tests/data -k split" runs a part
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
-test-engines: $(DEV) ## run tests/engines, whose heavy packages are installed first; ARGS as of test
+test-engines: $(DEV) ## run the slow tests, and tests/engines, whose heavy packages are installed first
 	@test $(ENGINES) -nt pyproject.toml -a $(ENGINES) -nt constraints.txt || { \
 	    echo 'Installing the engines into .venv, in ten minutes at most.'; \
 	    timeout 600 $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[engines]' \
 	        && touch $(ENGINES) || echo 'Not all engines could be installed: tests of the others are skipped.'; }
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow
 
 check: $(DEV) ## format, lint, types, tests, docs: all that a change must pass
 	$(BIN)/ruff format --check .

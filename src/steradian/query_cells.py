@@ -26,9 +26,9 @@ def query_cells(schema: "Schema", options: Namespace) -> dict[str, Any]:
     """
     cells: dict[str, Any] = {}
     text_columns = {column for m in schema.modalities.values() for column in m.text_columns}
-    for kind, value in (("Text", options.text), ("Image", options.image)):
-        if value is not None:
-            cells[_only_column(schema, kind)] = value
+    for option in ("text", "image"):
+        if options[option] is not None:
+            cells[_only_column(schema, option)] = options[option]
     for assignment in options.query or []:
         column, equals, value = assignment.partition("=")
         if not equals or column not in schema.columns:
@@ -45,16 +45,16 @@ def query_cells(schema: "Schema", options: Namespace) -> dict[str, Any]:
     return cells
 
 
-def _only_column(schema: "Schema", kind: str) -> str:
-    columns = [m.columns for m in schema.modalities.values() if type(m).__name__ == kind]
-    if len(columns) != 1:
+def _only_column(schema: "Schema", option: str) -> str:
+    found = [modality for modality in schema.modalities.values() if modality.query_option == option]
+    if len(found) != 1:
         raise InputError(
-            want=f"a model with one {kind} modality",
-            got=f"one with {len(columns)}",
-            where=f"--{kind.lower()}",
+            want=f"a model with one {option.capitalize()} modality",
+            got=f"one with {len(found)}",
+            where=f"--{option}",
             fix=f"Name the column: --query COLUMN=VALUE, of {', '.join(schema.columns)}.",
         )
-    return columns[0][0]
+    return found[0].columns[0]
 
 
 def parsed_value(text: str) -> Any:

@@ -1,6 +1,7 @@
 """Trainings made up, so that reports and pictures of them need none."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,13 @@ import torch
 from steradian.evaluation import measure_vectors
 
 MakeRecord = Callable[..., dict[str, Any]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Benchmarks are no part of the package: their tests run with the slow ones."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_what_has_a_first_gradient_alone_says_so(options: dict[str, Any]) -> Non
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.slow
 def test_few_classes_are_one_graph_and_many_say_that_they_are_none() -> None:
     rows, labels, _ = given(FEW)
     module = sr.AngularMarginLoss(FEW, 6, scale=8.0)

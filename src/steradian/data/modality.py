@@ -12,10 +12,12 @@ Torch begins at the tokenizer: the first two forms, and the closed form, are num
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
+from steradian.data.shown import Shown
 from steradian.data.sparse_rows import SparseRows
 
 if TYPE_CHECKING:
@@ -53,11 +55,15 @@ class Modality(ABC):
             them beside the table's file.
         holds_lists: whether a list of texts in a cell means several items; a CSV cell
             writes it as a JSON list.
+        query_option: the option of `steradian search` that fills its only column, or None.
+        is_picture: whether people see it as a picture.
     """
 
     columns: tuple[str, ...]
     holds_paths: ClassVar[bool] = False
     holds_lists: ClassVar[bool] = False
+    query_option: ClassVar[str | None] = None
+    is_picture: ClassVar[bool] = False
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -68,6 +74,27 @@ class Modality(ABC):
     def from_options(cls, options: Mapping[str, Any]) -> "Modality":
         """The modality as a schema file writes it: its own arguments by name."""
         return cls(**options)
+
+    def shown(self, values: Mapping[str, Any], cells: Mapping[str, Any]) -> Shown:
+        """How the report shows an object that has it.
+
+        Args:
+            values: the object's own of what `read` returned, by name.
+            cells: its raw cells by column.
+        """
+        return Shown(type(self).__name__.lower())
+
+    def as_code(self) -> str:
+        """The call that makes it again, for the report: its columns, and the arguments that are no defaults."""
+        parameters = signature(type(self)).parameters
+        given = {
+            name: getattr(self, name)
+            for name, parameter in parameters.items()
+            if name not in {"columns", "column"} and hasattr(self, name) and getattr(self, name) != parameter.default
+        }
+        # A column that has an argument of its own is no other one.
+        own = [repr(column) for column in self.columns if column not in given.values()]
+        return f"{type(self).__name__}({', '.join([*own, *(f'{name}={value!r}' for name, value in given.items())])})"
 
     @abstractmethod
     def read(self, columns: Columns) -> ReadValues:

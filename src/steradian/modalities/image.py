@@ -1,7 +1,7 @@
 """Pictures: paths, bytes, PIL images or arrays, kept as pixels of one size."""
 
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -23,6 +23,7 @@ from steradian.data.modality import (
 )
 from steradian.data.prefetch import prefetched
 from steradian.data.sets import ItemCells
+from steradian.data.shown import Shown
 from steradian.errors import ConfigError, InputError
 from steradian.modalities.image_features import PatchDictionary
 from steradian.modalities.pictures import STRIDE, is_picture_array, open_picture
@@ -67,6 +68,8 @@ class Image(Modality):
 
     holds_paths = True
     holds_lists = True
+    query_option = "image"
+    is_picture = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or self.size < STRIDE or self.size % STRIDE:
@@ -87,6 +90,12 @@ class Image(Modality):
     def text_columns(self) -> tuple[str, ...]:
         """All of them."""
         return self.columns
+
+    def shown(self, values: Mapping[str, Any], cells: Mapping[str, Any]) -> Shown:
+        """Its picture, or the first of several."""
+        picture = values["picture"]
+        pictures = tuple(picture) if isinstance(picture, list) else (picture,)
+        return Shown("cannot be read any more", pictures=pictures)
 
     def read(self, columns: Columns) -> ReadValues:
         """Check the kinds of value; `picture` is an object array [objects], where several are a list.

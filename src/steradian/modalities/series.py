@@ -1,5 +1,6 @@
 """Ragged series: any number of steps, one or several channels, gaps and timestamps allowed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,7 @@ from steradian.data.modality import (
     shown,
 )
 from steradian.data.ragged import Ragged
+from steradian.data.shown import Shown
 from steradian.errors import InputError
 from steradian.modalities.dates import datetimes_to_days, to_days
 from steradian.modalities.series_features import SeriesFeatures
@@ -61,6 +63,11 @@ class Series(Modality):
     def columns(self) -> tuple[str, ...]:  # type: ignore[override]
         """The column of values, and that of times if there is one."""
         return (self.column,) if self.time is None else (self.column, self.time)
+
+    def shown(self, values: Mapping[str, Any], cells: Mapping[str, Any]) -> Shown:
+        """How long it is, and how many channels it has."""
+        steps, channels = values["series"].shape
+        return Shown(f"series of {steps:,} steps" + (f", {channels} channels" if channels > 1 else ""))
 
     def read(self, columns: Columns) -> ReadValues:
         """Bring each series' known steps into the order of time.

@@ -1,7 +1,7 @@
 """Columns of a table: numbers, dates and categories, each cell a token; an empty cell is a token of its own."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from steradian.data.modality import (
     is_missing,
     shown,
 )
+from steradian.data.shown import Shown, short_list, short_number
 from steradian.errors import ConfigError, InputError
 from steradian.modalities.categories import category_codes, read_categories
 from steradian.modalities.dates import calendar, datetimes_to_days, to_days
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["FittedTabular", "Tabular"]
+
+SHOWN = 4
+"""Cells that people see."""
 
 BINS = 16
 """Quantile bins of a number at most; Gorishniy et al. 2022 (arXiv 2203.05556) search 2..256."""
@@ -79,6 +83,15 @@ class Tabular(Modality):
     def text_columns(self) -> tuple[str, ...]:
         """The categorical ones, unless they are numeric too."""
         return tuple(name for name in self.categorical if name not in self.numeric)
+
+    def shown(self, values: Mapping[str, Any], cells: Mapping[str, Any]) -> Shown:
+        """The first of its cells that are there."""
+        there = (f"{column} {short_number(cell)}" for column, cell in cells.items() if not is_missing(cell))
+        return Shown(short_list(there, SHOWN))
+
+    def as_code(self) -> str:
+        """As it prints."""
+        return repr(self)
 
     def read(self, columns: Columns) -> ReadValues:
         """Bring cells to arrays.

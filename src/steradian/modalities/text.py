@@ -1,6 +1,6 @@
 """Text in any script, without a tokenizer to download: its words by hashed character n-grams, and the whole of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from steradian.data.columns import to_objects
 from steradian.data.modality import Columns, FittedModality, Items, Modality, ReadValues, Values, is_missing, shown
 from steradian.data.ragged import Ragged
 from steradian.data.sets import ItemCells
+from steradian.data.shown import Shown
 from steradian.data.sparse_rows import SparseRows
 from steradian.errors import InputError
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
@@ -57,6 +58,7 @@ class Text(Modality):
     pooling: Pooling = "mean"
 
     holds_lists = True
+    query_option = "text"
 
     def __init__(
         self,
@@ -75,6 +77,11 @@ class Text(Modality):
     def text_columns(self) -> tuple[str, ...]:
         """All of them."""
         return self.columns
+
+    def shown(self, values: Mapping[str, Any], cells: Mapping[str, Any]) -> Shown:
+        """Its text; several stand one after the other."""
+        text = values["text"]
+        return Shown(text=" · ".join(text) if isinstance(text, list) else text)
 
     def read(self, columns: Columns) -> ReadValues:
         """Join the columns to `text`, an object array [objects] of strings, or lists of them where there are several.

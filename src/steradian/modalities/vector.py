@@ -1,6 +1,6 @@
 """Precomputed vectors: sensor features, omics, embeddings of another model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -20,6 +20,7 @@ from steradian.data.modality import (
     shown,
 )
 from steradian.data.sets import ItemCells
+from steradian.data.shown import Shown, short_list, short_number
 from steradian.errors import ConfigError, InputError
 from steradian.modalities.kernel_features import KernelFeatures
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FittedVector", "Vector", "to_float"]
 
+SHOWN = 3
+"""Numbers that people see."""
 FARTHEST = 1e6
 """Standard deviations from the mean at most: from 1e19 on, squares within the model would overflow."""
 EXACT = 1e4
@@ -71,6 +74,14 @@ class Vector(Modality):
         object.__setattr__(self, "gaps", gaps)
         if gaps not in (None, *get_args(Gaps)):
             raise ConfigError('"mean", "mask" or None', repr(gaps), "Vector, gaps", 'Write for example gaps="mean".')
+
+    def shown(self, values: Mapping[str, Any], cells: Mapping[str, Any]) -> Shown:
+        """How many numbers it has, and the first of them."""
+        numbers = values["values"]
+        if numbers.ndim == 2:
+            return Shown(f"{len(numbers):,} vectors of {numbers.shape[1]:,} numbers")
+        count = f"{len(numbers):,} numbers"
+        return Shown(f"{count}: {short_list(map(short_number, numbers), SHOWN)}", brief=count)
 
     def read(self, columns: Columns) -> ReadValues:
         """Join the columns to one matrix `values` [objects, features] of floats, or an object array of sets of vectors.

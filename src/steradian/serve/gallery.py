@@ -8,7 +8,6 @@ import numpy as np
 from steradian.data import ObjectTable
 from steradian.data.modality import is_missing
 from steradian.errors import InputError
-from steradian.modalities import Image
 from steradian.report.markup import plain
 from steradian.report.thumbnails import thumbnail
 from steradian.search import Index
@@ -51,7 +50,7 @@ class Gallery:
                 fix="Make the index of it again: steradian embed MODEL TABLE --out INDEX.",
             )
         modalities = objects.schema.modalities
-        self._pictures = [name for name, modality in modalities.items() if isinstance(modality, Image)]
+        self._pictures = [name for name, modality in modalities.items() if modality.is_picture]
         files = {column for modality in modalities.values() if modality.holds_paths for column in modality.columns}
         self._columns = [column for column in objects.schema.columns if column not in files]
         self.shown = lru_cache(_KEPT)(self._shown)

@@ -4,7 +4,6 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from inspect import signature
-from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +41,7 @@ _OTHER_CLASSES = "added or removed after training, which the lines below do not 
 def _commands(findings: Measurements) -> list[str]:
     """Lines of Python that train, evaluate and report likewise."""
     schema = findings.model.schema_
-    modalities = [f"        {key!r}: sr.{_call(modality)}," for key, modality in schema.modalities.items()]
+    modalities = [f"        {key!r}: sr.{modality.as_code()}," for key, modality in schema.modalities.items()]
     identity = "" if schema.id is None else f", id={schema.id!r}"
     return [
         "import steradian as sr",
@@ -67,26 +66,6 @@ def _calibration(model: SphereEmbedder) -> list[str]:
     if found is None:
         return []
     return [f"model.calibrate(sr.read_objects(HELD_OUT, schema), {found.goal}={found.rate!r})"]
-
-
-def _call(modality: Any) -> str:
-    """The modality as it would be written."""
-    text = repr(modality)
-    if hasattr(modality, "numeric"):
-        return text
-    columns = ", ".join(map(repr, modality.columns))
-    kind = type(modality).__name__
-    defaults = signature(type(modality)).parameters
-    given = {
-        key: getattr(modality, key)
-        for key, parameter in defaults.items()
-        if key not in {"columns", "column", "time"}
-        and hasattr(modality, key)
-        and getattr(modality, key) != parameter.default
-    }
-    if getattr(modality, "time", None) is not None:
-        columns = f"{modality.columns[0]!r}, time={modality.time!r}"
-    return f"{kind}({', '.join([columns, *(f'{key}={value!r}' for key, value in given.items())])})"
 
 
 def _options(model: SphereEmbedder) -> str:
