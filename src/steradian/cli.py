@@ -285,7 +285,7 @@ def _search(options: Namespace) -> int:
     model, _ = load_model(options.model, device="auto")
     cells = query_cells(model.schema, options)
     folder = options.index or Path(options.model, "index")
-    index = Index.open(folder, model=model) if is_place(options.index) else Index.load(folder, model=model)
+    index = Index.open(str(folder), model=model) if is_place(options.index) else Index.load(folder, model=model)
     _show(index.search(read_objects([cells], model.schema, labelled=False, partial=True), k=options.k))
     return 0
 
