@@ -508,3 +508,20 @@ def test_serve_starts_an_application_of_the_model_and_its_index(
         found = client.post("/search", json={"rows": [{"title": "cup"}], "k": 1, "details": True}).json()
         assert found["results"][0]["neighbors"][0]["shown"]["cells"]["title"]
         assert client.post("/embed", json={"rows": [{"title": "cup"}] * 2}).status_code == 422
+
+
+def test_embed_fills_a_store_that_search_searches(folder: Path, capsys) -> None:
+    place = f"parquet:{folder / 'gallery.parquet'}"
+    assert run("embed", folder / "model", folder / "table.csv", "--to", place, "--columns", "height") == 0
+    assert f"of width 8 to {place}" in capsys.readouterr().out
+    assert run("search", folder / "model", "--index", place, "--query", "title=round", "--k", "2") == 0
+    assert "the 2 nearest objects" in capsys.readouterr().out
+    for words, says in (
+        ([], "want --out PLACE or --to STORE"),
+        (["--to", place, "--out", folder / "new"], "want --out PLACE or --to STORE"),
+        (["--out", folder / "new", "--columns", "height"], "--columns goes with --to"),
+        (["--to", "chroma:x"], "lancedb:PATH#TABLE"),
+        (["--to", place, "--columns", "heigth"], "Did you mean 'height'"),
+    ):
+        assert run("embed", folder / "model", folder / "table.csv", *words) == 2
+        assert says in capsys.readouterr().err

@@ -27,12 +27,13 @@ ORDER = (
     *("modalities", "saved_folder", "model", "calibration", "training", "validation", "fitted_model", "fit"),
     *("explanation", "thresholds"),
     *("saved_arrays", "saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
-    *("search", "evaluation", "report", "__init__", "demo", "command_mistakes", "query_cells", "command_examples"),
-    *("serve", "out_paths", "commands", "command_line", "standard_streams", "stop_signals", "cli", "__main__"),
+    *("stores", "search", "evaluation", "report", "__init__", "demo", "command_mistakes", "query_cells"),
+    *("command_examples", "serve", "out_paths", "commands", "command_line", "standard_streams", "stop_signals"),
+    *("cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
 EXTRAS = {"emoji", "faiss", "fastapi", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "soundfile"} | {
-    *("transformers", "uvicorn"),
+    *("lancedb", "psycopg", "qdrant_client", "transformers", "uvicorn"),
 }
 UNSAFE_READERS = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 # A tag, or the beginning of one. No tags: "<f4" is a kind of number, "<class" stands in Python's own messages, "?P<"

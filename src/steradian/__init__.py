@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from steradian.ranks import gather_rows
     from steradian.report import write_report
     from steradian.search import Index, Neighbors
+    from steradian.stores import write_vectors
     from steradian.thresholds import Verification
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "read_objects",
     "robustness",
     "write_report",
+    "write_vectors",
 ]
 
 _FOLDERS = (
@@ -101,7 +103,7 @@ _FOLDERS = (
         "new_classes",
         "audit",
     ),
-    *("embedder", "search", "evaluation", "report"),
+    *("embedder", "stores", "search", "evaluation", "report"),
 )
 
 

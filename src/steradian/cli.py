@@ -17,7 +17,7 @@ from steradian.command_mistakes import did_you_mean, told_for_commands
 from steradian.commands.add_classes import add_classes
 from steradian.commands.compare import compare
 from steradian.commands.tables import load_named, read_both, read_named, show
-from steradian.commands.vector_files import FILE_KINDS, write_vectors
+from steradian.commands.vector_files import FILE_KINDS, write_vector_file
 from steradian.commands.verify import verify
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
@@ -248,23 +248,29 @@ def _audit(options: Namespace) -> int:
 
 
 def _embed(options: Namespace) -> int:
-    from steradian import Index
+    from steradian import Index, write_vectors
 
-    plain = options.out.lower().endswith(FILE_KINDS) and not Path(options.out).is_dir()
+    out = options.out or ""
+    if bool(out) == bool(options.to) or (options.columns and out):
+        fix = "Name one of them; --columns goes with --to."
+        raise InputError("--out PLACE or --to STORE", "both" if options.to else "--out or neither", "embed", fix)
+    plain = out.lower().endswith(FILE_KINDS) and not Path(out).is_dir()
     if plain:
-        check_file(options.out, others=[options.table])
-    else:
-        check_folder(options.out, fix="Name a folder, or a file that ends in .npy or .parquet.")
-        if Path(options.out, "config.json").exists():
-            fix = f"Write {Path(options.out, 'index')}, where search looks for it."
-            raise InputError("a folder of its own", f"{options.out}, the folder of a model", "--out", fix)
+        check_file(out, others=[options.table])
+    elif out:
+        check_folder(out, fix="Name a folder, or a file that ends in .npy or .parquet.")
+        if Path(out, "config.json").exists():
+            fix = f"Write {Path(out, 'index')}, where search looks for it."
+            raise InputError("a folder of its own", f"{out}, the folder of a model", "--out", fix)
     model = load_named(options.model)
-    index = Index.build(model, read_named(options.table, model.schema_, options, labelled=False))
+    objects = read_named(options.table, model.schema_, options, labelled=False)
     if plain:
-        write_vectors(index, options.out)
+        write_vector_file(Index.build(model, objects), out)
+    elif out:
+        Index.build(model, objects).save(out)
     else:
-        index.save(options.out)
-    print(f"wrote {len(index)} vector{'s' * (len(index) != 1)} of width {model.embedding_dim} to {options.out}")
+        out = write_vectors(model, objects, options.to, columns=options.columns or [])
+    print(f"wrote {len(objects)} vector{'s' * (len(objects) != 1)} of width {model.embedding_dim} to {out}")
     return 0
 
 
@@ -272,11 +278,13 @@ def _search(options: Namespace) -> int:
     from steradian.data import read_objects
     from steradian.saved_model import load_model
     from steradian.search import Index
+    from steradian.stores import is_place
 
     # The model alone: the estimator around it would load scikit-learn, which takes as long as torch does.
     model, _ = load_model(options.model, device="auto")
     cells = query_cells(model.schema, options)
-    index = Index.load(options.index or Path(options.model, "index"), model=model)
+    folder = options.index or Path(options.model, "index")
+    index = Index.open(str(folder), model=model) if is_place(options.index) else Index.load(folder, model=model)
     show(index.search(read_objects([cells], model.schema, labelled=False, partial=True), k=options.k))
     return 0
 

@@ -249,7 +249,11 @@ def _embed_parser(parser: _Parser) -> _Parser:
     parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
     _add_on_error(parser)
     line = "the index folder to write: vectors, labels, ids; or FILE.npy, vectors alone; or FILE.parquet"
-    parser.add_argument("--out", required=True, metavar="PLACE", help=line)
+    parser.add_argument("--out", metavar="PLACE", help=line)
+    line = "or: lancedb:PATH#TABLE, qdrant:URL_OR_PATH#NAME, pgvector:DSN#TABLE, faiss:FILE or parquet:FILE"
+    parser.add_argument("--to", metavar="STORE", help=line)
+    line = "plain columns of TABLE to write to the store too, for searches to be filtered by"
+    parser.add_argument("--columns", nargs="+", metavar="NAME", help=line)
     return parser
 
 
@@ -287,7 +291,7 @@ def _search_parser(parser: _Parser) -> _Parser:
     parser.add_argument("--text", metavar="WORDS", help="what to look for, in the model's one text modality")
     parser.add_argument("--image", metavar="FILE", help="a picture to look for")
     parser.add_argument("--query", action="append", metavar="COLUMN=VALUE", help="a cell of the query; may be repeated")
-    parser.add_argument("--index", metavar="DIR", help="an index folder; by default MODEL/index")
+    parser.add_argument("--index", metavar="PLACE", help="an index folder or a store; by default MODEL/index")
     parser.add_argument("--k", type=int, default=10, help="how many neighbors")
     return parser
 
@@ -332,7 +336,7 @@ _PARSERS: dict[str, tuple[Callable[[_Parser], _Parser], str, str]] = {
     ),
     "add-classes": (_add_classes_parser, "MODEL TABLE", "Learn new classes from a few examples, without training."),
     "audit": (_audit_parser, "MODEL TABLE", "List wrong labels, outliers, duplicates and classes too close."),
-    "embed": (_embed_parser, "MODEL TABLE --out PLACE", "Write the unit vectors of a table's objects."),
+    "embed": (_embed_parser, "MODEL TABLE --out PLACE | --to STORE", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
     "serve": (_serve_parser, "MODEL", "Answer over HTTP, with a page to search with, until Ctrl-C."),
     "explain": (_explain_parser, "MODEL TABLE", "Show what each modality adds to the cosine of an object to a class."),

@@ -18,7 +18,7 @@ from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.data.object_digests import known_objects, object_digests, told_of_training_objects
 from steradian.errors import InputError, SteradianWarning
 from steradian.fitted_model import FittedModel
-from steradian.model import Encoder, SphericalClassifier, build_model
+from steradian.model import Encoder, SphericalClassifier, build_model, fingerprint_of
 from steradian.ranks import Ranks, failures_told
 from steradian.training import (
     Derived,
@@ -208,7 +208,7 @@ class _Fit:
             scale=self.derived.scale,
             margin=self.derived.margin,
             training=training,
-            fingerprint=classifier.fingerprint,
+            fingerprint=fingerprint_of(preprocessor, encoder, classifier),
         )
 
 

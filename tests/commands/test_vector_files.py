@@ -4,16 +4,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from steradian.commands.vector_files import write_vectors
+from steradian.commands.vector_files import write_vector_file
 from steradian.search import Index
 
 
 @pytest.mark.parametrize("labels", [None, ["cup", "jar", "cup"]])
 def test_vectors_come_back_as_they_were(labels: list[str] | None, tmp_path: Path) -> None:
     index = Index.from_vectors(np.eye(3, 4), ids=["a", "b", "c"], labels=labels)
-    write_vectors(index, tmp_path / "v.npy")
+    write_vector_file(index, tmp_path / "v.npy")
     np.testing.assert_array_equal(np.load(tmp_path / "v.npy"), np.eye(3, 4))
-    write_vectors(index, tmp_path / "V.PARQUET")
+    write_vector_file(index, tmp_path / "V.PARQUET")
     table = pq.read_table(tmp_path / "V.PARQUET").to_pydict()
     assert table.pop("id") == ["a", "b", "c"] and table.pop("label", None) == labels
     np.testing.assert_array_equal(table.pop("vector"), np.eye(3, 4))

@@ -266,3 +266,54 @@ def test_what_cannot_be_asked_is_refused(queries: Any, options: dict[str, Any], 
 def test_what_cannot_be_indexed_is_refused(vectors: np.ndarray, options: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         Index.from_vectors(vectors, **options)
+
+
+def test_objects_come_go_and_change_and_the_old_index_stays(rng: np.random.Generator) -> None:
+    objects = table(rng)
+    index = Index.build(SumOfParts(), objects[:8])
+    more = index.add(objects[8:])
+    assert (len(index), len(more)) == (8, 12)
+    whole = Index.build(SumOfParts(), objects)
+    assert_same(more.search(objects, k=12), whole.search(objects, k=12))
+    less = more.remove(["x3", "x11"])
+    kept = np.array([row for row in range(12) if row not in {3, 11}])
+    assert_same(less.search(objects, k=3), Index.build(SumOfParts(), objects[kept]).search(objects, k=3))
+    changed = less.update(whole.vectors[[3, 11]], ids=["x9", "x0"], labels=["cat", "cat"])
+    np.testing.assert_array_equal(changed.vectors[[8, 0]], whole.vectors[[3, 11]])
+    assert changed.labels is not None and changed.labels[[8, 0]].tolist() == ["cat", "cat"]
+    np.testing.assert_array_equal(changed.vectors[1:8], less.vectors[1:8])
+    assert changed.ids.tolist() == less.ids.tolist() and changed.model is index.model
+
+
+def test_numbers_go_on_where_no_ids_are_given(tmp_path: Path) -> None:
+    index = Index.from_vectors(np.eye(3)[:2]).add(np.eye(3)[2:])
+    assert index.ids.tolist() == [0, 1, 2]
+    again = index.remove(0).add(np.eye(3)[:1])
+    again.save(tmp_path)
+    assert Index.load(tmp_path).ids.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda index: index.add(np.eye(3), ids=["c", "a", "d"], labels=[1, 1, 1]), "1 that are in it: 'a'"),
+        (lambda index: index.add(np.eye(3), ids=["c", "c", "d"], labels=[1, 1, 1]), "(?i)id.*'c'"),
+        (lambda index: index.add(np.eye(3)[:1], labels=[1]), "an id for each object, got none, and the index has"),
+        (lambda index: index.add(np.eye(3)[:1], ids=["c"]), "want labels, as the index has, got no labels"),
+        (lambda index: index.add(np.eye(3)[:1], ids=["c"], labels=["x"]), "labels that are integers"),
+        (lambda index: index.add(np.eye(3)[:1], ids=[5], labels=[1]), "ids that are text"),
+        (lambda index: index.add(np.eye(4)[:1], ids=["c"], labels=[1]), "vectors of width 3"),
+        (lambda index: index.add(np.eye(3)[:1], ids=["c", "d"], labels=[1]), "1 ids, one a vector"),
+        (
+            lambda index: index.update(np.eye(3)[:1], ids=["c"], labels=[1]),
+            r"update\(ids=...\): want ids of the index",
+        ),
+        (lambda index: index.update(np.eye(3)[:1], labels=[1]), "an id for each object, got none. Add"),
+        (lambda index: index.remove(["a", "c"]), r"remove\(ids\): want ids of the index, got 1 others: 'c'"),
+        (lambda index: index.remove(["a", "a"]), "(?i)id.*'a'"),
+        (lambda index: index.remove(["a", "b"]), "an index with an object left"),
+    ],
+)
+def test_wrong_ids_and_labels_are_told(call: Callable[[Index], Index], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        call(Index.from_vectors(np.eye(3)[:2], ids=["a", "b"], labels=[1, 2]))

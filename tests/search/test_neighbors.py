@@ -91,3 +91,12 @@ def test_on_a_narrow_terminal_words_are_cut_and_numbers_are_not(width: int) -> N
     assert [line.split()[-2:] for line in lines if "漢" in line] == [
         line.split()[-2:] for line in repr(some(1, 12)).splitlines()[2:]
     ]
+
+
+def test_all_neighbors_stand_in_a_frame() -> None:
+    rows, cosines = np.array([[4, 0], [1, 2]]), np.array([[1.0, 0.5], [0.25, 0.0]], dtype=np.float32)
+    found = Neighbors(rows, cosines, ids=rows, columns={"price": rows * 10})
+    frame = found[1:].to_pandas()
+    assert frame.columns.tolist() == ["query", "rank", "id", "cosine", "angle", "price"]
+    assert frame["id"].tolist() == [1, 2] and frame["rank"].tolist() == [1, 2] and frame["price"].tolist() == [10, 20]
+    assert Neighbors(rows, cosines, ids=rows, labels=rows).to_pandas()["label"].tolist() == [4, 0, 1, 2]

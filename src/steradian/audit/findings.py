@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from steradian.atomic_write import write_whole
+from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
 from steradian.text_table import fit_text, rich_table
 
@@ -68,7 +69,7 @@ class Finding:
 
 
 @dataclass(frozen=True, repr=False)
-class Audit:
+class Audit(FrameOfRows, rows="findings"):
     """Everything found in a table, by kind, the gravest first; prints as a table.
 
     `audit.of_kind("label")` has the findings of one kind, `audit[i]` is one of all, and a loop gives all in order.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import numpy as np
 
 from steradian.calibration.threshold_rules import ACCEPT_ALL, ACCEPT_NONE, Goal, least_objects
+from steradian.data.frames import FrameOfRows
 from steradian.saved_files import check_value
 from steradian.text_table import fit_text, rich_table
 
@@ -99,7 +100,7 @@ class PairPoint:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Calibration:
+class Calibration(FrameOfRows, rows="points"):
     """Scales and thresholds by subset of modalities; prints as a table.
 
     Args:

@@ -11,12 +11,12 @@ from steradian.atomic_write import write_whole
 if TYPE_CHECKING:
     from steradian.search import Index
 
-__all__ = ["FILE_KINDS", "write_vectors"]
+__all__ = ["FILE_KINDS", "write_vector_file"]
 
 FILE_KINDS = (".npy", ".parquet")
 
 
-def write_vectors(index: "Index", path: str | Path) -> None:
+def write_vector_file(index: "Index", path: str | Path) -> None:
     """Write one row an object: the vectors alone (.npy), or ids, labels where there are any, and vectors (.parquet).
 
     Args:

@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from steradian.data.frames import FrameOfRows
 from steradian.evaluation.evaluation_table import write_json
 from steradian.evaluation.subset_rows import SubsetRows
 from steradian.text_table import fit_text, rich_table
@@ -84,7 +85,7 @@ class SubsetDecisions:
 
 
 @dataclass(frozen=True, repr=False)
-class Decisions(SubsetRows[SubsetDecisions]):
+class Decisions(SubsetRows[SubsetDecisions], FrameOfRows, rows="subsets"):
     """How good a model's decisions are, by subset of modalities; prints as a table of three blocks.
 
     `decisions["photo"]`, `decisions["photo", "title"]` and `decisions["photo + title"]` are the numbers of a subset.

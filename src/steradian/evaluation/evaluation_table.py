@@ -11,6 +11,7 @@ import numpy as np
 
 from steradian.atomic_write import write_whole
 from steradian.data import ObjectTable
+from steradian.data.frames import FrameOfRows
 from steradian.evaluation.plain_baseline import PlainBaseline
 from steradian.evaluation.scoring import SubsetEmbedder
 from steradian.evaluation.subset_rows import SubsetRows
@@ -107,7 +108,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True, repr=False)
-class Evaluation(SubsetRows[SubsetScores]):
+class Evaluation(SubsetRows[SubsetScores], FrameOfRows, rows="subsets"):
     """Scores of every subset of modalities, the whole object first, and of what lacks the same; prints as a table.
 
     `evaluation["photo"]`, `evaluation["photo", "title"]` and `evaluation["photo + title"]` are the scores of a subset.

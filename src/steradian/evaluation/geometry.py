@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from steradian.data import ObjectTable
+from steradian.data.frames import FrameOfRows
 from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
 from steradian.evaluation.evaluation_table import write_json
@@ -51,7 +52,7 @@ _MOST_CENTERS = 4000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Geometry:
+class Geometry(FrameOfRows):
     """How classes, class centers and modalities lie on the sphere; prints as a table, with what is best beside it.
 
     Angles are in radians. A number is None where there is nothing to measure it on, and `notes` says why.

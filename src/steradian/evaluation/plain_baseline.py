@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steradian.data import ObjectTable
+from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
 from steradian.evaluation.plain_models import FAST, PlainModelName, predict_plainly, searchable
@@ -27,7 +28,7 @@ _LINE = "{} {:>8}  {}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PlainBaseline:
+class PlainBaseline(FrameOfRows, rows="modalities"):
     """What a plain model reaches on the same tables; prints as a table.
 
     The arrays are of all test objects, in their order, for intervals such as

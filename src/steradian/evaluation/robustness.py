@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from steradian.data import ObjectTable
+from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
 from steradian.evaluation.evaluation_table import INTERVAL, write_json
 from steradian.evaluation.scoring import (
@@ -40,7 +41,7 @@ _LINE = "{:>7} {:>5}  {:>14}  {:>14}  {:>14}  {}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Robustness:
+class Robustness(FrameOfRows, rows="shares"):
     """Scores by the share of modalities that were dropped; prints as a table.
 
     Args:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from steradian.data.frames import FrameOfRows
 from steradian.explanation.attribution_bars import attribution_bars
 from steradian.metrics import to_angles
 from steradian.text_table import fit_text, rich_table
@@ -25,7 +26,7 @@ _SEVERAL = "{} {} {:>6} {:>6} {:>6}  {}  {}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Attribution:
+class Attribution(FrameOfRows, rows="objects"):
     """The cosine of each object to a target as an exact sum over its modalities; prints as a table.
 
     `attribution[i]` and `attribution[i:j]` are those of some of the objects; that of one object prints in full. Angles

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
 from steradian.fitted_model import Encoded
 from steradian.metrics import guaranteed_leads
@@ -25,7 +26,7 @@ _LINE = "{} {} {} {:>6} {:>15}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Certificates:
+class Certificates(FrameOfRows, rows="objects"):
     """Of each object the class it keeps, whatever of its modalities is missing; prints as a table.
 
     A lead is by how much the cosine to the predicted class exceeds the cosine to another one. One above 0 is a

@@ -4,6 +4,7 @@ from steradian.model.angular_margin_loss import AngularMarginLoss
 from steradian.model.build import build_encoder, build_model
 from steradian.model.classifier import SphericalClassifier
 from steradian.model.encoder import ModalityEncoder, ModalityVectors, SphereEncoder
+from steradian.model.fingerprint import fingerprint_of, has_fingerprint_of
 from steradian.model.fusion import Fusion
 from steradian.model.inference import (
     Encoder,
@@ -45,6 +46,8 @@ __all__ = [
     "embed_table",
     "encode_objects",
     "encode_table",
+    "fingerprint_of",
     "fuse_subset",
+    "has_fingerprint_of",
     "nearest_centers",
 ]

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from steradian.data.frames import FrameOfRows
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class AddedClass:
 
 
 @dataclass(frozen=True, repr=False)
-class AddedClasses:
+class AddedClasses(FrameOfRows, rows="classes"):
     """What was added to a model, the most confused class first; prints as a table.
 
     Args:

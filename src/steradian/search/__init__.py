@@ -1,6 +1,7 @@
 """Find the objects whose unit vectors are nearest to a query."""
 
-from steradian.search.index import Embedder, Index
+from steradian.search.index import Index
 from steradian.search.neighbors import Neighbors
+from steradian.search.queries import Embedder
 
 __all__ = ["Embedder", "Index", "Neighbors"]

@@ -4,14 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from steradian.data.checks import refuse_repeated_ids, to_names
-from steradian.data.columns import to_column
+from steradian.data.checks import refuse_repeated_ids
 from steradian.errors import InputError, SavedModelError
 from steradian.metrics import nearest, unit_vectors
 from steradian.metrics.nearest import CheckedRows, check_rows
@@ -19,19 +18,16 @@ from steradian.saved_files import MOST_JSON, read_files, refuse_special_file, re
 from steradian.search.approximate import ApproximateSearch
 from steradian.search.name_arrays import are_different, from_arrays, to_arrays
 from steradian.search.neighbors import Neighbors
+from steradian.search.new_rows import joined_names, named, new_rows, places_of, refuse_known_ids
+from steradian.search.queries import Embedder, check_k, query_vectors
 
-__all__ = ["Embedder", "Index"]
+if TYPE_CHECKING:
+    from steradian.search.store_index import StoreIndex
+
+__all__ = ["Index"]
 
 _KIND, _FORMAT = "steradian index", 2
 _ENTRIES = "index.json"
-
-
-class Embedder(Protocol):
-    """What an index needs of a model."""
-
-    def transform(self, objects: Any, /, *, modalities: Sequence[str] | None = None) -> np.ndarray:
-        """Unit vectors [objects, dim] of a table, from all modalities or from some of them."""
-        ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,9 +98,9 @@ class Index:
         unit = unit_vectors(vectors)
         names = np.arange(len(unit))
         if ids is not None:
-            names = _names(ids, len(unit), name="ids")
+            names = named(ids, len(unit), name="ids")
             refuse_repeated_ids(names, np.arange(len(unit)), name="ids")
-        return cls(unit, names, None if labels is None else _names(labels, len(unit), name="labels"))
+        return cls(unit, names, None if labels is None else named(labels, len(unit), name="labels"))
 
     def approximate(self, *, recall: float = 0.99, random_state: int = 0, verbose: bool = True) -> "Index":
         """The same index, searched in a few of many lists of FAISS; the recall is measured and printed.
@@ -148,19 +144,98 @@ class Index:
             InputError: vectors of another width, zero or not finite; objects without a model; `k` below 1; weights
                 that are none, or of a model without gates.
         """
-        if not isinstance(k, (int, np.integer)) or k < 1:
-            raise InputError(want="an integer from 1", got=repr(k), where="k", fix="Write for example k=10.")
-        vectors = self._query_vectors(queries, modalities, weights)
-        if vectors.ndim == 2 and vectors.shape[1] != self.vectors.shape[1]:
-            raise InputError(
-                want=f"queries of width {self.vectors.shape[1]}, as the index",
-                got=f"width {vectors.shape[1]}",
-                where="search(queries)",
-                fix="Embed the queries with the model of the index: model.transform(objects).",
-            )
+        check_k(k)
+        vectors = query_vectors(self.model, queries, dim=self.vectors.shape[1], modalities=modalities, weights=weights)
         k = min(k, len(self))
         rows, cosines = nearest(vectors, self._rows, k=k) if self.lists is None else self.lists.nearest(vectors, k=k)
         return Neighbors(rows, cosines, self.ids[rows], None if self.labels is None else self.labels[rows])
+
+    def add(self, objects: Any, *, ids: Any = None, labels: Any = None) -> "Index":
+        """An index with further objects behind the others; it is searched exactly until `approximate` is called again.
+
+        Args:
+            objects: a numeric array [objects, dim] of vectors, or objects as `model.transform` takes them.
+            ids: [objects], none of which is in the index. None takes the column of ids of an `ObjectTable`; where
+                there is none, the numbers after the largest id, if ids are numbers.
+            labels: [objects], if the index has labels; None takes the table's own.
+
+        Raises:
+            InputError: an id that stands twice or is in the index, no ids or labels where the index has such, labels
+                where it has none, or names of another kind; vectors of another width; objects without a model.
+
+        Example:
+            >>> index = Index.from_vectors(np.eye(3)[:2], ids=["a", "b"])
+            >>> index.add(np.eye(3)[2:], ids=["c"]).ids.tolist()
+            ['a', 'b', 'c']
+        """
+        new = new_rows(self, objects, ids=ids, labels=labels)
+        names = joined_names(self.ids, new.ids, name="ids")
+        refuse_known_ids(new.ids[np.isin(new.ids, self.ids)])
+        classes = None if self.labels is None else joined_names(self.labels, new.labels, name="labels")
+        return replace(self, vectors=np.concatenate([self.vectors, new.vectors]), ids=names, labels=classes, lists=None)
+
+    def remove(self, ids: Any) -> "Index":
+        """An index without some objects; it is searched exactly until `approximate` is called again.
+
+        Args:
+            ids: of one object or of several.
+
+        Raises:
+            InputError: an id that is not in the index or stands twice, or nothing would be left.
+
+        Example:
+            >>> Index.from_vectors(np.eye(3), ids=["a", "b", "c"]).remove(["b"]).ids.tolist()
+            ['a', 'c']
+        """
+        kept = np.ones(len(self), dtype=bool)
+        kept[places_of(np.atleast_1d(np.asarray(ids)), self.ids, where="remove(ids)")] = False
+        if not kept.any():
+            fix = "Leave one, or build another index."
+            raise InputError("an index with an object left", "all of its ids", "remove(ids)", fix)
+        labels = None if self.labels is None else self.labels[kept]
+        return replace(self, vectors=self.vectors[kept], ids=self.ids[kept], labels=labels, lists=None)
+
+    def update(self, objects: Any, *, ids: Any = None, labels: Any = None) -> "Index":
+        """An index with other vectors, and labels, of objects that it has; each stays in its row.
+
+        Args:
+            objects: as for `add`.
+            ids: [objects], of the index. None takes the column of ids of an `ObjectTable`.
+            labels: [objects], as for `add`.
+
+        Raises:
+            InputError: an id that is not in the index or stands twice, and as for `add`.
+
+        Example:
+            >>> index = Index.from_vectors(np.eye(3)[:2], ids=["a", "b"]).update(np.eye(3)[2:], ids=["b"])
+            >>> index.vectors[1].tolist()
+            [0.0, 0.0, 1.0]
+        """
+        new = new_rows(self, objects, ids=ids, labels=labels, known=True)
+        places, vectors, classes = places_of(new.ids, self.ids, where="update(ids=...)"), self.vectors.copy(), None
+        vectors[places] = new.vectors
+        if self.labels is not None:
+            both, order = joined_names(self.labels, new.labels, name="labels"), np.arange(len(self))
+            order[places] = len(self) + np.arange(len(places))
+            classes = both[order]
+        return replace(self, vectors=vectors, labels=classes, lists=None)
+
+    @staticmethod
+    def open(place: str, *, model: Embedder | None = None) -> "StoreIndex":
+        """An index whose rows stay in a vector store, which `write_vectors` or `steradian embed --to` has filled.
+
+        Args:
+            place: such as "lancedb:PATH#TABLE", "qdrant:URL_OR_PATH#NAME", "pgvector:DSN#TABLE" or "parquet:FILE".
+            model: the model to embed queries and new objects with; None takes vectors only.
+
+        Raises:
+            ConfigError: no such kind of place.
+            MissingExtraError: its package is not installed.
+            SavedModelError: nothing of steradian's there, or filled by another model.
+        """
+        from steradian.search.store_index import StoreIndex
+
+        return StoreIndex.open(place, model=model)
 
     def save(self, folder: str | Path) -> None:
         """Write vectors, labels and ids to a folder; the model is saved on its own.
@@ -207,34 +282,6 @@ class Index:
         lists = "" if self.lists is None else f"; {self.lists}"
         return f"Index: {len(self):,} vectors of width {self.vectors.shape[1]}, {classes}, {model}{lists}"
 
-    def _query_vectors(
-        self, queries: Any, modalities: str | Sequence[str] | None, weights: Mapping[str, float] | None
-    ) -> np.ndarray:
-        given_vectors = isinstance(queries, np.ndarray) and queries.dtype.kind in "fiu"
-        if given_vectors and modalities is None and weights is None:
-            return np.asarray(queries)
-        if given_vectors or self.model is None:
-            raise InputError(
-                want="objects and an index with a model" if modalities or weights else "a numeric array [queries, dim]",
-                got="vectors" if given_vectors else f"{type(queries).__name__}, and this index has no model",
-                where="search(queries)",
-                fix="Leave out modalities and weights." if given_vectors else "Use Index.load(folder, model=model).",
-            )
-        names = [modalities] if isinstance(modalities, str) else modalities
-        if weights is not None:
-            queries = self._encoder().encode(queries).weighted(weights)
-        return np.asarray(self.model.transform(queries, modalities=names))
-
-    def _encoder(self) -> Any:
-        if not hasattr(self.model, "encode"):
-            raise InputError(
-                want="a model with gates, such as a SphereEmbedder",
-                got=type(self.model).__name__,
-                where="search(weights=...)",
-                fix="Leave out weights.",
-            )
-        return self.model
-
     def _entries(self) -> dict[str, Any]:
         rows, dim = self.vectors.shape
         labelled = self.labels is not None
@@ -246,15 +293,6 @@ class Index:
             "labelled": labelled,
             "made_by": self.made_by,
         }
-
-
-def _names(values: Any, rows: int, *, name: str) -> np.ndarray:
-    column = to_column(values, name)
-    if len(column) != rows:
-        raise InputError(
-            want=f"{rows} {name}, one a vector", got=str(len(column)), where=name, fix="Give one a row, in order."
-        )
-    return to_names(column, np.arange(rows), name=name)
 
 
 def _read_entries(path: Path) -> dict[str, Any]:

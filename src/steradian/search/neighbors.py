@@ -1,11 +1,12 @@
 """What a search returns: the nearest objects of each query, and how they print."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from steradian.data.frames import to_frame
 from steradian.metrics import to_angles
 from steradian.text_table import fit_text, rich_table
 
@@ -27,10 +28,11 @@ class Neighbors:
     `neighbors[i]` and `neighbors[i:j]` are the Neighbors of some of the queries, always with both axes.
 
     Args:
-        rows: int64 [queries, k], rows of the index.
+        rows: int64 [queries, k], rows of the index; -1 in a vector store, which has no row numbers.
         cosines: float32 [queries, k].
         ids: [queries, k], what the index calls these rows.
         labels: [queries, k], their classes; None if the index has none.
+        columns: further columns of the rows by name, each [queries, k], where the index has them.
 
     Example:
         >>> import numpy as np
@@ -46,6 +48,7 @@ class Neighbors:
     cosines: np.ndarray
     ids: np.ndarray
     labels: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def angles(self) -> np.ndarray:
@@ -59,10 +62,23 @@ class Neighbors:
         # numpy checks the index and refuses what is out of range.
         chosen = np.atleast_1d(np.arange(len(self))[queries])
         labels = None if self.labels is None else self.labels[chosen]
-        return Neighbors(self.rows[chosen], self.cosines[chosen], self.ids[chosen], labels)
+        columns = {name: column[chosen] for name, column in self.columns.items()}
+        return Neighbors(self.rows[chosen], self.cosines[chosen], self.ids[chosen], labels, columns)
 
     def __iter__(self) -> Iterator["Neighbors"]:
         return (self[query] for query in range(len(self)))
+
+    def to_pandas(self) -> Any:
+        """All neighbors as a pandas DataFrame, a row each: query, rank from 1, id, label, cosine, angle; needs pandas.
+
+        Raises:
+            MissingExtraError: pandas is not installed: `pip install 'steradian[pandas]'`.
+        """
+        queries, k = self.rows.shape
+        names = {"id": self.ids} | ({} if self.labels is None else {"label": self.labels})
+        cells = names | {"cosine": self.cosines, "angle": self.angles} | dict(self.columns)
+        places = {"query": np.repeat(np.arange(queries), k), "rank": np.tile(np.arange(k) + 1, queries)}
+        return to_frame(places | {name: column.ravel() for name, column in cells.items()})
 
     def __repr__(self) -> str:
         return "\n".join([self._title(), *map(_line, self._table()), *self._notes()])

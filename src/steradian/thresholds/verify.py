@@ -9,6 +9,7 @@ import numpy as np
 
 from steradian.calibration.operating_points import shown_threshold
 from steradian.data import ObjectTable
+from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
 from steradian.fitted_model import FittedModel
 from steradian.metrics import to_angles
@@ -25,7 +26,7 @@ _LINE = "{} {} {:>7} {:>10} {:>6} {:>12} {:>11}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Verification:
+class Verification(FrameOfRows, rows="pairs"):
     """Of each pair of objects whether they are the same, and how often such an answer is wrong; prints as a table.
 
     Args:

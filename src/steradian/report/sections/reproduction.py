@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from steradian.embedder import SphereEmbedder
+from steradian.model import has_fingerprint_of
 from steradian.report.markup import Section, section
 from steradian.report.measurements import Measurements
 
@@ -28,7 +29,7 @@ def reproduction_section(findings: Measurements) -> Section:
         "device": str(model.fitted_.encoder.device),
         "random_state": str(model.random_state),
         "fingerprint": f"{model.fingerprint}, the same for as long as the model was not fitted again",
-        "classes": "as trained" if model.fingerprint == model.fitted_.classifier.fingerprint else _OTHER_CLASSES,
+        "classes": "as trained" if has_fingerprint_of(model.fitted_.classifier, model.fingerprint) else _OTHER_CLASSES,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
     return section("reproduce", entries=entries, lines=_commands(findings))
