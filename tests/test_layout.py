@@ -24,10 +24,32 @@ SOURCE = ROOT / "src" / "steradian"
 # users of the public names, so these come before them.
 ORDER = (
     *("errors", "atomic_write", "saved_files", "config", "text_table", "data", "ranks", "losses", "metrics"),
-    *("modalities", "saved_folder", "model", "calibration", "training", "validation", "fitted_model", "fit"),
+    *("modalities", "saved_folder", "model", "calibration", "training", "validation", "model_answers"),
+    *("fitted_model", "fit"),
     *("explanation", "thresholds"),
-    *("saved_arrays", "saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
-    *("search", "evaluation", "report", "__init__", "demo", "command_mistakes", "serve", "command_line", "out_paths"),
+    *(
+        "saved_arrays",
+        "saved_description",
+        "saved_model",
+        "export_model",
+        "new_classes",
+        "audit",
+        "embedder_attributes",
+        "embedder",
+    ),
+    *(
+        "search",
+        "runtime",
+        "evaluation",
+        "report",
+        "__init__",
+        "demo",
+        "command_mistakes",
+        "serve",
+        "export_command",
+        "command_line",
+        "out_paths",
+    ),
     *("standard_streams", "stop_signals", "cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from steradian.new_classes import AddedClasses
     from steradian.ranks import gather_rows
     from steradian.report import write_report
+    from steradian.runtime import RuntimeModel
     from steradian.search import Index, Neighbors
     from steradian.thresholds import Verification
 
@@ -61,6 +62,7 @@ __all__ = [
     "ObjectTable",
     "PlainBaseline",
     "Robustness",
+    "RuntimeModel",
     "SavedModelError",
     "Schema",
     "Series",
@@ -96,7 +98,7 @@ _FOLDERS = (
         "new_classes",
         "audit",
     ),
-    *("embedder", "search", "evaluation", "report"),
+    *("embedder", "search", "runtime", "evaluation", "report"),
 )
 
 

@@ -17,6 +17,7 @@ from steradian.command_line import USER_MISTAKE, make_parser
 from steradian.command_mistakes import did_you_mean, told_for_commands
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
+from steradian.export_command import export
 from steradian.out_paths import check_file, check_folder
 from steradian.standard_streams import LastingStream, lasting_streams
 from steradian.stop_signals import signals_as_ctrl_c
@@ -283,20 +284,19 @@ def _search(options: Namespace) -> int:
 
 
 def _serve(options: Namespace) -> int:
-    from steradian import Index
-    from steradian.serve import FittedServedModel, Gallery, Limits, make_app, run_server
+    from steradian.search import Index
+    from steradian.serve import Gallery, Limits, load_served, make_app, run_server
 
     limits = Limits(**{field.name: options[field.name] for field in fields(Limits)})
-    model = _load(options.model)
-    index = Index.load(options.index or Path(options.model, "index"), model=model)
+    served = load_served(options.model)
+    index = Index.load(options.index or Path(options.model, "index"), model=served.model)
     gallery = None
     if options.gallery is not None:
-        gallery = Gallery(_read(options.gallery, model.schema_, options, labelled=False), index)
+        gallery = Gallery(_read(options.gallery, served.schema, options, labelled=False), index)
     key = os.environ.get("STERADIAN_API_KEY") or None
     if key is None and options.host not in {"127.0.0.1", "::1", "localhost"}:
         line = "everyone who reaches this address may ask. Set STERADIAN_API_KEY to have a key asked for."
         print(f"steradian: warning: {line}", file=sys.stderr)
-    served = FittedServedModel(model)
     app = make_app(served, index=index, gallery=gallery, api_key=key, limits=limits, title=options.title)
     run_server(app, host=options.host, port=options.port)
     return 0
@@ -335,6 +335,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "embed": _embed,
     "search": _search,
     "serve": _serve,
+    "export": export,
     "explain": _explain,
 }
 

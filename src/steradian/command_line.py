@@ -12,6 +12,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_setti
 
 from steradian.command_mistakes import as_options, did_you_mean, told_plainly
 from steradian.config import ModelConfig, TrainingConfig
+from steradian.export_command import export_parser
 from steradian.serve.limits import Limits
 
 __all__ = ["USER_MISTAKE", "make_parser"]
@@ -300,5 +301,6 @@ _PARSERS: dict[str, tuple[Callable[[_Parser], _Parser], str, str]] = {
     "embed": (_embed_parser, "MODEL TABLE --out PLACE", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
     "serve": (_serve_parser, "MODEL", "Answer over HTTP, with a page to search with, until Ctrl-C."),
+    "export": (export_parser, "MODEL --out DIR", "Write a folder that is served without torch."),
     "explain": (_explain_parser, "MODEL TABLE", "Show what each modality adds to the cosine of an object to a class."),
 }

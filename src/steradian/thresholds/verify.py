@@ -10,8 +10,8 @@ import numpy as np
 from steradian.calibration.operating_points import shown_threshold
 from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.fitted_model import FittedModel
 from steradian.metrics import to_angles
+from steradian.model_answers import ModelAnswers
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Verification:
         return [*more, note]
 
 
-def verify(model: FittedModel, first: ObjectTable, second: ObjectTable) -> Verification:
+def verify(model: ModelAnswers, first: ObjectTable, second: ObjectTable) -> Verification:
     """Whether the objects of each row of two tables are the same.
 
     Args:
