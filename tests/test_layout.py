@@ -31,6 +31,7 @@ ORDER = (
         "saved_arrays",
         "saved_description",
         "saved_model",
+        "network_graphs",
         "export_model",
         "new_classes",
         "audit",

@@ -150,7 +150,7 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
             folder: made if it does not exist; what was exported there is replaced only when the new one is whole.
 
         Raises:
-            MissingExtraError: networks, and onnx or onnxscript is not installed.
+            MissingExtraError: networks, and onnx is not installed.
             ConfigError: a modality whose network cannot be exported.
         """
         from steradian.export_model import export_model

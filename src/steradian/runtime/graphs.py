@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from steradian.data.batch import Batch
+from steradian.data.sets import SET_SIZES
 from steradian.errors import MissingExtraError, SavedModelError
 
 __all__ = ["Graphs"]
@@ -58,7 +59,10 @@ class Graphs:
             has = batch.present[:, m]
             if has.any():
                 inputs = {each.name: batch.items[name][each.name] for each in session.get_inputs()}
-                vectors[has, m], summaries[has, m] = session.run(None, inputs)
+                found = session.run(None, inputs)
+                sizes = batch.items[name].get(SET_SIZES)
+                own, seen = found[:2] if sizes is None else _joined(found[0], found[1], found[2], sizes)
+                vectors[has, m], summaries[has, m] = own.mean(axis=1), seen.reshape(len(seen), -1)
         return vectors, summaries
 
     def weigh(self, vectors: np.ndarray, summaries: np.ndarray, present: np.ndarray) -> list[np.ndarray]:
@@ -74,6 +78,19 @@ class Graphs:
             None, {each.name: given[each.name] for each in self.fusion.get_inputs()}
         )
         return found
+
+
+def _joined(vectors: np.ndarray, summaries: np.ndarray, weights: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
+    """Rows from their items' vectors and summaries [items, networks, ...], as `ModalityEncoder` joins them.
+
+    The weights are [items, networks], before the softmax over a row's items; the sizes int64 [rows], none 0.
+    """
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    exponentials = np.exp(weights - np.repeat(np.maximum.reduceat(weights, starts), sizes, axis=0))
+    shares = exponentials / np.repeat(np.add.reduceat(exponentials, starts), sizes, axis=0)
+    joined = [np.add.reduceat(shares[..., None] * each, starts) for each in (vectors, summaries)]
+    lengths = np.linalg.norm(joined[0], axis=2, keepdims=True)
+    return [joined[0] / np.maximum(lengths, np.float32(1e-12)), joined[1]]
 
 
 def _session(content: np.ndarray, name: str) -> Any:
