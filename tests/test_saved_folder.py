@@ -12,9 +12,11 @@ import pytest
 import steradian as sr
 from steradian.data.closed_form import features_of, fused
 from steradian.data.sparse_rows import SparseRows
+from steradian.runtime import RuntimeModel
 from steradian.saved_folder import read_folder
+from steradian.search import Index
 
-ABSENT = "torch", "scipy", "sklearn", "transformers"
+ABSENT = "torch", "scipy", "sklearn", "transformers", "pyarrow", "rich", "jinja2", "jsonargparse"
 """What is not there where a model is served: no module that prepares objects may import it."""
 
 
@@ -56,6 +58,15 @@ def applied(folder: Any, cells: Any) -> dict[str, Any]:
             found[f"columns {name}"], features = features.columns.flat, features.values
         found[f"features {name}"] = features
     centers = saved.weights["classifier.weight"]
+    runtime = RuntimeModel.load(folder)
+    found |= {"embedded": runtime.embed(cells), "predicted": runtime.predict(cells, reject=True)}
+    encoded = runtime.encode(cells).weighted({"title": 2})
+    found |= {"weighted": runtime.embed(encoded), "shares": runtime.explain(encoded).contributions}
+    found["leads"] = runtime.certify(cells).leads
+    found["same"] = runtime.verify(encoded.objects, encoded.objects[::-1]).angles
+    index = Index.from_vectors(centers)
+    found["neighbors"] = runtime.search(cells, index, k=2).rows
+    found["row"] = runtime.embed({"title": "red shoe"})
     nearest = (found["units"] @ centers.T).argmax(axis=1)
     found["classes"] = np.array(saved.entries["classes"]["names"])[nearest]
     return found
@@ -77,11 +88,15 @@ import steradian as sr
 import steradian.data, steradian.modalities
 for package in (steradian.data, steradian.modalities):
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        if not module.name.endswith(("_tokenizer", ".pretrained_encoder", ".tensors", ".table_files")):
+        # What reads files, splits them or fits needs pyarrow or torch.
+        apart = "table_files", "split_files", "csv_columns", "feature_cache"
+        if not module.name.endswith(("_tokenizer", ".pretrained_encoder", ".tensors", *apart)):
             importlib.import_module(module.name)
 from steradian.data.closed_form import features_of, fused
 from steradian.data.sparse_rows import SparseRows
+from steradian.runtime import RuntimeModel
 from steradian.saved_folder import read_folder
+from steradian.search import Index
 
 {functions}
 np.savez(sys.argv[2], **applied(sys.argv[1], table(12, 1)))
@@ -99,7 +114,9 @@ def model() -> sr.SphereEmbedder:
         "motion": sr.Series("motion"),
         "clips": sr.Audio("clips"),
     }
-    return sr.SphereEmbedder(epochs=0, verbose=False).fit(sr.read_objects(table(24, 0), sr.Schema(schema)))
+    fitted = sr.SphereEmbedder(epochs=0, verbose=False).fit(sr.read_objects(table(24, 0), sr.Schema(schema)))
+    fitted.calibrate(sr.read_objects(table(24, 2), fitted.schema_), coverage=0.5)
+    return fitted
 
 
 def test_without_torch_a_saved_model_says_the_same(model: sr.SphereEmbedder, tmp_path: Path) -> None:
@@ -117,4 +134,12 @@ def test_without_torch_a_saved_model_says_the_same(model: sr.SphereEmbedder, tmp
             np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
         objects = sr.read_objects(cells, model.schema_, labelled=False)
         np.testing.assert_allclose(found["units"], model.transform(objects), atol=1e-6)
+        np.testing.assert_allclose(found["embedded"], model.transform(objects), atol=1e-6)
+        assert found["predicted"].tolist() == model.predict(objects, reject=True).tolist()
+        encoded = model.encode(objects).weighted({"title": 2})
+        np.testing.assert_allclose(found["weighted"], model.transform(encoded), atol=1e-6)
+        np.testing.assert_allclose(found["shares"], model.explain(encoded).contributions, atol=1e-6)
+        np.testing.assert_allclose(found["leads"], model.certify(objects).leads, atol=1e-6)
+        np.testing.assert_allclose(found["same"], model.verify(objects, objects[::-1]).angles, atol=1e-6)
+        np.testing.assert_allclose(found["row"], model.transform({"title": "red shoe"}), atol=1e-6)
         assert found["classes"].tolist() == model.predict(objects).tolist()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from steradian.new_classes import AddedClasses
     from steradian.ranks import gather_rows
     from steradian.report import write_report
+    from steradian.runtime import RuntimeModel
     from steradian.search import Index, Neighbors
     from steradian.stores import write_vectors
     from steradian.thresholds import Verification
@@ -65,6 +66,7 @@ __all__ = [
     "ObjectTable",
     "PlainBaseline",
     "Robustness",
+    "RuntimeModel",
     "SavedModelError",
     "Schema",
     "Series",
@@ -103,7 +105,7 @@ _FOLDERS = (
         "new_classes",
         "audit",
     ),
-    *("embedder", "stores", "search", "evaluation", "report"),
+    *("embedder", "stores", "search", "runtime", "evaluation", "report"),
 )
 
 

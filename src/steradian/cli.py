@@ -16,6 +16,7 @@ from steradian.command_line import USER_MISTAKE, make_parser
 from steradian.command_mistakes import did_you_mean, told_for_commands
 from steradian.commands.add_classes import add_classes
 from steradian.commands.compare import compare
+from steradian.commands.export import export
 from steradian.commands.tables import load_named, read_both, read_named, show
 from steradian.commands.vector_files import FILE_KINDS, write_vector_file
 from steradian.commands.verify import verify
@@ -290,20 +291,19 @@ def _search(options: Namespace) -> int:
 
 
 def _serve(options: Namespace) -> int:
-    from steradian import Index
-    from steradian.serve import FittedServedModel, Gallery, Limits, make_app, run_server
+    from steradian.search import Index
+    from steradian.serve import Gallery, Limits, load_served, make_app, run_server
 
     limits = Limits(**{field.name: options[field.name] for field in fields(Limits)})
-    model = load_named(options.model)
-    index = Index.load(options.index or Path(options.model, "index"), model=model)
+    served = load_served(options.model)
+    index = Index.load(options.index or Path(options.model, "index"), model=served.model)
     gallery = None
     if options.gallery is not None:
-        gallery = Gallery(read_named(options.gallery, model.schema_, options, labelled=False), index)
+        gallery = Gallery(read_named(options.gallery, served.schema, options, labelled=False), index)
     key = os.environ.get("STERADIAN_API_KEY") or None
     if key is None and options.host not in {"127.0.0.1", "::1", "localhost"}:
         line = "everyone who reaches this address may ask. Set STERADIAN_API_KEY to have a key asked for."
         print(f"steradian: warning: {line}", file=sys.stderr)
-    served = FittedServedModel(model)
     app = make_app(served, index=index, gallery=gallery, api_key=key, limits=limits, title=options.title)
     run_server(app, host=options.host, port=options.port)
     return 0
@@ -345,6 +345,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "embed": _embed,
     "search": _search,
     "serve": _serve,
+    "export": export,
     "explain": _explain,
 }
 

@@ -14,6 +14,7 @@ from steradian.command_examples import show_first_what_is_used_most
 from steradian.command_mistakes import as_options, did_you_mean, told_plainly
 from steradian.commands.add_classes import add_classes_words
 from steradian.commands.compare import compare_words
+from steradian.commands.export import export_parser
 from steradian.commands.verify import verify_words
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.serve.limits import Limits
@@ -339,5 +340,6 @@ _PARSERS: dict[str, tuple[Callable[[_Parser], _Parser], str, str]] = {
     "embed": (_embed_parser, "MODEL TABLE --out PLACE | --to STORE", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
     "serve": (_serve_parser, "MODEL", "Answer over HTTP, with a page to search with, until Ctrl-C."),
+    "export": (export_parser, "MODEL --out DIR", "Write a folder that is served without torch."),
     "explain": (_explain_parser, "MODEL TABLE", "Show what each modality adds to the cosine of an object to a class."),
 }

@@ -27,13 +27,11 @@ from steradian.fitted_model import BATCH, Encoded, FittedModel, Subset, table_of
 from steradian.model import class_cosines
 from steradian.new_classes import AddedClasses, add_classes, remove_classes
 from steradian.saved_model import load_model, save_model
-from steradian.thresholds import Verification, calibrate, verify
+from steradian.thresholds import Verification, verify
+from steradian.thresholds.calibrate import calibrate
 from steradian.validation import query_table, refuse_other_labels, refuse_unread, training_table
 
 __all__ = ["SphereEmbedder"]
-
-INPUTS = "n_features_in_", "feature_names_in_"
-"""What scikit-learn keeps of a plain array."""
 
 
 class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # type: ignore[misc]
@@ -181,7 +179,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         Raises:
             InputError: vectors of another width, zero or not finite; with `present`, as for `predict`.
         """
-        return self._fitted.predict(vectors, present=present)
+        return self._fitted.predict_vectors(vectors, present=present)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Softmax of scaled cosines, float64 [objects, num_classes].
@@ -362,7 +360,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         Args:
             folder: is made if it does not exist; a model already there is replaced only when the new one is whole.
         """
-        save_model(self._fitted, folder, inputs={name: vars(self)[name] for name in INPUTS if name in vars(self)})
+        save_model(self._fitted, folder, inputs=self._inputs)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> Self:

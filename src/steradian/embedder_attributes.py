@@ -1,7 +1,8 @@
 """The attributes of a `SphereEmbedder`: what a user chooses, and what `fit` has made of it."""
 
 from dataclasses import fields
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
@@ -142,6 +143,27 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
     def fingerprint(self) -> str:
         """16 hexadecimal digits: the same after saving, loading and other classes, another for another fit."""
         return self._fitted.fingerprint
+
+    def export(self, folder: str | Path) -> None:
+        """Write a folder that `steradian.RuntimeModel` serves without torch.
+
+        A model whose networks are run needs the extra: `pip install 'steradian[export]'`.
+
+        Args:
+            folder: made if it does not exist; what was exported there is replaced only when the new one is whole.
+
+        Raises:
+            MissingExtraError: networks, and onnx is not installed.
+            ConfigError: a modality whose network cannot be exported.
+        """
+        from steradian.export_model import export_model
+
+        export_model(self._fitted, folder, inputs=self._inputs)
+
+    @property
+    def _inputs(self) -> dict[str, Any]:
+        """What scikit-learn keeps of a plain array."""
+        return {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
 
     @property
     def _n_features_out(self) -> int:

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
 import torch
 
-from steradian.calibration import Calibration, with_unknown
-from steradian.config import ModelConfig, TrainingConfig
+from steradian.calibration import Calibration
+from steradian.config import FusionKind, ModelConfig, TrainingConfig
 from steradian.data import ObjectTable, Schema
 from steradian.data.batch import Preprocessor
 from steradian.data.samplers import batches
-from steradian.errors import ConfigError, InputError
-from steradian.metrics import to_angles, unit_vectors
+from steradian.errors import InputError
 from steradian.model import (
     Encoder,
     FoundVectors,
@@ -25,8 +25,9 @@ from steradian.model import (
     fuse_subset,
     nearest_centers,
 )
+from steradian.model_answers import EncodedObjects, ModelAnswers, Summands, weight_factors
 from steradian.training import LeftOut, TrainingResult
-from steradian.validation import present_modalities, refuse_objects_without
+from steradian.validation import refuse_objects_without
 
 __all__ = ["BATCH", "Encoded", "FittedModel", "Subset", "table_of"]
 
@@ -38,7 +39,7 @@ BATCH = 512
 
 
 @dataclass(frozen=True, eq=False)
-class FittedModel:
+class FittedModel(ModelAnswers):
     """All that a fit has made; what changes it, such as new classes, gives another one.
 
     Args:
@@ -74,17 +75,24 @@ class FittedModel:
     trained: np.ndarray | None = field(default=None, repr=False)
 
     @property
-    def modalities(self) -> tuple[str, ...]:
-        """Their names, in the order of the schema."""
-        return tuple(self.schema.modalities)
+    def fusion(self) -> FusionKind:
+        """See `ModelAnswers`; so for what follows."""
+        return self.encoder.fusion.kind
 
-    def present(self, objects: ObjectTable) -> np.ndarray:
-        """Which of the modalities each object has, bool [objects, modalities].
+    @property
+    def context_limit(self) -> float:
+        """See `ModelAnswers`."""
+        return self.encoder.fusion.context_limit if self.fusion == "context" else 0.0
 
-        Args:
-            objects: a table of these modalities, in any order.
-        """
-        return present_modalities(self.schema, objects)
+    @property
+    def embedding_dim(self) -> int:
+        """See `ModelAnswers`."""
+        return self.encoder.embedding_dim
+
+    @property
+    def class_centers(self) -> np.ndarray:
+        """See `ModelAnswers`."""
+        return np.asarray(self.classifier.class_centers.detach().cpu())
 
     def vectors(
         self, objects: "ObjectTable | Encoded", *, modalities: Sequence[str] | None = None, batch_size: int = BATCH
@@ -185,13 +193,7 @@ class FittedModel:
         Raises:
             InputError: another model has encoded them.
         """
-        if objects.model.fingerprint != self.fingerprint:
-            raise InputError(
-                want=f"objects encoded by this model, of fingerprint {self.fingerprint}",
-                got=f"by one of fingerprint {objects.model.fingerprint}",
-                where="the encoded objects",
-                fix="Encode them again: model.encode(objects).",
-            )
+        self.checked_fingerprint(objects.model.fingerprint)
         return objects
 
     def nearest(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -205,50 +207,6 @@ class FittedModel:
         """
         return nearest_centers(self.classifier, vectors)
 
-    def predict(self, vectors: np.ndarray, *, present: np.ndarray | None = None) -> np.ndarray:
-        """The class of the center nearest to each vector [objects].
-
-        Args:
-            vectors: unit rows [objects, embedding_dim].
-            present: what each object has, bool [objects, modalities], to answer "unknown" beyond its threshold; None
-                always names a class.
-
-        Raises:
-            InputError: vectors of another width, one that is zero or not finite; with `present`, no calibration, or a
-                class called "unknown".
-        """
-        vectors = unit_vectors(vectors) if len(vectors) else vectors
-        numbers, cosines = self.nearest(vectors)
-        predicted = np.asarray(self.classes[numbers])
-        if present is None:
-            return predicted
-        accepted = to_angles(cosines) <= self.calibrated().thresholds(present)
-        return with_unknown(predicted, accepted, self.classes)
-
-    def calibrated(self) -> Calibration:
-        """The calibration.
-
-        Raises:
-            InputError: there is none.
-        """
-        if self.calibration is None:
-            raise InputError(
-                want="a model with thresholds",
-                got="one that was not calibrated",
-                where="predict(..., reject=True) and verify(...)",
-                fix="Call model.calibrate(held_out_objects) first.",
-            )
-        return self.calibration
-
-    def scales(self, present: np.ndarray) -> np.ndarray:
-        """The scale of each object's cosines float64 [objects]: calibrated for what it has, or else that of training.
-
-        Args:
-            present: what each object has, bool [objects, modalities].
-        """
-        found = self.calibration
-        return np.full(len(present), float(self.scale)) if found is None else found.scales(present)
-
     def with_classes(self, classes: np.ndarray, classifier: SphericalClassifier) -> "FittedModel":
         """The same model with other classes; the vectors stay, and so does the fingerprint.
 
@@ -261,7 +219,7 @@ class FittedModel:
 
 
 @dataclass(frozen=True, eq=False)
-class Encoded:
+class Encoded(EncodedObjects):
     """A table as level 1 of a model sees it, so that what is asked of it next encodes nothing again.
 
     It holds modalities x (embedding_dim + width of a summary) numbers an object, 4 bytes each.
@@ -275,9 +233,6 @@ class Encoded:
     model: FittedModel
     objects: ObjectTable
     seen: ModalityVectors = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.objects)
 
     def __getitem__(self, rows: np.ndarray | slice) -> "Encoded":
         """Some of the objects, by row numbers, a slice or a bool mask [objects]."""
@@ -316,8 +271,8 @@ class Encoded:
             >>> model.transform(model.encode(objects).weighted({"left": 2})).shape
             (40, 4)
         """
-        factors = _factors(weights, self.model.modalities)
-        self._refuse_free(where="weights")
+        factors = weight_factors(weights, self.model.modalities)
+        self.refuse_free(where="weights")
         kept = self.only([name for name, factor in factors.items() if factor > 0])
         numbers = torch.tensor([factor or 1.0 for factor in factors.values()])
         # It has all that is asked of an encoder.
@@ -342,44 +297,20 @@ class Encoded:
         for part in batches(np.arange(len(self)), BATCH):
             yield part, self.seen[torch.from_numpy(part)].to(self.model.encoder.device)
 
-    def check_sums(self, *, where: str) -> None:
-        """See to it that the vectors of all objects are sums of their modalities' vectors.
-
-        Args:
-            where: the name of the method that needs it.
-
-        Raises:
-            ConfigError: fusion="free", whose vectors are none.
-            InputError: no objects, or one without any modality.
-        """
-        self._refuse_free(where=where)
-        if not len(self):
-            raise InputError("at least one object", "0 objects", where, "Check how the rows were chosen.")
-        rows = np.flatnonzero(self.model.present(self.objects).any(axis=1))
-        refuse_objects_without(self.objects, rows, names=self.model.modalities)
-
-    def _refuse_free(self, *, where: str) -> None:
-        if self.model.encoder.fusion.kind == "free":
-            raise ConfigError(
-                want='fusion="certified" or fusion="context", whose vectors are sums of the modalities\' vectors',
-                got='fusion="free", whose vectors come out of a transformer whole: nothing bounds or divides them',
-                where=where,
-                fix='Fit again with fusion="certified", or compare the subsets themselves: model.transform_subsets.',
-            )
+    def summands(self) -> Iterator[Summands]:
+        """Batches of the objects as sums, as arrays."""
+        encoder = self.model.encoder
+        for rows, encoded in self.batches():
+            with torch.inference_mode(), torch.autocast(encoder.device.type, enabled=False):
+                weighed = encoder.fusion.weigh(encoded.vectors, encoded.summaries, encoded.present)
+            gates, context = (None if each is None else each.cpu().numpy() for each in weighed)
+            vectors, present = encoded.vectors.cpu().numpy(), encoded.present.cpu().numpy()
+            fuse = partial(_fused, encoder, encoded)
+            yield Summands(rows, vectors, present, cast(np.ndarray, gates), context, fuse)
 
 
-def _factors(weights: Mapping[str, float], modalities: Sequence[str]) -> dict[str, float]:
-    """The weight of each modality; refuses what is none."""
-    wrong = {name: weight for name, weight in weights.items() if name not in modalities or not 0 <= weight < np.inf}
-    factors = {name: float(weights.get(name, 1.0)) for name in modalities}
-    if wrong or not any(factors.values()):
-        raise InputError(
-            want=f"a number from 0 for some of {', '.join(modalities)}, and one above 0",
-            got=f"{dict(wrong or weights)}",
-            where="weights",
-            fix=f'Write for example weights={{"{modalities[0]}": 2}}.',
-        )
-    return factors
+def _fused(encoder: Encoder, encoded: ModalityVectors, subset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return fuse_subset(encoder, encoded, torch.from_numpy(subset).to(encoded.present.device))
 
 
 def table_of(objects: ObjectTable | Encoded) -> ObjectTable:

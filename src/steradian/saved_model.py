@@ -1,6 +1,5 @@
 """From a fitted model to what is saved of it and back: what is believed of what is read."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,34 +9,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
-from steradian.data import Schema
-from steradian.errors import SavedModelError
 from steradian.fitted_model import FittedModel
 from steradian.modalities.tensors import to_tensors
 from steradian.model import SphericalClassifier, TwoPartEncoder, build_encoder, build_model
 from steradian.model.inference import Encoder
-from steradian.saved_arrays import check_preprocessor
+from steradian.saved_description import fitting, read_description, refuse_exported
 from steradian.saved_files import check_value
-from steradian.saved_folder import UNFIT, SavedModel, read_folder, write_folder
+from steradian.saved_folder import SavedModel, read_folder, write_folder
 from steradian.training import TrainingResult
 from steradian.training.device import choose_device, own_modes
 
-__all__ = ["load_model", "save_model"]
+__all__ = ["load_model", "save_model", "saved_model"]
 
-ENTRIES: dict[str, Any] = {
-    "classes": dict[str, Any],
-    "scale": float,
-    "margin": float,
-    "fingerprint": str,
-    "two_parts": dict[str, Any] | None,
-    "history": dict[str, Any],
-    "calibration": dict[str, Any] | None,
-    "features": int | None,
-    "feature_names": list[str],
-}
-"""What a configuration holds beside the options, the schema and the modalities, and of what kind."""
 LARGEST_WEIGHT = 1e6
 """Products of larger ones leave float32's range, and vectors would be no numbers."""
 
@@ -49,6 +33,16 @@ def save_model(model: FittedModel, folder: str | Path, *, inputs: Mapping[str, A
         model: but for the objects that it was fitted on.
         folder: as of `write_folder`.
         inputs: what scikit-learn keeps of a plain array, by the estimator's attributes.
+    """
+    write_folder(folder, saved_model(model, inputs=inputs))
+
+
+def saved_model(model: FittedModel, *, inputs: Mapping[str, Any]) -> SavedModel:
+    """What `save_model` writes, as plain values and arrays.
+
+    Args:
+        model: as of `save_model`.
+        inputs: likewise.
     """
     entries = {
         "model": model.model_config.to_dict(),
@@ -66,7 +60,7 @@ def save_model(model: FittedModel, folder: str | Path, *, inputs: Mapping[str, A
     }
     state = _joint(model.encoder, model.classifier).state_dict()
     weights = {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
-    write_folder(folder, SavedModel(entries, model.preprocessor, weights))
+    return SavedModel(entries, model.preprocessor, weights)
 
 
 def load_model(folder: str | Path, *, device: str) -> tuple[FittedModel, dict[str, Any]]:
@@ -80,63 +74,33 @@ def load_model(folder: str | Path, *, device: str) -> tuple[FittedModel, dict[st
         SavedModelError: from `read_folder`, or weights that the configuration does not describe.
     """
     saved = read_folder(folder)
+    refuse_exported(saved, folder)
     entries = saved.entries
-    try:
-        model_config, config = ModelConfig(**entries["model"]), TrainingConfig(**entries["training"])
-        for name, kind in ENTRIES.items():
-            check_value(entries[name], kind, where=f"{folder}, {name}")
+    with fitting(folder):
         for name, kind in get_type_hints(TrainingResult).items():
             check_value(entries["history"][name], kind, where=f"{folder}, history, {name}")
-        schema = Schema.from_dict(entries["schema"], where=f"{folder}, schema")
-        classes = _class_names(entries["classes"], where=f"{folder}, classes")
-        calibration, names = entries["calibration"], list(schema.modalities)
-        if names != list(saved.preprocessor.modalities):
-            raise KeyError(f"modalities {', '.join(names)}")
-        check_preprocessor(saved.preprocessor, schema)
-        parts = _with_weights(saved, model_config, len(classes), device=device)
+        described = read_description(saved, folder)
+        parts = _with_weights(saved, described.model_config, len(described.classes), device=device)
         model = FittedModel(
-            schema=schema,
-            classes=classes,
+            schema=described.schema,
+            classes=described.classes,
             preprocessor=saved.preprocessor,
             encoder=parts[0],
             classifier=parts[1],
-            model_config=model_config,
-            training_config=config,
+            model_config=described.model_config,
+            training_config=TrainingConfig(**entries["training"]),
             scale=entries["scale"],
             margin=entries["margin"],
             training=TrainingResult(**entries["history"]),
             fingerprint=entries["fingerprint"],
-            calibration=None
-            if calibration is None
-            else Calibration.from_dict(calibration, modalities=names, classes=classes),
+            calibration=described.calibration,
         )
         inputs: dict[str, Any] = {}
         if entries["features"] is not None:
             inputs["n_features_in_"] = entries["features"]
         if entries["feature_names"]:
             inputs["feature_names_in_"] = np.array(entries["feature_names"], dtype=object)
-    except UNFIT as error:
-        raise SavedModelError(
-            want="a configuration and the weights that it describes",
-            got=f"{type(error).__name__}: {(str(error).splitlines() or [''])[-1].strip()}",
-            where=str(folder),
-            fix="Copy the whole folder again, or fit and save the model again.",
-        ) from error
     return model, inputs
-
-
-def _class_names(entry: Mapping[str, Any], *, where: str) -> np.ndarray:
-    """The class names [num_classes], of one type, each once and sorted."""
-    check_value(entry["type"], str, where=where)
-    check_value(entry["names"], list[str] | list[int] | list[float] | list[bool], where=where)
-    found = re.fullmatch(r"[<>|=]?(U)\d+|([<>|=]?[iufb]\d)", entry["type"])
-    if found is None or (found[1] is not None) != isinstance(entry["names"][0], str):
-        raise ValueError(f"classes of the type {entry['type'][:20]}")
-    # Text is as wide as the longest name, whatever the file says.
-    names = np.array(entry["names"], dtype=found[2] or np.str_)
-    if not np.array_equal(names, np.unique(names)) or len(names) < 2 or names.tolist() != entry["names"]:
-        raise ValueError("class names that are not sorted, not different, or fewer than 2")
-    return names
 
 
 def _with_weights(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from steradian import InputError, ObjectTable, Schema, Series, Tabular, Text, Vector, read_objects
 from steradian.data import FittedModality, Modality, ReadValues, is_missing
@@ -261,8 +262,8 @@ def test_other_errors_than_of_the_input_are_not_swallowed(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("terminal", [True, False])
 def test_what_takes_long_shows_a_bar_on_a_terminal(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    console = module.Console(file=out, force_terminal=terminal)
-    monkeypatch.setattr(module, "Console", lambda stderr: console)
+    console = Console(file=out, force_terminal=terminal)
+    monkeypatch.setattr("rich.console.Console", lambda stderr: console)
     monkeypatch.setattr(module, "SECONDS_BEFORE_BAR", -1.0)
     cleaned(Letter("a"), a=["A", "B"])
     assert ("trying every item" in out.getvalue()) == terminal

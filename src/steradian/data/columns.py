@@ -3,17 +3,26 @@
 Numbers become a numeric array whose empty cells are NaN; all else an array of Python objects whose empty cells are
 None. Integers that a float would not tell apart stay Python integers, since they may be names. Rows that are lists
 of numbers become one array where they have one length, and an array each where they have not.
+
+Where a model is only served there may be no pyarrow; then cells are Python values, and numpy makes the same of them.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from steradian.data.modality import is_missing, shown
+from steradian.data.number_arrays import EXACT_WHOLE, number_arrays
 from steradian.errors import InputError
+
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+except ImportError:
+    pa = None
 
 __all__ = [
     "column_length",
@@ -24,8 +33,6 @@ __all__ = [
     "to_objects",
 ]
 
-EXACT_WHOLE = 2**53
-"""Up to here a float64 tells all integers apart."""
 EXACT_DIGITS = 1e15
 """Decimals of fewer units in their last place are told apart by a float64."""
 
@@ -49,7 +56,8 @@ def column_length(values: Any, name: str) -> int:
         >>> column_length([1, None, 3], "price")
         3
     """
-    like_a_column = isinstance(values, (list, tuple, np.ndarray, pa.Array, pa.ChunkedArray)) or any(
+    # Arrow's own columns are arrays too.
+    like_a_column = isinstance(values, (list, tuple)) or any(
         hasattr(values, method) for method in ("__array__", "__arrow_c_stream__")
     )
     try:
@@ -95,7 +103,7 @@ def to_column(values: Any, name: str) -> np.ndarray:
 def _converted(values: Any) -> np.ndarray:
     if _is_sparse(values):
         return np.asarray(values.toarray())
-    if isinstance(values, pa.Array):
+    if pa is not None and isinstance(values, pa.Array):
         values = pa.chunked_array([values])
     elif hasattr(values, "detach"):
         values = _from_tensor(values)
@@ -103,13 +111,13 @@ def _converted(values: Any) -> np.ndarray:
         # numpy would make floats of integers with gaps.
         whole = not isinstance(values.dtype, np.dtype) and values.dtype.kind in "iu"
         values = pa.chunked_array([pa.array(values)]) if whole else np.array(values.__array__())
-    elif hasattr(values, "__arrow_c_stream__") and not isinstance(values, pa.ChunkedArray):
+    elif pa is not None and hasattr(values, "__arrow_c_stream__") and not isinstance(values, pa.ChunkedArray):
         try:
             values = pa.chunked_array(values)
         except pa.ArrowException:
             # Arrow has no integers of 128 bits.
             values = list(values)
-    if isinstance(values, pa.ChunkedArray):
+    if pa is not None and isinstance(values, pa.ChunkedArray):
         return from_arrow(values)
     if not isinstance(values, (list, tuple, np.ndarray)):
         values = np.array(values.__array__())
@@ -141,6 +149,9 @@ def from_cells(values: Iterable[Any]) -> np.ndarray:
     # Arrow is asked about numbers and dates only: text and bytes it would copy for nothing. It takes for ever for lists
     # of very many axes.
     if known and not any(isinstance(_first(cell), (str, bytes)) or _is_deep(cell) for cell in known):
+        if pa is None:
+            arrays = number_arrays(cells)
+            return to_objects(cells) if arrays is None else from_cells(arrays)
         try:
             array = pa.array(cells)
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
@@ -288,11 +299,11 @@ def _spread(known: np.ndarray, missing: np.ndarray) -> np.ndarray:
     """Put the known rows [known, ...] where they belong among the missing ones."""
     if not missing.any():
         return known
-    if known.ndim != 2 or known.dtype.kind not in "biuf":
+    if known.ndim > 2 or known.dtype.kind not in "biuf":
         rows = iter(known)
         return to_objects(None if gone else next(rows) for gone in missing)
     dtype = known.dtype if known.dtype.kind == "f" else np.float64
-    column = np.full((len(missing), known.shape[1]), np.nan, dtype=dtype)
+    column = np.full((len(missing), *known.shape[1:]), np.nan, dtype=dtype)
     column[~missing] = known
     return column
 

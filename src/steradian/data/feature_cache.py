@@ -13,11 +13,12 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress as Bar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 __all__ = ["FeatureCache", "cache_folder"]
 
@@ -203,10 +204,12 @@ class _Progress:
     """A bar on a terminal, a line now and then elsewhere; nothing for what is done in a moment."""
 
     def __init__(self, items: int) -> None:
+        from rich.console import Console
+
         self._items, self._done = items, 0
         self._begun = self._shown = time.monotonic()
         self._console = Console(stderr=True)
-        self._bar: Bar | None = None
+        self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -221,7 +224,9 @@ class _Progress:
         self._done += items
         now = time.monotonic()
         if self._console.is_terminal and self._bar is None and now - self._begun > SECONDS_BEFORE_BAR:
-            self._bar = Bar(console=self._console, transient=True)
+            from rich.progress import Progress
+
+            self._bar = Progress(console=self._console, transient=True)
             self._bar.add_task("encoding", total=self._items)
             self._bar.start()
         if self._bar is not None:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from steradian.data.columns import to_objects
 from steradian.data.late_columns import LateColumns
@@ -235,6 +233,9 @@ class _Search:
 
 def _with_bar(complaints: Iterator[str], total: int) -> Iterator[str]:
     """The same, with a bar on a terminal if they take long."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     bar, begun = Progress(console=Console(stderr=True), transient=True), time.monotonic()
     task = bar.add_task("trying every item", total=total)
     try:

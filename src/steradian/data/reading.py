@@ -16,7 +16,6 @@ from steradian.data.modality import is_url, shown
 from steradian.data.objects import ObjectTable, OnError
 from steradian.data.partial_rows import as_rows, with_absent_columns
 from steradian.data.schema import Schema
-from steradian.data.table_files import files_of, read_files
 from steradian.data.table_sources import named_columns, read_source
 from steradian.errors import ConfigError
 
@@ -151,6 +150,8 @@ def _columns(
     """The columns of a source; those that are wanted as arrays, the others as they are."""
     if not _is_path(source) and not (isinstance(source, (list, tuple)) and source and all(map(_is_path, source))):
         return LateColumns(read_source(source, schema)).converted(wanted)
+    from steradian.data.table_files import files_of, read_files
+
     paths = files_of(source)
     columns, lengths = read_files(paths, schema, cell_by_cell=cell_by_cell)
     late = LateColumns(columns).converted(wanted)

@@ -5,9 +5,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from steradian.data.columns import column_length, to_column
 from steradian.data.late_columns import LateColumn
 from steradian.data.modality import shown
@@ -112,10 +109,13 @@ def _columns(source: Any) -> dict[str, Any]:
         refuse_repeated_names([str(name) for name in source.columns])
         return {str(name): source[name] for name in source.columns}
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        import pyarrow as pa
+
         # A single column speaks Arrow too, but is no table.
         with suppress(pa.ArrowException):
             source = pa.table(source)
-    if isinstance(source, pa.Table):
+    # A table of Arrow.
+    if hasattr(source, "column_names"):
         refuse_repeated_names(source.column_names)
         return dict(zip(source.column_names, source.columns, strict=True))
     raise InputError(
@@ -139,6 +139,9 @@ def _late(values: Any, name: str) -> LateColumn:
 
 def _field(values: Any, path: list[str], name: str) -> Any:
     """A field of a column of structs, or of dicts."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     try:
         if hasattr(values, "__arrow_c_stream__"):
             values = pa.chunked_array(values)

@@ -10,9 +10,8 @@ import numpy as np
 
 from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
-from steradian.fitted_model import Encoded
 from steradian.metrics import guaranteed_leads
-from steradian.model import fuse_subset
+from steradian.model_answers import EncodedObjects
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ class Certificates(FrameOfRows, rows="objects"):
         return [*more, "A lead above 0 holds in every subset of what the object has; any other guarantees nothing."]
 
 
-def certify(objects: Encoded, *, all_classes: bool = False) -> Certificates:
+def certify(objects: EncodedObjects, *, all_classes: bool = False) -> Certificates:
     """What every subset of an object's present modalities is bound to rank below the class of the whole object.
 
     Args:
@@ -158,17 +157,16 @@ def certify(objects: Encoded, *, all_classes: bool = False) -> Certificates:
     """
     objects.check_sums(where="certify(objects)")
     model = objects.model
-    fusion, centers = model.encoder.fusion, model.classifier.class_centers.detach().cpu().numpy()
-    numbers, found = [], []
-    for _, encoded in objects.batches():
-        _, fused = fuse_subset(model.encoder, encoded, encoded.present)
+    centers, numbers, found = model.class_centers, [], []
+    for summands in objects.summands():
+        _, fused = summands.fuse(summands.present)
         numbers.append(model.nearest(fused)[0])
         leads = guaranteed_leads(
-            encoded.vectors.cpu().numpy(),
-            encoded.present.cpu().numpy(),
+            summands.vectors,
+            summands.present,
             class_centers=centers,
             classes=numbers[-1],
-            context_limit=fusion.context_limit if fusion.kind == "context" else 0.0,
+            context_limit=model.context_limit,
             all_classes=all_classes,
         )
         found.append(leads)

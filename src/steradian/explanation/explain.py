@@ -4,15 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.explanation.attribution import Attribution, TargetKind
-from steradian.fitted_model import Encoded, FittedModel
 from steradian.metrics import contributions, shapley_values
 from steradian.metrics.nearest import check_vectors
-from steradian.model import Encoder, ModalityVectors, fuse_subset
+from steradian.model_answers import EncodedObjects, ModelAnswers, Summands
 
 __all__ = ["MOST_FOR_SHAPLEY", "explain"]
 
@@ -25,7 +23,7 @@ Targets = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From rows [rows] and their vectors [rows, dim] to the unit vectors they are compared with [rows, dim]."""
 
 
-def explain(objects: Encoded, target: Target = None) -> Attribution:
+def explain(objects: EncodedObjects, target: Target = None) -> Attribution:
     """The cosine of each object to a target as a sum over its modalities, and what each modality is worth.
 
     Args:
@@ -40,77 +38,73 @@ def explain(objects: Encoded, target: Target = None) -> Attribution:
     objects.check_sums(where="explain(objects)")
     model = objects.model
     kind, names, targets = _targets(model, len(objects), target)
-    parts = [_explain(model.encoder, encoded, rows, targets) for rows, encoded in objects.batches()]
+    parts = [_explain(summands, targets) for summands in objects.summands()]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     vectors = columns.pop("vectors")
     return Attribution(
         ids=objects.objects.ids,
         modalities=model.modalities,
-        targets=model.predict(vectors) if names is None else names,
+        targets=model.predict_vectors(vectors) if names is None else names,
         target_kind=kind,
         **columns,
     )
 
 
-def _explain(encoder: Encoder, encoded: ModalityVectors, rows: np.ndarray, targets: Targets) -> dict[str, Any]:
+def _explain(summands: Summands, targets: Targets) -> dict[str, Any]:
     """The columns of an attribution for one batch, and the objects' own vectors."""
-    with torch.inference_mode(), torch.autocast(encoder.device.type, enabled=False):
-        gates, context = encoder.fusion.weigh(encoded.vectors, encoded.summaries, encoded.present)
-    present, singles = encoded.present.cpu().numpy(), encoded.vectors.cpu().numpy()
-    weights = gates.cpu().numpy()
-    _, vectors = fuse_subset(encoder, encoded, encoded.present)
-    toward = targets(rows, vectors)
-    shares = contributions(singles, weights, toward, context=None if context is None else context.cpu().numpy())
+    present, singles, gates = summands.present, summands.vectors, summands.gates
+    _, vectors = summands.fuse(present)
+    toward = targets(summands.rows, vectors)
+    shares = contributions(singles, gates, toward, context=summands.context)
     without = np.full(present.shape, np.nan)
     for m in range(present.shape[1]):
         others = present & (np.arange(present.shape[1]) != m)
-        without[:, m] = np.where(present[:, m], _cosines(encoder, encoded, others, toward), np.nan)
+        without[:, m] = np.where(present[:, m], _cosines(summands, others, toward), np.nan)
     return {
         "vectors": vectors,
         "present": present,
         "cosines": shares.cosines,
-        "gates": weights.astype(np.float64),
+        "gates": gates.astype(np.float64),
         "modality_cosines": np.where(present, np.einsum("omd,od->om", singles.astype(np.float64), toward), np.nan),
         "contributions": shares.modalities,
         "agreement": shares.agreement,
         "cosines_without": without,
-        "shapley": _shapley(encoder, encoded, present, toward),
-        **({} if context is None else {"context": shares.context}),
+        "shapley": _shapley(summands, toward),
+        **({} if summands.context is None else {"context": shares.context}),
     }
 
 
-def _shapley(encoder: Encoder, encoded: ModalityVectors, present: np.ndarray, toward: np.ndarray) -> np.ndarray:
+def _shapley(summands: Summands, toward: np.ndarray) -> np.ndarray:
     """Shapley values of the cosine float64 [objects, modalities], 0 where absent, NaN where too many are present."""
+    present = summands.present
     counts = present.sum(axis=1)
     few = counts <= MOST_FOR_SHAPLEY
     found = np.full(present.shape, np.nan)
     if not few.any():
         return found
-    kept = torch.from_numpy(few).to(encoded.present.device)
-    chosen = encoded[kept]
     # Bit i of a coalition is an object's i-th present modality; where it has fewer, the player is one who adds nothing.
-    players, places = int(counts[few].max()), present[few].cumsum(axis=1) - 1
+    players, places = int(counts[few].max()), present.cumsum(axis=1) - 1
     values = np.zeros((np.count_nonzero(few), 2**players))
     for coalition in range(1, 2**players):
-        member = present[few] & ((coalition >> places) & 1 == 1)
-        values[:, coalition] = np.nan_to_num(_cosines(encoder, chosen, member, toward[few]))
-    worth = np.take_along_axis(shapley_values(values), np.clip(places, 0, players - 1), axis=1)
+        member = present & few[:, None] & ((coalition >> places) & 1 == 1)
+        values[:, coalition] = np.nan_to_num(_cosines(summands, member, toward)[few])
+    worth = np.take_along_axis(shapley_values(values), np.clip(places[few], 0, players - 1), axis=1)
     found[few] = np.where(present[few], worth, 0.0)
     return found
 
 
-def _cosines(encoder: Encoder, encoded: ModalityVectors, subset: np.ndarray, toward: np.ndarray) -> np.ndarray:
+def _cosines(summands: Summands, subset: np.ndarray, toward: np.ndarray) -> np.ndarray:
     """The cosines float64 [objects] of a subset's vectors; NaN where an object has nothing of it."""
-    has, vectors = fuse_subset(encoder, encoded, torch.from_numpy(subset).to(encoded.present.device))
+    has, vectors = summands.fuse(subset)
     cosines = np.full(len(has), np.nan)
     cosines[has] = (vectors.astype(np.float64) * toward[has]).sum(axis=1)
     return cosines
 
 
-def _targets(model: FittedModel, count: int, target: Target) -> tuple[TargetKind, np.ndarray | None, Targets]:
+def _targets(model: ModelAnswers, count: int, target: Target) -> tuple[TargetKind, np.ndarray | None, Targets]:
     """The kind of target, the names of the objects' targets [objects] (None: as predicted), and their vectors."""
     if not isinstance(target, (np.ndarray, ObjectTable)):
-        centers = model.classifier.class_centers.detach().cpu().numpy().astype(np.float64)
+        centers = model.class_centers.astype(np.float64)
         centers = centers[:, None] if centers.ndim == 2 else centers
         if target is None:
             return "class", None, lambda _, vectors: _nearest(centers[model.nearest(vectors)[0]], vectors)
@@ -123,9 +117,9 @@ def _targets(model: FittedModel, count: int, target: Target) -> tuple[TargetKind
     else:
         names, given = target.ids, model.vectors(target)
     given, lengths = check_vectors(given, where="explain(target=...)")
-    if given.shape != (count, model.encoder.embedding_dim):
+    if given.shape != (count, model.embedding_dim):
         raise InputError(
-            want=f"{count} targets, one an object, vectors of {model.encoder.embedding_dim} numbers",
+            want=f"{count} targets, one an object, vectors of {model.embedding_dim} numbers",
             got=f"{len(given)} of {given.shape[1]}",
             where="explain(target=...)",
             fix="Repeat the rows of a target that is meant for several objects.",
@@ -134,7 +128,7 @@ def _targets(model: FittedModel, count: int, target: Target) -> tuple[TargetKind
     return kind, names, lambda rows, _: unit[rows]
 
 
-def _class_number(model: FittedModel, name: Target) -> int:
+def _class_number(model: ModelAnswers, name: Target) -> int:
     found = np.flatnonzero(model.classes == name)
     if not len(found):
         shown = ", ".join(map(str, model.classes[:5])) + (", ..." if len(model.classes) > 5 else "")

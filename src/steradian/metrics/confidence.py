@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 
 from steradian.errors import InputError
 
@@ -75,6 +74,8 @@ def negative_log_likelihood(cosines: np.ndarray, numbers: np.ndarray, *, scale: 
         >>> round(negative_log_likelihood(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([0, 1]), scale=1.0), 4)
         0.5032
     """
+    from scipy.special import logsumexp
+
     cosines, numbers = _check_cosines(cosines, numbers)
     own = np.take_along_axis(cosines, numbers[:, None], axis=1)[:, 0].astype(np.float64)
     total = sum(float(logsumexp(scale * chunk, axis=1).sum()) for chunk in _chunks(cosines))
@@ -107,6 +108,9 @@ def fit_scale(cosines: np.ndarray, numbers: np.ndarray, *, bounds: tuple[float, 
         >>> round(fit_scale(cosines, np.array([0, 0, 1, 1])), 3)
         2.366
     """
+    from scipy.optimize import brentq
+    from scipy.special import softmax
+
     cosines, numbers = _check_cosines(cosines, numbers)
     least, largest = bounds
     if not 0 < least < largest < math.inf:
@@ -127,8 +131,6 @@ def fit_scale(cosines: np.ndarray, numbers: np.ndarray, *, bounds: tuple[float, 
         return float(least)
     if slope(ends[1]) <= 0:
         return float(largest)
-    from scipy.optimize import brentq
-
     return math.exp(float(brentq(slope, *ends, xtol=_TOLERANCE)))
 
 

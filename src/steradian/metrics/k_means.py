@@ -7,9 +7,12 @@ scikit-learn, so that its `KMeans(clusters, n_init=starts)` finds the same clust
 
 import warnings
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 __all__ = ["starting_rows", "tightest_clusters"]
 
@@ -99,6 +102,8 @@ def _squared_distances(vectors: np.ndarray, squares: np.ndarray, rows: np.ndarra
 
 
 @cache
-def _threads() -> ThreadpoolController:
+def _threads() -> "ThreadpoolController":
     """Looking for the libraries that have threads takes longer than a small clustering."""
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController()

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import eigh
 
 from steradian.errors import InputError
 from steradian.metrics.angles import to_angles
@@ -153,6 +152,8 @@ def _fit_landmarks(unit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _main_directions(kernel: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    from scipy.linalg import eigh
+
     size = len(kernel)
     values, directions = eigh(kernel, subset_by_index=(max(0, size - 3), size - 1))
     points = np.zeros((size, 3))

@@ -42,7 +42,7 @@ class ImageTokenizer(nn.Module):
             # Places in the picture must not be rounded to bfloat16.
             with torch.autocast(picture.device.type, enabled=False):
                 picture = _jitter(picture)
-        return Tokens(self.stem(picture).flatten(2).mT + self.place)
+        return Tokens(self.stem(picture).flatten(2).transpose(1, 2) + self.place)
 
 
 class ResidualConvolution(nn.Module):

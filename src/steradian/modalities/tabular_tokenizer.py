@@ -68,7 +68,7 @@ class TabularTokenizer(nn.Module):
             categories = self.narrow(self._categories(self._emptied(codes, 0, ROW_DROPOUT)))
             known = torch.cat([known, categories.flatten(1)], dim=1)
         row = self.rows(known)
-        return Tokens(torch.cat([*cells, row.unflatten(1, (ROW_TOKENS, -1))], dim=1))
+        return Tokens(torch.cat([*cells, row.reshape(row.shape[0], ROW_TOKENS, self.slopes.shape[2])], dim=1))
 
     def _emptied(self, cells: Tensor, empty: float, part: float = 1.0) -> Tensor:
         """In training, the cells [items, columns] with a part of the dropout's share empty."""

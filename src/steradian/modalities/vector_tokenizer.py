@@ -52,4 +52,4 @@ class VectorTokenizer(nn.Module):
         """Tokens of values [items, features]."""
         parts = (self.dropout(values) * self.shrink).split(self.parts, dim=1)
         seen = [layer(part) for layer, part in zip(self.project, parts, strict=True)]
-        return Tokens(torch.cat(seen, dim=1).unflatten(1, (TOKENS, self.width)))
+        return Tokens(torch.cat(seen, dim=1).reshape(values.shape[0], TOKENS, self.width))

@@ -90,7 +90,7 @@ class ModalityEncoder(nn.Module):
 
     def _encode(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
         values, mask = tokens.values, tokens.mask
-        summaries = self.summary_tokens.to(values.dtype).expand(len(values), -1, -1)
+        summaries = self.summary_tokens.to(values.dtype).expand(values.shape[0], -1, -1)
         values = torch.cat([summaries, values], dim=1)
         mask = None if mask is None else F.pad(mask, (SUMMARIES, 0), value=True)
         *early, last = self.blocks

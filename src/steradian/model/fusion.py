@@ -69,7 +69,7 @@ class Fusion(nn.Module):
         """
         if self.kind == "free":
             tokens = summaries + self.kinds_of_modality
-            token = self.object_token.to(tokens.dtype).expand(len(tokens), 1, -1)
+            token = self.object_token.to(tokens.dtype).expand(tokens.shape[0], 1, -1)
             tokens, mask = torch.cat([token, tokens], dim=1), F.pad(present, (1, 0), value=True)
             return F.normalize(self.vector(self._transform(tokens, mask)[:, 0]).float(), dim=-1)
         gates, context = self.weigh(vectors, summaries, present)

@@ -10,9 +10,18 @@ if TYPE_CHECKING:
     from steradian.serve.app import make_app
     from steradian.serve.gallery import Gallery
     from steradian.serve.run_server import run_server
-    from steradian.serve.served_model import FittedServedModel, ServedModel, ServedObjects
+    from steradian.serve.served_model import FittedServedModel, ServedModel, ServedObjects, load_served
 
-__all__ = ["FittedServedModel", "Gallery", "Limits", "ServedModel", "ServedObjects", "make_app", "run_server"]
+__all__ = [
+    "FittedServedModel",
+    "Gallery",
+    "Limits",
+    "ServedModel",
+    "ServedObjects",
+    "load_served",
+    "make_app",
+    "run_server",
+]
 
 _PACKAGES = "fastapi", "python_multipart", "uvicorn"
 _MODULES = "app", "gallery", "run_server", "served_model"

@@ -2,16 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
 from steradian.data import Schema
-from steradian.embedder import SphereEmbedder
-from steradian.fitted_model import Encoded
 from steradian.metrics import to_angles
+from steradian.model_answers import ModelAnswers
+from steradian.saved_description import GRAPHS
+from steradian.saved_files import read_json
+from steradian.saved_folder import CONFIG
+from steradian.thresholds import verify
 
-__all__ = ["Decisions", "FittedServedModel", "ServedModel", "ServedObjects"]
+if TYPE_CHECKING:
+    from steradian.embedder import SphereEmbedder
+    from steradian.fitted_model import Encoded
+    from steradian.runtime import RuntimeModel, RuntimeObjects
+
+__all__ = ["Decisions", "FittedServedModel", "ServedModel", "ServedObjects", "load_served"]
 
 
 class ServedObjects(Protocol):
@@ -93,18 +102,18 @@ class ServedModel(Protocol):
 
 @dataclass(frozen=True)
 class FittedServedModel:
-    """A `SphereEmbedder` as the server asks it.
+    """A fitted or a served model as the server asks it.
 
     Args:
-        model: fitted.
+        model: fitted, or loaded to be served.
     """
 
-    model: SphereEmbedder
+    model: "SphereEmbedder | RuntimeModel"
 
     @property
     def schema(self) -> Schema:
         """Of the training table."""
-        return self.model.schema_
+        return self._answers.schema
 
     @property
     def fingerprint(self) -> str:
@@ -114,37 +123,60 @@ class FittedServedModel:
     @property
     def embedding_dim(self) -> int:
         """Length of a vector."""
-        return self.model.fitted_.encoder.embedding_dim
+        return self._answers.embedding_dim
 
     @property
     def calibrated(self) -> bool:
         """Whether it has thresholds."""
-        return self.model.fitted_.calibration is not None
+        return self._answers.calibration is not None
 
     @property
     def weighable(self) -> bool:
         """Whether it has gates."""
-        return self.model.fitted_.encoder.fusion.kind != "free"
+        return self._answers.fusion != "free"
 
-    def encode(self, rows: Sequence[Mapping[str, Any]], /) -> Encoded:
+    def encode(self, rows: Sequence[Mapping[str, Any]], /) -> "Encoded | RuntimeObjects":
         """See `ServedModel`."""
         return self.model.encode({column: [row.get(column) for row in rows] for column in self.schema.columns})
 
-    def vectors(self, objects: Encoded, /) -> np.ndarray:
+    def vectors(self, objects: Any, /) -> np.ndarray:
         """See `ServedModel`."""
-        return self.model.transform(objects)
+        return self._answers.vectors(objects)
 
-    def decide(self, objects: Encoded, /, *, reject: bool) -> Decisions:
+    def decide(self, objects: Any, /, *, reject: bool) -> Decisions:
         """See `ServedModel`."""
-        fitted, vectors = self.model.fitted_, self.vectors(objects)
-        numbers, cosines = fitted.nearest(vectors)
-        present = fitted.present(objects.objects) if reject else None
-        return Decisions(fitted.predict(vectors, present=present), fitted.classes[numbers], to_angles(cosines))
+        answers, vectors = self._answers, self.vectors(objects)
+        numbers, cosines = answers.nearest(vectors)
+        present = answers.present(objects.objects) if reject else None
+        named = answers.predict_vectors(vectors, present=present)
+        return Decisions(named, answers.classes[numbers], to_angles(cosines))
 
-    def explain(self, objects: Encoded, target: Any = None, /) -> dict[str, Any]:
+    def explain(self, objects: Any, target: Any = None, /) -> dict[str, Any]:
         """See `ServedModel`."""
         return self.model.explain(objects, target).to_dict()
 
-    def verify(self, first: Encoded, second: Encoded, /) -> dict[str, Any]:
+    def verify(self, first: Any, second: Any, /) -> dict[str, Any]:
         """See `ServedModel`."""
-        return self.model.verify(first, second).to_dict()
+        return verify(self._answers, first.objects, second.objects).to_dict()
+
+    @property
+    def _answers(self) -> ModelAnswers:
+        return self.model if isinstance(self.model, ModelAnswers) else self.model.fitted_
+
+
+def load_served(folder: str | Path) -> FittedServedModel:
+    """The model of a folder, run without torch where it was exported.
+
+    Args:
+        folder: where `SphereEmbedder.save` or `export` wrote it.
+
+    Raises:
+        SavedModelError: no model there, or not whole.
+    """
+    if GRAPHS in read_json(Path(folder, CONFIG)):
+        from steradian.runtime import RuntimeModel
+
+        return FittedServedModel(RuntimeModel.load(folder))
+    from steradian.embedder import SphereEmbedder
+
+    return FittedServedModel(SphereEmbedder.load(folder))

@@ -11,8 +11,8 @@ from steradian.calibration.operating_points import shown_threshold
 from steradian.data import ObjectTable
 from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
-from steradian.fitted_model import FittedModel
 from steradian.metrics import to_angles
+from steradian.model_answers import ModelAnswers
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Verification(FrameOfRows, rows="pairs"):
         return [*more, note]
 
 
-def verify(model: FittedModel, first: ObjectTable, second: ObjectTable) -> Verification:
+def verify(model: ModelAnswers, first: ObjectTable, second: ObjectTable) -> Verification:
     """Whether the objects of each row of two tables are the same.
 
     Args:

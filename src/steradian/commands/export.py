@@ -1,0 +1,31 @@
+"""`steradian export`: a folder that is served without torch."""
+
+from typing import Any
+
+__all__ = ["export", "export_parser"]
+
+
+def export_parser(parser: Any) -> Any:
+    """The command's words.
+
+    Args:
+        parser: of the command, filled in place.
+    """
+    parser.add_argument("model", metavar="MODEL", help="a model folder")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where to write what RuntimeModel loads")
+    return parser
+
+
+def export(options: Any) -> int:
+    """Export a model.
+
+    Args:
+        options: of `export_parser`.
+    """
+    from steradian.export_model import export_model
+    from steradian.saved_model import load_model
+
+    model, inputs = load_model(options.model, device="cpu")
+    export_model(model, options.out, inputs=inputs)
+    print(f"wrote {options.out}")
+    return 0
