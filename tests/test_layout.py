@@ -24,8 +24,8 @@ SOURCE = ROOT / "src" / "steradian"
 # users of the public names, so these come before them.
 ORDER = (
     *("errors", "atomic_write", "saved_files", "config", "text_table", "data", "ranks", "losses", "metrics"),
-    *("modalities", "saved_folder", "model", "calibration", "training", "validation", "fitted_model", "fit"),
-    *("explanation", "thresholds"),
+    *("modalities", "saved_folder", "model", "calibration", "training", "validation", "fitted_model", "compatibility"),
+    *("fit", "explanation", "thresholds"),
     *("saved_arrays", "saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
     *("search", "evaluation", "report", "__init__", "demo", "command_mistakes", "serve", "command_line", "out_paths"),
     *("standard_streams", "stop_signals", "cli", "__main__"),

@@ -71,6 +71,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         log_file: str | Path | None = None,
         save_to: str | Path | None = None,
         checkpoint: str | Path | None = None,
+        compatible_with: "SphereEmbedder | None" = None,
     ) -> Self:
         """Learn encoders and class centers. Ctrl-C ends early and keeps the best model so far.
 
@@ -81,12 +82,14 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             log_file: where to write the history, one JSON object a line.
             save_to: a folder for the model; until it is whole, the best so far stands in its folder "unfinished".
             checkpoint: a folder that keeps the training; the same fit, killed and begun again, goes on from there.
+            compatible_with: a fitted model whose class centers stay: vectors of this one can be searched among its own.
 
         Raises:
             InputError: labels or values that cannot be used.
             ConfigError: options that cannot be.
             TrainingError: the loss is not finite.
         """
+        old = None if compatible_with is None else compatible_with._fitted
         self._forget()
         try:
             self.fitted_ = fit_model(
@@ -98,6 +101,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
                 on_model=None if save_to is None else lambda model: self._keep(model, save_to),
                 checkpoint=None if checkpoint is None else Path(checkpoint),
                 console=Console() if self.verbose else None,
+                compatible_with=old,
             )
         except BaseException:
             # What training has got to is saved where it was asked for; here it would pass for a whole model.

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
 from sklearn.utils.validation import check_is_fitted
 
 from steradian.calibration import Calibration
+from steradian.compatibility import kept_fingerprints
 from steradian.config import (
     CenterOptimizer,
     FusionKind,
@@ -139,6 +140,11 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
     def fingerprint(self) -> str:
         """16 hexadecimal digits: the same after saving, loading and other classes, another for another fit."""
         return self._fitted.fingerprint
+
+    @property
+    def compatible_fingerprints(self) -> tuple[str, ...]:
+        """Those of earlier models among whose vectors this one's can be searched, see `fit(compatible_with=)`."""
+        return kept_fingerprints(self._fitted)
 
     @property
     def _n_features_out(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from steradian.compatibility import keep_centers, with_compatibility
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
@@ -36,6 +37,7 @@ from steradian.training.device import choose_device, own_modes
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.fit_identity import fit_identity
 from steradian.training.held_out import RetrievalValidation, class_numbers, hold_out
+from steradian.training.kept_centers import KeptCenters
 from steradian.training.schedule import default_epochs
 from steradian.training.shared_work import spreads_centers
 from steradian.training.train_networks import (
@@ -77,6 +79,7 @@ def fit_model(
     on_model: Callable[[FittedModel], None] | None = None,
     checkpoint: Path | None = None,
     console: Console | None = None,
+    compatible_with: FittedModel | None = None,
 ) -> FittedModel:
     """Learn a model. Ctrl-C ends early and returns the best so far.
 
@@ -94,6 +97,7 @@ def fit_model(
         checkpoint: a folder that keeps the training while it goes on, and from which a fit that was killed goes on; all
             ranks must see it.
         console: where progress is shown; None is silent.
+        compatible_with: an earlier model whose class centers stay, so that new vectors are searched among its own.
 
     Raises:
         InputError: labels or values that cannot be used.
@@ -108,7 +112,9 @@ def fit_model(
             ranks.refuse_differences(fit_identity(objects, validation, model, config), where="fit on several ranks")
         if ranks.rank > 0:
             log_file, on_model, console = None, on_model and _no_more, None
-        return _fit_model(objects, model, config, validation, log_file, on_model, checkpoint, console, ranks)
+        return _fit_model(
+            objects, model, config, validation, log_file, on_model, checkpoint, console, ranks, compatible_with
+        )
 
 
 def _no_more(model: FittedModel) -> None:
@@ -125,6 +131,7 @@ def _fit_model(
     checkpoint: Path | None,
     console: Console | None,
     ranks: Ranks,
+    old: FittedModel | None,
 ) -> FittedModel:
     """The same, as one of these ranks."""
     solvable = has_closed_form(model, config) and not _tunes_an_encoder(objects)
@@ -138,6 +145,9 @@ def _fit_model(
     if not solvable:
         check_objective(config, model, objects.present)
     device = choose_device(config.device)
+    centers = None if old is None else keep_centers(old, objects, model, config)
+    if centers is not None:
+        model = replace(model, embedding_dim=centers.centers.shape[1])
     model = with_derived(model, objects=len(objects), num_classes=len(classes))
     derived = derive_within_memory(
         _shortened(config, labels) if solvable else config,
@@ -153,13 +163,18 @@ def _fit_model(
         torch.manual_seed(config.random_state)
         kept = None
         if checkpoint is not None:
-            key = str(fit_identity(objects, validation, model, config))
+            key = str(fit_identity(objects, validation, model, config)) + (old.fingerprint if old else "")
             kept = Checkpoint(checkpoint, key, writes=ranks.rank == 0)
         fit = _Fit(
             *(objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model, kept),
             ranks=ranks,
+            centers=centers,
         )
-        fitted = _kept(fit, _solve_and_learn(fit) if solvable else _learn(fit))
+        fitted = _solve_and_learn(fit) if solvable else _learn(fit)
+        if old is not None and centers is not None:
+            fitted, said = with_compatibility(fitted, old, centers, objects, validation)
+            progress.say(said)
+        fitted = _kept(fit, fitted)
         # Validation objects that were learnt from were not left out.
         fitted = replace(fitted, trained=trained, left_out=None if known else fitted.left_out)
         if kept is not None and not fitted.training.interrupted:
@@ -192,6 +207,7 @@ class _Fit:
     on_model: Callable[[FittedModel], None] | None
     checkpoint: Checkpoint | None
     ranks: Ranks
+    centers: KeptCenters | None = None
 
     def fitted(
         self,
@@ -255,6 +271,7 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
         new_classes=asks_for_new_classes(labels, fit.classes, fit.validation),
         random_state=config.random_state,
         ranks=fit.ranks,
+        kept=fit.centers,
     )
     _say_closed_form(fit.progress, found, len(objects), time.monotonic() - begun)
     model = fit.fitted(
@@ -327,6 +344,8 @@ def _learn(fit: _Fit) -> FittedModel:
     preprocessor = Preprocessor.fit(fit.objects)
     prepared = preprocessor.prepare(fit.objects, fit.labels)
     parts = build_model(preprocessor.modalities, fit.model, num_classes=len(fit.classes), device=fit.device)
+    if fit.centers is not None:
+        parts = parts[0], fixed_centers(fit.centers.centers, fit.device)
 
     def better() -> None:
         _kept(fit, fit.fitted(preprocessor, *parts, TrainingResult(0, 0, None, False, [], ended=False)))
