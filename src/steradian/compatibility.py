@@ -49,6 +49,9 @@ class Compatibility:
 def keep_centers(old: FittedModel, objects: ObjectTable, model: ModelConfig, config: TrainingConfig) -> KeptCenters:
     """The centers of a table's classes: the old model's, and for new classes the mean direction of its vectors.
 
+    So new queries of a new class lie where the old model puts its objects. Where the width leaves room, a direction of
+    its own is added, by which few known classes do not crowd the new ones.
+
     Args:
         old: the earlier model.
         objects: the training table.
@@ -84,7 +87,13 @@ def keep_centers(old: FittedModel, objects: ObjectTable, model: ModelConfig, con
             fix="Leave the class out, or add such an object.",
         )
     entry = (old.training.choice or {}).get(ENTRY) or {}
-    return KeptCenters(found / lengths, int(entry.get("learnt", used_coordinates(centers))))
+    found /= lengths
+    new = np.flatnonzero(~known)
+    if len(new) and len(found) + len(new) <= dims[1]:
+        # Where there is room, half of a new center is a direction that no other class has.
+        free = np.linalg.svd(found)[2][len(found) :]
+        found[new] = (found[new] + free[: len(new)]) / 2**0.5
+    return KeptCenters(found, int(entry.get("learnt", used_coordinates(centers))))
 
 
 def with_compatibility(
@@ -129,7 +138,7 @@ def _measured(
     elif new.left_out is not None:
         for part in new.left_out.parts:
             has, own = part.fused(part.encoded.present.numpy())
-            table = objects[part.rows[has.cpu().numpy()]]
+            table = objects[part.rows[has]]
             rows, vectors = _vectors(old, table)
             if new.left_out.new_classes:
                 # Of classes that the old model has learnt it knows more than a fit that left them out.
@@ -141,7 +150,7 @@ def _measured(
         scores += _recalls(first, second, labels, most=MAX_QUERIES // len(parts))
     if not scores:
         return None
-    return Compatibility(*np.mean(scores, axis=0).tolist(), queries=len(scores))
+    return Compatibility(*np.mean(scores, axis=0).tolist(), len(scores))
 
 
 def _recalls(new: np.ndarray, old: np.ndarray, labels: np.ndarray, *, most: int) -> list[list[float]]:
@@ -152,7 +161,8 @@ def _recalls(new: np.ndarray, old: np.ndarray, labels: np.ndarray, *, most: int)
         each_query(queries, labels, gallery, labels, ks=(1,), exclude=np.arange(len(labels)), max_queries=most)
         for queries, gallery in ((new, old), (new, new), (old, old))
     ]
-    return np.stack([each.scores[:, 0] for each in found], axis=1).tolist()
+    recalls: list[list[float]] = np.stack([each.scores[:, 0] for each in found], axis=1).tolist()
+    return recalls
 
 
 def _vectors(model: FittedModel, objects: ObjectTable) -> tuple[np.ndarray, np.ndarray]:

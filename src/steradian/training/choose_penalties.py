@@ -341,7 +341,7 @@ def has_corners(basis: np.ndarray) -> bool:
     if classes - 1 > outputs:
         return False
     units = unit_rows(basis - basis.mean(axis=0))
-    return np.allclose(units @ units.T, (classes * np.eye(classes) - 1) / (classes - 1), atol=1e-3)
+    return np.allclose(units @ units.T, (classes * np.eye(classes) - 1) / max(1, classes - 1), atol=1e-3)
 
 
 def mean_target(basis: np.ndarray, labels: np.ndarray) -> np.ndarray:
