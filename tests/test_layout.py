@@ -24,15 +24,16 @@ SOURCE = ROOT / "src" / "steradian"
 # users of the public names, so these come before them.
 ORDER = (
     *("errors", "atomic_write", "saved_files", "config", "text_table", "data", "ranks", "losses", "metrics"),
-    *("modalities", "saved_folder", "model", "calibration", "training", "validation", "fitted_model", "compatibility"),
-    *("fit", "explanation", "thresholds"),
-    *("saved_arrays", "saved_model", "new_classes", "audit", "embedder_attributes", "embedder"),
+    *("modalities", "saved_folder", "model", "calibration", "training", "tracking", "validation", "fitted_model"),
+    *("compatibility", "fit", "explanation", "thresholds"),
+    *("saved_arrays", "saved_model", "new_classes", "audit", "embedder_attributes", "model_card", "embedder_folder"),
+    "embedder",
     *("search", "evaluation", "report", "__init__", "demo", "command_mistakes", "serve", "command_line", "out_paths"),
     *("standard_streams", "stop_signals", "cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
 EXTRAS = {"emoji", "faiss", "fastapi", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "soundfile"} | {
-    *("transformers", "uvicorn"),
+    *("transformers", "uvicorn", "huggingface_hub", "mlflow", "tensorboard", "wandb"),
 }
 UNSAFE_READERS = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 # A tag, or the beginning of one. No tags: "<f4" is a kind of number, "<class" stands in Python's own messages, "?P<"

@@ -150,7 +150,8 @@ def _measured(
         scores += _recalls(first, second, labels, most=MAX_QUERIES // len(parts))
     if not scores:
         return None
-    return Compatibility(*np.mean(scores, axis=0).tolist(), len(scores))
+    new_to_old, new_to_new, old_to_old = np.mean(scores, axis=0).tolist()
+    return Compatibility(new_to_old, new_to_new, old_to_old, len(scores))
 
 
 def _recalls(new: np.ndarray, old: np.ndarray, labels: np.ndarray, *, most: int) -> list[list[float]]:

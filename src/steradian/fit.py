@@ -1,7 +1,7 @@
 """From a labelled table to a fitted model: the closed form and networks beside it, or a network alone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import wrap
@@ -21,6 +21,7 @@ from steradian.errors import InputError, SteradianWarning
 from steradian.fitted_model import FittedModel
 from steradian.model import Encoder, SphericalClassifier, build_model
 from steradian.ranks import Ranks, failures_told
+from steradian.tracking import Follower, telling
 from steradian.training import (
     Derived,
     LeftOut,
@@ -80,6 +81,7 @@ def fit_model(
     checkpoint: Path | None = None,
     console: Console | None = None,
     compatible_with: FittedModel | None = None,
+    callbacks: Sequence[Follower] = (),
 ) -> FittedModel:
     """Learn a model. Ctrl-C ends early and returns the best so far.
 
@@ -98,6 +100,7 @@ def fit_model(
             ranks must see it.
         console: where progress is shown; None is silent.
         compatible_with: an earlier model whose class centers stay, so that new vectors are searched among its own.
+        callbacks: told of the fit, by the first rank.
 
     Raises:
         InputError: labels or values that cannot be used.
@@ -111,10 +114,14 @@ def fit_model(
         if ranks.size > 1:
             ranks.refuse_differences(fit_identity(objects, validation, model, config), where="fit on several ranks")
         if ranks.rank > 0:
-            log_file, on_model, console = None, on_model and _no_more, None
-        return _fit_model(
-            objects, model, config, validation, log_file, on_model, checkpoint, console, ranks, compatible_with
-        )
+            log_file, on_model, console, callbacks = None, on_model and _no_more, None, ()
+        options = {**model.to_dict(), **config.to_dict(), "objects": len(objects)}
+        with telling(callbacks, options) as results:
+            progress = Progress(console, [follower.on_record for follower in callbacks])
+            where = log_file, on_model, checkpoint, progress
+            fitted = _fit_model(objects, model, config, validation, *where, ranks, compatible_with)
+            results.append(fitted.training)
+        return fitted
 
 
 def _no_more(model: FittedModel) -> None:
@@ -129,7 +136,7 @@ def _fit_model(
     log_file: Path | None,
     on_model: Callable[[FittedModel], None] | None,
     checkpoint: Path | None,
-    console: Console | None,
+    progress: Progress,
     ranks: Ranks,
     old: FittedModel | None,
 ) -> FittedModel:
@@ -159,7 +166,7 @@ def _fit_model(
         holders=ranks.size if spreads_centers(config, len(classes), ranks) else 1,
     )
     cuda = [device] if device.type == "cuda" else []
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), own_modes(device.type), Progress(console) as progress:
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), own_modes(device.type), progress:
         torch.manual_seed(config.random_state)
         kept = None
         if checkpoint is not None:
