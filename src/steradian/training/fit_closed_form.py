@@ -97,10 +97,7 @@ def fit_closed_form(
     drawn = _drawn_rows(labels, present, DRAWN, rng)
     layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=new_classes)
     features = layout.rows(prepare, drawn)
-    if kept is None:
-        basis = _class_basis(features, labels[drawn], int(labels.max()) + 1, embedding_dim, rng)
-    else:
-        basis = kept.centers[:, : used_coordinates(kept.centers)]
+    basis = _class_basis(features, labels[drawn], embedding_dim, rng, kept)
     learnt = basis.shape[1] if kept is None else kept.learnt
     corners = has_corners(basis) and not new_classes
 
@@ -193,10 +190,13 @@ def _all_features(
 
 
 def _class_basis(
-    features: FeatureRows, labels: np.ndarray, classes: int, most: int, rng: np.random.Generator
+    features: FeatureRows, labels: np.ndarray, most: int, rng: np.random.Generator, kept: KeptCenters | None
 ) -> np.ndarray:
-    """Targets of the classes float32 [num_classes, outputs], at equal angles where the outputs suffice."""
+    """Targets of the classes float32 [num_classes, outputs]: those kept, or at equal angles where outputs suffice."""
     basis: np.ndarray
+    classes = int(labels.max()) + 1
+    if kept is not None:
+        return kept.centers[:, : used_coordinates(kept.centers)]
     if classes - 1 <= most:
         basis = helmert(classes).T
         return basis.astype(np.float32)
