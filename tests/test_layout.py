@@ -24,17 +24,17 @@ SOURCE = ROOT / "src" / "steradian"
 # users of the public names, so these come before them.
 ORDER = (
     *("errors", "atomic_write", "saved_files", "config", "text_table", "data", "ranks", "losses", "metrics"),
-    *("modalities", "saved_folder", "model", "calibration", "training", "validation", "model_answers"),
-    *("fitted_model", "fit"),
-    *("explanation", "thresholds"),
+    *("modalities", "saved_folder", "model", "calibration", "training", "tracking", "validation", "model_answers"),
+    *("fitted_model", "compatibility", "fit", "explanation", "thresholds"),
     *("saved_arrays", "saved_description", "saved_model", "network_graphs", "export_model", "new_classes", "audit"),
-    *("embedder_attributes", "embedder", "stores", "search", "runtime", "evaluation", "report", "__init__", "demo"),
-    *("command_mistakes", "query_cells", "command_examples", "serve", "out_paths", "commands"),
-    *("command_line", "standard_streams", "stop_signals", "cli", "__main__"),
+    *("embedder_attributes", "model_card", "embedder_folder", "embedder", "stores", "search", "runtime"),
+    *("evaluation", "report", "__init__", "demo", "command_mistakes", "query_cells", "command_examples", "serve"),
+    *("out_paths", "commands", "command_line", "standard_streams", "stop_signals", "cli", "__main__"),
 )
 SAYS_NOTHING = re.compile(r"(test_)?(base|common|core|helpers?|interfaces?|misc|registry|utils?)")
 EXTRAS = {"emoji", "faiss", "fastapi", "matplotlib", "onnx", "pandas", "plotly", "polars", "resvg_py", "soundfile"} | {
-    *("lancedb", "psycopg", "qdrant_client", "transformers", "uvicorn"),
+    *("lancedb", "psycopg", "qdrant_client", "transformers", "uvicorn", "huggingface_hub", "mlflow", "tensorboard"),
+    "wandb",
 }
 UNSAFE_READERS = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 # A tag, or the beginning of one. No tags: "<f4" is a kind of number, "<class" stands in Python's own messages, "?P<"

@@ -1,11 +1,9 @@
 """The front door: `SphereEmbedder`, a scikit-learn estimator over tables of multimodal objects."""
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
-from warnings import warn
 
 import numpy as np
 from rich.console import Console
@@ -19,22 +17,21 @@ from steradian.audit import Audit, audit
 from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
-from steradian.embedder_attributes import EmbedderAttributes
-from steradian.errors import SteradianWarning
+from steradian.embedder_folder import EmbedderFolder
 from steradian.explanation import Attribution, Certificates, certify, explain
 from steradian.fit import fit_model
-from steradian.fitted_model import BATCH, Encoded, FittedModel, Subset, table_of
+from steradian.fitted_model import BATCH, Encoded, Subset, table_of
 from steradian.model import class_cosines
 from steradian.new_classes import AddedClasses, add_classes, remove_classes
-from steradian.saved_model import load_model, save_model
 from steradian.thresholds import Verification, verify
 from steradian.thresholds.calibrate import calibrate
+from steradian.tracking import Follower
 from steradian.validation import query_table, refuse_other_labels, refuse_unread, training_table
 
 __all__ = ["SphereEmbedder"]
 
 
-class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # type: ignore[misc]
+class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type: ignore[misc]
     """Learns one unit vector an object from labelled objects of several modalities, some of them missing.
 
     A scikit-learn estimator for pipelines, cross-validation and grid search. It takes an `ObjectTable`, a plain float
@@ -69,6 +66,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
         log_file: str | Path | None = None,
         save_to: str | Path | None = None,
         checkpoint: str | Path | None = None,
+        compatible_with: "SphereEmbedder | None" = None,
+        callbacks: Sequence[Follower] = (),
     ) -> Self:
         """Learn encoders and class centers. Ctrl-C ends early and keeps the best model so far.
 
@@ -79,12 +78,15 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             log_file: where to write the history, one JSON object a line.
             save_to: a folder for the model; until it is whole, the best so far stands in its folder "unfinished".
             checkpoint: a folder that keeps the training; the same fit, killed and begun again, goes on from there.
+            compatible_with: a fitted model whose class centers stay: vectors of this one can be searched among its own.
+            callbacks: told how training goes, such as `steradian.tracking.TensorBoard(folder)`.
 
         Raises:
             InputError: labels or values that cannot be used.
             ConfigError: options that cannot be.
             TrainingError: the loss is not finite.
         """
+        old = None if compatible_with is None else compatible_with._fitted
         self._forget()
         try:
             self.fitted_ = fit_model(
@@ -96,6 +98,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
                 on_model=None if save_to is None else lambda model: self._keep(model, save_to),
                 checkpoint=None if checkpoint is None else Path(checkpoint),
                 console=Console() if self.verbose else None,
+                compatible_with=old,
+                callbacks=callbacks,
             )
         except BaseException:
             # What training has got to is saved where it was asked for; here it would pass for a whole model.
@@ -354,43 +358,9 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderAttributes):  # 
             batch_size=batch_size,
         )
 
-    def save(self, folder: str | Path) -> None:
-        """Write the model to a folder of safetensors and JSON, enough alone in a process that never saw the data.
-
-        Args:
-            folder: is made if it does not exist; a model already there is replaced only when the new one is whole.
-        """
-        save_model(self._fitted, folder, inputs=self._inputs)
-
-    @classmethod
-    def load(cls, folder: str | Path, *, device: str = "auto") -> Self:
-        """A saved model, ready to use. Nothing is unpickled.
-
-        Args:
-            folder: where `save` wrote it.
-            device: "auto" or a torch device.
-
-        Raises:
-            SavedModelError: no model there, cut short, or of another version.
-        """
-        model, inputs = load_model(folder, device=device)
-        if not model.training.ended:
-            warn(f"{folder}: this model was saved while its training went on", SteradianWarning, stacklevel=2)
-        estimator = cls(**model.model_config.to_dict(), **(model.training_config.to_dict() | {"device": device}))
-        estimator.__dict__ |= inputs
-        estimator.fitted_ = model
-        return estimator
-
     def _query(self, X: Any) -> ObjectTable | Encoded:
         """What a user passed, as a table, or encoded as it is."""
         return self._fitted.checked(X) if isinstance(X, Encoded) else query_table(self, self._fitted.schema, X)
-
-    def _keep(self, model: FittedModel, folder: str | Path) -> None:
-        """Save a model, beside what stands there as long as training has not ended."""
-        self.fitted_, unfinished = model, Path(folder, "unfinished")
-        self.save(folder if model.training.ended else unfinished)
-        if model.training.ended:
-            shutil.rmtree(unfinished, ignore_errors=True)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

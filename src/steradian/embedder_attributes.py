@@ -1,7 +1,6 @@
 """The attributes of a `SphereEmbedder`: what a user chooses, and what `fit` has made of it."""
 
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
 from sklearn.utils.validation import check_is_fitted
 
 from steradian.calibration import Calibration
+from steradian.compatibility import kept_fingerprints
 from steradian.config import (
     CenterOptimizer,
     FusionKind,
@@ -144,26 +144,15 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
         """16 hexadecimal digits: the same after saving, loading and other classes, another for another fit."""
         return self._fitted.fingerprint
 
-    def export(self, folder: str | Path) -> None:
-        """Write a folder that `steradian.RuntimeModel` serves without torch.
-
-        A model whose networks are run needs the extra: `pip install 'steradian[export]'`.
-
-        Args:
-            folder: made if it does not exist; what was exported there is replaced only when the new one is whole.
-
-        Raises:
-            MissingExtraError: networks, and onnx is not installed.
-            ConfigError: a modality whose network cannot be exported.
-        """
-        from steradian.export_model import export_model
-
-        export_model(self._fitted, folder, inputs=self._inputs)
-
     @property
     def _inputs(self) -> dict[str, Any]:
         """What scikit-learn keeps of a plain array."""
         return {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
+
+    @property
+    def compatible_fingerprints(self) -> tuple[str, ...]:
+        """Those of earlier models among whose vectors this one's can be searched, see `fit(compatible_with=)`."""
+        return kept_fingerprints(self._fitted)
 
     @property
     def _n_features_out(self) -> int:

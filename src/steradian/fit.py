@@ -1,10 +1,9 @@
 """From a labelled table to a fitted model: the closed form and networks beside it, or a network alone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from textwrap import wrap
 from threading import Lock
 from warnings import warn
 
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from steradian.compatibility import keep_centers, with_compatibility
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
@@ -20,6 +20,7 @@ from steradian.errors import InputError, SteradianWarning
 from steradian.fitted_model import FittedModel
 from steradian.model import Encoder, SphericalClassifier, build_model, fingerprint_of
 from steradian.ranks import Ranks, failures_told
+from steradian.tracking import Follower, telling
 from steradian.training import (
     Derived,
     LeftOut,
@@ -36,6 +37,7 @@ from steradian.training.device import choose_device, own_modes
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.fit_identity import fit_identity
 from steradian.training.held_out import RetrievalValidation, asks_for_new_classes, class_numbers, hold_out
+from steradian.training.kept_centers import KeptCenters
 from steradian.training.schedule import default_epochs
 from steradian.training.shared_work import spreads_centers
 from steradian.training.train_networks import (
@@ -55,8 +57,6 @@ __all__ = ["fit_model", "has_closed_form"]
 
 PREPARED_WHOLE = 1 << 15
 """Objects up to which a table is prepared at once also for the closed form alone: equal pictures are then seen once."""
-WIDTH = 80
-"""Characters of a printed line at most."""
 BESIDE = 20
 """Passes of a network beside a closed form over a table that is neither small nor large."""
 _ONE_AT_A_TIME = Lock()
@@ -73,6 +73,8 @@ def fit_model(
     on_model: Callable[[FittedModel], None] | None = None,
     checkpoint: Path | None = None,
     console: Console | None = None,
+    compatible_with: FittedModel | None = None,
+    callbacks: Sequence[Follower] = (),
 ) -> FittedModel:
     """Learn a model. Ctrl-C ends early and returns the best so far.
 
@@ -90,6 +92,8 @@ def fit_model(
         checkpoint: a folder that keeps the training while it goes on, and from which a fit that was killed goes on; all
             ranks must see it.
         console: where progress is shown; None is silent.
+        compatible_with: an earlier model whose class centers stay, so that new vectors are searched among its own.
+        callbacks: told of the fit, by the first rank.
 
     Raises:
         InputError: labels or values that cannot be used.
@@ -103,8 +107,14 @@ def fit_model(
         if ranks.size > 1:
             ranks.refuse_differences(fit_identity(objects, validation, model, config), where="fit on several ranks")
         if ranks.rank > 0:
-            log_file, on_model, console = None, on_model and _no_more, None
-        return _fit_model(objects, model, config, validation, log_file, on_model, checkpoint, console, ranks)
+            log_file, on_model, console, callbacks = None, on_model and _no_more, None, ()
+        options = {**model.to_dict(), **config.to_dict(), "objects": len(objects)}
+        with telling(callbacks, options) as results:
+            progress = Progress(console, [follower.on_record for follower in callbacks])
+            where = log_file, on_model, checkpoint, progress
+            fitted = _fit_model(objects, model, config, validation, *where, ranks, compatible_with)
+            results.append(fitted.training)
+        return fitted
 
 
 def _no_more(model: FittedModel) -> None:
@@ -119,8 +129,9 @@ def _fit_model(
     log_file: Path | None,
     on_model: Callable[[FittedModel], None] | None,
     checkpoint: Path | None,
-    console: Console | None,
+    progress: Progress,
     ranks: Ranks,
+    old: FittedModel | None,
 ) -> FittedModel:
     """The same, as one of these ranks."""
     solvable = has_closed_form(model, config) and not _tunes_an_encoder(objects)
@@ -134,6 +145,9 @@ def _fit_model(
     if not solvable:
         check_objective(config, model, objects.present)
     device = choose_device(config.device)
+    centers = None if old is None else keep_centers(old, objects, model, config)
+    if centers is not None:
+        model = replace(model, embedding_dim=centers.centers.shape[1])
     model = with_derived(model, objects=len(objects), num_classes=len(classes))
     derived = derive_within_memory(
         _shortened(config, labels) if solvable else config,
@@ -145,17 +159,22 @@ def _fit_model(
         holders=ranks.size if spreads_centers(config, len(classes), ranks) else 1,
     )
     cuda = [device] if device.type == "cuda" else []
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), own_modes(device.type), Progress(console) as progress:
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), own_modes(device.type), progress:
         torch.manual_seed(config.random_state)
         kept = None
         if checkpoint is not None:
-            key = str(fit_identity(objects, validation, model, config))
+            key = str(fit_identity(objects, validation, model, config)) + (old.fingerprint if old else "")
             kept = Checkpoint(checkpoint, key, writes=ranks.rank == 0)
         fit = _Fit(
             *(objects, classes, labels, model, config, derived, validation, device, progress, log_file, on_model, kept),
             ranks=ranks,
+            centers=centers,
         )
-        fitted = _kept(fit, _solve_and_learn(fit) if solvable else _learn(fit))
+        fitted = _solve_and_learn(fit) if solvable else _learn(fit)
+        if old is not None and centers is not None:
+            fitted, said = with_compatibility(fitted, old, centers, objects, validation)
+            progress.say(said)
+        fitted = _kept(fit, fitted)
         # Validation objects that were learnt from were not left out.
         fitted = replace(fitted, trained=trained, left_out=None if known else fitted.left_out)
         if kept is not None and not fitted.training.interrupted:
@@ -188,6 +207,7 @@ class _Fit:
     on_model: Callable[[FittedModel], None] | None
     checkpoint: Checkpoint | None
     ranks: Ranks
+    centers: KeptCenters | None = None
 
     def fitted(
         self,
@@ -251,8 +271,10 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
         new_classes=asks_for_new_classes(labels, fit.classes, fit.validation),
         random_state=config.random_state,
         ranks=fit.ranks,
+        kept=fit.centers,
     )
-    _say_closed_form(fit.progress, found, len(objects), time.monotonic() - begun)
+    for line in found.told(len(objects), time.monotonic() - begun):
+        fit.progress.say(line)
     model = fit.fitted(
         replace(preprocessor, closed_form=found.closed_form),
         join_parts(preprocessor, found, []).to(fit.device),
@@ -323,6 +345,8 @@ def _learn(fit: _Fit) -> FittedModel:
     preprocessor = Preprocessor.fit(fit.objects)
     prepared = preprocessor.prepare(fit.objects, fit.labels)
     parts = build_model(preprocessor.modalities, fit.model, num_classes=len(fit.classes), device=fit.device)
+    if fit.centers is not None:
+        parts = parts[0], fixed_centers(fit.centers.centers, fit.device)
 
     def better() -> None:
         _kept(fit, fit.fitted(preprocessor, *parts, TrainingResult(0, 0, None, False, [], ended=False)))
@@ -372,14 +396,3 @@ def _preparing(
     if prepared is not None:
         return lambda rows: (prepared, rows)
     return lambda rows: (preprocessor.prepare(objects[rows]), np.arange(len(rows)))
-
-
-def _say_closed_form(progress: Progress, found: ClosedFormFit, objects: int, seconds: float) -> None:
-    shown = ", ".join(
-        f"{name} {penalty:.2g}" + (f" (weight {found.weights[name]:g})" if found.weights[name] != 1 else "")
-        for name, penalty in found.penalties.items()
-    )
-    for line in wrap(f"closed form of {objects} objects in {seconds:.1f} s, penalty {shown}", WIDTH):
-        progress.say(line)
-    if found.interact:
-        progress.say("classes live in the interaction of modalities, of which a closed form knows nothing")

@@ -26,7 +26,7 @@ def test_without_a_console_nothing_is_shown(capsys: pytest.CaptureFixture[str]) 
         shown.say("a line")
         shown.begin(3)
         shown.advance(1, loss=1.0)
-        shown.validated(0.5)
+        shown.recorded({"score": 0.5})
     assert capsys.readouterr() == ("", "")
 
 
@@ -47,7 +47,7 @@ def test_in_a_file_a_line_comes_every_ten_seconds_with_the_time_left(clock: list
             clock[0] += 1.0
             shown.advance(step, loss=2.0 / step)
             if step == 15:
-                shown.validated(0.25)
+                shown.recorded({"score": 0.25})
     assert file.getvalue().splitlines() == [
         "step 11/60  loss 0.182  49 s left",
         "step 22/60  loss 0.091  validation MAP@R 0.250  38 s left",
@@ -58,7 +58,7 @@ def test_on_a_terminal_there_is_a_bar_that_goes_away() -> None:
     out, file = console(terminal=True)
     with Progress(out) as shown:
         shown.begin(40)
-        shown.validated(0.75)
+        shown.recorded({"score": 0.75})
         shown.advance(7, loss=0.5)
         shown._bar.refresh()
         shown.say("above the bar")
@@ -83,8 +83,8 @@ def test_a_score_that_is_gone_is_not_shown(clock: list[float]) -> None:
     out, file = console(terminal=False)
     with Progress(out) as shown:
         shown.begin(2)
-        shown.validated(0.25)
-        shown.validated(None)
+        shown.recorded({"score": 0.25})
+        shown.recorded({"score": None})
         clock[0] += 11
         shown.advance(1, loss=1.0)
     assert file.getvalue() == "step 1/2  loss 1.000  11 s left\n"

@@ -264,7 +264,7 @@ class Index:
         path, entries, arrays = read_files(Path(folder, _ENTRIES), key="vectors", read=_read_entries, load=_load_arrays)
         index = _checked_index(arrays, entries, path, model)
         made_by, given = index.made_by, getattr(model, "fingerprint", None)
-        if made_by and given and made_by != given:
+        if made_by and given and made_by not in (given, *getattr(model, "compatible_fingerprints", ())):
             raise SavedModelError(
                 want=f"an index made by this model ({given})",
                 got=f"one made by another ({made_by})",

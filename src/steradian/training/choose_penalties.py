@@ -340,7 +340,10 @@ def has_corners(basis: np.ndarray) -> bool:
         basis: these targets [num_classes, outputs].
     """
     classes, outputs = basis.shape
-    return int(classes) - 1 <= int(outputs)
+    if classes - 1 > outputs:
+        return False
+    units = unit_rows(basis - basis.mean(axis=0))
+    return np.allclose(units @ units.T, (classes * np.eye(classes) - 1) / max(1, classes - 1), atol=1e-3)
 
 
 def mean_target(basis: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from steradian.training.choose_penalties import (
 )
 from steradian.training.dual_equations import dual_coefficients
 from steradian.training.feature_rows import DRAWN, EXACT, FeatureLayout, FeatureRows, Prepare
+from steradian.training.kept_centers import KeptCenters, used_coordinates
 from steradian.training.normal_equations import NormalEquations, Solution
 from steradian.training.weigh_columns import choose_turns, weigh_columns
 
@@ -40,6 +42,8 @@ MAX_LIKENED_CLASSES = 4096
 """Up to so many classes outputs are the directions in which class means differ most; beyond, random ones."""
 MAX_NUMBERS = 1 << 26
 """Dense features of texts' rows that are kept: 256 MiB; of a larger table rows are drawn."""
+WIDTH = 80
+"""Characters of a printed line at most."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,22 @@ class ClosedFormFit:
     solve: Callable[[np.ndarray], ClosedForm] = field(repr=False)
     interact: bool = False
 
+    def told(self, objects: int, seconds: float) -> list[str]:
+        """What came out, in lines to print.
+
+        Args:
+            objects: of the table.
+            seconds: that it took.
+        """
+        shown = ", ".join(
+            f"{name} {penalty:.2g}" + (f" (weight {self.weights[name]:g})" if self.weights[name] != 1 else "")
+            for name, penalty in self.penalties.items()
+        )
+        lines = wrap(f"closed form of {objects} objects in {seconds:.1f} s, penalty {shown}", WIDTH)
+        if self.interact:
+            lines.append("classes live in the interaction of modalities, of which a closed form knows nothing")
+        return lines
+
 
 def fit_closed_form(
     preprocessor: Preprocessor,
@@ -75,6 +95,7 @@ def fit_closed_form(
     new_classes: bool,
     random_state: int,
     ranks: Ranks = ALONE,
+    kept: KeptCenters | None = None,
 ) -> ClosedFormFit:
     """Solve for the map from fixed features to class centers that serves every subset of modalities.
 
@@ -88,13 +109,15 @@ def fit_closed_form(
         random_state: of draws and folds.
         ranks: processes that all call this with the same table. The first one chooses for all; of a large table of
             dense features each adds up its share of the rows, all else each computes for itself.
+        kept: class centers to solve towards and to keep as they are; None chooses them.
     """
     rng = np.random.default_rng(random_state)
     exact = len(labels) <= EXACT
     drawn = _drawn_rows(labels, present, DRAWN, rng)
     layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=new_classes)
     features = layout.rows(prepare, drawn)
-    basis = _class_basis(features, labels[drawn], int(labels.max()) + 1, embedding_dim, rng)
+    basis = _class_basis(features, labels[drawn], embedding_dim, rng, kept)
+    learnt = basis.shape[1] if kept is None else kept.learnt
     corners = has_corners(basis) and not new_classes
 
     def choose() -> tuple[dict[str, int], list[float], list[float], float, bool, Any]:
@@ -121,13 +144,15 @@ def fit_closed_form(
             shared.summed(equations.gram)
             shared.summed(equations.moments)
             solution = equations.solve(penalties)
-        maps = _as_maps(layout, solution, features, weights, embedding_dim)
+        maps = _as_maps(layout, solution, features, weights, embedding_dim, learnt)
         if corners:
             maps = _with_intercept(maps, mean_target(basis, labels[rows]), dict(zip(names, weights, strict=True)))
         return ClosedForm(maps, embedding_dim)
 
     closed_form = solve(np.arange(len(labels)))
-    if corners:
+    if kept is not None:
+        centers = kept.centers
+    elif corners:
         centers = _padded(unit_rows(basis - basis.mean(axis=0)), embedding_dim)
     else:
         averaged = _drawn_rows(labels, present, AVERAGED, rng)
@@ -184,10 +209,13 @@ def _all_features(
 
 
 def _class_basis(
-    features: FeatureRows, labels: np.ndarray, classes: int, most: int, rng: np.random.Generator
+    features: FeatureRows, labels: np.ndarray, most: int, rng: np.random.Generator, kept: KeptCenters | None
 ) -> np.ndarray:
-    """Targets of the classes float32 [num_classes, outputs], at equal angles where the outputs suffice."""
+    """Targets of the classes float32 [num_classes, outputs]: those kept, or at equal angles where outputs suffice."""
     basis: np.ndarray
+    classes = int(labels.max()) + 1
+    if kept is not None:
+        return kept.centers[:, : used_coordinates(kept.centers)]
     if classes - 1 <= most:
         basis = helmert(classes).T
         return basis.astype(np.float32)
@@ -209,16 +237,21 @@ def _class_basis(
 
 
 def _as_maps(
-    layout: FeatureLayout, solution: Solution, features: FeatureRows, weights: list[float], embedding_dim: int
+    layout: FeatureLayout,
+    solution: Solution,
+    features: FeatureRows,
+    weights: list[float],
+    embedding_dim: int,
+    learnt: int,
 ) -> dict[str, LinearMap]:
     """The coefficients as a map from each modality's raw features.
 
-    Coordinates that targets leave free hold a random projection of the features, each modality's in its own part. So
-    objects of a class differ, those of which little is known lie far from every center, and classes not yet known have
-    directions of their own.
+    Coordinates behind those that are `learnt` hold a random projection of the features, each modality's in its own
+    part. So objects of a class differ, those of which little is known lie far from every center, and classes not yet
+    known have directions of their own.
     """
     maps, start, outputs = {}, 0, solution.outputs
-    own = (embedding_dim - outputs) // max(1, len(weights)) if embedding_dim - outputs >= ROOM * outputs else 0
+    own = (embedding_dim - learnt) // max(1, len(weights)) if embedding_dim - learnt >= ROOM * learnt else 0
     places = dict(zip((*layout.dense, *layout.sparse), enumerate(weights), strict=True))
     for name, size in zip(layout.dense, layout.blocks, strict=True):
         number, weight = places[name]
@@ -226,8 +259,8 @@ def _as_maps(
         matrix[:, :outputs] = solution.dense[start : start + size]
         length = LIKENESS * _mean_length(features.dense[:, start : start + size] @ matrix[:, :outputs])
         if own:
-            first = outputs + number * own
-            matrix[:, first : first + own] = np.float32(length) * _projection(size, own)
+            first = learnt + number * own
+            matrix[:, first : first + own] += np.float32(length) * _projection(size, own)
         matrix *= np.float32(layout.scales[name] * weight)
         offset = layout.means[name] @ matrix
         if name in layout.projections:
@@ -242,13 +275,13 @@ def _as_maps(
         # Half the memory, where float16 has the digits.
         kind = np.float16 if HALF[0] < largest < HALF[1] else np.float32
         # Whole cache lines: products with rows that begin elsewhere would differ in their last bit.
-        learnt = np.zeros((len(coefficients), min(embedding_dim, -(-outputs // LINE) * LINE)), dtype=kind)
-        np.multiply(coefficients.numpy(), np.float32(weight), out=learnt[:, :outputs], casting="same_kind")
+        matrix = np.zeros((len(coefficients), min(embedding_dim, -(-outputs // LINE) * LINE)), dtype=kind)
+        np.multiply(coefficients.numpy(), np.float32(weight), out=matrix[:, :outputs], casting="same_kind")
         offset = np.zeros(embedding_dim, dtype=np.float32)
         offset[:outputs] = mean * weight
         length = LIKENESS * weight * _mean_length(rows @ coefficients.numpy() - mean.numpy())
-        likeness = Likeness(outputs + number * own, own, length) if own else None
-        maps[name] = LinearMap(layout.maps[name], learnt, offset, likeness)
+        likeness = Likeness(learnt + number * own, own, length) if own else None
+        maps[name] = LinearMap(layout.maps[name], matrix, offset, likeness)
     return maps
 
 

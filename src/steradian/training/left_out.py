@@ -23,11 +23,13 @@ class LeftOutPart:
         encoder: of that fit.
         encoded: its vectors of the objects' modalities, on the CPU.
         labels: class names [objects].
+        rows: which of the table they are, int64 [objects].
     """
 
     encoder: Encoder
     encoded: ModalityVectors
     labels: np.ndarray
+    rows: np.ndarray
 
     def drawn(self, rows: np.ndarray) -> "LeftOutPart":
         """Some of the objects.
@@ -35,7 +37,7 @@ class LeftOutPart:
         Args:
             rows: int64 [rows].
         """
-        return LeftOutPart(self.encoder, self.encoded[torch.from_numpy(rows)], self.labels[rows])
+        return LeftOutPart(self.encoder, self.encoded[torch.from_numpy(rows)], self.labels[rows], self.rows[rows])
 
     def fused(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which objects have any of what a mask leaves them, bool [objects], and the unit vectors of these.

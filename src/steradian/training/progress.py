@@ -1,8 +1,9 @@
 """What a person sees of a training: a bar on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -18,6 +19,7 @@ class Progress:
 
     Args:
         console: where to show it; None shows nothing.
+        followers: each takes the records of the history, with the number of the `network` counted from 1.
 
     Example:
         >>> with Progress(None) as progress:
@@ -25,8 +27,9 @@ class Progress:
         ...     progress.advance(1, loss=0.5)
     """
 
-    def __init__(self, console: Console | None) -> None:
-        self._console = console
+    def __init__(self, console: Console | None, followers: Sequence[Callable[[Mapping[str, Any]], None]] = ()) -> None:
+        self._console, self._followers = console, followers
+        self._networks = 0
         self._score: float | None = None
         self._steps = 0
         self._bar: Bar | None = None
@@ -48,7 +51,7 @@ class Progress:
 
     def begin(self, steps: int) -> None:
         """Show the bar of this many steps."""
-        self._steps = steps
+        self._steps, self._networks = steps, self._networks + 1
         self._begun = self._shown = time.monotonic()
         if self._console is not None and self._console.is_terminal:
             columns = (
@@ -70,9 +73,11 @@ class Progress:
             left = (self._shown - self._begun) / step * (self._steps - step)
             self.say(f"step {step}/{self._steps}  {self._state(loss)}  {left:.0f} s left")
 
-    def validated(self, score: float | None) -> None:
-        """Show a new validation score from now on; None where there is none."""
-        self._score = score
+    def recorded(self, record: Mapping[str, Any]) -> None:
+        """Show the validation score of a record from now on, and tell the followers."""
+        self._score = record["score"]
+        for follower in self._followers:
+            follower({"network": self._networks, **record})
 
     def _state(self, loss: float) -> str:
         return f"loss {loss:.3f}" + ("" if self._score is None else f"  validation MAP@R {self._score:.3f}")

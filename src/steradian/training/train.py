@@ -200,7 +200,7 @@ def _look(state: TrainingState, epoch: int, steps: int, interval: int, score: fl
     loss = state.losses / ((state.step - 1) % interval + 1)
     state.history.write(state.step, epoch, loss=loss, score=score)
     state.losses = 0.0
-    progress.validated(score)
+    progress.recorded(state.history.records[-1])
     state.best.see(score, state.step, patient=margin_factor(state.step, steps) < 1)
 
 

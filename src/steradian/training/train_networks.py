@@ -275,7 +275,7 @@ def left_out_part(part: Part, encoder: TwoPartEncoder, encoded: Sequence[Modalit
         encoded: what its networks say of them.
     """
     present = torch.from_numpy(part.objects.present[part.out])
-    return LeftOutPart(encoder, encoder.joined(torch.from_numpy(part.closed), encoded, present), part.names)
+    return LeftOutPart(encoder, encoder.joined(torch.from_numpy(part.closed), encoded, present), part.names, part.out)
 
 
 def fixed_centers(centers: np.ndarray, device: torch.device) -> SphericalClassifier:

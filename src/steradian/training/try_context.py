@@ -49,7 +49,7 @@ def try_context(
     trial, result = trained(prepared.rows(part.fit), "context-trial")
     if result.interrupted:
         return None
-    left_out = LeftOutPart(trial, encode_objects(trial, part.objects, BATCH, part.out), part.names)
+    left_out = LeftOutPart(trial, encode_objects(trial, part.objects, BATCH, part.out), part.names, part.out)
     losses, others = (_losses(each, found.centers, part.labels) for each in (left_out, seen))
     gain = others - losses
     measured = f"(log-loss of left-out objects {others.mean():.3f} -> {losses.mean():.3f})"
