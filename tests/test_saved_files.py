@@ -221,7 +221,8 @@ def test_a_huge_file_is_refused_by_its_size(tmp_path: Path) -> None:
 
 
 def test_every_flipped_bit_is_found_and_its_file_named(folder: Path) -> None:
-    for path in list(folder.iterdir()):
+    # People may write into the model's card.
+    for path in [path for path in folder.iterdir() if path.name != "README.md"]:
         whole = path.read_bytes()
         for place in range(0, len(whole), max(1, len(whole) // 40)):
             content = bytearray(whole)

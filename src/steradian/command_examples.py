@@ -59,6 +59,7 @@ EXAMPLES: dict[str, tuple[str, str, str]] = {
     ),
     "search": ('model --text "red shoe"', "model --image shoe.png --k 5", 'model --text "red shoe" --index new-index'),
     "serve": ("model", "model --gallery train.csv --port 9000", "model --index new-index --host 0.0.0.0"),
+    "export": ("model --out served", "model --out /srv/model", "models/shoes --out served/shoes"),
     "explain": ("model new.csv", "model new.csv --rows 0", "model new.csv --rows 0 3 --target boot"),
 }
 """What may stand after the name of a command."""
