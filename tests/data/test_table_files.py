@@ -187,6 +187,7 @@ def test_deep_lists_in_memory_are_refused(deep: int) -> None:
             read_objects({"x": [cell, cell]}, schema, labelled=False)
 
 
+@pytest.mark.slow
 def test_endless_lines_take_little_memory(tmp_path: Path) -> None:
     starts = {"a.csv": 'title\n"', "b.csv": "title\n", "c.csv": "", "d.jsonl": '{"title": "'}
     starts["e.jsonl"] = '{"title": ' + "[" * 99

@@ -12,6 +12,8 @@ from steradian.demo.comparison import QUESTIONS
 from steradian.demo.emoji import Emoji
 from steradian.training import Progress
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"rows_per_emoji": 4, "epochs": 1, "width": 16, "heads": 2, "embedding_dim": 16, "verbose": False}
 
 

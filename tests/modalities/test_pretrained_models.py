@@ -14,6 +14,8 @@ import steradian as sr
 from steradian.modalities.pretrained_encoder import EncoderFiles
 from steradian.training import learner
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"title": (sr.Text, "bert"), "photo": (sr.Image, "vit"), "clip": (sr.Audio, "ast")}
 COUNT = 24
 
