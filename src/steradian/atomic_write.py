@@ -17,7 +17,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: it cannot be written; the error names the file, and what was there before is still there.
 
-    Example:
+    Examples:
         >>> write_whole(Path("made") / "a.txt", "one")
         >>> write_whole(Path("made") / "a.txt", "two")
         >>> [(file.name, file.read_text()) for file in Path("made").iterdir()]

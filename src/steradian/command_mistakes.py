@@ -35,7 +35,7 @@ def option_name(name: str) -> str:
     Args:
         name: of the argument.
 
-    Example:
+    Examples:
         >>> option_name("batch_size")
         '--batch-size'
     """
@@ -49,7 +49,7 @@ def as_options(text: str, names: Collection[str]) -> str:
         text: in which arguments stand as name=value, in backticks, or with an underscore in their name.
         names: of the arguments.
 
-    Example:
+    Examples:
         >>> as_options('batch_size above 1 only with margin="none", or `scale`', ["batch_size", "margin", "scale"])
         '--batch-size above 1 only with --margin none, or --scale'
     """
@@ -75,7 +75,7 @@ def told_for_commands(error: SteradianError, names: Collection[str]) -> str:
         error: that the library raised.
         names: of the command's options, as Python has them.
 
-    Example:
+    Examples:
         >>> told_for_commands(SteradianError("at least 1", "0", "k", "Write for example k=10."), ["k"])
         '--k: want at least 1, got 0. Write for example --k 10.'
     """
@@ -101,7 +101,7 @@ def told_plainly(complaint: str) -> str:
     Args:
         complaint: of jsonargparse or argparse.
 
-    Example:
+    Examples:
         >>> told_plainly("argument --on-error: invalid choice: 'no' (choose from 'raise', 'missing')")
         "--on-error: want one of raise, missing, got 'no'."
     """
@@ -118,7 +118,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         word: that was given.
         known: those that were possible.
 
-    Example:
+    Examples:
         >>> did_you_mean("fti", ["fit", "search"])
         ' Did you mean fit?'
     """

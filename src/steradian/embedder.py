@@ -48,7 +48,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         training_: how training went, a `TrainingResult`.
         calibration_: what `calibrate` found, once it was called.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> labels = np.repeat(["left", "right"], 20)
         >>> points = np.random.default_rng(0).normal(size=(40, 3)) + np.where(labels == "left", -2, 2)[:, None]

@@ -23,7 +23,7 @@ class SteradianError(ValueError):
         where: the row, column, field or file concerned.
         fix: what to do next, as a full sentence.
 
-    Example:
+    Examples:
         >>> raise InputError(want="a number", got="'abc'", where="row 3, column 'price'", fix="Fix the cell.")
         Traceback (most recent call last):
         steradian.errors.InputError: row 3, column 'price': want a number, got 'abc'. Fix the cell.

@@ -131,7 +131,7 @@ class FittedModel(ModelAnswers):
         Raises:
             InputError: an object that has none of the modalities, or `rows` below 1.
 
-        Example:
+        Examples:
             >>> import steradian as sr
             >>> table = {"size": [[1.0], [2.0], [8.0]], "label": ["a", "a", "b"]}
             >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))
@@ -262,7 +262,7 @@ class Encoded(EncodedObjects):
             ConfigError: fusion="free", which has no gates.
             InputError: an unknown modality, a weight below 0 or not finite, or no weight above 0.
 
-        Example:
+        Examples:
             >>> import steradian as sr
             >>> views = np.random.default_rng(0).normal(size=(2, 40, 3)) + np.repeat([-2, 2], 20)[:, None]
             >>> table = {"left": views[0], "right": views[1], "label": ["a"] * 20 + ["b"] * 20}

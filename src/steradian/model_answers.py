@@ -221,7 +221,7 @@ def weight_factors(weights: Mapping[str, float], modalities: Sequence[str]) -> d
     Raises:
         InputError: an unknown modality, a weight below 0 or not finite, or no weight above 0.
 
-    Example:
+    Examples:
         >>> weight_factors({"photo": 2}, ["photo", "title"])
         {'photo': 2.0, 'title': 1.0}
     """

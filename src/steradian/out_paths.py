@@ -25,7 +25,7 @@ def check_folder(path: str, *, option: str = "--out", fix: str = "Name a folder.
     Raises:
         InputError: it is a file, or is named as one; or nothing can be written there.
 
-    Example:
+    Examples:
         >>> check_folder("model")
     """
     place, want = Path(path), "a folder to write to"
@@ -50,7 +50,7 @@ def check_file(path: str | None, *, option: str = "--out", others: Iterable[str 
     Raises:
         InputError: it is a folder, a device or one of the others; or nothing can be written there.
 
-    Example:
+    Examples:
         >>> check_file("scores.json", others=["test.csv"])
     """
     if path is None:

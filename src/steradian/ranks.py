@@ -38,7 +38,7 @@ class Ranks:
     Args:
         group: a process group of torch.distributed, gloo for tensors of a CPU and NCCL for those of a GPU; None: alone.
 
-    Example:
+    Examples:
         >>> Ranks().size, Ranks().share(10)
         (1, slice(0, 10, None))
     """
@@ -232,7 +232,7 @@ def gather_rows(
     Raises:
         TrainingError: another rank has failed.
 
-    Example:
+    Examples:
         >>> gather_rows(torch.eye(2))
         tensor([[1., 0.],
                 [0., 1.]])

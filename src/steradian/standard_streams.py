@@ -25,7 +25,7 @@ class LastingStream:
         problem: why not everything was written; None if it was, so far.
         replaced: whether a question mark stands in place of a character.
 
-    Example:
+    Examples:
         >>> import io
         >>> stream = LastingStream(io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
         >>> stream.write("café"), stream.replaced, stream.problem
@@ -97,7 +97,7 @@ def lasting_streams() -> Iterator[LastingStream]:
     Yields:
         That of standard output.
 
-    Example:
+    Examples:
         >>> with lasting_streams() as output:
         ...     print("work")
         work

@@ -23,7 +23,7 @@ def signals_as_ctrl_c() -> Iterator[None]:
     Signals that are ignored, as under `nohup`, or have a handler stay as they are, and so do all of them outside the
     main thread.
 
-    Example:
+    Examples:
         >>> import signal
         >>> with signals_as_ctrl_c():
         ...     try:

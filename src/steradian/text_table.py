@@ -19,7 +19,7 @@ def fit_text(text: str, width: int) -> str:
         text: any; line breaks and other characters that do not print become spaces.
         width: terminal columns, at least 1.
 
-    Example:
+    Examples:
         >>> fit_text("violet", 4), fit_text("red", 4)
         ('vio…', 'red ')
     """

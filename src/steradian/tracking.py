@@ -15,7 +15,7 @@ __all__ = ["Follower", "MLflow", "TensorBoard", "WandB", "telling"]
 class Follower(Protocol):
     """What `fit(callbacks=[...])` calls; one that needs only some of the methods leaves the others empty.
 
-    Example:
+    Examples:
         >>> class Losses(list):
         ...     def on_fit_begin(self, config): pass
         ...     def on_record(self, record): self.append(record["loss"])

@@ -41,7 +41,7 @@ def find_close_classes(
         centers: unit [num_classes, subcenters, embedding_dim].
         confusion: the least mean probability.
 
-    Example:
+    Examples:
         >>> probabilities = csr_array(np.array([[0.6, 0.4, 0.0], [0.6, 0.4, 0.0], [0.0, 0.0, 1.0]]))
         >>> centers = np.array([[[1.0, 0.0]], [[0.8, 0.6]], [[0.0, 1.0]]])
         >>> [pair] = find_close_classes(probabilities, np.array([0, 0, 2]), centers, confusion=0.1)

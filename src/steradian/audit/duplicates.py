@@ -78,7 +78,7 @@ def find_twins(table: ModalityView, other: ModalityView | None = None) -> TwinPa
         table: what is audited.
         other: another table; None searches the first one.
 
-    Example:
+    Examples:
         >>> vectors = np.eye(12, dtype=np.float32)[:, None]
         >>> vectors[7] = vectors[3]
         >>> pairs = find_twins(ModalityView(vectors, np.ones((12, 1), dtype=bool)))

@@ -82,7 +82,7 @@ class Audit(FrameOfRows, rows="findings"):
         noise: the estimated share of the labels judged that are wrong.
         notes: what else should be known, in sentences.
 
-    Example:
+    Examples:
         >>> words = "Labelled 'cup', but nearer to 'jar'."
         >>> found = Audit((Finding("label", 1, 4, "s4", "cup", "jar", 1.2, 0.31, 0.004, words),), 90, 3, 90, 0.021, ())
         >>> found

@@ -84,7 +84,7 @@ def weigh_labels(chunks: Iterable[tuple[slice, np.ndarray]], numbers: np.ndarray
         chunks: which objects, and their cosines to the class centers [objects of the chunk, num_classes].
         numbers: the class of each label as a column of the cosines, int [objects].
 
-    Example:
+    Examples:
         >>> cosines = np.array([[0.9, 0.5, -0.2], [0.1, 0.3, 0.2]])
         >>> weigh_labels([(slice(0, 2), cosines)], np.array([0, 0])).own(np.log(5.0)).round(3).tolist()
         [0.878, 0.186]
@@ -158,7 +158,7 @@ def fit_label_noise(evidence: LabelEvidence, *, groups: np.ndarray, usual: float
         usual: the scale expected, such as that of training: on the sets measured in docs/audit.md, clean labels ask for
             0.6 to 1.1 times as much.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> numbers = rng.integers(5, size=400)
         >>> cosines = 0.9 * np.eye(5)[numbers] + 0.1 * rng.normal(size=(400, 5))
@@ -209,7 +209,7 @@ def longest_prefix(scores: np.ndarray, *, mean: float) -> int:
         scores: ascending [scores].
         mean: at most so much on average.
 
-    Example:
+    Examples:
         >>> longest_prefix(np.array([0.0, 0.02, 0.1, 0.3]), mean=0.05)
         3
     """

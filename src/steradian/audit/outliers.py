@@ -52,7 +52,7 @@ def class_offsets(angles: np.ndarray, *groupings: np.ndarray) -> np.ndarray:
         angles: to the own center in radians [objects].
         groupings: of which group each object is, such as its class, int [objects].
 
-    Example:
+    Examples:
         >>> angles = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 1.9])
         >>> class_offsets(angles, np.zeros(6, dtype=int)).round(2).tolist()
         [-1.12, -0.67, -0.22, 0.22, 0.67, 6.97]

@@ -117,7 +117,7 @@ class Calibration(FrameOfRows, rows="points"):
         other_classes: whether classes were added or removed since.
         left_out: whether it rests on training objects that fits have left out in turn, and not on held-out ones.
 
-    Example:
+    Examples:
         >>> both = ("photo", "title")
         >>> points = OperatingPoint(both, 200, 14.0, 0.62, 0.955), OperatingPoint(("title",), 90, 9.0, 1.0, 1.0)
         >>> pairs = (PairPoint(both, both, 5000, 0.8, 0.01, 0.93),)

@@ -27,7 +27,7 @@ class PairFitter:
         fits: a number of the fit that each object's vectors come from, int64 [objects]; two fits have no pairs. None:
             all are of one.
 
-    Example:
+    Examples:
         >>> fitter = PairFitter(np.array(["cup", "jar"] * 10), subsets=1, false_accept=0.1, random_state=0)
         >>> fitter.add(("photo",), np.arange(20), np.tile(np.eye(2), (10, 1)))
         >>> (point,) = fitter.points()

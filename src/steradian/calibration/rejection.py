@@ -20,7 +20,7 @@ def with_unknown(predicted: np.ndarray, accepted: np.ndarray, classes: np.ndarra
     Raises:
         InputError: a class is called "unknown" itself.
 
-    Example:
+    Examples:
         >>> with_unknown(np.array(["cup", "jar"]), np.array([True, False]), np.array(["cup", "jar"])).tolist()
         ['cup', 'unknown']
     """

@@ -53,7 +53,7 @@ def coverage_angle(angles: np.ndarray, *, coverage: float) -> float:
     Raises:
         InputError: a coverage that is no share.
 
-    Example:
+    Examples:
         >>> coverage_angle(np.array([0.1, 0.2, 0.3, 0.4]), coverage=0.8)
         0.4
         >>> coverage_angle(np.array([0.1, 0.2, 0.3, 0.4]), coverage=0.9) == ACCEPT_ALL
@@ -78,7 +78,7 @@ def false_accept_angle(angles: np.ndarray, *, false_accept: float) -> float:
     Raises:
         InputError: a rate that is no share.
 
-    Example:
+    Examples:
         >>> false_accept_angle(np.array([0.5, 0.6, 0.7, 0.8]), false_accept=0.4) < 0.6
         True
         >>> false_accept_angle(np.array([0.5, 0.6, 0.7, 0.8]), false_accept=0.1) == ACCEPT_NONE
@@ -110,7 +110,7 @@ def precision_angle(angles: np.ndarray, right: np.ndarray, *, precision: float, 
     Raises:
         InputError: a precision or a confidence that is no share.
 
-    Example:
+    Examples:
         >>> angles, right = np.linspace(0.0, 1.0, 101), np.arange(101) < 80
         >>> float(round(precision_angle(angles, right, precision=0.9), 2))
         0.81
@@ -142,7 +142,7 @@ def least_for_precision(precision: float, *, confidence: float = 0.9) -> int:
         precision: between 0 and 1.
         confidence: between 0 and 1.
 
-    Example:
+    Examples:
         >>> least_for_precision(0.9)
         38
     """
@@ -155,7 +155,7 @@ def widened(angle: float) -> float:
     Args:
         angle: in radians, or `ACCEPT_NONE`, which stays.
 
-    Example:
+    Examples:
         >>> widened(1.0) > 1.0, widened(ACCEPT_NONE) == ACCEPT_NONE
         (True, True)
     """
@@ -168,7 +168,7 @@ def narrowed(angle: float) -> float:
     Args:
         angle: in radians, or `ACCEPT_NONE`, which stays; `ACCEPT_NONE` too where nothing is left.
 
-    Example:
+    Examples:
         >>> narrowed(1.0) < 1.0, narrowed(0.0) == ACCEPT_NONE
         (True, True)
     """
@@ -184,7 +184,7 @@ def least_objects(goal: Goal, rate: float) -> int:
         goal: "coverage", "false_accept" or "precision".
         rate: the share that is guaranteed.
 
-    Example:
+    Examples:
         >>> least_objects("coverage", 0.95), least_objects("false_accept", 0.05), least_objects("precision", 0.95)
         (19, 19, 77)
     """

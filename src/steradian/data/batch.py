@@ -88,7 +88,7 @@ class Preprocessor:
         modalities: the fitted modalities by name, in the order of the schema.
         closed_form: what the fixed features of the training rows gave; None before or without it.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> table = {"title": ["red shoe", "blue shoe"], "label": ["a", "b"]}
         >>> objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}))

@@ -34,7 +34,7 @@ def table_length(lengths: Mapping[str, int]) -> int:
     Raises:
         InputError: columns of different lengths, or no row.
 
-    Example:
+    Examples:
         >>> table_length({"title": 3, "price": 3})
         3
     """
@@ -100,7 +100,7 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
         InputError: an entry that is missing, of another type, or of another type than the rest; one that might be
             taken for another: a float of 2**53 or more, an integer beyond 64 bits, text that ends in a NUL.
 
-    Example:
+    Examples:
         >>> to_names(np.array([2.0, 1.0]), np.arange(2), name="kind", role="a label")
         array([2, 1])
     """

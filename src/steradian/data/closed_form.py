@@ -133,7 +133,7 @@ def fused(vectors: np.ndarray, present: np.ndarray) -> np.ndarray:
         vectors: of the modalities, as `ClosedForm.vectors` gives them, float32 [objects, modalities, embedding_dim].
         present: which of them count, bool [objects, modalities], at least one True a row.
 
-    Example:
+    Examples:
         >>> fused(np.float32([[[3, 0], [0, 4]]]), np.array([[True, True]])).round(1).tolist()
         [[0.6000000238418579, 0.800000011920929]]
     """

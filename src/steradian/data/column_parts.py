@@ -15,7 +15,7 @@ def below_each_other(columns: Sequence[np.ndarray]) -> np.ndarray:
     Args:
         columns: at least one.
 
-    Example:
+    Examples:
         >>> below_each_other([np.array([1.0]), np.array([None])])
         array([ 1., nan])
     """
@@ -31,7 +31,7 @@ def gathered(parts: Iterable[np.ndarray], total: int) -> np.ndarray:
         parts: each as `to_column` gives it.
         total: rows of all parts.
 
-    Example:
+    Examples:
         >>> gathered(iter([np.array([1.0]), np.array([2.0])]), 2)
         array([1., 2.])
     """

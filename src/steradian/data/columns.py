@@ -52,7 +52,7 @@ def column_length(values: Any, name: str) -> int:
     Raises:
         InputError: a single value instead of one a row.
 
-    Example:
+    Examples:
         >>> column_length([1, None, 3], "price")
         3
     """
@@ -82,7 +82,7 @@ def to_column(values: Any, name: str) -> np.ndarray:
     Raises:
         InputError: a single value instead of one a row, or a type that cannot be converted.
 
-    Example:
+    Examples:
         >>> to_column([1, None, 3], "price")
         array([ 1., nan,  3.])
     """
@@ -136,7 +136,7 @@ def from_cells(values: Iterable[Any]) -> np.ndarray:
             with `array` and `sampling_rate` (the ways pictures and sounds of public data sets come) give these,
             within lists too.
 
-    Example:
+    Examples:
         >>> from_cells([[1, 2], None]).tolist()
         [[1.0, 2.0], [nan, nan]]
     """
@@ -168,7 +168,7 @@ def from_arrow(column: pa.ChunkedArray) -> np.ndarray:
     Args:
         column: of any type; lists of lists of numbers give [rows, steps, channels], or [steps, channels] a row.
 
-    Example:
+    Examples:
         >>> from_arrow(pa.chunked_array([[[1.0, 2.0]], [None]])).tolist()
         [[1.0, 2.0], [nan, nan]]
     """
@@ -200,7 +200,7 @@ def to_objects(cells: Iterable[Any]) -> np.ndarray:
     Args:
         cells: any objects; `np.array` would lay arrays of one shape out as numbers, this does not.
 
-    Example:
+    Examples:
         >>> to_objects([np.zeros(2), np.zeros(2)]).shape
         (2,)
     """
@@ -214,7 +214,7 @@ def holds_number_lists(kind: pa.DataType) -> bool:
     Args:
         kind: of a column.
 
-    Example:
+    Examples:
         >>> holds_number_lists(pa.list_(pa.float32())), holds_number_lists(pa.float32())
         (True, False)
     """

@@ -32,7 +32,7 @@ def to_csv_column(column: pa.ChunkedArray, *, text: bool, lists: bool, cell_by_c
         lists: whether a JSON list of texts is a list.
         cell_by_cell: whether a cell that is not as the others leaves them what they are.
 
-    Example:
+    Examples:
         >>> to_csv_column(pa.chunked_array([["1", "2.5", None]]), text=False, lists=False, cell_by_cell=False)
         array([1. , 2.5, nan])
     """

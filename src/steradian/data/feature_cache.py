@@ -50,7 +50,7 @@ class FeatureCache:
     Args:
         folder: of this encoder alone; made when the first features are written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> digests = [bytes(32), bytes(32), bytes([1] * 32)]
         >>> def encode(items):

@@ -21,7 +21,7 @@ def to_frame(columns: Mapping[str, np.ndarray], ids: np.ndarray | None = None, *
     Raises:
         MissingExtraError: pandas is not installed.
 
-    Example:
+    Examples:
         >>> to_frame({"size": np.zeros((2, 3))}, np.array([7, 8]))["size"][8].tolist()
         [0.0, 0.0, 0.0]
     """
@@ -36,7 +36,7 @@ _SUBSETS = {"subset", "first", "second"}
 class FrameOfRows:
     """A result whose `to_dict` gives a list of rows: `class Audit(FrameOfRows, rows="findings")`.
 
-    Example:
+    Examples:
         >>> class Prices(FrameOfRows, rows="prices"):
         ...     def to_dict(self):
         ...         return {"prices": [{"subset": ["photo", "title"], "price": {"low": 3, "high": 7}}]}

@@ -76,7 +76,7 @@ def guess_column(name: str, column: np.ndarray) -> GuessedColumn:
         name: of the column.
         column: an entry a row, as `to_column` gives it.
 
-    Example:
+    Examples:
         >>> print(guess_column("price", np.array([1.5, np.nan])))
         numbers, 50.0% missing
     """

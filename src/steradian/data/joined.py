@@ -39,7 +39,7 @@ def join_tables(
         InputError: a table without keys, keys of several types, a key in several rows of a table that is none of
             `sets`, a name that several tables have, or a vector of a table with anything but numbers.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> schema = sr.Schema({"rna": sr.Vector("rna"), "age": sr.Tabular(numeric="age")}, label="kind")
         >>> rna = LateColumns({"id": np.array([1, 2]), "g1": np.array([0.1, 0.2]), "g2": np.array([1.1, 1.2])})

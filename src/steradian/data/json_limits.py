@@ -31,7 +31,7 @@ def nesting(text: bytes) -> int:
     Args:
         text: JSON, encoded.
 
-    Example:
+    Examples:
         >>> nesting(b'{"sizes": [[1], [2]], "title": "[[[[["}')
         3
     """
@@ -47,7 +47,7 @@ def parse_json(text: str) -> Any:
     Raises:
         ValueError: no JSON, or nested too deep.
 
-    Example:
+    Examples:
         >>> parse_json("[1, null]")
         [1, None]
     """

@@ -17,7 +17,7 @@ class LateColumn:
         length: its rows.
         convert: makes an array [rows] of it; raises InputError where it cannot.
 
-    Example:
+    Examples:
         >>> LateColumn(2, lambda: np.array([1, 2])).array
         array([1, 2])
     """
@@ -43,7 +43,7 @@ class LateColumns(Mapping[str, np.ndarray]):
         columns: arrays, which are of these rows, and late columns, which are of all rows of the source.
         rows: the rows of the late columns that count, int64; None: all.
 
-    Example:
+    Examples:
         >>> columns = LateColumns({"price": np.array([1, 2]), "shop": LateColumn(2, lambda: np.array(["a", "b"]))})
         >>> columns.at(np.array([1]))["shop"]
         array(['b'], dtype='<U1')

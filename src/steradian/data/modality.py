@@ -244,7 +244,7 @@ def is_missing(value: Any) -> bool:
 def is_told_apart(number: Any) -> bool:
     """True where a float tells an integer from its neighbors, below 2**53, or less with fewer bits.
 
-    Example:
+    Examples:
         >>> is_told_apart(2.0**53), is_told_apart(np.float32(2**24)), is_told_apart(-5.0)
         (False, False, True)
     """
@@ -259,7 +259,7 @@ def is_url(value: Any) -> bool:
 def listed(names: Iterable[str], most: int = 5) -> str:
     """What a message shows of many names: the first ones, and how many more there are.
 
-    Example:
+    Examples:
         >>> listed("abcdefg")
         'a, b, c, d, e and 2 more'
     """
@@ -270,7 +270,7 @@ def listed(names: Iterable[str], most: int = 5) -> str:
 def shown(value: Any) -> str:
     """What a message shows of a value: its type and its beginning, on one line.
 
-    Example:
+    Examples:
         >>> shown(np.float64(7.5))
         'float 7.5'
     """

@@ -17,7 +17,7 @@ def number_arrays(cells: Sequence[Any]) -> list[np.ndarray | None] | None:
     Args:
         cells: of a column, at least one that is there; None where a cell is empty.
 
-    Example:
+    Examples:
         >>> number_arrays([[1, None], None])
         [array([ 1., nan]), None]
         >>> number_arrays([True, 2]) is None

@@ -19,7 +19,7 @@ def object_digests(objects: ObjectTable, modalities: Iterable[str]) -> np.ndarra
         objects: any table.
         modalities: the names of those that count.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> schema = sr.Schema({"title": sr.Text("title")})
         >>> objects = sr.read_objects({"title": ["cup", "jar", "cup"], "label": [0, 1, 1]}, schema)

@@ -55,7 +55,7 @@ class ObjectTable:
             that `read_objects` returned, the objects left out; see its `on_error`.
         notes: further lines that the table prints, such as what was joined.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> table = {"title": ["red shoe", "blue shoe", None], "price": [20, None, 35], "brand": ["a", "b", "a"]}
         >>> modalities = {"title": sr.Text("title"), "specs": sr.Tabular(numeric=["price"])}
@@ -279,7 +279,7 @@ class ObjectTable:
             InputError: the table does not allow the split: too few objects or classes, groups that hold a class
                 alone, a group with seen and unseen classes, no labels for `unseen_classes`.
 
-        Example:
+        Examples:
             >>> import steradian as sr
             >>> table = {"title": ["a", "b", "c", "d", "e", "f"], "label": [1, 1, 1, 2, 2, 2]}
             >>> objects = sr.read_objects(table, sr.Schema({"title": sr.Text("title")}))
@@ -329,7 +329,7 @@ class ObjectTable:
         Raises:
             InputError: no table, one of another schema, an id that stands twice, or values that do not go together.
 
-        Example:
+        Examples:
             >>> import steradian as sr
             >>> schema = sr.Schema({"title": sr.Text("title")})
             >>> parts = [sr.read_objects({"title": [word], "label": [1]}, schema) for word in "ab"]

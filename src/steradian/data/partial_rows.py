@@ -25,7 +25,7 @@ def as_rows(source: Any) -> Any:
     Args:
         source: of which any value that is no column makes one object.
 
-    Example:
+    Examples:
         >>> as_rows({"title": "red shoe", "sensors": [0.1, 0.4]})
         [{'title': 'red shoe', 'sensors': [0.1, 0.4]}]
         >>> as_rows({"title": ["red shoe"]})
@@ -47,7 +47,7 @@ def with_absent_columns(columns: LateColumns, schema: Schema, *, by_hand: bool) 
     Raises:
         InputError: none of the modalities' columns is there, or one may be misspelt.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> schema = sr.Schema({"title": sr.Text("title"), "price": sr.Tabular(numeric="price")})
         >>> with_absent_columns(LateColumns({"price": np.array([20.0])}), schema, by_hand=True)["title"]

@@ -23,7 +23,7 @@ def prefetched(make: Callable[[In], Out], inputs: Iterable[In], *, ahead: int = 
         ahead: entries made before they are asked for, and so held in memory beside the one in use.
         threads: entries made at a time; `make` must allow it.
 
-    Example:
+    Examples:
         >>> list(prefetched(abs, [-1, 2, -3]))
         [1, 2, 3]
     """

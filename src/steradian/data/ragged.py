@@ -17,7 +17,7 @@ class Ragged:
         flat: all entries of all rows, one after another [entries, ...].
         offsets: int64 [rows + 1]; row i is flat[offsets[i]:offsets[i + 1]].
 
-    Example:
+    Examples:
         >>> rows = Ragged.from_rows([np.array([1, 2]), np.array([3])])
         >>> rows.take(np.array([1, 0])).flat
         array([3, 1, 2])

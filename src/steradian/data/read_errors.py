@@ -52,7 +52,7 @@ def read_modalities(
     Raises:
         InputError: an item that cannot be read, unless salvaging.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> schema, one = sr.Schema({"size": sr.Tabular(numeric="size")}), np.arange(1)
         >>> read, *_ = read_modalities(LateColumns({"size": np.ones(1)}), schema, rows=one, ids=one, salvaging=False)
@@ -89,7 +89,7 @@ def salvage(modality: Modality, columns: Columns) -> tuple[Columns, ReadValues, 
     Raises:
         InputError: the columns as a whole are not what the modality reads.
 
-    Example:
+    Examples:
         >>> from steradian import Tabular
         >>> columns, read, faults = salvage(Tabular(numeric=["price"]), {"price": to_objects([20, "n/a", 35])})
         >>> read.present, faults[0].message

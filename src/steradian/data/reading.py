@@ -66,7 +66,7 @@ def read_objects(
         InputError: a table, row or cell that cannot be used.
         ConfigError: a schema that is none, another `on_error`, or `on` without tables, or `sets` without `on`.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> schema = sr.Schema({"title": sr.Text("title"), "sound": sr.Series("sound")})
         >>> table = {"title": ["drum", None], "sound": [None, [0.1, 0.4, 0.2]], "label": ["a", "b"]}
@@ -137,7 +137,7 @@ def read_columns(source: Any) -> LateColumns:
     Raises:
         InputError: a source that cannot be read.
 
-    Example:
+    Examples:
         >>> read_columns([{"price": 20}, {"price": 35}])["price"]
         array([20, 35])
     """

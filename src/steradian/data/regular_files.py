@@ -32,7 +32,7 @@ def open_regular(path: str | Path, *, most: int | None = None) -> io.BufferedRea
     Raises:
         OSError: there is none, or it is a folder, a pipe, a socket or a device, or empty, or larger.
 
-    Example:
+    Examples:
         >>> open_regular("/dev/null")
         Traceback (most recent call last):
         OSError: [Errno 22] a device, not a file
@@ -62,7 +62,7 @@ def open_unpacked(path: Path) -> IO[bytes]:
     Raises:
         OSError: as of `open_regular`; later also where what is packed is damaged.
 
-    Example:
+    Examples:
         >>> open_unpacked(Path("/dev/null"))
         Traceback (most recent call last):
         OSError: [Errno 22] a device, not a file

@@ -15,7 +15,7 @@ def plain_order(labels: np.ndarray, *, random_state: int, epoch: int) -> np.ndar
         random_state: of the whole training.
         epoch: counted from 0; each has its own order.
 
-    Example:
+    Examples:
         >>> sorted(plain_order(np.array([0, 0, 1]), random_state=0, epoch=0).tolist())
         [0, 1, 2]
     """
@@ -32,7 +32,7 @@ def balanced_order(labels: np.ndarray, *, random_state: int, epoch: int) -> np.n
         random_state: of the whole training.
         epoch: counted from 0; each has its own order.
 
-    Example:
+    Examples:
         >>> labels = np.array([0, 0, 0, 1])
         >>> np.bincount(labels[balanced_order(labels, random_state=0, epoch=0)]).tolist()
         [2, 2]
@@ -59,7 +59,7 @@ def grouped_order(labels: np.ndarray, *, random_state: int, epoch: int, size: in
         epoch: counted from 0; each has its own order and groups.
         size: rows of a group; a class's last one may be smaller.
 
-    Example:
+    Examples:
         >>> labels = np.array([0, 1] * 4)
         >>> sorted(labels[grouped_order(labels, random_state=0, epoch=0, size=2)].reshape(4, 2).tolist())
         [[0, 0], [0, 0], [1, 1], [1, 1]]
@@ -82,7 +82,7 @@ def batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
         order: int64 [objects].
         batch_size: rows of a batch at most.
 
-    Example:
+    Examples:
         >>> [len(rows) for rows in batches(np.arange(10), 4)]
         [4, 3, 3]
     """

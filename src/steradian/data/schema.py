@@ -32,7 +32,7 @@ class Schema:
     Raises:
         ConfigError: no modality, or an entry that is none.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> schema = sr.Schema(
         ...     modalities={"title": sr.Text("title"), "specs": sr.Tabular(numeric=["price"])}, label="brand"

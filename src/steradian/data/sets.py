@@ -24,7 +24,7 @@ class ItemCells:
         items: Python objects [items].
         sizes: int64 [cells]; None where every cell is one item.
 
-    Example:
+    Examples:
         >>> cells = to_objects([["front.jpg", None, "back.jpg"], "side.jpg"])
         >>> ItemCells.of(cells).items.tolist(), ItemCells.of(cells).sizes.tolist()
         (['front.jpg', 'back.jpg', 'side.jpg'], [2, 1])

@@ -33,7 +33,7 @@ def short_list(parts: Iterable[str], most: int) -> str:
         parts: any number.
         most: parts that are named.
 
-    Example:
+    Examples:
         >>> short_list("abc", 2)
         'a, b, …'
     """
@@ -47,7 +47,7 @@ def short_number(value: Any) -> str:
     Args:
         value: of a table.
 
-    Example:
+    Examples:
         >>> [short_number(value) for value in (0.12345, 1234.5, 7, "red")]
         ['0.12', '1234', '7', 'red']
     """

@@ -23,7 +23,7 @@ class SparseRows:
         values: float32 [numbers of all rows].
         width: how many columns there are.
 
-    Example:
+    Examples:
         >>> rows = SparseRows(Ragged.from_rows([np.array([0, 2]), np.array([1])]), np.float32([1, 2, 3]), 3)
         >>> (rows @ np.float32([[1], [10], [100]])).ravel().tolist()
         [201.0, 30.0]
@@ -108,7 +108,7 @@ def scrambled(numbers: np.ndarray) -> np.ndarray:
     Args:
         numbers: uint64, of any shape.
 
-    Example:
+    Examples:
         >>> int(scrambled(np.array([1], dtype=np.uint64))[0]) != 1
         True
     """

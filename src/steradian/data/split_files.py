@@ -54,7 +54,7 @@ def split_file(
         InputError: a table that cannot be read or split so, or a column that is not there.
         ConfigError: a share, number or seed that cannot be.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as here:
         ...     _ = Path(here, "table.csv").write_text("title\na\nb\nc\nd\n")

@@ -34,7 +34,7 @@ def draw_parts(
         ConfigError: a share, count or seed that cannot be.
         InputError: the objects do not allow such a split.
 
-    Example:
+    Examples:
         >>> classes = np.repeat([0, 1], 6)
         >>> parts = draw_parts(classes, test_size=2, validation_size=4, unseen_classes=0, random_state=0)
         >>> [classes[part].tolist() for part in parts]
@@ -93,7 +93,7 @@ def draw_test(
         ConfigError: a share, count or seed that cannot be.
         InputError: the objects do not allow such a split.
 
-    Example:
+    Examples:
         >>> draw_test(np.array([0, 0, 1, 1]), test_size=0.5).reshape(2, 2).sum(axis=1)
         array([1, 1])
     """
@@ -140,7 +140,7 @@ def draw_stratified(classes: np.ndarray, test: float, *, rng: np.random.Generato
     Raises:
         InputError: more test objects than can be spared.
 
-    Example:
+    Examples:
         >>> draw_stratified(np.array([0, 0, 0, 1]), 1, rng=np.random.default_rng(0))[3]
         np.False_
     """
@@ -184,7 +184,7 @@ def draw_grouped(classes: np.ndarray, groups: np.ndarray, *, test: float, rng: n
     Raises:
         InputError: no group can be spared.
 
-    Example:
+    Examples:
         >>> draw_grouped(np.zeros(4, int), np.array([0, 0, 1, 1]), test=0.5, rng=np.random.default_rng(0)).sum()
         np.int64(2)
     """
@@ -226,7 +226,7 @@ def draw_unseen(classes: np.ndarray, unseen_classes: float, *, rng: np.random.Ge
     Raises:
         InputError: not enough classes.
 
-    Example:
+    Examples:
         >>> draw_unseen(np.array([0, 1, 0, 1]), 1, rng=np.random.default_rng(0)).sum()
         np.int64(2)
     """

@@ -31,7 +31,7 @@ def subsets_to_measure(
     Raises:
         InputError: no name, or one that is no modality; `max_subsets` below 1.
 
-    Example:
+    Examples:
         >>> subsets_to_measure(None, ["photo", "title"])
         [('photo', 'title'), ('photo',), ('title',)]
     """
@@ -54,7 +54,7 @@ def choose_subsets(names: Sequence[str], *, max_subsets: int, random_state: int)
     Raises:
         InputError: `max_subsets` below 1.
 
-    Example:
+    Examples:
         >>> choose_subsets(["photo", "title"], max_subsets=63, random_state=0)
         [('photo', 'title'), ('photo',), ('title',)]
     """
@@ -87,7 +87,7 @@ def named_subsets(subsets: Iterable[str | Sequence[str]], names: Sequence[str]) 
     Raises:
         InputError: no name, or one that is no modality.
 
-    Example:
+    Examples:
         >>> named_subsets(["title"], ["photo", "title"])
         [('photo', 'title'), ('title',)]
     """

@@ -45,7 +45,7 @@ def files_of(source: Any) -> list[Path]:
     Raises:
         InputError: nothing there that may be a table.
 
-    Example:
+    Examples:
         >>> files_of(["january.csv", "february.csv"])
         [PosixPath('january.csv'), PosixPath('february.csv')]
     """
@@ -85,7 +85,7 @@ def read_files(
         InputError: no such regular file, another ending, a damaged file, one that goes beyond the limits of its kind,
             or one of other columns than the first.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> import steradian as sr
         >>> with tempfile.TemporaryDirectory() as folder:

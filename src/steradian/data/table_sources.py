@@ -24,7 +24,7 @@ def read_source(source: Any, schema: Schema | None) -> dict[str, LateColumn]:
     Raises:
         InputError: something else, or two columns of one name.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> rows = [{"title": "shoe", "price": 20}, {"title": "boot"}]
         >>> read_source(rows, sr.Schema({"title": sr.Text("title")}))["price"].array
@@ -43,7 +43,7 @@ def late_columns(columns: Mapping[str, Any], schema: Schema | None) -> dict[str,
     Raises:
         InputError: a single value instead of a column.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> schema = sr.Schema({"maker": sr.Text("maker.name")})
         >>> late_columns({"maker": [{"name": "Acme"}, None]}, schema)["maker.name"].array.tolist()
@@ -63,7 +63,7 @@ def named_columns(schema: Schema | None) -> list[str]:
     Args:
         schema: None names none.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> named_columns(sr.Schema({"title": sr.Text("title")})), named_columns(None)
         (['title', 'label'], [])

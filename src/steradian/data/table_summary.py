@@ -21,7 +21,7 @@ def table_summary(schema: Schema, present: np.ndarray, labels: np.ndarray | None
         labels: [objects], or None.
         notes: further lines.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> print(table_summary(sr.Schema({"title": sr.Text("title")}), np.ones((2, 1), bool), None, []))
         ObjectTable: 2 objects, 1 pattern of present modalities

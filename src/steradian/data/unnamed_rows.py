@@ -27,7 +27,7 @@ def named_rows(
     Raises:
         InputError: no row can be named.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> schema = sr.Schema({"title": sr.Text("title")}, label="kind", id="sku")
         >>> columns = LateColumns({"kind": np.array(["a", None, "b"], object), "sku": np.array([7, 8, 7])})

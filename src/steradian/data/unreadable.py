@@ -46,7 +46,7 @@ class Unreadable:
         left_out: the ids of objects with nothing to read, which are not in the table, by row.
         unnamed: likewise of rows that cannot be named, such as those "without a label", by reason.
 
-    Example:
+    Examples:
         >>> photo = UnreadableItem(7, 7, "photo", "file", "want a picture that can be read, got no such file: 'a.png'")
         >>> print(Unreadable((photo,)))
         1 unreadable item treated as missing: photo 1

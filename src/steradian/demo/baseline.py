@@ -29,7 +29,7 @@ class PlainBaseline:
     Pictures: 16 x 16 pixels, PCA. Names: n-grams of 1 to 4 characters within words, accents removed, hashed so that
     those new in the test count too, TF-IDF. Both parts have length 1 and so the same weight.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> pictures = np.empty(9, dtype=object)

@@ -57,7 +57,7 @@ def score_answers(cosines: np.ndarray) -> dict[str, float]:
     Args:
         cosines: [queries, gallery]; gallery row i answers query i, and no other does.
 
-    Example:
+    Examples:
         >>> score_answers(np.array([[0.9, 0.1], [0.8, 0.2]]))
         {'recall@1': 0.5, 'recall@5': 1.0, 'mrr': 0.75}
     """

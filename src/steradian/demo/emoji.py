@@ -119,7 +119,7 @@ def split_emoji(emoji: Sequence[Emoji], *, test: float = 0.3, valid: float = 0.1
     Raises:
         InputError: a part would be empty.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> blank = {artist: np.zeros((72, 72, 3), np.uint8) for artist in ARTISTS}
         >>> emoji = [Emoji(chr(97 + i), dict.fromkeys(LANGUAGES, f"letter {i}"), blank) for i in range(20)]

@@ -51,7 +51,7 @@ def neighbors_page(title: str, lead: str, *, sections: Sequence[PageSection], cr
         sections: what is shown.
         credits: lines at the foot; addresses in them become links.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> red = PageObject("red", np.full((4, 4, 3), [255, 0, 0], np.uint8), "rouge")
         >>> row = PageRow(red, [PageNeighbor(PageObject("red", text="rosso"), angle=0.3, right=True)])

@@ -71,7 +71,7 @@ class ModelComparison:
         classes: of how many classes.
         left_out: how many objects were left out, since a model reads nothing of them.
 
-    Example:
+    Examples:
         >>> ModelComparison((ComparedScore("R@1", 90, 0.8, 0.9, low=0.04, high=0.15),), objects=90, classes=30)
         ModelComparison: 90 objects of 30 classes
         score     objects   first  second  difference      95% interval  better
@@ -161,7 +161,7 @@ def compare_models(
     Raises:
         InputError: tables that do not fit the models, without labels, or not the same objects.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> points = np.random.default_rng(0).normal(size=(60, 4)) + np.repeat(np.eye(4)[:3], 20, axis=0) * 3
         >>> table = {"x": points, "label": np.repeat(["a", "b", "c"], 20)}

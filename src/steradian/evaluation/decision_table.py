@@ -98,7 +98,7 @@ class Decisions(SubsetRows[SubsetDecisions], FrameOfRows, rows="subsets"):
         calibrated: whether the model has thresholds.
         notes: what was left out or drawn, in sentences.
 
-    Example:
+    Examples:
         >>> row = SubsetDecisions(("photo",), 90, 30, 0, ece=0.05, auroc=0.9, intervals={"auroc": (0.86, 0.93)})
         >>> Decisions((row,), ("photo",), 9, 3, calibrated=False)
         Decisions: 90 objects of 9 known classes, 30 of 3 unknown ones

@@ -65,7 +65,7 @@ def measure_decisions(
         InputError: no labelled table, one of other modalities, fewer than two objects, labels of another kind than
             the model's, or an unknown modality.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> table = {"size": [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], "label": ["a", "a", "b", "b"]}
         >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))

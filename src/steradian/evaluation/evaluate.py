@@ -74,7 +74,7 @@ def evaluate(
     Raises:
         InputError: tables without labels, without objects or (without a gallery) of one object; an unknown modality.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> table = {"size": [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], "label": ["a", "a", "b", "b"]}
         >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))

@@ -126,7 +126,7 @@ class Evaluation(SubsetRows[SubsetScores], FrameOfRows, rows="subsets"):
         floor: what a plain model reaches on the same whole objects; None where none was measured.
         repeated: how many of the objects stand in the gallery as well; each is searched among the others there.
 
-    Example:
+    Examples:
         >>> row = SubsetScores(("photo", "title"), 9, 0, recall={1: 0.75}, map_at_r=0.5, r_precision=0.6, ami=0.8)
         >>> evaluation = Evaluation((row,), ("photo", "title"), gallery=50)
         >>> evaluation

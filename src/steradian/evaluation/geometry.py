@@ -80,7 +80,7 @@ class Geometry(FrameOfRows):
         gap: how far the modalities lie apart.
         notes: what was left out or drawn, in sentences.
 
-    Example:
+    Examples:
         >>> geometry = measure_vectors(np.eye(3)[[0, 0, 1, 1, 2, 2]], [0, 0, 1, 1, 2, 2])
         >>> geometry
         Geometry: 6 objects of 3 classes, vectors of 3 numbers
@@ -198,7 +198,7 @@ def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, r
         InputError: no labelled table, fewer than two objects with a modality, or labels of another kind than the
             model's.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> table = {"size": [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], "label": ["a", "a", "b", "b"]}
         >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))
@@ -260,7 +260,7 @@ def measure_vectors(
         InputError: empty or non-finite vectors, shapes that do not fit together, a missing class, a class with two
             rows of centers.
 
-    Example:
+    Examples:
         >>> vectors = np.array([[1.0, 0.0], [0.9, 0.1], [-1.0, 0.0], [-1.0, 0.1]])
         >>> geometry = measure_vectors(vectors, [0, 0, 1, 1], class_centers=np.array([[1.0, 0.0], [-1.0, 0.0]]))
         >>> geometry.nc4, round(geometry.least_angle, 3)

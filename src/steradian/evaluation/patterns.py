@@ -26,7 +26,7 @@ def frequent_patterns(
     Raises:
         InputError: `most` below 1.
 
-    Example:
+    Examples:
         >>> present = np.array([[True, True], [True, False], [True, True]])
         >>> [(pattern, rows.tolist()) for pattern, rows in frequent_patterns(present, ["photo", "title"], most=15)]
         [(('photo', 'title'), [0, 2]), (('photo',), [1])]

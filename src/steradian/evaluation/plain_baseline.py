@@ -179,7 +179,7 @@ def measure_plain_baseline(
         InputError: fewer than two classes in training, an empty table, another schema, no modality that can be used,
             or an item that cannot be read.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> table = {"size": [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], "label": ["a", "a", "b", "b"]}
         >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))

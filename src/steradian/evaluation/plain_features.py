@@ -96,7 +96,7 @@ class PlainFeatures:
         modalities: what became of each modality.
         notes: what was left out or replaced, as full sentences.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> table = {"size": [1.0, 2.0, None], "title": ["cup", "jar", "jug"], "label": ["a", "b", "b"]}
         >>> schema = sr.Schema({"specs": sr.Tabular(numeric=["size"]), "title": sr.Text("title")})

@@ -56,7 +56,7 @@ class Robustness(FrameOfRows, rows="shares"):
         queries: how many objects were searched for, the same in every draw; None for all.
         errors: the largest standard error of `recall_at_1` and of `map_at_r` at any share, of drawing these queries.
 
-    Example:
+    Examples:
         >>> accuracy = np.array([[0.9, 0.9], [0.7, 0.6]])
         >>> Robustness(np.array([0.0, 0.5]), np.array([2.0, 1.25]), accuracy, accuracy, accuracy, 40, 100)
         Robustness: 40 objects, searched in a gallery of 100, 2 draws
@@ -160,7 +160,7 @@ def robustness(
     Raises:
         InputError: tables that `evaluate` would refuse, or shares or draws out of range.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> table = {"size": [[1.0], [2.0], [8.0], [9.0]], "age": [1, 2, 8, 9], "label": ["a", "a", "b", "b"]}
         >>> schema = sr.Schema({"size": sr.Vector("size"), "age": sr.Tabular(numeric=["age"])})
@@ -214,7 +214,7 @@ def drop_modalities(present: np.ndarray, chances: np.ndarray, *, share: float) -
         chances: uniform in [0, 1) [objects, modalities]. The same ones drop more at a larger share, and never less.
         share: the probability that a modality is dropped.
 
-    Example:
+    Examples:
         >>> present = np.array([[True, True, True], [True, True, False]])
         >>> drop_modalities(present, np.array([[0.1, 0.6, 0.8], [0.2, 0.3, 0.9]]), share=0.5)
         array([[False,  True,  True],

@@ -20,7 +20,7 @@ class Steps:
         total: how many there will be.
         console: where to show them; None shows nothing.
 
-    Example:
+    Examples:
         >>> with Steps(2, console=None) as steps:
         ...     steps.begin("photo + title")
     """

@@ -15,7 +15,7 @@ def verdict(baseline: PlainBaseline, *, accuracy: float | None, recall_at_1: flo
         accuracy: the model's, of the same objects; None where none is of a known class.
         recall_at_1: likewise; None where nothing could be searched for.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> arrays = {name: np.ones(400, bool) for name in ("labels", "known", "right", "searchable", "found")}
         >>> scores = {"accuracy": 0.9, "macro_f1": 0.9, "recall_at_1": 0.8, "map_at_r": 0.5}

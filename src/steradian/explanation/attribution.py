@@ -47,7 +47,7 @@ class Attribution(FrameOfRows, rows="objects"):
         shapley: Shapley values of the cosine over all subsets [objects, modalities]; NaN with more than 8 present.
         context: what the context adds to the object's cosine [objects]; None without one.
 
-    Example:
+    Examples:
         >>> cells = [np.array([[number, number]]) for number in (0.5, 0.8, 0.45, 0.8, 0.45)]
         >>> names = {"modalities": ("photo", "title"), "target_kind": "class", "targets": np.array(["cup"])}
         >>> columns = ("gates", "modality_cosines", "contributions", "cosines_without", "shapley")

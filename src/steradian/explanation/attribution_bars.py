@@ -23,7 +23,7 @@ def attribution_bars(subject: str, bars: Sequence[tuple[str, float]], *, total: 
         total: the cosine, their sum.
         angle: the same in radians.
 
-    Example:
+    Examples:
         >>> parts = [("a < b", 0.6), ("size", -0.1)]
         >>> picture = attribution_bars("object 7 to the class cup", parts, total=0.5, angle=1.047)
         >>> picture.count("<rect"), "a &lt; b" in picture, "1.047" in picture

@@ -43,7 +43,7 @@ class Certificates(FrameOfRows, rows="objects"):
         all_leads: the guaranteed lead over each class float32 [objects, num_classes], NaN over itself; None unless
             asked for.
 
-    Example:
+    Examples:
         >>> names = np.array(["cup", "jar", "lamp"])
         >>> leads = np.array([0.31, -0.02])
         >>> Certificates(np.array([7, 8]), names[[0, 2]], leads, names[[1, 0]], np.array([2, 1]), names)

@@ -70,7 +70,7 @@ def angular_softmax_loss(
         InputError: shapes that do not belong together, no row, a label out of range, or fewer than two classes.
         ConfigError: an option out of its range, or a margin or scale with a gradient.
 
-    Example:
+    Examples:
         >>> angular_softmax_loss(torch.eye(2), torch.tensor([0, 1]), class_centers=torch.eye(2), scale=8.0)
         tensor([0.0003, 0.0003])
     """

@@ -41,7 +41,7 @@ def clip_loss(
     Raises:
         InputError: shapes that do not belong together, or fewer than two modalities.
 
-    Example:
+    Examples:
         >>> vectors = torch.eye(2)[:, None].expand(2, 3, 2)
         >>> clip_loss(vectors, torch.arange(2), present=torch.ones(2, 3, dtype=torch.bool), scale=5.0)
         tensor(0.0067)
@@ -77,7 +77,7 @@ def gmc_loss(vectors: Tensor, fused: Tensor, labels: Tensor, *, present: Tensor,
     Raises:
         InputError: shapes that do not belong together.
 
-    Example:
+    Examples:
         >>> vectors = torch.eye(2)[:, None].expand(2, 3, 2)
         >>> gmc_loss(vectors, torch.eye(2), torch.arange(2), present=torch.ones(2, 3, dtype=torch.bool), scale=5.0)
         tensor(0.0134)
@@ -118,7 +118,7 @@ def symile_loss(vectors: Tensor, labels: Tensor, *, present: Tensor, scale: floa
     Raises:
         InputError: shapes that do not belong together, or fewer than two modalities.
 
-    Example:
+    Examples:
         >>> vectors = torch.eye(2)[:, None].expand(2, 2, 2)
         >>> symile_loss(vectors, torch.zeros(2).long(), present=torch.ones(2, 2, dtype=torch.bool), scale=0.0)
         tensor(0.6931)
@@ -163,7 +163,7 @@ def gram_loss(vectors: Tensor, labels: Tensor, *, present: Tensor, scale: float 
     Raises:
         InputError: shapes that do not belong together, or fewer than two modalities.
 
-    Example:
+    Examples:
         >>> vectors = torch.eye(2)[:, None].expand(2, 2, 2)
         >>> gram_loss(vectors, torch.arange(2), present=torch.ones(2, 2, dtype=torch.bool), scale=5.0)
         tensor(0.0068)

@@ -22,7 +22,7 @@ def default_scale(num_classes: int) -> float:
     Args:
         num_classes: at least 2.
 
-    Example:
+    Examples:
         >>> round(default_scale(10), 1), round(default_scale(1_000_000), 1)
         (12.2, 36.8)
     """
@@ -42,7 +42,7 @@ def adacos_scale(num_classes: int) -> float:
     Raises:
         ConfigError: fewer than three classes.
 
-    Example:
+    Examples:
         >>> round(adacos_scale(10), 2), round(adacos_scale(1_000_000), 1)
         (3.11, 19.5)
     """
@@ -76,7 +76,7 @@ def adacos_update(others: Tensor, target_cosines: Tensor) -> Tensor:
     Raises:
         InputError: no rows, or shapes that differ.
 
-    Example:
+    Examples:
         >>> adacos_update(torch.tensor([3.0, 3.0]), torch.tensor([1.0, 1.0]))
         tensor(3.)
     """
@@ -103,7 +103,7 @@ def center_spacing(num_classes: int, embedding_dim: int) -> float:
         num_classes: at least 2.
         embedding_dim: at least 2.
 
-    Example:
+    Examples:
         >>> round(center_spacing(5, 64), 3), round(center_spacing(10, 2), 3)
         (1.823, 0.628)
     """
@@ -121,7 +121,7 @@ def default_margin(num_classes: int, embedding_dim: int) -> float:
         num_classes: at least 2.
         embedding_dim: at least 2.
 
-    Example:
+    Examples:
         >>> default_margin(10, 64)
         0.2
     """

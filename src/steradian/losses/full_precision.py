@@ -18,7 +18,7 @@ def in_full_precision(loss: Callable[Parameters, Tensor]) -> Callable[Parameters
     Args:
         loss: takes tensors, the first of them by position.
 
-    Example:
+    Examples:
         >>> @in_full_precision
         ... def cosine(left, right):
         ...     return left @ right

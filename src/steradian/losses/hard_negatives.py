@@ -32,7 +32,7 @@ def nearest_others(
     Raises:
         ConfigError: a count that is negative or more than there are other classes.
 
-    Example:
+    Examples:
         >>> nearest_others(torch.eye(3), torch.tensor([0, 1, 2]), class_centers=torch.eye(3), count=1).shape
         torch.Size([3, 1])
     """
@@ -75,7 +75,7 @@ def sample_classes(
     Raises:
         ConfigError: a share outside (0, 1].
 
-    Example:
+    Examples:
         >>> sample_classes(torch.tensor([7, 3]), 10, share=1.0)
         tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """

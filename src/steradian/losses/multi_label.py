@@ -55,7 +55,7 @@ def angular_multilabel_loss(
     Raises:
         InputError: shapes that do not belong together, no row, a label out of range, or fewer than two classes.
 
-    Example:
+    Examples:
         >>> labels = torch.tensor([[0, 1], [2, -1]])
         >>> centers, threshold = torch.eye(3), torch.tensor(1.0)
         >>> angular_multilabel_loss(torch.eye(3)[1:], labels, class_centers=centers, scale=8.0, threshold=threshold)
@@ -96,7 +96,7 @@ def label_rows(labels: Tensor | list[list[int]]) -> Tensor:
     Raises:
         InputError: a tensor that is no table of booleans, or a number that is no class.
 
-    Example:
+    Examples:
         >>> label_rows([[2, 0], []])
         tensor([[ 0,  2],
                 [-1, -1]])

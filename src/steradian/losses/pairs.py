@@ -27,7 +27,7 @@ def supcon_loss(embeddings: Tensor, labels: Tensor, *, scale: float | Tensor) ->
     Raises:
         InputError: shapes that do not belong together.
 
-    Example:
+    Examples:
         >>> supcon_loss(torch.eye(2).repeat(2, 1), torch.tensor([0, 1, 0, 1]), scale=5.0)
         tensor([0.0134, 0.0134, 0.0134, 0.0134])
     """
@@ -58,7 +58,7 @@ def triplet_loss(embeddings: Tensor, labels: Tensor, *, cosine_margin: float = 0
     Raises:
         InputError: shapes that do not belong together.
 
-    Example:
+    Examples:
         >>> rows = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
         >>> triplet_loss(rows, torch.tensor([0, 0, 1]), cosine_margin=0.3)
         tensor([0.1000, 0.4600, 0.0000])

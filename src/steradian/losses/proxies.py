@@ -42,7 +42,7 @@ def circle_loss(
     Raises:
         InputError: shapes that do not belong together, no row, a label out of range, or fewer than two classes.
 
-    Example:
+    Examples:
         >>> circle_loss(torch.eye(2), torch.tensor([0, 1]), class_centers=torch.eye(2), scale=8.0)
         tensor([0.3133, 0.3133])
     """
@@ -87,7 +87,7 @@ def proxy_anchor_loss(
     Raises:
         InputError: shapes that do not belong together, no row, a label out of range, or fewer than two classes.
 
-    Example:
+    Examples:
         >>> proxy_anchor_loss(torch.eye(2), torch.tensor([0, 1]), class_centers=torch.eye(2), scale=8.0)
         tensor(1.1718)
     """

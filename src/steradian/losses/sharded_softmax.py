@@ -27,7 +27,7 @@ class ClassSlices:
     Raises:
         ConfigError: fewer classes than ranks.
 
-    Example:
+    Examples:
         >>> ClassSlices(10).own
         slice(0, 10, None)
     """
@@ -90,7 +90,7 @@ def sharded_softmax(
         bend: see `stream_softmax`.
         options: scale and others of `stream_softmax`; what `take_gradient` gets are numbers within the slice.
 
-    Example:
+    Examples:
         >>> own, centers = torch.tensor([[0], [1]]), torch.eye(2)
         >>> sharded_softmax(torch.eye(2), own, class_centers=centers, slices=ClassSlices(2), scale=8.0).others.tolist()
         [0.0, 0.0]
@@ -128,7 +128,7 @@ def own_cosines(embeddings: Tensor, own: Tensor, *, class_centers: Tensor, slice
         class_centers: likewise.
         slices: likewise.
 
-    Example:
+    Examples:
         >>> own_cosines(torch.eye(2), torch.tensor([[0], [-1]]), class_centers=torch.eye(2)).tolist()
         [[1.0], [0.0]]
     """

@@ -22,7 +22,7 @@ class StreamPlan:
         kept_in_workspace: so many more keep them in memory of their own; the rest compute them twice.
         size: bytes taken beside the gradient of the class centers.
 
-    Example:
+    Examples:
         >>> print(plan_stream(256, 10_000, 128))
         workspace: all 3 tiles kept, 17.7 MB
     """

@@ -76,7 +76,7 @@ def stream_softmax(
         ConfigError: options for which only the first gradient is known, where more is asked for: a second one, or a
             transform of torch.func. Without them, all cosines are then held at once.
 
-    Example:
+    Examples:
         >>> streamed = stream_softmax(torch.eye(2), torch.tensor([[0], [1]]), class_centers=torch.eye(2), scale=8.0)
         >>> streamed.others.tolist(), streamed.own.tolist()
         ([0.0, 0.0], [[1.0], [1.0]])

@@ -9,7 +9,7 @@ __all__ = ["in_distributed_forward", "is_compiled", "is_transformed"]
 def is_transformed() -> bool:
     """Whether a transform of torch.func is at work, such as vmap or grad: it sees no values, and no custom function.
 
-    Example:
+    Examples:
         >>> is_transformed(), bool(torch.vmap(lambda row: row + is_transformed())(torch.zeros(1)))
         (False, True)
     """

@@ -14,7 +14,7 @@ def to_angles(cosines: np.ndarray) -> np.ndarray:
     Args:
         cosines: any shape; NaN stays NaN.
 
-    Example:
+    Examples:
         >>> to_angles(np.array([1.0000001, 0.5, -1.0])).round(3)
         array([0.   , 1.047, 3.142])
     """

@@ -30,7 +30,7 @@ def near_candidates(
         Queries int64 [candidates], ascending; the gallery row of each int64 [candidates]; queries that have none here,
         since float32 cannot rule out enough for them, as where many rows are equal, int64 [crowded].
 
-    Example:
+    Examples:
         >>> gallery = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], dtype=np.float32)
         >>> found = near_candidates(gallery[:1], [(0, gallery)], k=1, exclude=np.array([-1]), error=1e-6)
         >>> [part.tolist() for part in found]
@@ -77,7 +77,7 @@ def side_by_side(rows: np.ndarray, values: np.ndarray, count: int, empty: float)
         count: how many rows there are.
         empty: what stands in places left over.
 
-    Example:
+    Examples:
         >>> side_by_side(np.array([0, 0, 2]), np.array([5, 6, 7]), 3, 0).tolist()
         [[5, 6], [0, 0], [7, 0]]
     """
@@ -94,7 +94,7 @@ def reached_by(values: np.ndarray, k: int) -> np.ndarray:
         values: float32 [rows, entries].
         k: from 1.
 
-    Example:
+    Examples:
         >>> reached_by(np.arange(64.0, dtype=np.float32)[None], 2).tolist()
         [59.0]
     """

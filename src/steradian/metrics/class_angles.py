@@ -64,7 +64,7 @@ def class_angles(
     Raises:
         InputError: empty or non-finite vectors, different lengths, a missing class, `bins` or `max_pairs` out of range.
 
-    Example:
+    Examples:
         >>> degrees = np.array([0, 10, 90, 100])
         >>> vectors = np.stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], axis=1)
         >>> found = class_angles(vectors, ["cup", "cup", "lamp", "lamp"])

@@ -41,7 +41,7 @@ def class_interval(
     Raises:
         InputError: no group, one of another shape or without objects, a level or a number of rounds out of range.
 
-    Example:
+    Examples:
         >>> heights, kinds = np.array([1.0, 1.2, 3.0, 3.1, 2.0, 2.2]), np.array(list("aabbcc"))
         >>> class_interval(lambda weights: np.average(heights, weights=weights), kinds).round(2)
         array([1.1 , 3.05])

@@ -38,7 +38,7 @@ def class_means(vectors: np.ndarray, labels: np.ndarray) -> ClassMeans:
     Raises:
         InputError: empty or non-finite vectors, different lengths, a missing class.
 
-    Example:
+    Examples:
         >>> found = class_means(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 2.0]]), ["cup", "cup", "lamp"])
         >>> found.means.tolist(), found.scatter.tolist(), found.counts.tolist()
         ([[0.5, 0.5], [0.0, 1.0]], [0.5, 0.0], [2, 1])
@@ -72,7 +72,7 @@ def concentration(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Raises:
         InputError: empty or non-finite vectors, less than two numbers wide, different lengths, a missing class.
 
-    Example:
+    Examples:
         >>> concentration(np.array([[1.0, 0.0], [0.0, 1.0]]), ["cup", "cup"]).round(3)
         array([2.121])
     """
@@ -103,7 +103,7 @@ def labelled_unit(vectors: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, 
     Raises:
         InputError: empty or non-finite vectors, different lengths, a missing class.
 
-    Example:
+    Examples:
         >>> labelled_unit(np.array([[3.0, 4.0]]), ["cup"])
         (array([[0.6, 0.8]]), array([0]))
     """
@@ -129,7 +129,7 @@ def mean_rows(rows: np.ndarray, codes: np.ndarray) -> np.ndarray:
     Returns:
         float64 [codes] or [codes, dim].
 
-    Example:
+    Examples:
         >>> mean_rows(np.array([1.0, 2.0, 3.0]), np.array([0, 1, 0]))
         array([2., 2.])
     """

@@ -18,7 +18,7 @@ def accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
     Raises:
         InputError: no object, different lengths, a missing class.
 
-    Example:
+    Examples:
         >>> accuracy(["cat", "cat", "dog", "dog"], ["cat", "dog", "dog", "dog"])
         0.75
     """
@@ -38,7 +38,7 @@ def balanced_accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
     Raises:
         InputError: no object, different lengths, a missing class.
 
-    Example:
+    Examples:
         >>> balanced_accuracy(["cat", "cat", "cat", "dog"], ["cat", "cat", "cat", "cat"])
         0.5
     """
@@ -58,7 +58,7 @@ def macro_f1(labels: np.ndarray, predicted: np.ndarray) -> float:
     Raises:
         InputError: no object, different lengths, a missing class.
 
-    Example:
+    Examples:
         >>> round(macro_f1(["cat", "cat", "cat", "dog"], ["cat", "cat", "cat", "cat"]), 4)
         0.4286
     """
@@ -79,7 +79,7 @@ def label_codes(*parts: np.ndarray, where: str = "labels") -> list[np.ndarray]:
     Raises:
         InputError: an empty part, one of another shape, or a missing class (None or NaN).
 
-    Example:
+    Examples:
         >>> [codes.tolist() for codes in label_codes(["dog", "cat", "dog"], ["cat"])]
         [[0, 1, 0], [1]]
     """

@@ -42,7 +42,7 @@ def clustering_ami(
     Raises:
         InputError: empty or non-finite vectors, different lengths, a missing class.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> clustering_ami(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]), list("aabb"))
         1.0

@@ -31,7 +31,7 @@ def expected_calibration_error(
     Raises:
         InputError: no object, different lengths, a confidence that is no probability, `bins` below 1.
 
-    Example:
+    Examples:
         >>> round(expected_calibration_error(np.array([0.9, 0.9, 0.6]), np.array([True, True, False])), 4)
         0.2667
     """
@@ -70,7 +70,7 @@ def negative_log_likelihood(cosines: np.ndarray, numbers: np.ndarray, *, scale: 
     Raises:
         InputError: no object, fewer than 2 classes, cosines that are not finite, numbers that are no columns.
 
-    Example:
+    Examples:
         >>> round(negative_log_likelihood(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([0, 1]), scale=1.0), 4)
         0.5032
     """
@@ -103,7 +103,7 @@ def fit_scale(cosines: np.ndarray, numbers: np.ndarray, *, bounds: tuple[float, 
         InputError: no object, fewer than 2 classes, cosines that are not finite, numbers that are no columns, bounds
             that are not 0 < least < largest.
 
-    Example:
+    Examples:
         >>> cosines = np.array([[0.9, 0.1], [0.8, 0.3], [0.2, 0.7], [0.6, 0.5]])
         >>> round(fit_scale(cosines, np.array([0, 0, 1, 1])), 3)
         2.366

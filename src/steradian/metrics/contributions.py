@@ -45,7 +45,7 @@ def contributions(
         targets: unit vectors [objects, dim].
         context: a vector that is added [objects, dim], or None.
 
-    Example:
+    Examples:
         >>> found = contributions(np.eye(2)[None], np.array([[0.6, 0.4]]), np.array([[1.0, 0.0]]))
         >>> found.modalities.round(3), found.agreement.round(3)
         (array([[0.832, 0.   ]]), array([0.721]))

@@ -29,7 +29,7 @@ class DetectionCurve:
         false_accept: the share of the negative kind, rising float64 [corners].
         true_accept: the share of the positive kind, rising float64 [corners].
 
-    Example:
+    Examples:
         >>> curve = DetectionCurve(np.array([0.0, 0.0, 0.5, 1.0]), np.array([0.0, 0.8, 1.0, 1.0]))
         >>> curve.auroc, curve.true_accept_rate(0.1), curve.false_positive_rate(0.95)
         (0.95, 0.8, 0.5)
@@ -70,7 +70,7 @@ class SortedScores:
     Raises:
         InputError: none of a kind, no array of one axis, or a score that is NaN.
 
-    Example:
+    Examples:
         >>> scores = SortedScores([0.9, 0.7, 0.4], [0.5, 0.1])
         >>> scores.curve().true_accept.round(3).tolist()
         [0.0, 0.667, 0.667, 1.0, 1.0]
@@ -120,7 +120,7 @@ def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
     Raises:
         InputError: none of a kind, no array of one axis, or a score that is NaN.
 
-    Example:
+    Examples:
         >>> auroc([0.9, 0.7, 0.4], [0.5, 0.4])
         0.75
     """
@@ -142,7 +142,7 @@ def false_positive_rate_at(positive: np.ndarray, negative: np.ndarray, *, true_p
     Raises:
         InputError: none of a kind, no array of one axis, a score that is NaN, or a rate out of range.
 
-    Example:
+    Examples:
         >>> false_positive_rate_at([0.9, 0.7, 0.4], [0.5, 0.1])
         0.5
     """
@@ -173,7 +173,7 @@ def true_accept_rate(positive: np.ndarray, negative: np.ndarray, *, false_accept
     Raises:
         InputError: none of a kind, no array of one axis, a score that is NaN, or a rate out of range.
 
-    Example:
+    Examples:
         >>> true_accept_rate([0.9, 0.7, 0.4, 0.3], [0.5, 0.1], false_accept=0.4)
         0.5
         >>> true_accept_rate([0.9, 0.7, 0.4, 0.3], [0.5, 0.1], false_accept=0.5)
@@ -203,7 +203,7 @@ def equal_error_rate(positive: np.ndarray, negative: np.ndarray) -> float:
     Raises:
         InputError: none of a kind, no array of one axis, or a score that is NaN.
 
-    Example:
+    Examples:
         >>> equal_error_rate([0.9, 0.7, 0.4, 0.3], [0.5, 0.4, 0.2, 0.1])
         0.375
     """

@@ -39,7 +39,7 @@ def fixed_point(vectors: np.ndarray) -> np.ndarray:
     Args:
         vectors: [rows, dim], real numbers, no row zero.
 
-    Example:
+    Examples:
         >>> fixed_point(np.array([[3.0, 4.0]])).round(3).tolist()
         [[0.6, 0.8]]
     """
@@ -59,7 +59,7 @@ def ranking_keys(cosines: np.ndarray, rows: np.ndarray) -> np.ndarray:
         cosines: float64, products of `fixed_point` rows; overwritten by the keys.
         rows: gallery rows, int64 of a shape that fits.
 
-    Example:
+    Examples:
         >>> ranking_keys(np.array([0.0, 0.0, 2.0**-24]), np.array([1, 7, 9])).tolist()
         [-1.0, -7.0, 268435447.0]
     """
@@ -77,7 +77,7 @@ def decode_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Args:
         keys: float64, as `ranking_keys` gives them.
 
-    Example:
+    Examples:
         >>> [part.tolist() for part in decode_keys(np.array([-1.0, 268435447.0]))]
         [[1, 9], [0.0, 5.960464477539063e-08]]
     """
@@ -101,7 +101,7 @@ def rounding(dim: int, *, off_unit: float = 0.0) -> float:
         dim: width of a row.
         off_unit: by how much the length of either row may differ from 1.
 
-    Example:
+    Examples:
         >>> f"{rounding(128):.1e}"
         '8.1e-06'
     """

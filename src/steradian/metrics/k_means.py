@@ -27,7 +27,7 @@ def tightest_clusters(vectors: np.ndarray, clusters: int, *, starts: int, rounds
         rounds: of each start, at most.
         random_state: of the starts.
 
-    Example:
+    Examples:
         >>> rows = np.array([[0.0], [0.1], [5.0], [5.1]], dtype=np.float32)
         >>> found = tightest_clusters(rows, 2, starts=3, rounds=10, random_state=0)
         >>> bool(found[0] == found[1] != found[2] == found[3])
@@ -59,7 +59,7 @@ def starting_rows(vectors: np.ndarray, clusters: int, *, starts: int, random_sta
         starts: how many are drawn.
         random_state: of the draws.
 
-    Example:
+    Examples:
         >>> starting_rows(np.array([[0.0], [5.0]], dtype=np.float32), 2, starts=1, random_state=0).tolist()
         [[1, 0]]
     """

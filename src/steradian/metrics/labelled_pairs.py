@@ -46,7 +46,7 @@ def draw_pairs(
     Raises:
         InputError: `max_pairs` is no integer from 1.
 
-    Example:
+    Examples:
         >>> left, right = draw_pairs(np.array([1, 2, 3]), np.array([3, 3, 3]))
         >>> left.tolist(), right.tolist()
         ([0, 0, 1], [1, 2, 2])
@@ -73,7 +73,7 @@ def all_pairs(rows: int, *, max_pairs: int = MAX_PAIRS, random_state: int = 0) -
     Returns:
         Both rows of each pair, each int64 [pairs].
 
-    Example:
+    Examples:
         >>> [rows.tolist() for rows in all_pairs(3)]
         [[0, 0, 1], [1, 2, 2]]
     """
@@ -93,7 +93,7 @@ def same_class_pairs(
     Returns:
         Both rows of each pair, each int64 [pairs].
 
-    Example:
+    Examples:
         >>> [rows.tolist() for rows in same_class_pairs(np.array([7, 5, 7]))]
         [[0], [2]]
     """
@@ -115,7 +115,7 @@ def other_class_pairs(
     Returns:
         Both rows of each pair, each int64 [pairs].
 
-    Example:
+    Examples:
         >>> [rows.tolist() for rows in other_class_pairs(np.array([7, 5, 7]))]
         [[1, 1], [0, 2]]
     """
@@ -140,7 +140,7 @@ def pair_angles(vectors: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.
     Raises:
         InputError: not a matrix, empty, or a row that is zero or not finite.
 
-    Example:
+    Examples:
         >>> pair_angles(np.array([[1.0, 0.0], [1.0, 1e-9]]), np.array([0]), np.array([1]))
         array([1.e-09])
     """
@@ -167,7 +167,7 @@ def pair_distances(vectors: np.ndarray, *, where: str = "vectors") -> Iterator[n
     Raises:
         InputError: not a matrix, empty, or a row that is zero or not finite.
 
-    Example:
+    Examples:
         >>> [block.round(3).tolist() for block in pair_distances(np.array([[2.0, 0.0], [0.0, 3.0]]))]
         [[1.414]]
     """

@@ -66,7 +66,7 @@ def modality_gap(
         InputError: other shapes, fewer than two modalities that occur, a present vector that is zero or not finite, a
             missing class, `max_pairs` out of range.
 
-    Example:
+    Examples:
         >>> photo, title = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [0.0, 1.0]])
         >>> vectors, present = np.stack([photo, title], axis=1), np.ones((2, 2), dtype=bool)
         >>> found = modality_gap(vectors, ["cup", "lamp"], present=present)

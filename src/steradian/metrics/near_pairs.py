@@ -43,7 +43,7 @@ def nearest_within(
     Returns:
         Queries int64 [pairs], ascending, and gallery rows int64 [pairs], nearest first.
 
-    Example:
+    Examples:
         >>> vectors = np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0]])
         >>> found = nearest_within(vectors, vectors, k=2, angle=0.1, exclude=np.arange(3))
         >>> [part.tolist() for part in found]

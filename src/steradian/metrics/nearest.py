@@ -89,7 +89,7 @@ def nearest(
     Raises:
         InputError: an empty array, different widths, a row that is zero or not finite, `k` or `exclude` out of range.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> rows, cosines = nearest(np.array([[1.0, 0.0]]), np.array([[0.0, 2.0], [3.0, 0.0], [1.0, 1.0]]), k=2)
         >>> rows.tolist(), cosines.round(3).tolist()
@@ -116,7 +116,7 @@ def check_rows(vectors: np.ndarray, *, where: str = "vectors") -> CheckedRows:
     Raises:
         InputError: not a matrix, empty, or a row that is zero or not finite.
 
-    Example:
+    Examples:
         >>> gallery = check_rows(np.eye(3, dtype=np.float32))
         >>> gallery.off_unit is not None, nearest(np.eye(3), gallery, k=1)[0].tolist()
         (True, [[0], [1], [2]])
@@ -146,7 +146,7 @@ def unit_vectors(vectors: np.ndarray, *, where: str = "vectors") -> np.ndarray:
     Raises:
         InputError: not a matrix, empty, or a row that is zero or not finite.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> unit_vectors(np.array([[3.0, 4.0]])).round(2).tolist()
         [[0.6000000238418579, 0.800000011920929]]
@@ -169,7 +169,7 @@ def check_vectors(vectors: np.ndarray, *, where: str) -> tuple[np.ndarray, np.nd
     Raises:
         InputError: not a matrix, empty, or a row that is zero or not finite.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> check_vectors(np.array([[3.0, 4.0]]), where="vectors")[1]
         array([5.])
@@ -203,7 +203,7 @@ def check_pair(queries: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np
     Raises:
         InputError: as `check_vectors`, or different widths.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> check_pair(np.eye(2), np.eye(2))[2]
         array([1., 1.])
@@ -225,7 +225,7 @@ def check_exclude(exclude: np.ndarray | None, *, queries: int, gallery: int) -> 
     Raises:
         InputError: not one integer a query, or no such gallery row.
 
-    Example:
+    Examples:
         >>> check_exclude(None, queries=2, gallery=5)
         array([-1, -1])
     """

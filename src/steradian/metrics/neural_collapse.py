@@ -34,7 +34,7 @@ def within_class_variability(vectors: np.ndarray, labels: np.ndarray) -> float:
     Raises:
         InputError: empty or non-finite vectors, different lengths, a missing class.
 
-    Example:
+    Examples:
         >>> angles = np.radians([0, 40, 160, 200])
         >>> vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
         >>> round(within_class_variability(vectors, ["cup", "cup", "lamp", "lamp"]), 4)
@@ -66,7 +66,7 @@ def equiangularity(centers: np.ndarray, *, centered: bool = False) -> tuple[floa
     Raises:
         InputError: empty or non-finite centers.
 
-    Example:
+    Examples:
         >>> [[round(number, 6) for number in equiangularity(np.eye(3), centered=which)] for which in (False, True)]
         [[0.0, 0.5], [0.0, 0.0]]
     """
@@ -101,7 +101,7 @@ def self_duality(vectors: np.ndarray, labels: np.ndarray, *, class_centers: np.n
     Raises:
         InputError: empty or non-finite vectors, different lengths or widths, a class that is missing or given twice.
 
-    Example:
+    Examples:
         >>> vectors = np.array([[1.0, 0.0], [-1.0, 0.0]])
         >>> self_duality(vectors, ["cup", "lamp"], class_centers=-vectors, classes=["lamp", "cup"])
         0.0
@@ -134,7 +134,7 @@ def center_disagreement(
     Raises:
         InputError: empty or non-finite vectors, different lengths or widths, a class that is missing or given twice.
 
-    Example:
+    Examples:
         >>> center_disagreement(np.eye(2), ["cup", "lamp"], class_centers=np.eye(2), classes=["lamp", "cup"])
         1.0
     """
@@ -164,7 +164,7 @@ def single_centers(class_centers: np.ndarray) -> np.ndarray:
     Raises:
         InputError: of another shape, empty, not finite, or sub-centers that cancel out.
 
-    Example:
+    Examples:
         >>> single_centers(np.array([[[1.0, 0.0], [0.0, 1.0]]])).round(3)
         array([[0.707, 0.707]])
     """

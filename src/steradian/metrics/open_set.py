@@ -26,7 +26,7 @@ def oscr(scores: np.ndarray, right: np.ndarray, unknown_scores: np.ndarray) -> f
     Raises:
         InputError: no known or no unknown object, different lengths, or a score that is NaN.
 
-    Example:
+    Examples:
         >>> oscr(np.array([0.9, 0.8, 0.3, 0.6]), np.array([True, False, True, True]), np.array([0.5, 0.1]))
         0.625
     """

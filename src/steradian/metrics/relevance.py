@@ -50,7 +50,7 @@ def relevant_neighbors(
         Places of queries int64 [part], those of small depths first, and bool [part, depth] with the largest depth of
         the part: nearest first, False where there is no neighbor.
 
-    Example:
+    Examples:
         >>> vectors, codes = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), np.array([0, 1, 0])
         >>> parts = relevant_neighbors(vectors, codes, vectors, codes, depths=np.full(3, 2), exclude=np.arange(3),
         ...                            memory_bytes=2**20)

@@ -88,7 +88,7 @@ def retrieval_scores(
         InputError: empty or non-finite vectors, different widths or lengths, a missing class, `ks`, `exclude` or
             `max_queries` out of range.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> photos = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
         >>> scores = retrieval_scores(photos, list("aabb"), photos, list("aabb"), ks=(1,), exclude=np.arange(4))
@@ -166,7 +166,7 @@ def each_query(
     Raises:
         InputError: as `retrieval_scores`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> found = each_query(np.eye(2), list("ab"), np.eye(2), list("ac"), ks=(1,))
         >>> found.answerable.tolist(), found.rows.tolist(), found.scores.tolist()
@@ -206,7 +206,7 @@ def recall_at_k(relevant: np.ndarray, *, k: int) -> np.ndarray:
     Raises:
         InputError: `relevant` is empty or no bool matrix, `k` out of range.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> recall_at_k(np.array([[False, True], [False, False]]), k=2)
         array([1., 0.])
@@ -238,7 +238,7 @@ def map_at_r(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
     Raises:
         InputError: `relevant` is empty or no bool matrix, R out of range.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> map_at_r(np.array([[True, False, True, True]]), np.array([3])).round(4)
         array([0.5556])
@@ -263,7 +263,7 @@ def r_precision(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
     Raises:
         InputError: `relevant` is empty or no bool matrix, R out of range.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> r_precision(np.array([[True, False, True, True]]), np.array([3])).round(4)
         array([0.6667])

@@ -26,7 +26,7 @@ def shapley_values(values: np.ndarray) -> np.ndarray:
     Raises:
         InputError: a number of columns that is no power of two from 2 on.
 
-    Example:
+    Examples:
         >>> shapley_values(np.array([[0.0, 1.0, 0.0, 3.0]]))
         array([[2., 1.]])
     """

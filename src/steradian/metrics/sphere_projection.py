@@ -87,7 +87,7 @@ def sphere_projection(
     Raises:
         InputError: an array that is empty or no matrix, a row that is zero or not finite, centers of another width.
 
-    Example:
+    Examples:
         >>> sphere_projection(np.array([[3.0, 4.0], [0.0, 1.0]])).points
         array([[0.6, 0.8, 0. ],
                [0. , 1. , 0. ]])

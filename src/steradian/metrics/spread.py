@@ -27,7 +27,7 @@ def alignment(vectors: np.ndarray, labels: np.ndarray) -> float:
     Raises:
         InputError: empty or non-finite vectors, different lengths, a missing class.
 
-    Example:
+    Examples:
         >>> alignment(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), ["cup", "cup", "lamp"])
         2.0
     """
@@ -52,7 +52,7 @@ def uniformity(vectors: np.ndarray, *, max_pairs: int = MAX_PAIRS, random_state:
     Raises:
         InputError: empty or non-finite vectors, `max_pairs` out of range.
 
-    Example:
+    Examples:
         >>> round(uniformity(np.array([[1.0, 0.0], [0.0, 1.0]])), 6)
         -4.0
     """
@@ -76,7 +76,7 @@ def hyperspherical_energy(class_centers: np.ndarray) -> float:
     Raises:
         InputError: empty or non-finite centers.
 
-    Example:
+    Examples:
         >>> hyperspherical_energy(np.array([[1.0, 0.0], [-1.0, 0.0]]))
         0.5
     """
@@ -103,7 +103,7 @@ def least_center_angle(class_centers: np.ndarray) -> tuple[float, float]:
     Raises:
         InputError: empty or non-finite centers.
 
-    Example:
+    Examples:
         >>> angle, ratio = least_center_angle(np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]))
         >>> round(angle, 4), round(ratio, 4)
         (1.5708, 0.75)
@@ -127,7 +127,7 @@ def effective_rank(vectors: np.ndarray) -> float:
     Raises:
         InputError: empty or non-finite vectors.
 
-    Example:
+    Examples:
         >>> round(effective_rank(np.eye(3)), 6), round(effective_rank(np.array([[1.0, 2.0], [-2.0, -4.0]])), 6)
         (3.0, 1.0)
     """

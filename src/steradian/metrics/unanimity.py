@@ -78,7 +78,7 @@ def guaranteed_leads(
         InputError: shapes that do not fit together, vectors that are not unit, an object without any modality, fewer
             than two classes.
 
-    Example:
+    Examples:
         >>> vectors = np.array([[[1.0, 0.0], [0.8, 0.6]]])
         >>> leads = guaranteed_leads(vectors, np.ones((1, 2)) > 0, class_centers=np.eye(2), classes=np.array([0]))
         >>> leads.least.round(3), leads.runners_up, leads.below
@@ -121,7 +121,7 @@ def rounding_slack(dim: int, modalities: int) -> float:
         dim: width of a vector.
         modalities: how many are summed.
 
-    Example:
+    Examples:
         >>> rounding_slack(128, 3)
         0.0001
     """

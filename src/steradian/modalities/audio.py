@@ -49,7 +49,7 @@ class Audio(Modality):
     Raises:
         ConfigError: a rate out of this range, or options of an encoder that cannot be.
 
-    Example:
+    Examples:
         >>> Audio("clip").columns
         ('clip',)
     """

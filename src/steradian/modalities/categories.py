@@ -31,7 +31,7 @@ def read_categories(column: np.ndarray, name: str) -> np.ndarray:
     Raises:
         InputError: a cell that is neither a string nor an integer nor a boolean.
 
-    Example:
+    Examples:
         >>> read_categories(np.array(["red", None, True, 7.0], dtype=object), "colour").tolist()
         ['red', None, 'True', '7']
     """
@@ -83,7 +83,7 @@ def category_codes(column: list[str | None], vocabulary: list[str], *, hashed: b
         vocabulary: categories that have a code of their own.
         hashed: whether others have one of two hashed tokens, which any two categories may share.
 
-    Example:
+    Examples:
         >>> category_codes(["red", "blue"], ["red"], hashed=False)
         {None: 0, 'red': 2}
     """

@@ -24,7 +24,7 @@ def column_relevance(rows: np.ndarray, targets: np.ndarray, *, turns: int = 1) -
         targets: [rows, outputs], of mean 0 or not.
         turns: a turn more sees distances by the relevance of the last.
 
-    Example:
+    Examples:
         >>> rows = np.random.default_rng(0).normal(size=(300, 4))
         >>> int(column_relevance(rows, np.sign(rows[:, :1])).argmax())
         0

@@ -24,7 +24,7 @@ def to_days(cell: Any) -> float | None:
     Returns:
         The days, or None if the cell is no date.
 
-    Example:
+    Examples:
         >>> to_days("1970-01-02T12:00"), to_days(date(1969, 12, 31)), to_days("soon")
         (1.5, -1.0, None)
     """
@@ -48,7 +48,7 @@ def datetimes_to_days(dates: np.ndarray | np.datetime64) -> np.ndarray:
     Args:
         dates: datetime64, in any unit.
 
-    Example:
+    Examples:
         >>> datetimes_to_days(np.array(["1970-01-02T12", "NaT"], dtype="datetime64[h]"))
         array([1.5, nan])
     """
@@ -65,7 +65,7 @@ def calendar(days: np.ndarray) -> np.ndarray:
     Returns:
         Sines and cosines float64 [objects, 6], NaN where there is no day.
 
-    Example:
+    Examples:
         >>> calendar(np.array([3.0])).round(2) + 0.0  # Sunday, 4 January 1970, midnight
         array([[-0.78,  0.62,  0.05,  1.  ,  0.  ,  1.  ]])
     """

@@ -23,7 +23,7 @@ def file_mistake(value: Any, error: Exception, *, kind: str) -> tuple[str, str]:
         error: what reading it raised.
         kind: "picture" or "sound".
 
-    Example:
+    Examples:
         >>> file_mistake(b"", ValueError("no header"), kind="sound")
         ('no bytes', 'Replace the sound, or put None where it is missing.')
     """

@@ -55,7 +55,7 @@ class Image(Modality):
     Raises:
         ConfigError: a size that is no multiple of 8, or options of an encoder that cannot be.
 
-    Example:
+    Examples:
         >>> Image("photo").columns
         ('photo',)
     """

@@ -49,7 +49,7 @@ class PatchDictionary(FeatureMap):
         feature_mean: float32 [features].
         feature_std: float32 [features].
 
-    Example:
+    Examples:
         >>> pictures = np.random.default_rng(0).integers(256, size=(2, 48, 48, 3), dtype=np.uint8)
         >>> PatchDictionary.fit(pictures, patches=4)(pictures).shape
         (2, 948)

@@ -40,7 +40,7 @@ class KernelFeatures(FeatureMap):
         projection: float32 [landmarks, features], from kernel values to features; empty: the values are the features.
         relevance: float32 [columns], by which the RBF and the Laplace kernel see differences along a column.
 
-    Example:
+    Examples:
         >>> rows = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
         >>> KernelFeatures.fit(rows)(rows[:2]).shape
         (2, 50)

@@ -23,7 +23,7 @@ def band_edges(rate: int) -> np.ndarray:
     Args:
         rate: samples a second.
 
-    Example:
+    Examples:
         >>> band_edges(16_000)[[0, -1]].round().tolist()
         [50.0, 8000.0]
     """
@@ -38,7 +38,7 @@ def mel_filters(rate: int) -> np.ndarray:
     Args:
         rate: samples a second.
 
-    Example:
+    Examples:
         >>> mel_filters(16_000).shape
         (64, 257)
     """
@@ -60,7 +60,7 @@ def log_mel(windows: Sequence[np.ndarray], rate: int) -> list[np.ndarray]:
         windows: float32 [samples] each, at least one sample.
         rate: samples a second.
 
-    Example:
+    Examples:
         >>> beep = np.sin(np.arange(1600, dtype=np.float32))
         >>> log_mel([beep], 16_000)[0].shape
         (11, 64)

@@ -58,7 +58,7 @@ def open_picture(value: Any, *, where: str, enough: int | None = None) -> Pillow
     Raises:
         InputError: it cannot be read, or has more than 100 million pixels as it is decoded.
 
-    Example:
+    Examples:
         >>> open_picture(np.zeros((2, 3)), where="row 0").size
         (3, 2)
     """
@@ -80,7 +80,7 @@ def count_pixels(data: bytes, *, where: str) -> int:
     Raises:
         InputError: it is none of these.
 
-    Example:
+    Examples:
         >>> file = io.BytesIO()
         >>> Pillow.new("L", (30, 20)).save(file, "PNG")
         >>> count_pixels(file.getvalue(), where="row 0")

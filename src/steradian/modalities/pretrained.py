@@ -62,7 +62,7 @@ def encoder_name(choice: EncoderChoice) -> str | None:
     Raises:
         ConfigError: options that cannot be.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> sr.Text("title", encoder=Path("models") / "minilm").encoder
         'models/minilm'

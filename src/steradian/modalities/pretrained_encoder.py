@@ -119,7 +119,7 @@ class EncoderFiles:
         sizes: bytes of each file, by its name.
         content: uint8 [bytes].
 
-    Example:
+    Examples:
         >>> files = EncoderFiles.of({"config.json": b"{}", "vocabulary.txt": b"a b c"})
         >>> files.sizes, bytes(files["vocabulary.txt"])
         ({'config.json': 2, 'vocabulary.txt': 5}, b'a b c')

@@ -128,7 +128,7 @@ def item_digest(item: Any, *, kind: Kind, row: int, columns: str) -> bytes:
     Raises:
         InputError: a file that cannot be read.
 
-    Example:
+    Examples:
         >>> item_digest("red shoe", kind="text", row=0, columns="title").hex()[:8]
         '6e4f1f24'
     """

@@ -51,7 +51,7 @@ class Series(Modality):
         time: the column of timestamps, each an array [steps] of numbers in any unit or of dates, in any order; only the
             time since a series' first known step counts. None: the steps' numbers are their times.
 
-    Example:
+    Examples:
         >>> Series("motion", time="motion_time").columns
         ('motion', 'motion_time')
     """

@@ -56,7 +56,7 @@ class SeriesFeatures(StatisticsFeatures, FeatureMap):
         feature_mean: of the convolutions' features, float32 [features].
         feature_std: float32 [features].
 
-    Example:
+    Examples:
         >>> series = [np.sin(np.arange(steps, dtype=np.float32))[:, None] for steps in (5, 50)]
         >>> SeriesFeatures.fit(series, kernels=20)(series).shape
         (2, 42)

@@ -75,7 +75,7 @@ class SoundFeatures(StatisticsFeatures, FeatureMap):
         feature_mean: float32 [features].
         feature_std: float32 [features].
 
-    Example:
+    Examples:
         >>> frames = [np.random.default_rng(seed).normal(size=(30, 64)).astype(np.float32) for seed in range(2)]
         >>> SoundFeatures.fit(frames, kernels=30, patches=5)(frames).shape
         (2, 183)

@@ -57,7 +57,7 @@ class Tabular(Modality):
     Raises:
         ConfigError: no column at all.
 
-    Example:
+    Examples:
         >>> Tabular(numeric=["price", "sold_on"], categorical=["colour"]).columns
         ('price', 'sold_on', 'colour')
     """

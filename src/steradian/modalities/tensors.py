@@ -16,7 +16,7 @@ def to_tensors(arrays: Mapping[str, np.ndarray], device: torch.device | str = "c
         arrays: by name, of what `Items` gives; nobody else may change them.
         device: where the tensors are to stand.
 
-    Example:
+    Examples:
         >>> to_tensors({"codes": np.arange(2)})
         {'codes': tensor([0, 1])}
     """

@@ -47,7 +47,7 @@ class Text(Modality):
     Raises:
         ConfigError: options of an encoder that cannot be.
 
-    Example:
+    Examples:
         >>> Text("title", "brand").columns
         ('title', 'brand')
     """

@@ -34,7 +34,7 @@ def split_words(texts: Iterable[str]) -> tuple[list[str], Ragged]:
     Args:
         texts: any, lone surrogates and NUL characters too.
 
-    Example:
+    Examples:
         >>> words, texts = split_words(["Red shoe", "RED"])
         >>> words, texts.flat, texts.lengths
         (['red', 'shoe'], array([0, 1, 0]), array([2, 1]))

@@ -103,7 +103,7 @@ def landmark_projection(landmarks: SparseRows) -> np.ndarray:
     Args:
         landmarks: unit vectors [landmarks, n-grams], at least one.
 
-    Example:
+    Examples:
         >>> landmark_projection(SparseRows(Ragged.from_lengths(np.arange(2), np.ones(2)), np.ones(2), 5)).shape
         (2, 2)
     """

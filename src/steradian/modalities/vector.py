@@ -61,7 +61,7 @@ class Vector(Modality):
     Raises:
         ConfigError: another word for `gaps`.
 
-    Example:
+    Examples:
         >>> Vector("mrna", "age").columns, Vector(columns=["mrna", "age"]) == Vector("mrna", "age")
         (('mrna', 'age'), True)
     """
@@ -315,7 +315,7 @@ def to_float(array: np.ndarray) -> np.ndarray:
     Args:
         array: of any shape; what is too large for float32 becomes infinite.
 
-    Example:
+    Examples:
         >>> to_float(np.array([1, 2])).dtype, to_float(np.array([1_700_000_000, 0], dtype=np.int32)).dtype
         (dtype('float32'), dtype('float64'))
     """

@@ -55,7 +55,7 @@ def decode_sound(value: str | Path | bytes | Sound, rate: int, *, where: str) ->
         InputError: it cannot be read, has no sample, or one that is not finite.
         MissingExtraError: it must be decoded and soundfile is not installed.
 
-    Example:
+    Examples:
         >>> second = Sound(np.sin(np.arange(8_000.0)), 8_000)
         >>> [len(window) for window in decode_sound(second, 16_000, where="row 0")]
         [16000]

@@ -76,7 +76,7 @@ class AngularMarginLoss(nn.Module):
         ConfigError: an option out of its range, one that this kind does not take, or a margin or scale that is no plain
             number, such as a Parameter: they are not learnt.
 
-    Example:
+    Examples:
         >>> loss = AngularMarginLoss(10, 64)
         >>> loss(torch.randn(32, 64), torch.arange(32) % 10).backward()
         >>> loss.classifier.weight.grad.shape, str(loss.plan(32))[:9]

@@ -30,7 +30,7 @@ class SphericalClassifier(nn.Module):
     Attributes:
         slices: who holds which classes; None where this process has all.
 
-    Example:
+    Examples:
         >>> SphericalClassifier(3, 8)(torch.ones(2, 8) / 8**0.5).shape
         torch.Size([2, 3])
     """

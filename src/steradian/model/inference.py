@@ -99,7 +99,7 @@ class FoundVectors:
         most: rows at most; memory is taken only for those that come.
         dim: the width of a vector.
 
-    Example:
+    Examples:
         >>> found = FoundVectors(9, 2)
         >>> found.append(np.array([4]), np.ones((1, 2), dtype=np.float32))
         >>> [part.tolist() for part in found.taken()]

@@ -14,7 +14,7 @@ class Block(nn.Module):
         heads: attention heads.
         dropout: after attention and feed-forward, in training.
 
-    Example:
+    Examples:
         >>> import torch
         >>> Block(8, heads=2, dropout=0.0)(torch.zeros(1, 3, 8)).shape
         torch.Size([1, 3, 8])

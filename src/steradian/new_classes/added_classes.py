@@ -58,7 +58,7 @@ class AddedClasses(FrameOfRows, rows="classes"):
             `scale_`.
         calibrated: whether the model has thresholds, which were fitted without these classes.
 
-    Example:
+    Examples:
         >>> cup = AddedClass("cup", 5, nearest="jar", angle=0.62, spread=0.55, confusion=0.58, confused_with="jar")
         >>> AddedClasses((cup, AddedClass("pan", 1, nearest="lid", angle=1.2)), num_classes=12, scale=14.2)
         AddedClasses: 2 new classes from 6 examples, 12 classes in all

@@ -25,7 +25,7 @@ def measure_crowding(
         made: the new class.
         scale: the factor of the cosines in the softmax.
 
-    Example:
+    Examples:
         >>> import torch
         >>> classifier = SphericalClassifier(2, 2)
         >>> _ = classifier.weight.data.copy_(torch.tensor([[0.6, 0.8], [0.0, 1.0]]))

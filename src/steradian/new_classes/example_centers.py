@@ -56,7 +56,7 @@ def imprint(vectors: np.ndarray, subcenters: int = 1, *, name: Any) -> Imprint:
     Raises:
         InputError: vectors that cancel out.
 
-    Example:
+    Examples:
         >>> imprint(np.array([[1.0, 0.0], [0.0, 1.0]]), name="cup").centers.round(3)
         array([[0.707, 0.707]])
         >>> found = imprint(np.array([[1.0, 0.0], [0.0, 1.0], [0.8, 0.6], [-0.1, 0.99]]), 2, name="cup")

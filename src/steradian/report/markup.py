@@ -31,7 +31,7 @@ def plain(text: Any) -> str:
     Args:
         text: any value; its `str` counts.
 
-    Example:
+    Examples:
         >>> plain("a\x00b\nc")
         'a�b c'
     """
@@ -56,7 +56,7 @@ def plot_name(text: Any, width: int = 24) -> str:
         text: any value.
         width: characters at most.
 
-    Example:
+    Examples:
         >>> plot_name("a<b")
         'a&lt;b'
     """
@@ -69,7 +69,7 @@ def json_data(value: Any) -> str:
     Args:
         value: plain values, and numpy arrays of one or two axes.
 
-    Example:
+    Examples:
         >>> print(json_data({"a": "<b"}))
         {"a": "\u003cb"}
     """
@@ -94,7 +94,7 @@ def time_words(seconds: float) -> str:
     Args:
         seconds: 0 or more.
 
-    Example:
+    Examples:
         >>> [time_words(seconds) for seconds in (0.21, 9.96, 75, 3600, 7_400)]
         ['0.2 s', '10 s', '1 min 15 s', '1 h', '2 h 3 min']
     """
@@ -113,7 +113,7 @@ def asset(name: str) -> str:
     Args:
         name: of the file, from the folder of the package on.
 
-    Example:
+    Examples:
         >>> "prefers-color-scheme: dark" in asset("report/page.css")
         True
     """

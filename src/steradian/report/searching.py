@@ -58,7 +58,7 @@ def search(
         same: where each object stands in the gallery itself, int64 [objects], -1 for none; None: nowhere.
         most: objects that are searched.
 
-    Example:
+    Examples:
         >>> found = search(np.eye(3)[[0, 0, 1]], np.array(["a", "a", "b"]), None, random_state=0)
         >>> found.first_right.tolist(), found.relevant.tolist()
         ([True, True, False], [True, True, False])

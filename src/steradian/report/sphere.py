@@ -58,7 +58,7 @@ def map_sphere(
         random_state: of what is drawn.
         most: objects that are shown.
 
-    Example:
+    Examples:
         >>> kinds = np.array(["a", "b"])
         >>> own = kinds[[0, 0, 1]]
         >>> map_sphere(np.eye(4)[[0, 0, 1]], own, own, np.eye(4)[:2], kinds, random_state=0).labels

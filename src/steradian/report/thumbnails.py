@@ -22,7 +22,7 @@ def picture_address(picture: np.ndarray) -> str:
     Args:
         picture: uint8 [height, width, 3].
 
-    Example:
+    Examples:
         >>> picture_address(np.zeros((2, 2, 3), np.uint8))[:22]
         'data:image/png;base64,'
     """
@@ -38,7 +38,7 @@ def thumbnail(value: Any) -> tuple[str, bool]:
     Raises:
         InputError: it cannot be read.
 
-    Example:
+    Examples:
         >>> thumbnail(np.zeros((8, 8), np.uint8))[1]
         True
     """

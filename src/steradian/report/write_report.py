@@ -46,7 +46,7 @@ def write_report(
         MissingExtraError: plotly is not installed: `pip install 'steradian[report]'`.
         OSError: the file cannot be written.
 
-    Example:
+    Examples:
         >>> import steradian as sr
         >>> table = {"size": [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], "label": ["a", "a", "b", "b"]}
         >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))

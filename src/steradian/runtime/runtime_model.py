@@ -49,7 +49,7 @@ class RuntimeModel(WeighingModel):
         calibration: scales and thresholds, or None.
         graphs: the networks; None where none is run.
 
-    Example:
+    Examples:
         >>> import steradian as sr, tempfile
         >>> points = np.repeat([[-2.0, 0.5], [2.0, 0.5]], 20, axis=0) + np.arange(40)[:, None] / 99
         >>> model = sr.SphereEmbedder(embedding_dim=4, epochs=0, verbose=False)
@@ -278,7 +278,7 @@ def runs_networks(joined: Mapping[str, Any] | None) -> bool:
     Args:
         joined: how they and the closed form are joined; None where a network stands alone.
 
-    Example:
+    Examples:
         >>> runs_networks({"networks": 2, "share": 0.0, "learned_gates": False}), runs_networks(None)
         (False, True)
     """

@@ -47,7 +47,7 @@ class Index:
         made_by: the fingerprint of the model that made the vectors, or None.
         lists: of an approximate search; None searches all rows.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> index = Index.from_vectors(np.eye(3), labels=["cat", "dog", "owl"])
         >>> index
@@ -163,7 +163,7 @@ class Index:
             InputError: an id that stands twice or is in the index, no ids or labels where the index has such, labels
                 where it has none, or names of another kind; vectors of another width; objects without a model.
 
-        Example:
+        Examples:
             >>> index = Index.from_vectors(np.eye(3)[:2], ids=["a", "b"])
             >>> index.add(np.eye(3)[2:], ids=["c"]).ids.tolist()
             ['a', 'b', 'c']
@@ -183,7 +183,7 @@ class Index:
         Raises:
             InputError: an id that is not in the index or stands twice, or nothing would be left.
 
-        Example:
+        Examples:
             >>> Index.from_vectors(np.eye(3), ids=["a", "b", "c"]).remove(["b"]).ids.tolist()
             ['a', 'c']
         """
@@ -206,7 +206,7 @@ class Index:
         Raises:
             InputError: an id that is not in the index or stands twice, and as for `add`.
 
-        Example:
+        Examples:
             >>> index = Index.from_vectors(np.eye(3)[:2], ids=["a", "b"]).update(np.eye(3)[2:], ids=["b"])
             >>> index.vectors[1].tolist()
             [0.0, 0.0, 1.0]

@@ -20,7 +20,7 @@ def to_arrays(names: np.ndarray, *, key: str) -> dict[str, np.ndarray]:
         names: text, integers or booleans [rows].
         key: what the arrays' names begin with.
 
-    Example:
+    Examples:
         >>> {key: array.tolist() for key, array in to_arrays(np.array(["ox", "cat"]), key="ids").items()}
         {'ids/text': [111, 120, 99, 97, 116], 'ids/ends': [2, 5]}
     """
@@ -47,7 +47,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], *, key: str, rows: int) -> np.
     Raises:
         ValueError: arrays that are absent, or of another type or shape, ends that fall or miss the text, no UTF-8.
 
-    Example:
+    Examples:
         >>> from_arrays(to_arrays(np.array(["ox", "cat"]), key="ids"), key="ids", rows=2).tolist()
         ['ox', 'cat']
     """
@@ -83,7 +83,7 @@ def are_different(names: np.ndarray) -> bool:
     Args:
         names: text, integers or booleans [rows].
 
-    Example:
+    Examples:
         >>> are_different(np.array(["ox", "cat"])), are_different(np.array([1, 2, 1]))
         (True, False)
     """

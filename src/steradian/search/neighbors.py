@@ -34,7 +34,7 @@ class Neighbors:
         labels: [queries, k], their classes; None if the index has none.
         columns: further columns of the rows by name, each [queries, k], where the index has them.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> rows, cosines = np.array([[4, 0]]), np.array([[1.0, 0.5]], dtype=np.float32)
         >>> Neighbors(rows, cosines, ids=rows, labels=np.array([["cat", "dog"]]))

@@ -41,7 +41,7 @@ class StoreIndex:
         facts: what it was filled with.
         model: embeds queries and new objects; None takes vectors only.
 
-    Example:
+    Examples:
         >>> import numpy as np, steradian as sr
         >>> table = {"size": list(np.eye(4)), "brand": ["a", "b", "a", "b"], "price": [1, 2, 3, 4]}
         >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}, label="brand"))

@@ -52,7 +52,7 @@ def make_app(
         limits: of requests; None takes the defaults.
         title: of the pages.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import steradian as sr
         >>> from steradian.serve import FittedServedModel

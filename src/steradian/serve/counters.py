@@ -11,7 +11,7 @@ _SECONDS = 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 class Counters:
     """Counts of requests by path and status, their seconds, and the model's batches. Used by the event loop alone.
 
-    Example:
+    Examples:
         >>> counters = Counters()
         >>> counters.count_request("/embed", status=200, seconds=0.02)
         >>> counters.text().splitlines()[2]

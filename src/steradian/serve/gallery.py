@@ -30,7 +30,7 @@ class Gallery:
     Raises:
         InputError: the table has none of the index's ids.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import steradian as sr
         >>> table = {"title": ["red cup", "jar"], "label": ["cup", "jar"]}

@@ -14,7 +14,7 @@ class Limits:
     Raises:
         ConfigError: a bound that is not above 0.
 
-    Example:
+    Examples:
         >>> Limits(max_rows=8).max_rows
         8
     """

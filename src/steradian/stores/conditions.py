@@ -47,7 +47,7 @@ def conditions(where: Mapping[str, Any] | None, kinds: Mapping[str, str]) -> tup
     Raises:
         InputError: no such column, or a value of another kind.
 
-    Example:
+    Examples:
         >>> found = conditions({"brand": ["Acme", "Bolt"], "price": {"to": 20}}, {"brand": "text", "price": "number"})
         >>> found[0].values, found[1].ends
         (('Acme', 'Bolt'), {'<=': 20})

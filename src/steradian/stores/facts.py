@@ -35,7 +35,7 @@ class StoreFacts:
         kinds: of the columns: "text", "integer", "number" or "boolean" by name, "id" first; without the vectors.
         thresholds: what `calibrate` found, as `Calibration.to_dict` gives it; None without a calibration.
 
-    Example:
+    Examples:
         >>> facts = StoreFacts("3f", 4, {"id": "text", "has_photo": "boolean"})
         >>> StoreFacts.from_json(facts.to_json(), "shoes") == facts
         True

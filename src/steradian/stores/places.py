@@ -22,7 +22,7 @@ def open_store(text: str, *, option: str = "the place of a store") -> VectorStor
         ConfigError: no such form.
         MissingExtraError: the engine's package is not installed.
 
-    Example:
+    Examples:
         >>> open_store("parquet:gallery.parquet").place
         'parquet:gallery.parquet'
     """
@@ -55,7 +55,7 @@ def is_place(text: str | None) -> bool:
     Args:
         text: that the user gave, or None.
 
-    Example:
+    Examples:
         >>> is_place("lancedb:gallery#shoes"), is_place("model/index")
         (True, False)
     """

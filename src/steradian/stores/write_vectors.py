@@ -39,7 +39,7 @@ def write_vectors(model: Any, objects: ObjectTable, to: str, *, columns: Sequenc
         InputError: columns that are not plain, that there are not or that the store does not have; a store that does
             not answer.
 
-    Example:
+    Examples:
         >>> import numpy as np, steradian as sr
         >>> from steradian.data import Schema, read_objects
         >>> table = {"size": list(np.eye(4)), "brand": ["a", "b", "a", "b"]}

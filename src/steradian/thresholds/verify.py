@@ -37,7 +37,7 @@ class Verification(FrameOfRows, rows="pairs"):
         false_accepts: the share of pairs of different classes taken for the same at that angle [pairs].
         true_accepts: the share of pairs of one class taken for the same at that angle [pairs]; NaN where unknown.
 
-    Example:
+    Examples:
         >>> rates = np.array([0.01, 0.01]), np.array([0.93, 0.93])
         >>> Verification(np.arange(2), np.arange(2), np.array([0.3, 1.2]), np.array([0.8, 0.8]), *rates)
         Verification: 2 pairs, 1 taken for the same

@@ -57,7 +57,7 @@ def choose_anchor(present: np.ndarray) -> int:
     Args:
         present: bool [objects, modalities].
 
-    Example:
+    Examples:
         >>> choose_anchor(np.array([[True, False, False], [True, False, False], [False, True, True]]))
         1
     """

@@ -22,7 +22,7 @@ class RowwiseAdam:
         decay: of the second moment, Adam's 0.999.
         epsilon: Adam's 1e-8.
 
-    Example:
+    Examples:
         >>> centers = torch.eye(2)
         >>> RowwiseAdam(centers, learning_rate=0.1).update(slice(0, 1), torch.tensor([[0.0, 3.0]]))
         >>> centers[0]

@@ -70,7 +70,7 @@ def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, mode
         num_classes: at least 2.
         model: the model's configuration, its dropout filled in.
 
-    Example:
+    Examples:
         >>> derive(TrainingConfig(), np.zeros(640), num_classes=10, model=ModelConfig()).epochs
         60
     """
@@ -107,7 +107,7 @@ def said_steps(config: TrainingConfig, epochs: int, objects: int) -> str:
         epochs: passes over the objects.
         objects: that it learns from.
 
-    Example:
+    Examples:
         >>> said_steps(TrainingConfig(objective="clip"), 20, 96)
         '20 epochs of 96 objects: 40 steps'
     """
@@ -145,7 +145,7 @@ def samples_per_class(config: TrainingConfig) -> int:
     Args:
         config: None in `samples_per_class` means: derive it.
 
-    Example:
+    Examples:
         >>> samples_per_class(TrainingConfig()), samples_per_class(TrainingConfig(objective="supcon"))
         (1, 4)
     """
@@ -164,7 +164,7 @@ def with_derived(config: ModelConfig, *, objects: int, num_classes: int) -> Mode
         objects: how many to train on.
         num_classes: of how many classes.
 
-    Example:
+    Examples:
         >>> [with_derived(ModelConfig(), objects=n, num_classes=9).dropout for n in (999, 1000, 10_000)]
         [0.3, 0.2, 0.1]
         >>> [with_derived(ModelConfig(), objects=9, num_classes=n).embedding_dim for n in (9, 200, 10_000)]

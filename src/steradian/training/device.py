@@ -19,7 +19,7 @@ def choose_device(name: str) -> torch.device:
     Raises:
         ConfigError: a device that torch does not know or this machine does not have.
 
-    Example:
+    Examples:
         >>> choose_device("cpu")
         device(type='cpu')
     """
@@ -48,7 +48,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         name: "auto", "float32" or "bfloat16".
         device: where the encoders are.
 
-    Example:
+    Examples:
         >>> choose_precision("auto", torch.device("cpu"))
         torch.float32
     """
@@ -64,7 +64,7 @@ def own_modes(device: str) -> Iterator[None]:
     Args:
         device: the type of torch's device.
 
-    Example:
+    Examples:
         >>> with torch.no_grad(), own_modes("cpu"):
         ...     torch.is_grad_enabled()
         True

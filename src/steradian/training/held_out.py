@@ -111,7 +111,7 @@ def class_numbers(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
         labels: class names [objects].
         classes: known class names [num_classes], sorted.
 
-    Example:
+    Examples:
         >>> class_numbers(np.array(["b", "new", "a"]), np.array(["a", "b"]))
         array([1, 2, 0])
     """

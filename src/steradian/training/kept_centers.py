@@ -26,7 +26,7 @@ def used_coordinates(centers: np.ndarray) -> int:
     Args:
         centers: rows [num_classes, embedding_dim].
 
-    Example:
+    Examples:
         >>> used_coordinates(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
         2
     """

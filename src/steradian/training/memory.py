@@ -36,7 +36,7 @@ class MemoryEstimate:
         plan: how the loss uses memory beside these.
         num_classes: of how many classes.
 
-    Example:
+    Examples:
         >>> print(estimate_memory(1_000, model=ModelConfig(), config=TrainingConfig(), modalities=2, device="cpu"))
         class centers 0.5 MB, gradient 0.5, moments 1.0, best copy 0.5, loss 4.0
     """

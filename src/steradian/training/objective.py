@@ -133,7 +133,7 @@ def random_subsets(present: Tensor) -> Tensor:
     Returns:
         bool [objects, modalities].
 
-    Example:
+    Examples:
         >>> random_subsets(torch.tensor([[False, True]]))
         tensor([[False,  True]])
     """
@@ -152,7 +152,7 @@ def observed_subsets(present: Tensor) -> Tensor:
     Returns:
         bool [objects, modalities].
 
-    Example:
+    Examples:
         >>> observed_subsets(torch.tensor([[False, True], [True, False]]))
         tensor([[False,  True],
                 [ True, False]])

@@ -21,7 +21,7 @@ class Progress:
         console: where to show it; None shows nothing.
         followers: each takes the records of the history, with the number of the `network` counted from 1.
 
-    Example:
+    Examples:
         >>> with Progress(None) as progress:
         ...     progress.begin(2)
         ...     progress.advance(1, loss=0.5)

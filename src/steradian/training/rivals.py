@@ -26,7 +26,7 @@ class CrossEntropy(nn.Module):
     Args:
         classifier: its directions are the layer's weights.
 
-    Example:
+    Examples:
         >>> CrossEntropy(SphericalClassifier(3, 8))(torch.eye(8)[:2], torch.tensor([0, 2]), strength=1.0).shape
         torch.Size([2])
     """
@@ -54,7 +54,7 @@ class BatchLoss(nn.Module):
         scale: of the cosines, for the first two.
         cosine_margin: a difference of cosines, for the first and the last.
 
-    Example:
+    Examples:
         >>> loss = BatchLoss("supcon", SphericalClassifier(3, 8), scale=10.0, cosine_margin=0.1)
         >>> loss(torch.eye(8)[[0, 0, 1]], torch.tensor([0, 0, 2]), strength=1.0)[2]
         tensor(0.)
@@ -94,7 +94,7 @@ class Contrastive(nn.Module):
         positives: "class", or "object" for the papers' forms without labels.
         anchor: number of the modality that the others are paired with, for "anchor_clip" and "gram".
 
-    Example:
+    Examples:
         >>> Contrastive("clip", SphericalClassifier(3, 8), scale=14.3).log_scale.exp()
         tensor(14.3000, grad_fn=<ExpBackward0>)
     """

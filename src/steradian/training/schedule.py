@@ -20,7 +20,7 @@ def learning_rate_factor(step: int, steps: int) -> float:
         step: counted from 0.
         steps: of the whole training.
 
-    Example:
+    Examples:
         >>> [round(learning_rate_factor(step, 100), 2) for step in (0, 4, 52, 99)]
         [0.2, 1.0, 0.51, 0.0]
     """
@@ -37,7 +37,7 @@ def margin_factor(step: int, steps: int) -> float:
         step: counted from 0.
         steps: of the whole training.
 
-    Example:
+    Examples:
         >>> [round(margin_factor(step, 100), 2) for step in (0, 20, 30, 40, 99)]
         [0.0, 0.0, 0.5, 1.0, 1.0]
     """
@@ -53,7 +53,7 @@ def default_epochs(objects: int, batch_size: int, *, usual: int = USUAL_EPOCHS) 
         batch_size: objects a step.
         usual: passes over a table that is neither small nor large.
 
-    Example:
+    Examples:
         >>> default_epochs(500, 64), default_epochs(5000, 64), default_epochs(100_000, 64)
         (60, 60, 4)
     """

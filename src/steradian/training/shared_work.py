@@ -63,7 +63,7 @@ def wire_a_step(objects: int, modalities: int, embedding_dim: int, *, weights: i
         spread: whether class centers are.
         size: number of ranks.
 
-    Example:
+    Examples:
         >>> wire_a_step(64, 2, 128, weights=1_000_000, spread=False, size=2)
         4131072
     """

@@ -40,7 +40,7 @@ def adaface(cosines: Tensor, quality: Tensor, *, margin: float = 0.4) -> Tensor:
         ConfigError: a margin outside [0, pi).
         InputError: qualities that do not fit the cosines.
 
-    Example:
+    Examples:
         >>> adaface(torch.tensor([0.5, 0.5, 0.5]), torch.tensor([-1.0, 0.0, 1.0]))
         tensor([ 0.1233,  0.1000, -0.0022])
     """
@@ -70,7 +70,7 @@ def adaface_quality(
     Raises:
         ConfigError: a concentration that is not above 0 and finite.
 
-    Example:
+    Examples:
         >>> adaface_quality(torch.tensor([18.0, 20.0, 90.0]), 20.0, 2.0)
         tensor([-0.3328,  0.0000,  1.0000])
     """

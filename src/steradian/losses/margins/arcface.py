@@ -37,7 +37,7 @@ def arcface(cosines: Tensor, margin: float | Tensor) -> Tensor:
         ConfigError: a margin outside [0, pi).
         InputError: a tensor of margins that does not fit the cosines.
 
-    Example:
+    Examples:
         >>> import torch
         >>> arcface(torch.tensor([1.0, 0.0]), 0.5)
         tensor([ 0.8771, -0.4794])

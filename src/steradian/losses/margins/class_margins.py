@@ -31,7 +31,7 @@ def class_margins(counts: Tensor, *, low: float = 0.05, high: float = 0.5) -> Te
         ConfigError: low and high that are no angles in [0, pi), or in the wrong order.
         InputError: no class, or a class without objects.
 
-    Example:
+    Examples:
         >>> class_margins(torch.tensor([1, 16, 10_000]))
         tensor([0.5000, 0.2500, 0.0500])
     """

@@ -42,7 +42,7 @@ def combined(
         ConfigError: a factor below 1, a margin outside [0, pi) or a cosine margin outside [0, 2).
         InputError: a tensor of margins that does not fit the cosines.
 
-    Example:
+    Examples:
         >>> combined(torch.tensor([0.5, 0.0]), angle_factor=1.0, margin=0.3, cosine_margin=0.2)
         tensor([ 0.0217, -0.4955])
     """

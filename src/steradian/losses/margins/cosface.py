@@ -26,7 +26,7 @@ def cosface(cosines: Tensor, cosine_margin: float | Tensor = 0.35) -> Tensor:
         ConfigError: a cosine margin outside [0, 2).
         InputError: a tensor of cosine margins that does not fit the cosines.
 
-    Example:
+    Examples:
         >>> import torch
         >>> cosface(torch.tensor([1.0, 0.0]))
         tensor([ 0.6500, -0.3500])

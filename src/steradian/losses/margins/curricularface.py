@@ -31,7 +31,7 @@ def curricular(scale: float, stage: float, *, margin: float) -> Bend:
 
     NOTE[DIFF]: past 180 degrees the target goes on falling, as in `arcface`; the paper's cosine rises again.
 
-    Example:
+    Examples:
         >>> curricular(8.0, 0.5, margin=0.2)(torch.tensor([[0.9], [0.1]]), torch.tensor([[0.8]]))[0]
         tensor([[10.0800],
                 [ 0.8000]])

@@ -47,7 +47,7 @@ def elastic_margins(
     Raises:
         ConfigError: a margin outside [0, pi), or a spread below 0 or not finite.
 
-    Example:
+    Examples:
         >>> elastic_margins(torch.tensor([0.9, -0.2]), spread=0.0)
         tensor([0.5000, 0.5000])
     """

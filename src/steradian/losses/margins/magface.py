@@ -42,7 +42,7 @@ def magface_margins(
     Raises:
         ConfigError: norms or margins that are in the wrong order or out of range.
 
-    Example:
+    Examples:
         >>> import torch
         >>> magface_margins(torch.tensor([1.0, 60.0, 200.0]))
         tensor([0.4500, 0.6250, 0.8000])
@@ -70,7 +70,7 @@ def magface_penalty(norms: Tensor, *, low_norm: float = 10.0, high_norm: float =
     Raises:
         ConfigError: norms that are in the wrong order or out of range.
 
-    Example:
+    Examples:
         >>> import torch
         >>> magface_penalty(torch.tensor([10.0, 110.0]))
         tensor([0.1008, 0.0182])

@@ -17,7 +17,7 @@ def normface(cosines: Tensor) -> Tensor:
     Returns:
         The cosines [...] in float32 or float64.
 
-    Example:
+    Examples:
         >>> normface(torch.tensor([1.0, 0.5], dtype=torch.bfloat16))
         tensor([1.0000, 0.5000])
     """

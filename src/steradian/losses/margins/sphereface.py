@@ -25,7 +25,7 @@ def sphereface(cosines: Tensor, angle_factor: float = 1.7) -> Tensor:
     Raises:
         ConfigError: a factor below 1 or not finite.
 
-    Example:
+    Examples:
         >>> import torch
         >>> sphereface(torch.tensor([0.5, -1.0]), 2.0)
         tensor([-0.5000, -3.0000])

@@ -30,7 +30,7 @@ class GuessedSchema:
         label: the column of labels; None where none would do.
         id: the column of ids; None where there is none.
 
-    Example:
+    Examples:
         >>> table = {"sku": ["a1", "a2", "a3", "a4"], "price": [1.5, 2.0, None, 4.0], "kind": ["x", "y", "x", "y"]}
         >>> print(guess_schema(table))
         # Guessed from 4 rows, 3 columns. Look at every line before you use it.
@@ -122,7 +122,7 @@ def guess_schema(source: Any) -> GuessedSchema:
     Raises:
         InputError: what `read_objects` refuses of a source, or a table of which no column can be read.
 
-    Example:
+    Examples:
         >>> guess_schema({"title": ["red shoe", "boot"] * 30, "label": [0, 1] * 30}).kind_of("label")
         'label'
     """
