@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -323,3 +324,24 @@ def test_a_schema_lets_it_fit_and_be_validated_on_data_frames() -> None:
     assert scores.shape == (3,) and scores.min() > 0.9
     with pytest.raises(sr.InputError, match=r"or SphereEmbedder\(schema=schema\)"):
         sr.SphereEmbedder(verbose=False).fit(frame)
+
+
+def test_a_refused_fit_leaves_the_model_as_it_was(objects) -> None:
+    model = sr.SphereEmbedder(epochs=0, **SMALL).fit(objects)
+    expected = model.transform(objects)
+    with pytest.raises(sr.InputError, match="a fitted SphereEmbedder"):
+        model.fit(objects, compatible_with="a folder")
+    with pytest.raises(sr.InputError, match="an ObjectTable"):
+        model.fit(objects, validation="validation.csv")
+    with pytest.raises(sr.ConfigError):
+        model.set_params(width=-1).fit(objects)
+    np.testing.assert_array_equal(model.transform(objects), expected)
+
+
+def test_a_model_that_is_not_fitted_says_so(objects) -> None:
+    model = sr.SphereEmbedder()
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        sr.evaluate(model, objects)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        _ = model.classes_
+    assert not hasattr(model, "fitted_")

@@ -106,10 +106,20 @@ def test_what_is_derived_is_printed_with_its_reason(objects, capsys) -> None:
 
 def test_a_fit_that_fails_leaves_no_half_of_a_model(objects) -> None:
     model = sr.SphereEmbedder(epochs=1, **SMALL).fit(objects)
+    before = model.fitted_
+    # What is refused leaves the older model whole; what fails while it trains leaves none.
     with pytest.raises(sr.InputError):
         model.fit(objects[objects.labels == "red"])
+    assert model.fitted_ is before
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="while it trains"):
+        patch.setattr("steradian.embedder.fit_model", _fails)
+        model.fit(objects)
     with pytest.raises(NotFittedError):
         model.predict(objects)
+
+
+def _fails(*args: object, **options: object) -> None:
+    raise RuntimeError("while it trains")
 
 
 def test_one_class_only(objects) -> None:

@@ -34,6 +34,7 @@ __all__ = ["main"]
 
 NOT_PRINTED = 1
 INTERRUPTED = 130
+LAST_PORT = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -254,7 +255,7 @@ def _embed(options: Namespace) -> int:
     out = options.out or ""
     if bool(out) == bool(options.to) or (options.columns and out):
         fix = "Name one of them; --columns goes with --to."
-        raise InputError("--out PLACE or --to STORE", "both" if options.to else "--out or neither", "embed", fix)
+        raise InputError("--out PLACE or --to STORE", "both" if out else "neither", "embed", fix)
     plain = out.lower().endswith(FILE_KINDS) and not Path(out).is_dir()
     if plain:
         check_file(out, others=[options.table])
@@ -294,6 +295,8 @@ def _serve(options: Namespace) -> int:
     from steradian.search import Index
     from steradian.serve import Gallery, Limits, load_served, make_app, run_server
 
+    if not 0 <= options.port <= LAST_PORT:
+        raise InputError(f"a port from 0 to {LAST_PORT}", str(options.port), "--port", "0 takes a free one.")
     limits = Limits(**{field.name: options[field.name] for field in fields(Limits)})
     served = load_served(options.model)
     index = Index.load(options.index or Path(options.model, "index"), model=served.model)

@@ -18,6 +18,7 @@ from steradian.calibration import Calibration
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.embedder_folder import EmbedderFolder
+from steradian.errors import ConfigError, InputError
 from steradian.explanation import Attribution, Certificates, certify, explain
 from steradian.fit import fit_model
 from steradian.fitted_model import BATCH, Encoded, Subset, table_of
@@ -86,7 +87,10 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
             ConfigError: options that cannot be.
             TrainingError: the loss is not finite.
         """
-        old = None if compatible_with is None else compatible_with._fitted
+        if not isinstance(compatible_with, SphereEmbedder | None):
+            fix = "Load it first: SphereEmbedder.load(folder)."
+            raise InputError("a fitted SphereEmbedder", repr(compatible_with), "fit(compatible_with=...)", fix)
+        old, before = None if compatible_with is None else compatible_with._fitted, dict(vars(self))
         self._forget()
         try:
             self.fitted_ = fit_model(
@@ -101,6 +105,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
                 compatible_with=old,
                 callbacks=callbacks,
             )
+        except (InputError, ConfigError):
+            # What is refused is refused before training: an older model stays.
+            self._forget()
+            self.__dict__.update(before)
+            raise
         except BaseException:
             # What training has got to is saved where it was asked for; here it would pass for a whole model.
             self._forget()

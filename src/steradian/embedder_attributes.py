@@ -157,39 +157,39 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
     @property
     def _n_features_out(self) -> int:
         """How many names `get_feature_names_out` gives; with it, `set_output` works as of any transformer."""
-        return self.fitted_.encoder.embedding_dim
+        return self._fitted.encoder.embedding_dim
 
     @property
     def classes_(self) -> np.ndarray:
         """See the class; so for what follows."""
-        return self.fitted_.classes
+        return self._fitted.classes
 
     @property
     def schema_(self) -> Schema:
         """See the class."""
-        return self.fitted_.schema
+        return self._fitted.schema
 
     @property
     def scale_(self) -> float:
         """See the class."""
-        return self.fitted_.scale
+        return self._fitted.scale
 
     @property
     def margin_(self) -> float:
         """See the class."""
-        return self.fitted_.margin
+        return self._fitted.margin
 
     @property
     def training_(self) -> TrainingResult:
         """See the class."""
-        return self.fitted_.training
+        return self._fitted.training
 
     @property
     def calibration_(self) -> Calibration:
         """See the class; without it an AttributeError, as of what a fit has not set."""
-        if self.fitted_.calibration is None:
+        if self._fitted.calibration is None:
             raise AttributeError("calibration_: call calibrate(held_out_objects) first")
-        return self.fitted_.calibration
+        return self._fitted.calibration
 
     @property
     def _fitted(self) -> FittedModel:

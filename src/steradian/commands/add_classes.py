@@ -31,5 +31,5 @@ def add_classes(options: Namespace) -> int:
     added = model.add_classes(read_named(options.table, model.schema_, options))
     model.save(out)
     show(added)
-    print(f"kept in {out}, which now has {len(model.classes_)} classes")
+    print(f"kept in {out}, which now has {len(model.classes_)} classes; an index has the objects that it had before")
     return 0
