@@ -135,7 +135,7 @@ def _fit_as(options: Namespace, *, first: bool) -> int:
 
 
 def _schema(options: Namespace) -> int:
-    from steradian import guess_schema
+    from steradian.data import guess_schema
 
     check_file(options.out, others=[options.table])
     guessed = guess_schema(options.table)
