@@ -2,9 +2,10 @@
 FROM python:3.13-slim
 COPY pyproject.toml constraints.txt README.md LICENSE /source/
 COPY src /source/src
-# torch for processors alone: the build for GPUs is ten times as large.
-RUN pip install --no-cache-dir --constraint /source/constraints.txt \
-        --extra-index-url https://download.pytorch.org/whl/cpu '/source[serve,audio]' \
+# The build of torch for processors alone is a tenth as large as that for GPUs; where there is a place that has it, name it:
+# docker build --build-arg PIP_OPTIONS='--extra-index-url ADDRESS' --tag steradian .
+ARG PIP_OPTIONS=""
+RUN pip install --no-cache-dir --constraint /source/constraints.txt $PIP_OPTIONS '/source[serve,audio]' \
     && rm -rf /source
 USER 65534
 EXPOSE 8000

@@ -19,7 +19,7 @@ from steradian.commands.compare import compare
 from steradian.commands.export import export
 from steradian.commands.tables import load_named, read_both, read_named, show
 from steradian.commands.vector_files import FILE_KINDS, write_vector_file
-from steradian.commands.verify import verify
+from steradian.commands.verify_tables import verify
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 from steradian.out_paths import check_file, check_folder

@@ -15,7 +15,7 @@ from steradian.command_mistakes import as_options, did_you_mean, told_plainly
 from steradian.commands.add_classes import add_classes_words
 from steradian.commands.compare import compare_words
 from steradian.commands.export import export_parser
-from steradian.commands.verify import verify_words
+from steradian.commands.verify_tables import verify_words
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.serve.limits import Limits
 

@@ -228,7 +228,7 @@ def test_a_write_that_ends_in_between_leaves_whole_batches(
     def batches() -> Iterator[pa.Table]:
         from steradian.stores import row_batches
 
-        yield from row_batches(model, objects[10:20], facts)
+        yield from row_batches(model.transform, objects[10:20], facts)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

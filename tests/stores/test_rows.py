@@ -21,7 +21,7 @@ def test_rows_have_ids_unit_vectors_labels_what_is_present_and_columns(
         "price": "number",
         "count": "integer",
     }
-    (rows,) = row_batches(embedder, gallery, StoreFacts(None, 4, kinds))
+    (rows,) = row_batches(embedder.transform, gallery, StoreFacts(None, 4, kinds))
     assert rows.column_names == ["id", "vector", "label", "has_size", "has_words", "price", "count"]
     assert rows["has_words"].to_pylist() == [n % 3 > 0 for n in range(12)]
     assert rows["price"].to_pylist()[4:7] == [2.0, None, 3.0]

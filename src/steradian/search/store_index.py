@@ -216,7 +216,7 @@ class StoreIndex:
         else:
             import pyarrow as pa
 
-            rows = pa.concat_tables(row_batches(self.model, objects, self.facts))
+            rows = pa.concat_tables(row_batches(self.model.transform, objects, self.facts))
         names = np.array(rows["id"].to_pylist())
         refuse_repeated_ids(names, np.arange(len(names)), name="ids")
         return rows

@@ -1,7 +1,7 @@
 """Objects as rows of a store: ids, unit vectors, labels, what is present, and the columns that the user names."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +42,13 @@ def kinds_of(objects: ObjectTable, columns: Sequence[str]) -> dict[str, str]:
     return kinds
 
 
-def row_batches(model: Any, objects: ObjectTable, facts: StoreFacts) -> "Iterator[pa.Table]":
+def row_batches(
+    embed: Callable[[ObjectTable], np.ndarray], objects: ObjectTable, facts: StoreFacts
+) -> "Iterator[pa.Table]":
     """The rows of a table, some at a time: all columns that the store has; those that the table lacks are missing.
 
     Args:
-        model: embeds the objects.
+        embed: from objects to their vectors [objects, dim].
         objects: the table.
         facts: of the store.
     """
@@ -55,7 +57,7 @@ def row_batches(model: Any, objects: ObjectTable, facts: StoreFacts) -> "Iterato
         part = objects[start : start + _BATCH]
         cells = _cells(part, [name for name in extra if name in part.columns])
         cells = {name: column for name, column in cells.items() if name in facts.kinds}
-        yield rows_of(np.asarray(model.transform(part)), cells, facts)
+        yield rows_of(np.asarray(embed(part)), cells, facts)
 
 
 def rows_of(vectors: np.ndarray, cells: Mapping[str, Any], facts: StoreFacts) -> "pa.Table":

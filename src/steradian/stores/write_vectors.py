@@ -1,9 +1,9 @@
 """From a table and a model to a store that is filled."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from steradian.data import ObjectTable
+from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
 from steradian.stores.facts import StoreFacts
 from steradian.stores.places import open_store
@@ -13,7 +13,7 @@ from steradian.stores.vector_store import check_maker, telling_engine_errors
 __all__ = ["write_vectors"]
 
 
-def write_vectors(model: Any, objects: ObjectTable, to: str, *, columns: Sequence[str] = ()) -> str:
+def write_vectors(model: SphereEmbedder, objects: ObjectTable, to: str, *, columns: Sequence[str] = ()) -> str:
     """Write the unit vectors of objects to a vector store, by cosine; a row with an id that is there replaces that one.
 
     Rows have the columns `id`, `vector`, `label` where there are labels, `has_NAME` for each modality, and those that
@@ -65,7 +65,7 @@ def write_vectors(model: Any, objects: ObjectTable, to: str, *, columns: Sequenc
                 store.create(kept)
             elif facts != kept:
                 store.keep(kept)
-            store.upsert(row_batches(model, objects, kept))
+            store.upsert(row_batches(model.transform, objects, kept))
         finally:
             store.close()
     return store.place
