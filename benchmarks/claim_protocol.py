@@ -12,14 +12,14 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.claim_sets import ClaimSet, Part
 from benchmarks.closed_form_start import SolvedSet, StartedEncoder
-from steradian.config import CENTER_OBJECTIVES, ModelConfig, TrainingConfig
+from steradian.config import ModelConfig, TrainingConfig
 from steradian.data.batch import PreparedObjects
 from steradian.data.samplers import batches, grouped_order, plain_order
 from steradian.evaluation.geometry import Geometry, measure_vectors
 from steradian.losses import default_scale
 from steradian.metrics import retrieval_scores
 from steradian.model import SphereEncoder, SphericalClassifier, TwoPartEncoder, build_encoder, embed, embed_subsets
-from steradian.training import derive, with_derived
+from steradian.training import derive, objectives, with_derived
 from steradian.training.build_objective import choose_anchor
 from steradian.training.derived import samples_per_class
 from steradian.training.imprint import imprint_centers
@@ -194,7 +194,8 @@ def train_watched(
     watch = _Watch(data, seed)
     spent = 0.0 if start is None else start.start_seconds
     begun = time.process_time()
-    if config.objective in (*CENTER_OBJECTIVES, "cross_entropy", "gmc_cross_entropy"):
+    kind = objectives.OBJECTIVES[config.objective]
+    if kind.learns_centers or config.objective in ("cross_entropy", "gmc_cross_entropy"):
         imprint_centers(encoder, classifier, data.fit, random_state=seed)
     anchor = choose_anchor(data.fit.present)
     learner = Learner(encoder, classifier, config=config, derived=derived, steps=data.steps, anchor=anchor)
@@ -208,7 +209,7 @@ def train_watched(
         if step + 1 in checks:
             watch.look(step + 1, seconds, encoder)
     encoder.eval()
-    curve = watch.finish(encoder, classifier if config.objective in CENTER_OBJECTIVES else None, tested=tested)
+    curve = watch.finish(encoder, classifier if kind.learns_centers else None, tested=tested)
     return replace(curve, start_seconds=round(spent, 4))
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.growth_cases import OBJECTIVES, Case, Grid, Measured, Run, make_run
+from benchmarks.growth_cases import Case, Grid, Measured, Run, make_run
 from benchmarks.growth_report import draw, report, write_json
-from steradian.config import ObjectiveKind
 from steradian.losses.workspace import take_workspace
+from steradian.training import OBJECTIVES
 
 LEAST = 0.02
 """Seconds that a time is taken over: a short case runs several times in it."""
@@ -38,7 +38,7 @@ def run(
     """Measure, print, and write what is asked for.
 
     Args:
-        objectives: of `ObjectiveKind`; none takes all.
+        objectives: of steradian's `OBJECTIVES`; none takes all.
         grid: the sizes.
         rounds: that count; `ROUNDS_OF_SLOW` at most for slow cases.
         json_file: where everything measured goes.
@@ -66,7 +66,7 @@ def run(
         draw(folder, measured, kinds, grid=grid)
 
 
-def _measure(kinds: Sequence[ObjectiveKind], grid: Grid, rounds: int) -> Measured:
+def _measure(kinds: Sequence[str], grid: Grid, rounds: int) -> Measured:
     cases = grid.cases(kinds)
     runs, warm, peaks = {}, {}, {}
     for number, case in enumerate(cases, 1):

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,15 +11,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import steradian as sr
-from steradian.config import CENTER_OBJECTIVES, ModelConfig, ObjectiveKind, TrainingConfig
+from steradian.config import ModelConfig, TrainingConfig
 from steradian.data.batch import Preprocessor
 from steradian.model import ModalityVectors, SphericalClassifier, TensorBatch, build_encoder
-from steradian.training import derive, with_derived
+from steradian.training import OBJECTIVES, derive, with_derived
 from steradian.training.build_objective import build_objective
 from steradian.training.learner import Learner
 
-OBJECTIVES: tuple[ObjectiveKind, ...] = get_args(ObjectiveKind)
-CLASS_OBJECTIVES = (*CENTER_OBJECTIVES, "cross_entropy", "gmc_cross_entropy")
+CENTERED = [name for name, objective in OBJECTIVES.items() if objective.learns_centers]
+CLASS_OBJECTIVES = (*CENTERED, "cross_entropy", "gmc_cross_entropy")
 """Those whose cost depends on the number of classes."""
 
 FEATURES = 32
@@ -43,7 +43,7 @@ class Size(NamedTuple):
 class Case(NamedTuple):
     """What one time belongs to: an objective alone, or the whole step of a training by it."""
 
-    objective: ObjectiveKind
+    objective: str
     size: Size
     whole_step: bool = False
 
@@ -77,7 +77,7 @@ class Sweep(NamedTuple):
         """The other numbers in words."""
         return ", ".join(f"{LETTERS[axis]} = {getattr(self.size, axis)}" for axis in LETTERS if axis != self.axis)
 
-    def case(self, objective: ObjectiveKind, value: int) -> Case:
+    def case(self, objective: str, value: int) -> Case:
         """The case at a value; the same one at all numbers of classes where the objective looks at none."""
         blind = self.axis == "classes" and objective not in CLASS_OBJECTIVES
         return Case(objective, self.size if blind else self.size._replace(**{self.axis: value}), self.whole_step)
@@ -123,7 +123,7 @@ class Grid:
         sweeps = [sweep for sweep in self.sweeps if sweep.axis != "classes"]
         return sorted({sweep.case("clip", value).size for sweep in sweeps for value in sweep.values})
 
-    def cases(self, objectives: Sequence[ObjectiveKind]) -> list[Case]:
+    def cases(self, objectives: Sequence[str]) -> list[Case]:
         """All, each once."""
         cases = [sweep.case(kind, n) for sweep in self.sweeps for kind in objectives for n in sweep.values]
         if {"angular", "clip"} <= set(objectives):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from benchmarks.growth_cases import LETTERS, Axis, Case, Grid, Measured, Size, Sweep
-from steradian.config import ObjectiveKind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +20,7 @@ UPPER: dict[Axis, int] = {"modalities": 4, "objects": 256, "classes": 1_000}
 EQUAL = 0.95
 
 ORANGE, BLUE, GREEN, PURPLE, BLACK = "#D55E00", "#0072B2", "#009E73", "#AA4499", "#000000"
-LOOKS: dict[ObjectiveKind, tuple[str, str, str, str]] = {
+LOOKS: dict[str, tuple[str, str, str, str]] = {
     "angular": ("angular (ours)", ORANGE, "-", "o"),
     "normalised_cross_entropy": ("normalised CE", BLUE, "-", "s"),
     "cross_entropy": ("cross entropy", BLUE, "--", "^"),
@@ -62,7 +61,7 @@ def fit_exponent(values: Sequence[float], costs: Sequence[float]) -> float | Non
     return float(np.polyfit(np.log(values), np.log(costs), 1)[0]) if len(values) > 1 else None
 
 
-def exponents(measured: Measured, sweep: Sweep, kind: ObjectiveKind) -> tuple[float | None, float | None]:
+def exponents(measured: Measured, sweep: Sweep, kind: str) -> tuple[float | None, float | None]:
     """Of time over all values and over the upper ones; None where nothing varies."""
     if sweep.case(kind, sweep.values[0]) == sweep.case(kind, sweep.values[-1]):
         return None, None
@@ -86,7 +85,7 @@ def break_even(measured: Measured, size: Size, classes: Sequence[int]) -> BreakE
     return BreakEven(size, found, objects * modalities * (modalities - 1) / (2 * (modalities + 1)), ratios)
 
 
-def _break_evens(measured: Measured, kinds: Sequence[ObjectiveKind], grid: Grid) -> list[BreakEven]:
+def _break_evens(measured: Measured, kinds: Sequence[str], grid: Grid) -> list[BreakEven]:
     if not {"angular", "clip"} <= set(kinds):
         return []
     return [break_even(measured, size, grid.break_even_classes) for size in grid.break_even_sizes]
@@ -95,7 +94,7 @@ def _break_evens(measured: Measured, kinds: Sequence[ObjectiveKind], grid: Grid)
 # -- Tables ------------------------------------------------------------------------------------------------------------
 
 
-def report(measured: Measured, kinds: Sequence[ObjectiveKind], *, grid: Grid, setting: dict[str, str]) -> str:
+def report(measured: Measured, kinds: Sequence[str], *, grid: Grid, setting: dict[str, str]) -> str:
     """Everything as Markdown of at most 80 columns."""
     parts = ["# What an objective costs", "\n".join(f"- {key}: {value}" for key, value in setting.items())]
     for sweep in grid.sweeps:
@@ -113,12 +112,12 @@ def report(measured: Measured, kinds: Sequence[ObjectiveKind], *, grid: Grid, se
     return "\n\n".join(parts)
 
 
-def _sweep_table(sweep: Sweep, kinds: Sequence[ObjectiveKind], cell: Callable[[Case], str]) -> str:
+def _sweep_table(sweep: Sweep, kinds: Sequence[str], cell: Callable[[Case], str]) -> str:
     rows = [[LOOKS[kind][0], *(cell(sweep.case(kind, value)) for value in sweep.values)] for kind in kinds]
     return _table([sweep.letter, *(f"{value:,}" for value in sweep.values)], rows)
 
 
-def _cheaper(measured: Measured, sweep: Sweep, kinds: Sequence[ObjectiveKind]) -> list[str]:
+def _cheaper(measured: Measured, sweep: Sweep, kinds: Sequence[str]) -> list[str]:
     """Which rivals cost less than ours, and where; what is as near as `EQUAL` may be chance."""
     if "angular" not in kinds:
         return []
@@ -132,7 +131,7 @@ def _cheaper(measured: Measured, sweep: Sweep, kinds: Sequence[ObjectiveKind]) -
     return [_wrapped(f"Cheaper than ours by more than {1 - EQUAL:.0%}: {'; '.join(found) or 'none'}.")]
 
 
-def _exponent_parts(measured: Measured, kinds: Sequence[ObjectiveKind], grid: Grid) -> list[str]:
+def _exponent_parts(measured: Measured, kinds: Sequence[str], grid: Grid) -> list[str]:
     titles = [f"{sweep.letter}{', step' if sweep.whole_step else ''}" for sweep in grid.sweeps]
     # Of the two sweeps over M of the objective alone.
     titles[:2] = [f"M, N={sweep.size.objects}" for sweep in grid.sweeps[:2]]
@@ -200,9 +199,7 @@ def _bytes(number: float) -> str:
 # -- Files -------------------------------------------------------------------------------------------------------------
 
 
-def write_json(
-    file: Path, measured: Measured, kinds: Sequence[ObjectiveKind], *, grid: Grid, setting: dict[str, str]
-) -> None:
+def write_json(file: Path, measured: Measured, kinds: Sequence[str], *, grid: Grid, setting: dict[str, str]) -> None:
     """Every time of every round, and what follows from them."""
     cases = [
         {
@@ -237,7 +234,7 @@ def write_json(
     unfinished.replace(file)
 
 
-def draw(folder: Path, measured: Measured, kinds: Sequence[ObjectiveKind], *, grid: Grid) -> None:
+def draw(folder: Path, measured: Measured, kinds: Sequence[str], *, grid: Grid) -> None:
     """A plot of every sweep, as PNG; needs matplotlib.
 
     Args:

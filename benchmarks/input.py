@@ -20,8 +20,7 @@ from steradian.data.batch import Batch, PreparedObjects, Preprocessor
 from steradian.data.prefetch import prefetched
 from steradian.data.samplers import batches, plain_order
 from steradian.model import SphereEncoder, SphericalClassifier, TensorBatch, build_encoder, embed_table
-from steradian.training import Derived, Objective, with_derived
-from steradian.training.build_objective import make_margin_loss
+from steradian.training import OBJECTIVES, Derived, with_derived
 from steradian.training.device import choose_device
 from steradian.training.optimizer import make_optimizer
 
@@ -149,7 +148,7 @@ def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[TensorBa
     config = TrainingConfig()
     classifier = SphericalClassifier(CLASSES, encoder.embedding_dim).to(device)
     derived = Derived(scale=16.0, margin=0.2, epochs=1, reasons=())
-    objective = Objective(config.modality_weight, config.subset_weight, make_margin_loss(classifier, config, derived))
+    objective = OBJECTIVES[config.objective](classifier, config, derived)
     optimizer = make_optimizer(encoder.train(), classifier, config)
 
     def learn(batch: TensorBatch) -> None:

@@ -21,7 +21,7 @@ from steradian.metrics import auroc, false_positive_rate_at, oscr
 from steradian.model import SphereEncoder, SphericalClassifier, class_cosines
 from steradian.training.build_objective import build_objective
 from steradian.training.imprint import imprint_class_means
-from steradian.training.rivals import CrossEntropy
+from steradian.training.objectives.cross_entropy import LinearHead
 
 __all__ = ["QUICK_SET", "SETS", "open_digits", "run"]
 
@@ -131,12 +131,12 @@ def load_open_set(name: str, folder: Path, *, seed: int) -> OpenSet:
 
 def _plain(train: sr.ObjectTable, options: dict[str, Any]) -> tuple[sr.SphereEmbedder, tuple[np.ndarray, np.ndarray]]:
     """A model of the plain cross entropy, and its head's weights [classes, dim] and bias [classes]."""
-    heads: list[CrossEntropy] = []
+    heads: list[LinearHead] = []
     weights: list[np.ndarray] = []
 
     def build(*arguments: Any, **further: Any) -> Any:
         objective = build_objective(*arguments, **further)
-        heads.append(objective.row_loss)
+        heads.append(objective.head)
         return objective
 
     def imprint(encoder: SphereEncoder, classifier: SphericalClassifier, objects: PreparedObjects) -> None:

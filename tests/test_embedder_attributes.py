@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import steradian as sr
-from steradian.config import CENTER_OBJECTIVES, MODALITY_OBJECTIVES, ObjectiveKind
 from steradian.data.batch import Preprocessor
 from steradian.model import SphericalClassifier
+from steradian.training import OBJECTIVES
 
 SMALL: dict[str, Any] = {"embedding_dim": 8, "width": 16, "heads": 2, "epochs": 30, "verbose": False}
 
@@ -95,9 +95,9 @@ def test_memory_is_told_before_training(points: Any, capsys: pytest.CaptureFixtu
         ({"label_smoothing": 1.0}, r"label_smoothing in \[0, 1\)"),
         ({"subset_policy": "never"}, "subset_policy one of both, half, observed"),
         ({"margin_gradient": "none"}, "margin_gradient one of exact, detached"),
-        ({"objective": "SupCon"}, "objective one of angular, normalised_cross_entropy"),
-        ({"positives": "object"}, "positives \"class\" with objective='angular'"),
-        ({"objective": "supcon", "margin": 0.3}, "margin left out with objective='supcon'; it belongs to angular"),
+        ({"objective": "SupCon"}, "objective: want one of angular, normalised_cross_entropy"),
+        ({"positives": "object"}, "objective='angular': want positives left out"),
+        ({"objective": "supcon", "margin": 0.3}, "margin left out, which belongs to angular"),
         ({"objective": "clip"}, "2 training objects that have two modalities, got 0 of 96"),
         ({"objective": "supcon", "positives": "object"}, 'two modalities, got 0 of 96.*positives="class"'),
         ({"objective": "gmc", "subcenters": 3}, r"one center a class, got subcenters=3\. Leave subcenters out"),
@@ -126,8 +126,10 @@ def test_the_loss_alone_is_a_public_name() -> None:
 
 # -- Rival objectives
 
-KINDS = get_args(ObjectiveKind)
-WITHOUT_LABELS = [kind for kind in KINDS if kind not in (*CENTER_OBJECTIVES, "cross_entropy")]
+KINDS = list(OBJECTIVES)
+WITHOUT_LABELS = [kind for kind in KINDS if "positives" in OBJECTIVES[kind].options]
+BETWEEN = [kind for kind in WITHOUT_LABELS if kind not in ("supcon", "triplet")]
+WITH_CENTERS = [kind for kind in KINDS if OBJECTIVES[kind].learns_centers]
 CASES = [(kind, "class") for kind in KINDS] + [(kind, "object") for kind in WITHOUT_LABELS]
 
 
@@ -170,7 +172,7 @@ def test_every_objective_predicts_is_saved_while_it_trains_and_loaded(
     assert model.fingerprint == saved.fingerprint == loaded.fingerprint
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in MODALITY_OBJECTIVES])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in BETWEEN])
 def test_these_learn_from_one_modality_too(points: Any, kind: str) -> None:
     values, labels = points
     assert sr.SphereEmbedder(**SMALL, objective=kind).fit(values, labels).score(values, labels) > 0.5

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from steradian.config import CENTER_OBJECTIVES, ModelConfig, TrainingConfig
+from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.errors import ConfigError, InputError
 from steradian.fitted_model import FittedModel
 from steradian.metrics.retrieval import each_query
+from steradian.training import OBJECTIVES
 from steradian.training.kept_centers import KeptCenters, used_coordinates
 from steradian.validation import refuse_other_labels
 
@@ -64,7 +65,7 @@ def keep_centers(old: FittedModel, objects: ObjectTable, model: ModelConfig, con
     """
     centers = old.classifier.weight.detach().cpu().numpy()
     dims = model.embedding_dim, old.encoder.embedding_dim
-    if config.objective not in CENTER_OBJECTIVES or model.subcenters > 1 or centers.ndim != 2:
+    if not OBJECTIVES[config.objective].learns_centers or model.subcenters > 1 or centers.ndim != 2:
         got = f'objective="{config.objective}", subcenters={model.subcenters}'
         raise ConfigError("one center a class, which stays", got, WHERE, "Leave both options out.")
     if dims[0] not in {None, dims[1]}:

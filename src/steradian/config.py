@@ -9,51 +9,21 @@ from typing import Any, Literal, Self, get_args
 
 from steradian.errors import ConfigError
 
-__all__ = ["CENTER_OBJECTIVES", "MODALITY_OBJECTIVES", "ModelConfig", "TrainingConfig"]
+__all__ = ["ModelConfig", "TrainingConfig"]
 
 FusionKind = Literal["certified", "context", "free"]
 Precision = Literal["auto", "float32", "bfloat16"]
 MarginGradient = Literal["exact", "detached"]
 CenterOptimizer = Literal["adamw", "rowwise"]
 SubsetPolicy = Literal["both", "half", "observed"]
-ObjectiveKind = Literal[
-    "angular",
-    "normalised_cross_entropy",
-    "cross_entropy",
-    "proxy_anchor",
-    "supcon",
-    "triplet",
-    "clip",
-    "anchor_clip",
-    "gmc",
-    "gmc_cross_entropy",
-    "symile",
-    "gram",
-]
-CENTER_OBJECTIVES = ("angular", "normalised_cross_entropy", "proxy_anchor")
-"""Objectives that learn unit class centers; after training with another one, class means stand in their place."""
-MODALITY_OBJECTIVES = ("clip", "anchor_clip", "gmc", "gmc_cross_entropy", "symile", "gram")
-"""Objectives that compare the modalities of objects with each other, so that they have no terms to weigh."""
 Positives = Literal["class", "object"]
 _CHOICES = {
     "precision": Precision,
     "margin_gradient": MarginGradient,
     "center_optimizer": CenterOptimizer,
     "subset_policy": SubsetPolicy,
-    "objective": ObjectiveKind,
     "positives": Positives,
 }
-_ANGULAR_OPTIONS = (
-    *("margin_kind", "margin_gradient", "label_smoothing", "class_share", "center_optimizer"),
-    "alignment_weight",
-)
-_TERM_OPTIONS = ("modality_weight", "subset_weight", "subset_policy")
-_TAKERS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(_ANGULAR_OPTIONS, ("angular",)),
-    **dict.fromkeys(_TERM_OPTIONS, tuple(kind for kind in get_args(ObjectiveKind) if kind not in MODALITY_OBJECTIVES)),
-    "margin": ("angular", "proxy_anchor", "triplet"),
-}
-"""The objectives that take an option, where not all do."""
 _NUMBERS = {int: (Integral, "an integer"), float: (Real, "a number")}
 
 
@@ -188,8 +158,9 @@ class TrainingConfig(_Config):
     its class comes by (docs/lab-log.md)."""
     weight_decay: float = 0.05
     """Of the matrices; class centers, norms, biases, gates and embeddings have none."""
-    objective: ObjectiveKind = "angular"
-    """What is minimised: the margin softmax over class centers, or one of its rivals (docs/objectives.md)."""
+    objective: str = "angular"
+    """What is minimised: the margin softmax over class centers, one of its rivals (docs/objectives.md), or one of your
+    own that stands in `OBJECTIVES`."""
     positives: Positives = "class"
     """What a rival without class centers pulls together: objects of a class, or, without labels, an object's parts."""
     scale: float | None = None
@@ -260,6 +231,8 @@ class TrainingConfig(_Config):
             for name, choices in _CHOICES.items()
             if getattr(self, name) not in get_args(choices)
         ]
+        names = {name: getattr(self, name) for name in ("objective", "margin_kind")}
+        mistakes += [(n, "a name") for n, name in names.items() if not (isinstance(name, str) and name.isidentifier())]
         if not 0 <= self.label_smoothing < 1:
             mistakes.append(("label_smoothing", "in [0, 1)"))
         if not 0 < self.class_share <= 1:
@@ -270,15 +243,9 @@ class TrainingConfig(_Config):
         self._refuse(mistakes)
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
-        """Options that the objective, or another option, leaves no meaning."""
-        usual = {option.name: option.default for option in fields(self)}
-        for name, takers in _TAKERS.items():
-            if self.objective not in takers and getattr(self, name) != usual[name]:
-                yield name, f"left out with objective={self.objective!r}; it belongs to {', '.join(takers)}"
-        if self.positives == "object":
-            if self.objective in (*CENTER_OBJECTIVES, "cross_entropy"):
-                yield "positives", f'"class" with objective={self.objective!r}, which learns from class numbers'
-            elif self.modality_weight == 0 and (self.subset_weight == 0 or self.subset_policy == "half"):
-                yield "positives", '"class" where every object is one row; or give modality_weight'
+        """Options that another one leaves no meaning; what the objective does is told when it is built."""
+        one_row = self.modality_weight == 0 and (self.subset_weight == 0 or self.subset_policy == "half")
+        if self.positives == "object" and one_row:
+            yield "positives", '"class" where every object is one row; or give modality_weight'
         if self.balanced and (self.samples_per_class or 1) > 1:
             yield "samples_per_class", "1 with balanced=True, which has an order of its own"

@@ -26,8 +26,8 @@ from steradian.training import (
     LeftOut,
     Progress,
     TrainingResult,
-    check_margin_kind,
     check_objective,
+    check_options,
     derive_within_memory,
     train,
     with_derived,
@@ -101,7 +101,7 @@ def fit_model(
         TrainingError: the loss is not finite, or another rank has failed.
         SavedModelError: a checkpoint of another fit, or a damaged one.
     """
-    check_margin_kind(config)
+    check_options(config)
     with failures_told():
         ranks = Ranks.all()
         if ranks.size > 1:

@@ -1,29 +1,21 @@
 """From a configuration to the objective, and which ones are refused before anything is prepared."""
 
-import math
 from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 import pytest
-import torch
 
-from steradian.config import (
-    MODALITY_OBJECTIVES,
-    FusionKind,
-    ModelConfig,
-    ObjectiveKind,
-    TrainingConfig,
-)
+from steradian.config import FusionKind, ModelConfig, TrainingConfig
 from steradian.errors import ConfigError
-from steradian.losses import MARGINS, angular_softmax_loss
-from steradian.model import AngularMarginLoss, SphericalClassifier
-from steradian.training import Derived, Objective, check_margin_kind, check_objective
-from steradian.training.build_objective import build_objective, choose_anchor, make_margin_loss
-from steradian.training.rivals import BatchLoss, Contrastive, CrossEntropy
+from steradian.model import SphericalClassifier
+from steradian.training import OBJECTIVES, Derived, check_objective, check_options
+from steradian.training.build_objective import build_objective, choose_anchor
+from steradian.training.objectives.modality_objective import ModalityObjective
 
 DERIVED = Derived(scale=12.5, margin=0.3, epochs=1, reasons=())
-KINDS = get_args(ObjectiveKind)
+KINDS = list(OBJECTIVES)
+BETWEEN = [kind for kind, objective in OBJECTIVES.items() if issubclass(objective, ModalityObjective)]
 
 
 def build(**options: Any) -> Any:
@@ -34,7 +26,7 @@ def build(**options: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_built_over_the_given_centers(kind: ObjectiveKind) -> None:
+def test_every_kind_is_built_over_the_given_centers(kind: str) -> None:
     classifier = SphericalClassifier(3, 4)
     objective = build_objective(classifier, TrainingConfig(objective=kind), DERIVED)
     learned = [p is classifier.weight for p in objective.parameters()]
@@ -42,7 +34,7 @@ def test_every_kind_is_built_over_the_given_centers(kind: ObjectiveKind) -> None
     biased = kind in ("cross_entropy", "gmc_cross_entropy")
     centered = kind not in ("gmc", "clip", "anchor_clip", "symile", "gram")
     assert sorted(learned) == [False] * (scaled or biased) + [True] * centered
-    assert isinstance(objective, Contrastive if kind in MODALITY_OBJECTIVES else Objective)
+    assert type(objective) is OBJECTIVES[kind]
 
 
 def test_terms_and_their_weights_are_those_of_the_configuration() -> None:
@@ -56,90 +48,79 @@ def test_the_margin_softmax_is_aligned_as_derived() -> None:
     assert build_objective(SphericalClassifier(3, 4), TrainingConfig(), derived).alignment_weight == 0.3
 
 
-def test_row_losses_have_the_derived_numbers() -> None:
-    assert isinstance(build().row_loss, AngularMarginLoss)
-    plain = build(objective="normalised_cross_entropy").row_loss
-    assert isinstance(plain, AngularMarginLoss) and (plain.kind, float(plain.scale)) == ("normface", 12.5)
-    assert isinstance(build(objective="cross_entropy").row_loss, CrossEntropy)
-    for kind in ("proxy_anchor", "supcon", "triplet"):
-        loss = build(objective=kind).row_loss
-        assert isinstance(loss, BatchLoss)
-        # A margin in radians moves a cosine of 0 by its sine.
-        assert (loss.kind, loss.scale, loss.cosine_margin) == (kind, 12.5, math.sin(0.3))
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_has_the_derived_numbers(kind: str) -> None:
+    objective = build(objective=kind)
+    assert (objective.scale, objective.margin, objective.positives) == (12.5, 0.3, "class")
 
 
-@pytest.mark.parametrize("kind", MODALITY_OBJECTIVES)
-def test_objectives_between_modalities_have_them_too(kind: ObjectiveKind) -> None:
+@pytest.mark.parametrize("kind", BETWEEN)
+def test_objectives_between_modalities_have_them_too(kind: str) -> None:
     objective = build(objective=kind, positives="object")
-    assert (objective.kind, objective.positives, objective.anchor) == (kind, "object", 2)
+    assert (objective.positives, objective.anchor) == ("object", 2)
     assert objective.log_scale.exp().item() == pytest.approx(12.5)
-    assert (objective.head is None) == (kind != "gmc_cross_entropy")
+    assert hasattr(objective, "head") == (kind == "gmc_cross_entropy")
 
 
-# -- The margin loss
-
-
-def test_the_margin_loss_is_that_of_the_configuration() -> None:
-    classifier = SphericalClassifier(30, 4, subcenters=2)
-    config = TrainingConfig(
-        margin_kind="cosface",
-        margin_gradient="detached",
-        label_smoothing=0.1,
-        class_share=0.25,
-        center_optimizer="rowwise",
-        margin=0.9,
-        scale=99.0,
-    )
-    # What was derived counts, which is what was given where something was.
-    loss = make_margin_loss(classifier, config, Derived(scale=12.5, margin=0.3, epochs=1, reasons=()))
-    assert loss.classifier is classifier and loss.training
-    assert (loss.kind, loss.margin, float(loss.scale), loss.class_share) == ("cosface", 0.3, 12.5, 0.25)
-    embeddings, labels = torch.randn(8, 4), torch.arange(8)
-    found = loss.eval()(embeddings, labels, strength=0.5)
-    assert found.shape == (8,)
-    expected = angular_softmax_loss(
-        torch.nn.functional.normalize(embeddings, dim=1),
-        labels,
-        class_centers=classifier.weight,
-        scale=12.5,
-        margin=lambda cosines: cosines - math.sin(0.15),
-        gradient="detached",
-        smoothing=0.1,
-    )
-    assert torch.equal(found, expected)
-    gradients = (torch.autograd.grad(one.sum(), classifier.weight)[0] for one in (found, expected))
-    assert torch.equal(*gradients)
+# -- Options
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"), [("arcfase", "Did you mean arcface"), ("adaface", "one of arcface, cosface")]
+    ("options", "words"),
+    [
+        ({"objective": "supkon"}, "objective: want one of angular, .*Did you mean supcon"),
+        ({"objective": "xxxx"}, "Leave objective out for angular"),
+        ({"margin_kind": "arcfase"}, "Did you mean arcface"),
+        ({"margin_kind": "adaface"}, "one of arcface, cosface"),
+    ],
 )
-def test_a_kind_of_margin_that_is_none_or_needs_lengths_is_refused(kind: str, words: str) -> None:
+def test_a_name_that_is_none_and_a_margin_that_needs_lengths_are_refused(options: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        check_margin_kind(TrainingConfig(margin_kind=kind))
+        check_options(TrainingConfig(**options))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", [name for name, margin in MARGINS.items() if not margin.needs_lengths])
-def test_every_kind_that_a_training_takes_is_one_of_the_loss(kind: str) -> None:
-    config = TrainingConfig(margin_kind=kind)
-    loss = make_margin_loss(SphericalClassifier(3, 4), config, Derived(10.0, 0.2, 1, ()))
-    assert loss.kind == kind
+OF_ROWS = [*("angular", "normalised_cross_entropy", "cross_entropy", "proxy_anchor", "supcon", "triplet")]
+OF_SOME: list[tuple[str, Any, list[str]]] = [
+    ("margin_kind", "cosface", ["angular"]),
+    ("margin_gradient", "detached", ["angular"]),
+    ("label_smoothing", 0.1, ["angular"]),
+    ("center_optimizer", "rowwise", ["angular"]),
+    ("alignment_weight", 0.1, ["angular"]),
+    ("margin", 0.3, ["angular", "proxy_anchor", "triplet"]),
+    ("modality_weight", 0.3, OF_ROWS),
+    ("subset_weight", 0.3, OF_ROWS),
+    ("subset_policy", "half", OF_ROWS),
+    (
+        "positives",
+        "object",
+        [*("supcon", "triplet", "clip", "anchor_clip", "gmc", "gmc_cross_entropy", "symile", "gram")],
+    ),
+]
 
 
-def test_one_kind_is_as_good_as_another_in_its_gradient_where_detached() -> None:
-    """Detached, all kinds that subtract the same from a right angle have the same gradient there."""
-    gradients = []
-    for kind in ("arcface", "cosface", "sphereface"):
-        classifier = SphericalClassifier(2, 3)
-        with torch.no_grad():
-            classifier.weight.copy_(torch.eye(3)[:2])
-        config = TrainingConfig(margin_kind=kind, margin_gradient="detached")  # type: ignore[arg-type]
-        loss = make_margin_loss(classifier, config, Derived(10.0, 0.4, 1, ()))
-        rows = torch.eye(3)[2:].requires_grad_()
-        loss(rows, torch.tensor([1])).sum().backward()
-        gradients.append(rows.grad)
-    torch.testing.assert_close(gradients[1], gradients[0])
-    torch.testing.assert_close(gradients[2], gradients[0])
+def test_all_twelve_objectives_are_there() -> None:
+    assert len(KINDS) == 12 and {option for option, *_ in OF_SOME} | {"class_share"} == {
+        option for objective in OBJECTIVES.values() for option in objective.options
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("option", "value", "takers"), OF_SOME, ids=[option for option, _, _ in OF_SOME])
+def test_an_objective_refuses_what_it_does_not_take(kind: str, option: str, value: Any, takers: list[str]) -> None:
+    config = TrainingConfig(objective=kind, **{option: value})
+    if kind in takers:
+        check_options(config)
+        return
+    with pytest.raises(ConfigError) as caught:
+        check_options(config)
+    assert caught.value.want == f"{option} left out, which belongs to {', '.join(takers)}"
+    assert (caught.value.got, caught.value.where) == (f"{option}={value!r}", f"objective={kind!r}")
+
+
+def test_all_such_options_are_told_at_once() -> None:
+    config = TrainingConfig(objective="clip", margin=0.3, margin_kind="cosface", positives="object")
+    with pytest.raises(ConfigError, match=r"margin left out, .*; margin_kind left out, .*got margin=0.3, margin_kind="):
+        check_options(config)
 
 
 # -- The anchor

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from steradian.config import ObjectiveKind, TrainingConfig
+from steradian.config import TrainingConfig
 from steradian.errors import TrainingError
 from steradian.model import TensorBatch
-from steradian.training import Derived
+from steradian.training import OBJECTIVES, Derived
 from steradian.training.build_objective import build_objective
 from steradian.training.learner import Learner
 from steradian.training.schedule import learning_rate_factor
@@ -44,7 +44,7 @@ def test_the_weights_are_those_of_the_model_in_training_mode(make: Any, toy: Any
     assert encoder.training
 
 
-@pytest.mark.parametrize("kind", get_args(ObjectiveKind))
+@pytest.mark.parametrize("kind", OBJECTIVES)
 def test_a_step_returns_the_loss_before_it_and_moves_the_weights(
     make: Any, toy: Any, derived: Derived, kind: str
 ) -> None:
@@ -64,7 +64,7 @@ def test_a_step_returns_the_loss_before_it_and_moves_the_weights(
             assert not torch.equal(parameter, old)
 
 
-@pytest.mark.parametrize("kind", get_args(ObjectiveKind))
+@pytest.mark.parametrize("kind", OBJECTIVES)
 def test_every_weight_is_in_one_group(make: Any, toy: Any, kind: str) -> None:
     parts = toy.build()
     found = parameters_of(make(parts, objective=kind))

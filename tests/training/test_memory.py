@@ -17,11 +17,10 @@ from steradian.losses import blockwise_softmax, stream_plan
 from steradian.losses.stream_plan import StreamPlan
 from steradian.model import SphericalClassifier, TensorBatch, build_encoder
 from steradian.training import derive, derive_within_memory, memory, train
-from steradian.training.build_objective import make_margin_loss
 from steradian.training.center_updates import RowwiseAdam
 from steradian.training.held_out import RetrievalValidation
 from steradian.training.memory import available_memory, estimate_memory, refuse_beyond_memory
-from steradian.training.objective import Objective
+from steradian.training.objectives.angular import Angular
 from steradian.training.optimizer import make_optimizer
 
 MODEL = ModelConfig(embedding_dim=8, width=8, heads=2, dropout=0.0, input_dropout=0.0)
@@ -53,7 +52,7 @@ def test_centers_gradient_and_moments_are_the_tensors_of_a_training(
     optimizer = make_optimizer(encoder, classifier, config)
     updates = RowwiseAdam(classifier.weight, learning_rate=0.1)
     take = updates.update if center_optimizer == "rowwise" else None
-    objective = Objective(0.5, 0.5, make_margin_loss(classifier, config, derived))
+    objective = Angular(classifier, config, derived)
     objective(encoder, TensorBatch.of(toy.prepared().batch(np.arange(20))), strength=1.0, take_gradient=take).backward()
     gradient = 0 if classifier.weight.grad is None else size_of(classifier.weight.grad)
     optimizer.step()

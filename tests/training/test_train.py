@@ -20,7 +20,7 @@ from steradian.errors import TrainingError
 from steradian.training import Derived, Progress, TrainingResult, learner
 from steradian.training import train as train_function
 from steradian.training.held_out import RetrievalValidation
-from steradian.training.objective import Objective
+from steradian.training.objectives import Objective
 from steradian.training.schedule import learning_rate_factor, margin_factor
 
 module = sys.modules["steradian.training.train"]  # the name is taken by the function

@@ -4,23 +4,25 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from steradian.config import CENTER_OBJECTIVES, MODALITY_OBJECTIVES, ModelConfig, ObjectiveKind, TrainingConfig
+from steradian.config import ModelConfig, TrainingConfig
 from steradian.model import embed
-from steradian.training import TrainingResult, build_objective, derive, learner
+from steradian.training import OBJECTIVES, TrainingResult, build_objective, derive, learner
 from steradian.training import train as train_function
 from steradian.training.held_out import RetrievalValidation
 from steradian.training.imprint import imprint_class_means
 from steradian.training.learner import Learner
 
-KINDS = get_args(ObjectiveKind)
-WITHOUT_LABELS = [kind for kind in KINDS if kind not in (*CENTER_OBJECTIVES, "cross_entropy")]
+KINDS = list(OBJECTIVES)
+WITHOUT_LABELS = [kind for kind in KINDS if "positives" in OBJECTIVES[kind].options]
+BETWEEN = [kind for kind in WITHOUT_LABELS if kind not in ("supcon", "triplet")]
+WITH_CENTERS = [kind for kind in KINDS if OBJECTIVES[kind].learns_centers]
 CASES = [(kind, "class") for kind in KINDS] + [(kind, "object") for kind in WITHOUT_LABELS]
 each_case = pytest.mark.parametrize(("kind", "positives"), CASES, ids=[f"{kind}-{of}" for kind, of in CASES])
 Run = Callable[..., tuple[TrainingResult, Any, Any]]
@@ -65,7 +67,7 @@ def test_the_loss_falls_and_the_centers_predict(run: Run, toy: Any, kind: str, p
     labels = torch.from_numpy(toy.prepared().labels)
     right = (classifier(vectors_of(toy, encoder)).argmax(1) == labels).float().mean()
     # So few steps are enough for some; all do better than chance, a third.
-    assert right > (0.4 if kind in MODALITY_OBJECTIVES else 0.8 if positives == "class" else 0.6)
+    assert right > (0.4 if kind in BETWEEN else 0.8 if positives == "class" else 0.6)
 
 
 @each_case
@@ -106,7 +108,7 @@ def test_centers_are_class_means_where_none_are_learned(run: Run, toy: Any, kind
     _, encoder, classifier = run(objective=kind)
     found = classifier.weight.detach().clone()
     imprint_class_means(encoder, classifier, toy.prepared())
-    assert torch.equal(classifier.weight, found) == (kind not in CENTER_OBJECTIVES)
+    assert torch.equal(classifier.weight, found) == (kind not in WITH_CENTERS)
 
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "clip"])
@@ -140,7 +142,7 @@ def test_telling_of_an_improvement_shows_class_means_and_disturbs_nothing(run: R
             classifier.weight.copy_(shown)
 
     result, *_ = run(objective=kind, parts=parts, train={"on_improvement": look})
-    assert told == [kind not in CENTER_OBJECTIVES] * 4
+    assert told == [kind not in WITH_CENTERS] * 4
     assert [record["loss"] for record in result.history] == [record["loss"] for record in plain.history]
     assert same(state_of(*parts), state_of(*untold))
 

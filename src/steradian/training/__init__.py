@@ -1,27 +1,26 @@
 """One readable training function and what it is made of."""
 
-from steradian.training.build_objective import check_margin_kind, check_objective
+from steradian.training.build_objective import check_objective, check_options
 from steradian.training.center_updates import RowwiseAdam
-from steradian.training.derived import Derived, derive, with_derived
+from steradian.training.derive import derive, with_derived
 from steradian.training.left_out import LeftOut
 from steradian.training.memory import derive_within_memory
-from steradian.training.objective import Objective, observed_subsets, random_subsets
+from steradian.training.objectives import OBJECTIVES, Derived, Objective
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
 
 __all__ = [
+    "OBJECTIVES",
     "Derived",
     "LeftOut",
     "Objective",
     "Progress",
     "RowwiseAdam",
     "TrainingResult",
-    "check_margin_kind",
     "check_objective",
+    "check_options",
     "derive",
     "derive_within_memory",
-    "observed_subsets",
-    "random_subsets",
     "train",
     "with_derived",
 ]

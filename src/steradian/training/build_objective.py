@@ -1,25 +1,25 @@
 """From a configuration to what training minimises."""
 
-import math
+from collections.abc import Collection
+from dataclasses import fields
 from difflib import get_close_matches
 
 import numpy as np
-from torch import nn
 
-from steradian.config import MODALITY_OBJECTIVES, ModelConfig, TrainingConfig
+from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import ConfigError
 from steradian.losses import MARGINS
-from steradian.model import AngularMarginLoss, SphericalClassifier
-from steradian.training.derived import Derived
-from steradian.training.objective import Objective
-from steradian.training.rivals import BatchLoss, Contrastive, CrossEntropy
+from steradian.model import SphericalClassifier
+from steradian.training.objectives import OBJECTIVES, Derived, Objective
 
-__all__ = ["build_objective", "check_margin_kind", "check_objective", "choose_anchor", "make_margin_loss"]
+__all__ = ["build_objective", "check_objective", "check_options", "choose_anchor"]
+
+WORDS = {"one": "a modality", "two": "two modalities", "every": "every modality"}
 
 
 def build_objective(
     classifier: SphericalClassifier, config: TrainingConfig, derived: Derived, *, anchor: int = 0
-) -> nn.Module:
+) -> Objective:
     """The objective that a configuration describes, on the device of these class centers.
 
     Args:
@@ -28,27 +28,7 @@ def build_objective(
         derived: scale and margin.
         anchor: number of the modality that some objectives compare all others with, see `choose_anchor`.
     """
-    device = classifier.weight.device
-    row_loss: nn.Module
-    match config.objective:
-        case "angular" | "normalised_cross_entropy":
-            row_loss = make_margin_loss(classifier, config, derived)
-        case "cross_entropy":
-            row_loss = CrossEntropy(classifier).to(device)
-        case "proxy_anchor" | "supcon" | "triplet":
-            cosine_margin = math.sin(derived.margin)
-            row_loss = BatchLoss(config.objective, classifier, scale=derived.scale, cosine_margin=cosine_margin)
-        case kind:
-            scale, positives = derived.scale, config.positives
-            return Contrastive(kind, classifier, scale=scale, positives=positives, anchor=anchor).to(device)
-    return Objective(
-        config.modality_weight,
-        config.subset_weight,
-        row_loss,
-        subset_policy=config.subset_policy,
-        positives=config.positives,
-        alignment_weight=derived.alignment_weight,
-    )
+    return OBJECTIVES[config.objective](classifier, config, derived, anchor=anchor)
 
 
 def choose_anchor(present: np.ndarray) -> int:
@@ -65,20 +45,36 @@ def choose_anchor(present: np.ndarray) -> int:
     return int(paired.sum(axis=0).argmax())
 
 
-def check_margin_kind(config: TrainingConfig) -> None:
-    """Refuse a kind of margin that is not known, or that unit vectors cannot be trained with.
+def check_options(config: TrainingConfig) -> None:
+    """Refuse an objective or a kind of margin that is not known, and options that the objective leaves no meaning.
 
     Args:
-        config: has its name.
+        config: of the training.
 
     Raises:
         ConfigError: it is.
     """
-    kinds = [name for name, margin in MARGINS.items() if not margin.needs_lengths]
-    if config.margin_kind not in kinds:
-        near = get_close_matches(config.margin_kind, kinds, n=1)
-        fix = f"Did you mean {near[0]}?" if near else "Leave margin_kind out for arcface."
-        raise ConfigError(f"one of {', '.join(kinds)}", repr(config.margin_kind), "margin_kind", fix)
+    _check_name("objective", config.objective, OBJECTIVES)
+    # Unit vectors have no lengths that a margin could read.
+    _check_name("margin_kind", config.margin_kind, [n for n, margin in MARGINS.items() if not margin.needs_lengths])
+    usual = {option.name: option.default for option in fields(config)}
+    takers: dict[str, list[str]] = {}
+    for name, objective in OBJECTIVES.items():
+        for option in objective.options:
+            takers.setdefault(option, []).append(name)
+    left = [o for o, names in takers.items() if config.objective not in names and getattr(config, o) != usual[o]]
+    if left:
+        belongs = (f"{o} left out, which belongs to {', '.join(takers[o])}" for o in left)
+        got = ", ".join(f"{option}={getattr(config, option)!r}" for option in left)
+        where, fix = f"objective={config.objective!r}", "Leave these options out; the others are fine."
+        raise ConfigError("; ".join(belongs), got, where, fix)
+
+
+def _check_name(option: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        fix = f"Did you mean {near[0]}?" if near else f"Leave {option} out for {next(iter(known))}."
+        raise ConfigError(f"one of {', '.join(known)}", repr(name), option, fix)
 
 
 def check_objective(config: TrainingConfig, model: ModelConfig, present: np.ndarray) -> None:
@@ -92,48 +88,19 @@ def check_objective(config: TrainingConfig, model: ModelConfig, present: np.ndar
     Raises:
         ConfigError: it would.
     """
-    kind, where = config.objective, f"objective={config.objective!r}"
-    if model.subcenters > 1 and kind not in ("angular", "normalised_cross_entropy"):
+    objective, where = OBJECTIVES[config.objective], f"objective={config.objective!r}"
+    if model.subcenters > 1 and not objective.streams:
         raise ConfigError("one center a class", f"subcenters={model.subcenters}", where, "Leave subcenters out.")
-    across = kind in MODALITY_OBJECTIVES
-    if across and not kind.startswith("gmc") and model.kind_of_fusion != "certified":
+    if not objective.trains_fusion and model.kind_of_fusion != "certified":
         got, fix = f"fusion={model.fusion!r}", "Leave fusion out: this objective trains no fusion, only what is fused."
         raise ConfigError('fusion="certified", which is a mean untrained', got, where, fix)
-    number = present.sum(axis=1)
-    if kind in ("symile", "gram"):
-        enough, want = number == max(2, present.shape[1]), "every modality"
-    elif kind in ("clip", "anchor_clip") or config.positives == "object":
-        enough, want = number > 1, "two modalities"
-    else:
-        return
+    enough, number = objective.can_learn_from(present), objective.needs_modalities
+    if number == "one" and config.positives == "object":
+        enough, number = present.sum(axis=1) > 1, "two"
     if enough.sum() < 2:
         raise ConfigError(
-            want=f"2 training objects that have {want}",
+            want=f"2 training objects that have {WORDS[number]}",
             got=f"{enough.sum()} of {len(present)}",
             where=where,
             fix='Choose objective="angular" or "supcon", and positives="class".',
         )
-
-
-def make_margin_loss(classifier: SphericalClassifier, config: TrainingConfig, derived: Derived) -> AngularMarginLoss:
-    """The loss that a configuration describes, over these class centers, with a number a row.
-
-    Args:
-        classifier: the class centers.
-        config: the kind of margin and its options; normalised cross entropy has none.
-        derived: scale and margin.
-    """
-    directions = classifier.weight
-    return AngularMarginLoss(
-        classifier.num_classes,
-        directions.shape[-1],
-        kind="normface" if config.objective == "normalised_cross_entropy" else config.margin_kind,
-        margin=derived.margin,
-        scale=derived.scale,
-        subcenters=directions.shape[1] if directions.ndim == 3 else 1,
-        gradient=config.margin_gradient,
-        smoothing=config.label_smoothing,
-        class_share=config.class_share,
-        reduction="none",
-        classifier=classifier,
-    ).to(directions.device)

@@ -15,9 +15,9 @@ from steradian.model import SphereEncoder, SphericalClassifier, TensorBatch
 from steradian.ranks import ALONE, Ranks
 from steradian.training.build_objective import build_objective
 from steradian.training.center_updates import RowwiseAdam
-from steradian.training.derived import Derived
 from steradian.training.device import choose_precision
 from steradian.training.joined_encoder import JoinedEncoder
+from steradian.training.objectives import Derived
 from steradian.training.optimizer import make_optimizer
 from steradian.training.schedule import learning_rate_factor, margin_factor
 

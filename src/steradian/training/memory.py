@@ -10,18 +10,13 @@ import torch
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import ConfigError
 from steradian.losses import MARGINS, StreamPlan, plan_stream
-from steradian.training.derived import Derived, derive
+from steradian.training.derive import derive
+from steradian.training.objectives import OBJECTIVES, Derived
 
 __all__ = ["MemoryEstimate", "available_memory", "derive_within_memory", "estimate_memory", "refuse_beyond_memory"]
 
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 """Where Linux says how much a container may use; "max" where it does not matter."""
-
-
-STREAMED = ("angular", "normalised_cross_entropy")
-"""Objectives that never hold all cosines of a batch at once."""
-COPIES, MORE_COPIES = 4, {"triplet": 14, "proxy_anchor": 6, "supcon": 5}
-"""How often the others hold them, gradients and what autograd keeps among them; measured."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,8 @@ def estimate_memory(
     fused = config.center_optimizer == "rowwise"
     count = num_classes * model.subcenters
     centers = 4 * count * model.dim
-    if config.objective in STREAMED:
+    objective = OBJECTIVES[config.objective]
+    if objective.streams:
         plan = plan_stream(
             rows,
             max(1, round(num_classes * config.class_share)),
@@ -94,9 +90,8 @@ def estimate_memory(
             gradient=not fused,
         )
     else:
-        copies = MORE_COPIES.get(config.objective, COPIES)
-        size = 4 * copies * _cosines_at_once(config, rows, num_classes=num_classes, modalities=modalities)
-        plan = StreamPlan(tiles=1, tile_classes=num_classes, kept_in_gradient=0, kept_in_workspace=1, size=size)
+        held = objective.numbers_held(config.batch_size, rows=rows, num_classes=num_classes, modalities=modalities)
+        plan = StreamPlan(tiles=1, tile_classes=num_classes, kept_in_gradient=0, kept_in_workspace=1, size=4 * held)
     return MemoryEstimate(
         centers=centers,
         gradient=0 if fused else centers,
@@ -105,23 +100,6 @@ def estimate_memory(
         plan=plan,
         num_classes=num_classes,
     )
-
-
-def _cosines_at_once(config: TrainingConfig, rows: int, *, num_classes: int, modalities: int) -> int:
-    """Cosines of a batch, or volumes, that an objective without a stream holds."""
-    pairs = config.batch_size**2
-    match config.objective:
-        case "supcon" | "triplet":
-            return rows**2
-        case "clip":
-            return pairs * modalities * (modalities - 1) // 2
-        case "anchor_clip" | "symile" | "gram":
-            return pairs * (modalities + 1)
-        case "gmc" | "gmc_cross_entropy":
-            of_classes = config.batch_size * num_classes if config.objective == "gmc_cross_entropy" else 0
-            return 4 * pairs * modalities + of_classes
-        case _:
-            return rows * num_classes
 
 
 def available_memory(device: torch.device) -> int | None:
@@ -153,9 +131,10 @@ def refuse_beyond_memory(estimate: MemoryEstimate, available: int | None, *, con
     if available is None or estimate.total <= available:
         return
     saved = estimate.gradient + estimate.moments
-    if config.objective not in STREAMED:
+    objective = OBJECTIVES[config.objective]
+    if not objective.streams:
         fix = 'Choose a smaller batch_size or embedding_dim, or objective="angular", which holds fewer cosines.'
-    elif config.objective == "angular" and config.center_optimizer == "adamw":
+    elif "center_optimizer" in objective.options and config.center_optimizer == "adamw":
         fix = f'center_optimizer="rowwise" saves {saved / 1e9:,.1f} GB; so does a smaller embedding_dim.'
     else:
         fix = "Choose a smaller embedding_dim, fewer subcenters, or a machine with more memory."
@@ -202,5 +181,5 @@ def derive_within_memory(
         validated=validated,
     )
     refuse_beyond_memory(estimate, available_memory(device), config=config)
-    stream = (f"softmax in {estimate.plan}",) if config.objective in STREAMED else ()
+    stream = (f"softmax in {estimate.plan}",) if OBJECTIVES[config.objective].streams else ()
     return replace(derived, reasons=(*derived.reasons, str(estimate), *stream))

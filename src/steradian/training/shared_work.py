@@ -7,7 +7,7 @@ from steradian.data.batch import PreparedObjects
 from steradian.errors import InputError
 from steradian.model import SphericalClassifier
 from steradian.ranks import Ranks
-from steradian.training.memory import STREAMED
+from steradian.training.objectives import OBJECTIVES
 from steradian.training.progress import Progress
 
 __all__ = ["refuse_empty_shares", "spreads_centers", "tell_shared_work", "wire_a_step"]
@@ -25,7 +25,7 @@ def spreads_centers(config: TrainingConfig, num_classes: int, ranks: Ranks) -> b
         ranks: the processes.
     """
     many = num_classes >= max(MANY, 2 * ranks.size)
-    return ranks.size > 1 and many and config.objective in STREAMED
+    return ranks.size > 1 and many and OBJECTIVES[config.objective].streams
 
 
 def refuse_empty_shares(objects: int, steps_an_epoch: int, ranks: Ranks) -> None:

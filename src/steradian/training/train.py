@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from steradian.config import CENTER_OBJECTIVES, TrainingConfig
+from steradian.config import TrainingConfig
 from steradian.data.batch import PreparedObjects
 from steradian.data.prefetch import prefetched
 from steradian.data.samplers import balanced_order, batches, grouped_order, plain_order
@@ -19,11 +19,12 @@ from steradian.model import SphereEncoder, SphericalClassifier
 from steradian.ranks import ALONE, Ranks
 from steradian.training.build_objective import choose_anchor
 from steradian.training.checkpoint import Stage
-from steradian.training.derived import Derived, samples_per_class
+from steradian.training.derive import samples_per_class
 from steradian.training.held_out import RetrievalValidation
 from steradian.training.imprint import imprint_centers, imprint_class_means
 from steradian.training.joined_encoder import shared_batch
 from steradian.training.learner import Learner
+from steradian.training.objectives import OBJECTIVES, Derived
 from steradian.training.progress import Progress
 from steradian.training.schedule import margin_factor
 from steradian.training.shared_work import refuse_empty_shares, spreads_centers, tell_shared_work
@@ -232,7 +233,7 @@ def _settling(
     on_improvement: Callable[[], None] | None,
 ) -> tuple[Callable[[], None], Callable[[], None] | None]:
     """What gives the model its centers at the end, and `on_improvement` with these in place."""
-    if config.objective in CENTER_OBJECTIVES:
+    if OBJECTIVES[config.objective].learns_centers:
         return lambda: None, on_improvement and partial(_with_all_centers, classifier, on_improvement)
     settle = partial(imprint_class_means, encoder, classifier, objects)
     return settle, on_improvement and partial(_with_class_means, classifier, settle, on_improvement)

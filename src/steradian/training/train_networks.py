@@ -22,10 +22,11 @@ from steradian.model import (
 )
 from steradian.ranks import ALONE, Ranks
 from steradian.training.checkpoint import Checkpoint, Stage
-from steradian.training.derived import Derived, said_steps
+from steradian.training.derive import said_steps
 from steradian.training.fit_closed_form import ClosedFormFit
 from steradian.training.left_out import LeftOutPart
 from steradian.training.left_out_scores import average_precisions, log_losses
+from steradian.training.objectives import Derived
 from steradian.training.progress import Progress
 from steradian.training.train import TrainingResult, train
 

@@ -1,61 +1,79 @@
-"""What training minimises: the margin loss of the object, of its modalities and of a random subset of them."""
+"""Objectives that see every object as rows: whole, through each of its modalities and through a random subset."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from steradian.config import Positives, SubsetPolicy
-from steradian.losses import gmc_loss
+from steradian.config import TrainingConfig
 from steradian.losses.blockwise_softmax import GradientTaker
-from steradian.model import ModalityVectors, SphereEncoder, TensorBatch
+from steradian.model import ModalityVectors, SphereEncoder, SphericalClassifier, TensorBatch
 from steradian.training.joined_encoder import JoinedEncoder
+from steradian.training.objectives.objective import Derived, Objective
 
-__all__ = ["Objective", "observed_subsets", "random_subsets"]
-
-LARGEST_GROUP, ALIGNMENT_SCALE = 128, 10.0
-"""Objects whose modalities are aligned with each other at once, and 1 / temperature, GMC's for MHD."""
+__all__ = ["LossRows", "RowObjective", "observed_subsets", "random_subsets"]
 
 
-class Objective(nn.Module):
-    """L(z) + modality_weight * mean of L(u_m) + subset_weight * L(z of a random subset) + alignment_weight * A(u, z).
+@dataclass(frozen=True)
+class LossRows:
+    """What a row loss is of.
 
-    One row loss, and with it one set of class centers, serves all of them, so the cost grows with modalities + 2, with
-    no pairs of modalities. A pulls the vectors of a modality and of whole objects together where they are of one class,
-    and apart where they are not: see `gmc_loss`. The policy says which objects are seen through a subset, and how it is
-    drawn:
+    Args:
+        vectors: unit rows [rows, embedding_dim], in float32 also under autocast.
+        labels: int64 [rows]; rows of one number belong together.
+        strength: the share of the margin, 0 to 1.
+        take_gradient: see `Objective.forward`.
+    """
+
+    vectors: Tensor
+    labels: Tensor
+    strength: float = 1.0
+    take_gradient: GradientTaker | None = None
+
+
+class RowObjective(Objective):
+    """L(z) + modality_weight * mean of L(u_m) + subset_weight * L(z of a random subset).
+
+    One row loss L, and with it one set of class centers, serves all of them, so the cost grows with modalities + 2,
+    with no pairs of modalities. The policy says which objects are seen through a subset, and how it is drawn:
 
     - "both": every object is fused twice, from all it has and from one of `random_subsets`.
     - "half": every object is fused once. A random half of the batch is whole, the other half gives the subsets; each
       half's mean stands for the mean of all, so that the loss is the same on average, from half the fused rows.
     - "observed": as "both", with one of `observed_subsets`.
 
-    Args:
-        modality_weight: 0 or more.
-        subset_weight: 0 or more; 0: every object is whole, whatever the policy.
-        row_loss: from unit rows [rows, embedding_dim] and their labels int64 [rows] to a loss a row, with the keywords
-            of `forward`: `AngularMarginLoss` or a rival of it.
-        subset_policy: one of the above.
-        positives: "class", or "object": to a row loss that needs no class centers, each object is a class of its own.
-        alignment_weight: 0 or more; of the GMC term with class numbers, in groups of at most 128 objects, so that its
-            cost too is linear in objects and modalities.
+    A subclass gives `row_losses`.
     """
 
-    def __init__(
-        self,
-        modality_weight: float,
-        subset_weight: float,
-        row_loss: nn.Module,
-        *,
-        subset_policy: SubsetPolicy = "both",
-        positives: Positives = "class",
-        alignment_weight: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.modality_weight, self.subset_weight, self.alignment_weight = (
-            modality_weight,
-            subset_weight,
-            alignment_weight,
-        )
-        self.row_loss, self.subset_policy, self.positives = row_loss, subset_policy, positives
+    options: ClassVar[tuple[str, ...]] = ("modality_weight", "subset_weight", "subset_policy")
+    copies: ClassVar[int] = 4
+    """How often a step holds the cosines of the rows, gradients and what autograd keeps among them; measured."""
+
+    def add_parts(self, classifier: SphericalClassifier, config: TrainingConfig, derived: Derived) -> None:
+        """Keep the class centers, and the weights of the terms."""
+        self.classifier = classifier
+        self.modality_weight, self.subset_weight = config.modality_weight, config.subset_weight
+        self.subset_policy = config.subset_policy
+
+    @abstractmethod
+    def row_losses(self, rows: LossRows) -> Tensor:
+        """The loss of each row [rows].
+
+        Args:
+            rows: of a batch.
+        """
+
+    def further_loss(self, encoded: ModalityVectors, fused: Tensor, labels: Tensor) -> Tensor | float:
+        """What is added to the loss of the rows, a scalar: nothing here.
+
+        Args:
+            encoded: the modalities' vectors.
+            fused: the objects' [objects, embedding_dim].
+            labels: the objects'.
+        """
+        return 0.0
 
     def forward(
         self,
@@ -65,44 +83,26 @@ class Objective(nn.Module):
         strength: float,
         take_gradient: GradientTaker | None = None,
     ) -> Tensor:
-        """The loss of a batch, a scalar.
-
-        Args:
-            encoder: both levels.
-            batch: with labels.
-            strength: the share of the margin, 0 to 1.
-            take_gradient: see `AngularMarginLoss`.
-        """
-        labels, present = batch.labels, batch.present
-        if labels is None:
-            raise ValueError("training needs class numbers")
-        if self.positives == "object":
-            labels = torch.arange(len(labels), device=labels.device)
+        """The loss of a batch, a scalar."""
+        _, labels = self._labels(batch)
+        present = batch.present
         encoded = encoder.encode(batch)
         fused, weights = self._fuse(encoder, encoded)
-        alignment = self._align(encoded, fused[: len(labels)], labels)
+        further = self.further_loss(encoded, fused[: len(labels)], labels)
         row_labels = labels.repeat(len(fused) // len(labels))
         if present.shape[1] > 1 and self.modality_weight > 0:
             shares = self.modality_weight / present.sum(dim=1, keepdim=True)
             fused = torch.cat([fused, encoded.vectors[present]])
             row_labels = torch.cat([row_labels, labels[:, None].expand_as(present)[present]])
             weights = torch.cat([weights, shares.expand(present.shape)[present]])
-        losses: Tensor = self.row_loss(fused, row_labels, strength=strength, take_gradient=take_gradient)
-        return (losses * weights).sum() / len(labels) + alignment
-
-    def _align(self, encoded: ModalityVectors, fused: Tensor, labels: Tensor) -> Tensor | float:
-        """The weighed alignment of modalities' vectors and fused ones [objects, embedding_dim]."""
-        if self.alignment_weight == 0 or encoded.present.shape[1] == 1:
-            return 0.0
-        # Groups as equal as can be: batches come in random order, and a group of one would have no negatives.
-        count = -(-len(labels) // LARGEST_GROUP)
-        groups = zip(*(t.tensor_split(count) for t in (encoded.vectors, fused, labels, encoded.present)), strict=True)
         with torch.autocast(labels.device.type, enabled=False):
-            losses = [
-                gmc_loss(vectors, whole, row_labels, present=present, scale=ALIGNMENT_SCALE)
-                for vectors, whole, row_labels, present in groups
-            ]
-        return self.alignment_weight * torch.stack(losses).mean()
+            losses = self.row_losses(LossRows(fused, row_labels, strength, take_gradient))
+        return (losses * weights).sum() / len(labels) + further
+
+    @classmethod
+    def numbers_held(cls, objects: int, *, rows: int, num_classes: int, modalities: int) -> int:
+        """All cosines between rows and class centers; between rows, where it learns from positives."""
+        return cls.copies * rows * (rows if "positives" in cls.options else num_classes)
 
     def _fuse(self, encoder: SphereEncoder | JoinedEncoder, encoded: ModalityVectors) -> tuple[Tensor, Tensor]:
         """The fused rows, once or twice the objects in their order [rows, embedding_dim], and the weight of each."""

@@ -1,38 +1,20 @@
-"""What training derives from the data, and why."""
+"""What training derives from the data and its objective, and why."""
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from steradian.config import (
-    CENTER_OBJECTIVES,
-    LARGEST_DIM,
-    MODALITY_OBJECTIVES,
-    USUAL_DIM,
-    ModelConfig,
-    ObjectiveKind,
-    TrainingConfig,
-)
+from steradian.config import LARGEST_DIM, USUAL_DIM, ModelConfig, TrainingConfig
 from steradian.losses import center_spacing, default_margin, default_scale
+from steradian.training.objectives import OBJECTIVES, Derived
 from steradian.training.schedule import RAMP, default_epochs
 
-__all__ = ["Derived", "derive", "said_steps", "samples_per_class", "with_derived"]
+__all__ = ["derive", "said_steps", "samples_per_class", "with_derived"]
 
 DROPOUTS = ((1_000, 0.3), (10_000, 0.2))
 """Dropout below so many training objects; found on inner splits of small sets and on the demo (docs/lab-log.md)."""
 
 LEAST_DROPOUT, MORE_OF_INPUTS = 0.1, 0.1
-
-RIVAL_SCALES: dict[ObjectiveKind, float] = {
-    **dict.fromkeys(("clip", "anchor_clip", "symile", "gram"), 1 / 0.07),
-    **dict.fromkeys(("supcon", "gmc", "gmc_cross_entropy"), 10.0),
-    "proxy_anchor": 32.0,
-}
-"""Of the rivals' papers, see `losses`; where CLIP, Symile and GRAM start to learn it."""
-
-RIVAL_MARGIN = math.asin(0.1)
-"""Radians whose sine is the 0.1 of cosines that Proxy-Anchor and FaceNet's triplets take."""
 
 ALIGNMENT_OF_MANY, ALIGNMENT_OF_FEW = 1.0, 0.3
 """Where classes outnumber a batch, few objects meet one of their class, and aligning modalities helps most; with few
@@ -40,25 +22,6 @@ classes it saves steps, and a larger weight costs accuracy (docs/lab-log.md)."""
 
 USUAL_GROUP = 4
 """Objects of a class together for losses over pairs; pytorch-metric-learning's examples take 4 as well."""
-
-
-@dataclass(frozen=True)
-class Derived:
-    """Numbers that were derived or given, each with the reason in words.
-
-    Args:
-        scale: factor of the cosines.
-        margin: in radians.
-        epochs: passes over the training objects.
-        reasons: a line each, to be printed.
-        alignment_weight: of the objective's term between modalities and whole objects.
-    """
-
-    scale: float
-    margin: float
-    epochs: int
-    reasons: tuple[str, ...]
-    alignment_weight: float = 0.0
 
 
 def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, model: ModelConfig) -> Derived:
@@ -81,7 +44,7 @@ def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, mode
     reasons = (
         f"scale {scale:.1f}: {scale_reason}",
         f"margin {margin:.3f} rad: {margin_reason}",
-        *([f"alignment {alignment:g}: {alignment_reason}"] if config.objective == "angular" else []),
+        *([f"alignment {alignment:g}: {alignment_reason}"] if _takes(config, "alignment_weight") else []),
         said_steps(config, epochs, len(labels)),
         f"dropout {model.dropout} in the blocks and {model.input_dropout} of the inputs",
     )
@@ -92,10 +55,10 @@ def _scale(config: TrainingConfig, num_classes: int) -> tuple[float, str]:
     """The scale, and why."""
     if config.scale is not None:
         return config.scale, "given"
-    if config.objective in RIVAL_SCALES:
-        learned = config.objective in MODALITY_OBJECTIVES and not config.objective.startswith("gmc")
-        start = ", to start from" if learned else ""
-        return RIVAL_SCALES[config.objective], f"as in the paper of {config.objective}{start}"
+    objective = OBJECTIVES[config.objective]
+    if objective.paper_scale is not None:
+        start = ", to start from" if objective.learned_scale else ""
+        return objective.paper_scale, f"as in the paper of {config.objective}{start}"
     return default_scale(num_classes), f"for {num_classes} classes"
 
 
@@ -112,7 +75,7 @@ def said_steps(config: TrainingConfig, epochs: int, objects: int) -> str:
         '20 epochs of 96 objects: 40 steps'
     """
     steps = epochs * -(-objects // config.batch_size)
-    ramp = f", margin rising from {RAMP[0]:.0%} to {RAMP[1]:.0%}" if config.objective == "angular" else ""
+    ramp = f", margin rising from {RAMP[0]:.0%} to {RAMP[1]:.0%}" if _takes(config, "margin_kind") else ""
     return f"{epochs} epochs of {objects} objects: {steps} steps{ramp}"
 
 
@@ -120,17 +83,18 @@ def _margin(config: TrainingConfig, num_classes: int, embedding_dim: int) -> tup
     """The margin in radians, and why."""
     if config.margin is not None:
         return config.margin, "given"
-    if config.objective in ("proxy_anchor", "triplet"):
-        return RIVAL_MARGIN, f"as in the paper of {config.objective}"
-    if config.objective != "angular":
+    if not _takes(config, "margin"):
         return 0.0, f"{config.objective} has none"
+    paper_margin = OBJECTIVES[config.objective].paper_margin
+    if paper_margin is not None:
+        return paper_margin, f"as in the paper of {config.objective}"
     spacing = center_spacing(num_classes, embedding_dim)
     return default_margin(num_classes, embedding_dim), f"{num_classes} centers can stand {spacing:.2f} rad apart"
 
 
 def _alignment(config: TrainingConfig, num_classes: int) -> tuple[float, str]:
     """The weight of the objective's term between modalities and whole objects, and why."""
-    if config.objective != "angular":
+    if not _takes(config, "alignment_weight"):
         return 0.0, f"{config.objective} has none"
     if config.alignment_weight is not None:
         return config.alignment_weight, "given"
@@ -151,8 +115,13 @@ def samples_per_class(config: TrainingConfig) -> int:
     """
     if config.samples_per_class is not None:
         return config.samples_per_class
-    learns_from_class_numbers = config.objective in (*CENTER_OBJECTIVES, "cross_entropy")
-    return 1 if learns_from_class_numbers or config.positives == "object" or config.balanced else USUAL_GROUP
+    pairs_a_class = _takes(config, "positives") and config.positives == "class"
+    return USUAL_GROUP if pairs_a_class and not config.balanced else 1
+
+
+def _takes(config: TrainingConfig, option: str) -> bool:
+    """Whether the objective takes an option that not all do."""
+    return option in OBJECTIVES[config.objective].options
 
 
 def with_derived(config: ModelConfig, *, objects: int, num_classes: int) -> ModelConfig:

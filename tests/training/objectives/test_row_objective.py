@@ -1,9 +1,9 @@
-"""The objective against a loop over its terms, and random subsets by their statistics."""
+"""Objectives of rows against a loop over their terms, and random subsets by their statistics."""
 
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from steradian.config import SubsetPolicy, TrainingConfig
 from steradian.losses import angular_softmax_loss
-from steradian.model import AngularMarginLoss, SphereEncoder, SphericalClassifier, TensorBatch
-from steradian.training import Objective, objective, observed_subsets, random_subsets
-from steradian.training.build_objective import make_margin_loss
+from steradian.model import SphereEncoder, SphericalClassifier, TensorBatch
+from steradian.training import Derived
+from steradian.training.objectives import row_objective
+from steradian.training.objectives.angular import Angular
+from steradian.training.objectives.row_objective import LossRows, RowObjective, observed_subsets, random_subsets
 
 # -- Random subsets
 
@@ -101,10 +103,12 @@ def parameters_in_use(encoder: SphereEncoder) -> list[torch.nn.Parameter]:
     return [parameter for name, parameter in encoder.named_parameters() if "item_gates" not in name]
 
 
-def margin_loss(classifier: SphericalClassifier) -> AngularMarginLoss:
-    """Scale 12, margin 0.3, a loss a row."""
-    sizes = classifier.weight.shape
-    return AngularMarginLoss(*sizes, scale=12.0, margin=0.3, reduction="none", classifier=classifier)
+DERIVED = Derived(scale=12.0, margin=0.3, epochs=1, reasons=())
+
+
+def margin_softmax(classifier: SphericalClassifier, **options: Any) -> Angular:
+    """Scale 12, margin 0.3, no alignment."""
+    return Angular(classifier, TrainingConfig(**options), DERIVED)
 
 
 def slow_objective(
@@ -147,8 +151,10 @@ def test_it_is_the_weighted_sum_of_its_terms(
     batch = TensorBatch.of(toy.prepared().batch(np.arange(20)))
     assert 0 < batch.present.sum() < batch.present.numel()
     subsets = random_subsets(batch.present)
-    monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
-    found = Objective(modality_weight, subset_weight, margin_loss(classifier))(encoder, batch, strength=1.0)
+    monkeypatch.setattr(row_objective, "random_subsets", lambda present: subsets)
+    found = margin_softmax(classifier, modality_weight=modality_weight, subset_weight=subset_weight)(
+        encoder, batch, strength=1.0
+    )
     assert found.shape == ()
     expected = slow_objective(
         encoder, batch, subsets, classifier, weights=(modality_weight, subset_weight), scale=12.0, margin=0.3
@@ -162,7 +168,7 @@ def test_it_is_the_weighted_sum_of_its_terms(
 
 def test_a_single_modality_has_one_term(toy) -> None:
     alone, classifier, batch = toy.single_modality()
-    found = Objective(0.5, 0.5, margin_loss(classifier))(alone, batch, strength=1.0)
+    found = margin_softmax(classifier)(alone, batch, strength=1.0)
     vectors = alone.encode(batch).vectors[:, 0]
     expected = angular_softmax_loss(
         vectors, batch.labels, class_centers=classifier.class_centers, scale=12.0, margin=0.3
@@ -170,36 +176,30 @@ def test_a_single_modality_has_one_term(toy) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
-class Listener(torch.nn.Module):
-    """A row loss that remembers the labels it was given."""
+class Listener(RowObjective):
+    """Remembers the labels it was given."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.bias = torch.nn.Parameter(torch.zeros(()))
-        self.labels = torch.zeros(0)
-
-    def forward(self, rows: torch.Tensor, labels: torch.Tensor, **_: object) -> torch.Tensor:
-        self.labels = labels
-        return rows.sum(dim=1) + self.bias
+    def row_losses(self, rows: LossRows) -> torch.Tensor:
+        self.labels = rows.labels
+        return rows.vectors.sum(dim=1)
 
 
 @pytest.mark.parametrize("positives", ["class", "object"])
 def test_rows_are_of_classes_or_of_objects(toy, positives: str) -> None:
-    encoder, _ = toy.build()
-    batch, listener = TensorBatch.of(toy.prepared().batch(np.arange(20))), Listener()
-    whole = Objective(0.5, 0.5, listener, positives=positives)
-    whole(encoder, batch, strength=1.0)
+    encoder, classifier = toy.build()
+    batch = TensorBatch.of(toy.prepared().batch(np.arange(20)))
+    listener = Listener(classifier, TrainingConfig(positives=positives), DERIVED)
+    listener(encoder, batch, strength=1.0)
     one = batch.labels if positives == "class" else torch.arange(20)
     of_modalities = one[:, None].expand(20, 2)[batch.present]
     assert torch.equal(listener.labels, torch.cat([one, one, of_modalities]))
-    assert list(whole.parameters()) == [listener.bias]
 
 
 def test_without_labels_it_says_so(toy) -> None:
     encoder, classifier = toy.build()
     batch = TensorBatch.of(toy.preprocessor.prepare(toy.table).batch(np.arange(3)))
     with pytest.raises(ValueError, match="class numbers"):
-        Objective(0.5, 0.5, margin_loss(classifier))(encoder, batch, strength=0.0)
+        margin_softmax(classifier)(encoder, batch, strength=0.0)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.4, 1.0])
@@ -210,10 +210,8 @@ def test_the_default_is_the_angular_softmax_on_unit_rows_with_a_share_of_the_mar
     encoder.eval()
     batch = TensorBatch.of(toy.prepared().batch(np.arange(20)))
     subsets = random_subsets(batch.present)
-    monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
-    config = TrainingConfig()
-    default = make_margin_loss(classifier, config, derived)
-    found = Objective(config.modality_weight, config.subset_weight, default)(encoder, batch, strength=strength)
+    monkeypatch.setattr(row_objective, "random_subsets", lambda present: subsets)
+    found = Angular(classifier, TrainingConfig(), derived)(encoder, batch, strength=strength)
 
     encoded, labels, present = encoder.encode(batch), batch.labels, batch.present
     rows = [encoder.fuse(encoded), encoded.vectors[present], encoder.fuse(encoded, subsets)]
@@ -243,8 +241,8 @@ def test_a_taken_gradient_is_that_of_all_terms_and_none_is_left(toy, derived, mo
     encoder.eval()
     batch = TensorBatch.of(toy.prepared().batch(np.arange(20)))
     subsets = random_subsets(batch.present)
-    monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
-    whole = Objective(0.5, 0.5, make_margin_loss(classifier, TrainingConfig(), derived))
+    monkeypatch.setattr(row_objective, "random_subsets", lambda present: subsets)
+    whole = Angular(classifier, TrainingConfig(), derived)
     taken = torch.zeros_like(classifier.weight)
     loss = whole(encoder, batch, strength=0.5, take_gradient=lambda rows, part: taken[rows].add_(part))
     loss.backward()
@@ -274,7 +272,7 @@ def loss_by_policy(toy):
     @torch.no_grad()
     def loss(policy: str, *, random_state: int, rows: int = 20) -> torch.Tensor:
         torch.manual_seed(random_state)
-        whole = Objective(0.5, 0.5, margin_loss(classifier), subset_policy=policy)
+        whole = margin_softmax(classifier, subset_policy=policy)
         return whole(encoder, TensorBatch.of(prepared.batch(np.arange(rows))), strength=1.0)
 
     return loss
@@ -285,15 +283,21 @@ def test_half_is_the_mean_of_the_whole_half_and_that_of_the_subsets(toy, monkeyp
     torch.nn.init.normal_(encoder.eval().fusion.gates.weight)
     batch = TensorBatch.of(toy.prepared().batch(np.arange(21)))
     subsets = random_subsets(batch.present)
-    monkeypatch.setattr(objective, "random_subsets", lambda present: subsets)
+    monkeypatch.setattr(row_objective, "random_subsets", lambda present: subsets)
     torch.manual_seed(3)
-    found = Objective(0.0, 0.7, margin_loss(classifier), subset_policy="half")(encoder, batch, strength=1.0)
+    found = margin_softmax(classifier, modality_weight=0.0, subset_weight=0.7, subset_policy="half")(
+        encoder, batch, strength=1.0
+    )
     torch.manual_seed(3)
     whole = torch.randperm(21) < 11
     encoded = encoder.encode(batch)
 
     def mean_loss(mask: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        return margin_loss(classifier)(encoder.fuse(encoded, mask)[rows], batch.labels[rows], strength=1.0).mean()
+        return (
+            margin_softmax(classifier)
+            .row_losses(LossRows(encoder.fuse(encoded, mask)[rows], batch.labels[rows]))
+            .mean()
+        )
 
     expected = mean_loss(batch.present, whole) + 0.7 * mean_loss(subsets, ~whole)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
@@ -316,7 +320,7 @@ def test_so_many_rows_are_fused(toy, policy: str, weight: float, rows: int) -> N
     encoder, classifier = toy.build()
     fused: list[int] = []
     encoder.fusion.register_forward_hook(lambda *given: fused.append(len(given[2])))
-    whole = Objective(0.5, weight, margin_loss(classifier), subset_policy=policy)
+    whole = margin_softmax(classifier, subset_weight=weight, subset_policy=policy)
     whole(encoder, TensorBatch.of(toy.prepared().batch(np.arange(20))), strength=1.0)
     assert sum(fused) == rows
 
@@ -351,7 +355,7 @@ def test_only_items_that_are_there_are_encoded_and_once(toy, policy: str) -> Non
     )
     for part in (batch, half):
         labelled = replace(part, labels=torch.arange(40) % 3)
-        Objective(0.5, 0.5, margin_loss(classifier), subset_policy=policy)(encoder, labelled, strength=1.0)
+        margin_softmax(classifier, subset_policy=policy)(encoder, labelled, strength=1.0)
     assert items == [40, 20]
 
 
@@ -361,7 +365,7 @@ def test_a_modality_that_no_object_of_a_batch_has_gets_no_gradient(toy, policy: 
     with_y = np.flatnonzero(toy.table.present[:, 1])
     table = toy.table[with_y].only("y")
     batch = TensorBatch.of(toy.preprocessor.prepare(table, table.labels.astype(np.int64)).batch(np.arange(len(table))))
-    loss = Objective(0.5, 0.5, margin_loss(classifier), subset_policy=policy)(encoder, batch, strength=1.0)
+    loss = margin_softmax(classifier, subset_policy=policy)(encoder, batch, strength=1.0)
     loss.backward()
     assert loss.isfinite()
     assert not any(p.grad.any() for p in encoder.modalities[0].parameters() if p.grad is not None)
