@@ -78,6 +78,8 @@ scale.add_argument("--measure", action="store_true", help="steps of one rank and
 scale.add_argument("--quick", action="store_true", help="measure small sizes only")
 scale.add_argument("--bandwidth", type=float, default=1.25, help="GB a second between ranks; 10 Gbit/s by default")
 scale.add_argument("--latency", type=float, default=100.0, help="microseconds of a message between two ranks")
+hops = commands.add_parser("hops", help="files of the library that fit, transform, evaluate and a step go through")
+hops.add_argument("--names", action="store_true", help="print the files too")
 coverage = commands.add_parser("coverage", help="accepted shares beside the guaranteed one, for every subset")
 coverage.add_argument("names", nargs="*", help="sets; all by default")
 coverage.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
@@ -187,6 +189,10 @@ elif arguments.command == "scale":
     if arguments.measure:
         scale_benchmark.measure(quick=arguments.quick)
     scale_benchmark.run(bandwidth=arguments.bandwidth * 1e9, latency=arguments.latency * 1e-6)
+elif arguments.command == "hops":
+    from benchmarks import hops as hops_benchmark
+
+    hops_benchmark.run(names=arguments.names)
 elif arguments.command == "coverage":
     from benchmarks import coverage as coverage_benchmark
 
