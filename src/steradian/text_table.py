@@ -35,7 +35,7 @@ def rich_table(title: str, rows: Iterable[Sequence[str]], *, text: Collection[st
 
     Args:
         title: the line above.
-        rows: the heads of the columns, then the cells of each row.
+        rows: the heads of the columns, then the cells of each row; none for a table without columns.
         text: the heads of columns that hold words; the others hold numbers, aligned on the right.
         notes: the lines below.
     """
@@ -46,11 +46,11 @@ def rich_table(title: str, rows: Iterable[Sequence[str]], *, text: Collection[st
     table = Table(title=Text(title), title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     table.caption = Text("\n".join(notes)) if notes else None
     table.show_edge, table.pad_edge, table.collapse_padding = False, False, True
-    heads, *rest = [[cell.strip() for cell in row] for row in rows]
-    for head in heads:
+    lines = [[cell.strip() for cell in row] for row in rows]
+    for head in lines[0] if lines else ():
         # On a narrow terminal words are cut before numbers.
         table.add_column(head, justify="left" if head in text else "right", no_wrap=head not in text, min_width=6)
-    for cells in rest:
+    for cells in lines[1:]:
         table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
     return table
 

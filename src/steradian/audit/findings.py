@@ -1,15 +1,11 @@
 """What an audit found, as values that print, save and can be walked through."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from steradian.atomic_write import write_whole
-from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
+from steradian.result_table import ResultTable
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -20,7 +16,6 @@ __all__ = ["Audit", "Finding", "FindingKind"]
 FindingKind = Literal["label", "outlier", "duplicate", "classes"]
 
 _SHOWN = 10
-_WIDTH = 80
 _LINE = "{} {:>3} {} {} {} {:>6} {:>6} {:>7}"
 _SAYS = {
     "label": "label: other is the suggested class; score: the probability that the label is right.",
@@ -69,7 +64,7 @@ class Finding:
 
 
 @dataclass(frozen=True, repr=False)
-class Audit(FrameOfRows, rows="findings"):
+class Audit(ResultTable, rows="findings", line=_LINE, words={"kind", "object", "label", "other"}):
     """Everything found in a table, by kind, the gravest first; prints as a table.
 
     `audit.of_kind("label")` has the findings of one kind, `audit[i]` is one of all, and a loop gives all in order.
@@ -142,24 +137,12 @@ class Audit(FrameOfRows, rows="findings"):
         sizes = {"objects": self.objects, "classes": self.classes, "judged": self.judged, "noise": self.noise}
         return {**sizes, "counts": self.counts, "findings": findings, "notes": list(self.notes)}
 
-    def save(self, path: str | Path) -> None:
-        """Write `to_dict()` as JSON; at every moment the file is whole.
-
-        Args:
-            path: a file; its folder is made if it does not exist.
-        """
-        write_whole(Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
-
-    def __repr__(self) -> str:
-        lines = [_LINE.format(*cells) for cells in self._table()] if self.findings else []
-        notes = (line for note in self._notes() for line in wrap(note, _WIDTH))
-        return "\n".join([*wrap(self._title(), _WIDTH), *lines, *notes])
-
     def __rich__(self) -> "Table":
-        text = {"kind", "object", "label", "other"}
-        heads, *rows = self._table()
-        # A table has no two columns of one name.
-        return rich_table(self._title(), [[*heads[:6], "to other", heads[7]], *rows], text=text, notes=self._notes())
+        rows = list(self._table())
+        if rows:
+            # Two columns of one name would both hold words.
+            rows[0][6] = "to other"
+        return rich_table(self._title(), rows, text=self._words, notes=self._notes())
 
     def _title(self) -> str:
         words = {"label": "label", "outlier": "outlier", "duplicate": "duplicate", "classes": "pair of classes"}
@@ -172,7 +155,9 @@ class Audit(FrameOfRows, rows="findings"):
         return f"Audit: {self.objects:,} objects of {self.classes:,} classes: {', '.join(counts) or 'nothing found'}"
 
     def _table(self) -> Iterator[list[str]]:
-        """The heads of the columns, then the cells of each row."""
+        """The heads of the columns, then the cells of each row; nothing where nothing was found."""
+        if not self.findings:
+            return
         yield [fit_text("kind", 9), "#", *_words("object", "label", "other"), "angle", "other", "score"]
         for finding in self.findings:
             if finding.rank <= _SHOWN:

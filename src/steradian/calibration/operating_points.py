@@ -3,22 +3,20 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 
 from steradian.calibration.threshold_rules import ACCEPT_ALL, ACCEPT_NONE, Goal, least_objects
-from steradian.data.frames import FrameOfRows
+from steradian.result_table import ResultTable
 from steradian.saved_files import check_value
-from steradian.text_table import fit_text, rich_table
+from steradian.text_table import fit_text
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["Calibration", "OperatingPoint", "PairPoint"]
 
-_WIDTH = 80
 _SUBSET_WIDTH = 34
 _LINE = "{} {:>8} {:>8} {:>13} {:>9}"
 
@@ -100,7 +98,7 @@ class PairPoint:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Calibration(FrameOfRows, rows="points"):
+class Calibration(ResultTable, rows="points", line=_LINE, words={"objects that have exactly"}):
     """Scales and thresholds by subset of modalities; prints as a table.
 
     Args:
@@ -237,13 +235,6 @@ class Calibration(FrameOfRows, rows="points"):
             "pairs": tuple(PairPoint(**pair) for pair in pairs),
         }
         return cls(**(entries | found | arrays), modalities=tuple(modalities), classes=classes)
-
-    def __repr__(self) -> str:
-        notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
-        return "\n".join([self._title(), *(_LINE.format(*cells) for cells in self._table()), *notes])
-
-    def __rich__(self) -> "Table":
-        return rich_table(self._title(), self._table(), text={"objects that have exactly"}, notes=self._notes())
 
     @property
     def _points(self) -> tuple[OperatingPoint, ...]:

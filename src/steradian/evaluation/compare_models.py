@@ -2,30 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.evaluation.evaluation_table import write_json
 from steradian.evaluation.scoring import Gallery, SubsetEmbedder, search_among
 from steradian.metrics import MOST_QUERIES
 from steradian.metrics.class_bootstrap import class_interval
 from steradian.metrics.retrieval import each_query
-from steradian.text_table import fit_text, rich_table
+from steradian.result_table import ResultTable
+from steradian.text_table import fit_text
 from steradian.validation import refuse_other_labels, refuse_other_schema, refuse_unread
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["ComparedScore", "ModelComparison", "compare_models"]
 
 _LINE = "{} {:>8} {:>7} {:>7} {:>11} {:>17}  {}"
 _FEW_CLASSES = 20
-_WIDTH = 80
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class ComparedScore:
 
 
 @dataclass(frozen=True, repr=False)
-class ModelComparison:
+class ModelComparison(ResultTable, rows="scores", line=_LINE, words={"score", "better"}):
     """Scores of two models on the same objects, with intervals of their difference; prints as a table.
 
     Args:
@@ -90,32 +87,16 @@ class ModelComparison:
         extra = [{"difference": score.difference, "better": score.better} for score in self.scores]
         return asdict(self) | {"scores": [asdict(s) | more for s, more in zip(self.scores, extra, strict=True)]}
 
-    def save(self, path: str | Path) -> None:
-        """Write the scores as JSON; at every moment the file is whole.
-
-        Args:
-            path: a file; its folder is made if it does not exist.
-        """
-        write_json(Path(path), self.to_dict())
-
-    def __repr__(self) -> str:
-        notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
-        rows = [_LINE.format(fit_text(name, 8), *cells) for name, *cells in self._table()]
-        return "\n".join([self._title(), *(row.rstrip() for row in rows), *notes])
-
-    def __rich__(self) -> "Table":
-        return rich_table(self._title(), self._table(), text={"score", "better"}, notes=self._notes())
-
     def _title(self) -> str:
         return f"ModelComparison: {self.objects:,} objects of {self.classes:,} classes"
 
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row."""
-        yield ["score", "objects", "first", "second", "difference", "95% interval", "better"]
+        yield [fit_text("score", 8), "objects", "first", "second", "difference", "95% interval", "better"]
         for score in self.scores:
             ends = "-" if score.low is None else f"{score.low:+.3f} to {score.high:+.3f}"
             numbers = f"{score.first:.3f}", f"{score.second:.3f}", f"{score.difference:+.3f}"
-            yield [score.name, f"{score.objects:,}", *numbers, ends, score.better]
+            yield [fit_text(score.name, 8), f"{score.objects:,}", *numbers, ends, score.better]
 
     def _notes(self) -> list[str]:
         notes = [

@@ -3,13 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from steradian.data.frames import FrameOfRows
-from steradian.evaluation.evaluation_table import write_json
 from steradian.evaluation.subset_rows import SubsetRows
+from steradian.result_table import ResultTable
 from steradian.text_table import fit_text, rich_table
 
 if TYPE_CHECKING:
@@ -85,7 +83,7 @@ class SubsetDecisions:
 
 
 @dataclass(frozen=True, repr=False)
-class Decisions(SubsetRows[SubsetDecisions], FrameOfRows, rows="subsets"):
+class Decisions(SubsetRows[SubsetDecisions], ResultTable, rows="subsets"):
     """How good a model's decisions are, by subset of modalities; prints as a table of three blocks.
 
     `decisions["photo"]`, `decisions["photo", "title"]` and `decisions["photo + title"]` are the numbers of a subset.
@@ -130,14 +128,6 @@ class Decisions(SubsetRows[SubsetDecisions], FrameOfRows, rows="subsets"):
             "notes": list(self.notes),
             "subsets": [row.to_dict() for row in self.scores],
         }
-
-    def save(self, path: str | Path) -> None:
-        """Write the numbers as JSON; at every moment the file is whole.
-
-        Args:
-            path: a file; its folder is made if it does not exist.
-        """
-        write_json(Path(path), self.to_dict())
 
     def __repr__(self) -> str:
         lines = [self._title()]

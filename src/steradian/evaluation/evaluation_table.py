@@ -1,30 +1,25 @@
 """The result of an evaluation: one row of scores a subset of modalities, printed as a table."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steradian.atomic_write import write_whole
 from steradian.data import ObjectTable
-from steradian.data.frames import FrameOfRows
 from steradian.evaluation.plain_baseline import PlainBaseline
 from steradian.evaluation.scoring import SubsetEmbedder
 from steradian.evaluation.subset_rows import SubsetRows
 from steradian.evaluation.verdict import verdict
 from steradian.fitted_model import Encoded
-from steradian.text_table import fit_text, rich_table
+from steradian.result_table import ResultTable
+from steradian.text_table import fit_text
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["Evaluated", "Evaluation", "SubsetScores"]
 
-_WIDTH = 80
 _SUBSET_WIDTH = 26
 _LINE = "{} {:>10} {:>6} {:>7} {:>9} {:>9} {:>6}"
 INTERVAL = 1.96
@@ -108,7 +103,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True, repr=False)
-class Evaluation(SubsetRows[SubsetScores], FrameOfRows, rows="subsets"):
+class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LINE, words={"subset"}):
     """Scores of every subset of modalities, the whole object first, and of what lacks the same; prints as a table.
 
     `evaluation["photo"]`, `evaluation["photo", "title"]` and `evaluation["photo + title"]` are the scores of a subset.
@@ -192,21 +187,6 @@ class Evaluation(SubsetRows[SubsetScores], FrameOfRows, rows="subsets"):
             "patterns": [row.to_dict() for row in self.patterns],
         }
 
-    def save(self, path: str | Path) -> None:
-        """Write the scores as JSON; at every moment the file is whole.
-
-        Args:
-            path: a file; its folder is made if it does not exist.
-        """
-        write_json(Path(path), self.to_dict())
-
-    def __repr__(self) -> str:
-        notes = (line for note in self._notes() for line in wrap(note, _WIDTH))
-        return "\n".join([self._title(), *(_LINE.format(*cells) for cells in self._table()), *notes])
-
-    def __rich__(self) -> "Table":
-        return rich_table(self._title(), self._table(), text={"subset"}, notes=self._notes())
-
     def _title(self) -> str:
         searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
         return f"Evaluation: {self.whole.objects:,} object{'s' * (self.whole.objects != 1)}, searched {searched}"
@@ -253,11 +233,6 @@ class Evaluation(SubsetRows[SubsetScores], FrameOfRows, rows="subsets"):
             shares = f"{self.certified:.3f}; and right: {self.certified_right:.3f}"
             notes.append(f"Certified (no missing modality changes the class): {shares}.")
         return notes if self.verdict is None else [self.verdict, *notes]
-
-
-def write_json(path: Path, entries: dict[str, Any]) -> None:
-    """Write a file that is whole at every moment; its folder is made if it does not exist."""
-    write_whole(path, json.dumps(entries, ensure_ascii=False, indent=1))
 
 
 def _most(counts: Iterable[int]) -> str:

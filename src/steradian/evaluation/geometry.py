@@ -3,18 +3,14 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
-from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from steradian.data import ObjectTable
-from steradian.data.frames import FrameOfRows
 from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
-from steradian.evaluation.evaluation_table import write_json
 from steradian.evaluation.scoring import check_tables
 from steradian.fitted_model import Encoded
 from steradian.metrics import (
@@ -38,21 +34,20 @@ from steradian.metrics import (
     uniformity,
     within_class_variability,
 )
-from steradian.text_table import rich_table
+from steradian.result_table import ResultTable
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["Geometry", "measure_geometry", "measure_vectors"]
 
-_WIDTH = 80
 _LINE = "{:<48} {:>9}  {}"
 _BARS = " ▁▂▃▄▅▆▇█"
 _MOST_CENTERS = 4000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Geometry(FrameOfRows):
+class Geometry(ResultTable, line=_LINE, words={"measure", "best"}):
     """How classes, class centers and modalities lie on the sphere; prints as a table, with what is best beside it.
 
     Angles are in radians. A number is None where there is nothing to measure it on, and `notes` says why.
@@ -116,21 +111,6 @@ class Geometry(FrameOfRows):
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; what is NaN or infinite is None."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-
-    def save(self, path: str | Path) -> None:
-        """Write the numbers as JSON; at every moment the file is whole.
-
-        Args:
-            path: a file; its folder is made if it does not exist.
-        """
-        write_json(Path(path), self.to_dict())
-
-    def __repr__(self) -> str:
-        notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
-        return "\n".join([self._title(), *(_LINE.format(*cells).rstrip() for cells in self._table()), *notes])
-
-    def __rich__(self) -> "Table":
-        return rich_table(self._title(), self._table(), text={"measure", "best"}, notes=self._notes())
 
     def _title(self) -> str:
         classes = f"{self.classes:,} class{'es' * (self.classes != 1)}"

@@ -3,32 +3,30 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from steradian.data import ObjectTable
-from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
 from steradian.evaluation.plain_models import FAST, PlainModelName, predict_plainly, searchable
 from steradian.metrics import MOST_QUERIES, accuracy, macro_f1
 from steradian.metrics.retrieval import EachQuery, each_query
-from steradian.text_table import fit_text, rich_table
+from steradian.result_table import ResultTable
+from steradian.text_table import fit_text
 from steradian.validation import refuse_other_labels, refuse_unread
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["PlainBaseline", "measure_plain_baseline"]
 
-_WIDTH = 80
 _LINE = "{} {:>8}  {}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PlainBaseline(FrameOfRows, rows="modalities"):
+class PlainBaseline(ResultTable, rows="modalities", line=_LINE, words={"modality", "plain features"}):
     """What a plain model reaches on the same tables; prints as a table.
 
     The arrays are of all test objects, in their order, for intervals such as
@@ -106,15 +104,6 @@ class PlainBaseline(FrameOfRows, rows="modalities"):
             "notes": list(self.notes),
             "accuracies": self.accuracies,
         }
-
-    def __repr__(self) -> str:
-        notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
-        return "\n".join(
-            [*wrap(self._title(), _WIDTH), *(_LINE.format(*cells).rstrip() for cells in self._table()), *notes]
-        )
-
-    def __rich__(self) -> "Table":
-        return rich_table(self._title(), self._table(), text={"modality", "plain features"}, notes=self._notes())
 
     def _title(self) -> str:
         by = f" by {self.trained:,}" if self.trained else ""

@@ -3,17 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
 
 from steradian.data import ObjectTable
-from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
-from steradian.evaluation.evaluation_table import INTERVAL, write_json
+from steradian.evaluation.evaluation_table import INTERVAL
 from steradian.evaluation.scoring import (
     Gallery,
     SubsetEmbedder,
@@ -25,23 +22,27 @@ from steradian.evaluation.scoring import (
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
 from steradian.metrics import MOST_QUERIES
-from steradian.text_table import rich_table
+from steradian.result_table import ResultTable
 from steradian.validation import present_modalities
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["Robustness", "drop_modalities", "robustness"]
 
 SHARES = tuple(tenth / 10 for tenth in range(10))
 
 _SCORES = ("accuracy", "recall_at_1", "map_at_r")
-_BAR, _WIDTH = 15, 80
+_BAR = 15
 _LINE = "{:>7} {:>5}  {:>14}  {:>14}  {:>14}  {}"
 
 
+def _axis(name: str) -> str:
+    return f"0{name.center(_BAR - 2)}1"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Robustness(FrameOfRows, rows="shares"):
+class Robustness(ResultTable, rows="shares", line=_LINE, words={_axis("accuracy"), _axis("R@1")}):
     """Scores by the share of modalities that were dropped; prints as a table.
 
     Args:
@@ -90,21 +91,6 @@ class Robustness(FrameOfRows, rows="shares"):
         counts = {"objects": self.objects, "gallery": self.gallery, "queries": self.queries, "draws": draws}
         errors = {"recall_at_1_error": self.errors[0], "map_at_r_error": self.errors[1]}
         return {**counts, **errors, "shares": points}
-
-    def save(self, path: str | Path) -> None:
-        """Write the scores as JSON; at every moment the file is whole.
-
-        Args:
-            path: a file; its folder is made if it does not exist.
-        """
-        write_json(Path(path), self.to_dict())
-
-    def __repr__(self) -> str:
-        notes = (line for note in self._notes() for line in wrap(note, _WIDTH))
-        return "\n".join([self._title(), *(_LINE.format(*cells).rstrip() for cells in self._table()), *notes])
-
-    def __rich__(self) -> "Table":
-        return rich_table(self._title(), self._table(), text={_axis("accuracy"), _axis("R@1")}, notes=self._notes())
 
     def _notes(self) -> list[str]:
         if self.queries is None:
@@ -250,10 +236,6 @@ def _refuse_nothing(rows: np.ndarray) -> None:
             where="robustness(...), objects",
             fix="Check which modalities the table was reduced to.",
         )
-
-
-def _axis(name: str) -> str:
-    return f"0{name.center(_BAR - 2)}1"
 
 
 def _shown(draws: np.ndarray) -> str:

@@ -2,31 +2,29 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from steradian.data.frames import FrameOfRows
 from steradian.explanation.attribution_bars import attribution_bars
 from steradian.metrics import to_angles
-from steradian.text_table import fit_text, rich_table
+from steradian.result_table import ResultTable
+from steradian.text_table import fit_text
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["Attribution"]
 
 TargetKind = Literal["class", "object", "vector"]
 
 _SHOWN = 10
-_WIDTH = 80
 _ONE = "{} {:>6} {:>7} {:>7} {:>7} {:>8} {:>8}"
 _SEVERAL = "{} {} {:>6} {:>6} {:>6}  {}  {}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Attribution(FrameOfRows, rows="objects"):
+class Attribution(ResultTable, rows="objects", words={"modality", "object", "target", "adds most", "adds least"}):
     """The cosine of each object to a target as an exact sum over its modalities; prints as a table.
 
     `attribution[i]` and `attribution[i:j]` are those of some of the objects; that of one object prints in full. Angles
@@ -119,14 +117,9 @@ class Attribution(FrameOfRows, rows="objects"):
         bars += [] if one.context is None else [("context", float(one.context[0]))]
         return attribution_bars(one._subject(), bars, total=float(one.cosines[0]), angle=float(one.angles[0]))
 
-    def __repr__(self) -> str:
-        line = _ONE if len(self) == 1 else _SEVERAL
-        notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
-        return "\n".join([self._title(), *(line.format(*cells).rstrip() for cells in self._table()), *notes])
-
-    def __rich__(self) -> "Table":
-        text = {"modality", "object", "target", "adds most", "adds least"}
-        return rich_table(self._title(), self._table(), text=text, notes=self._notes())
+    @property
+    def _line(self) -> str:  # type: ignore[override]
+        return _ONE if len(self) == 1 else _SEVERAL
 
     def _entry(self, row: int) -> dict[str, Any]:
         numbers = {

@@ -3,29 +3,27 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
 from steradian.metrics import guaranteed_leads
 from steradian.model_answers import EncodedObjects
-from steradian.text_table import fit_text, rich_table
+from steradian.result_table import ResultTable
+from steradian.text_table import fit_text
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["Certificates", "certify"]
 
 _SHOWN = 10
-_WIDTH = 80
 _LINE = "{} {} {} {:>6} {:>15}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Certificates(FrameOfRows, rows="objects"):
+class Certificates(ResultTable, rows="objects", line=_LINE, words={"object", "predicted", "runner-up"}):
     """Of each object the class it keeps, whatever of its modalities is missing; prints as a table.
 
     A lead is by how much the cosine to the predicted class exceeds the cosine to another one. One above 0 is a
@@ -115,28 +113,20 @@ class Certificates(FrameOfRows, rows="objects"):
                 entry["leads"] = [[name, lead] for name, lead in self.leads_of(row).items()]
         return {"share": self.share, "classes": len(self.classes), "objects": objects}
 
-    def __repr__(self) -> str:
-        notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
-        return "\n".join([self._title(), *(_LINE.format(*cells) for cells in self._table()), *notes])
-
-    def __rich__(self) -> "Table":
-        text = {"object", "predicted", "runner-up"}
-        return rich_table(self._title(), self._table(), text=text, notes=self._notes())
-
     def _title(self) -> str:
         count = f"{len(self):,} object{'s' * (len(self) != 1)}"
         return f"Certificates: {count}, {np.count_nonzero(self.certified):,} ({self.share:.1%}) certified"
 
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row."""
-        yield [*self._words("object", "predicted", "runner-up"), "lead", "classes below"]
+        yield [*self._names("object", "predicted", "runner-up"), "lead", "classes below"]
         for row in range(min(len(self), _SHOWN)):
             # Rounded down, since the guarantee is no more than that.
             lead = f"{math.floor(self.leads[row] * 1000) / 1000:.3f}"
-            words = self._words(self.ids[row], self.predicted[row], self.runners_up[row])
+            words = self._names(self.ids[row], self.predicted[row], self.runners_up[row])
             yield [*words, lead, f"{self.below[row]}/{len(self.classes) - 1}"]
 
-    def _words(self, *words: Any) -> list[str]:
+    def _names(self, *words: Any) -> list[str]:
         return [fit_text(str(word), width) for word, width in zip(words, (17, 19, 19), strict=True)]
 
     def _notes(self) -> list[str]:

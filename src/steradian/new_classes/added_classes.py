@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from steradian.data.frames import FrameOfRows
-from steradian.text_table import fit_text, rich_table
+from steradian.result_table import ResultTable
+from steradian.text_table import fit_text
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["AddedClass", "AddedClasses"]
 
 _SHOWN = 10
-_WIDTH = 80
 _LINE = "{} {:>8} {} {:>5} {:>6} {:>8} {}"
 _WORDS = {"class": 18, "nearest class": 16, "mostly with": 13}
 
@@ -48,7 +46,7 @@ class AddedClass:
 
 
 @dataclass(frozen=True, repr=False)
-class AddedClasses(FrameOfRows, rows="classes"):
+class AddedClasses(ResultTable, rows="classes", line=_LINE, words=_WORDS):
     """What was added to a model, the most confused class first; prints as a table.
 
     Args:
@@ -88,13 +86,6 @@ class AddedClasses(FrameOfRows, rows="classes"):
         """Plain JSON values."""
         classes = [asdict(added) | {"crowded": added.crowded} for added in self.classes]
         return asdict(self) | {"classes": classes, "crowded": list(self.crowded)}
-
-    def __repr__(self) -> str:
-        notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
-        return "\n".join([self._title(), *(_LINE.format(*cells).rstrip() for cells in self._table()), *notes])
-
-    def __rich__(self) -> "Table":
-        return rich_table(self._title(), self._table(), text=_WORDS, notes=list(self._notes()))
 
     def _title(self) -> str:
         examples = sum(added.examples for added in self.classes)

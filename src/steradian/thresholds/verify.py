@@ -2,31 +2,29 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from steradian.calibration.operating_points import shown_threshold
 from steradian.data import ObjectTable
-from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
 from steradian.metrics import to_angles
 from steradian.model_answers import ModelAnswers
-from steradian.text_table import fit_text, rich_table
+from steradian.result_table import ResultTable
+from steradian.text_table import fit_text
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["Verification", "verify"]
 
 _SHOWN = 10
-_WIDTH = 80
 _LINE = "{} {} {:>7} {:>10} {:>6} {:>12} {:>11}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Verification(FrameOfRows, rows="pairs"):
+class Verification(ResultTable, rows="pairs", line=_LINE, words={"first", "second"}):
     """Of each pair of objects whether they are the same, and how often such an answer is wrong; prints as a table.
 
     Args:
@@ -70,13 +68,6 @@ class Verification(FrameOfRows, rows="pairs"):
         cells = zip(*(getattr(self, name).tolist() for name in names), self.true_accepts.tolist(), strict=True)
         entries = (dict(zip((*singular, "true_accept"), row, strict=True)) for row in cells)
         return {"pairs": [entry | {"true_accept": _known(entry["true_accept"])} for entry in entries]}
-
-    def __repr__(self) -> str:
-        notes = [line for note in self._notes() for line in wrap(note, _WIDTH)]
-        return "\n".join([self._title(), *(_LINE.format(*cells) for cells in self._table()), *notes])
-
-    def __rich__(self) -> "Table":
-        return rich_table(self._title(), self._table(), text={"first", "second"}, notes=self._notes())
 
     def _title(self) -> str:
         count = f"{len(self):,} pair{'s' * (len(self) != 1)}"
