@@ -62,8 +62,8 @@ def test_what_is_present_is_told_in_the_models_order(model) -> None:
 def test_the_complaint_names_the_function(model, make_table) -> None:
     objects = make_table(["cat", "dog"])
     check_tables(model, objects, None, where="evaluate")
-    with pytest.raises(InputError, match=r"robustness\(\.\.\.\), objects: want an ObjectTable"):
-        check_tables(model, dict(objects.columns), None, where="robustness")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"robustness\(\.\.\.\), objects: want a label in every row, in the column"):
+        check_tables(model, {name: objects.columns[name] for name in model.schema_.columns}, None, where="robustness")
     with pytest.raises(InputError, match=r"evaluate\(\.\.\.\), gallery: want at least one object"):
         check_tables(model, objects, objects[:0], where="evaluate")
     with pytest.raises(InputError, match="labels that are text"):

@@ -157,7 +157,9 @@ def test_one_promise_at_a_time(model, held_out) -> None:
 
 
 def test_what_is_no_table_or_has_no_labels_is_refused(model) -> None:
-    with pytest.raises(sr.InputError, match="want an ObjectTable of labelled objects, got dict"):
+    with pytest.raises(
+        sr.InputError, match=r"calibrate\(objects\): want a label in every row, in the column '\w+', got the columns"
+    ):
         model.calibrate({"photo": [[1.0] * 5]})
     unlabelled = sr.read_objects({"photo": [[1.0] * 5], "title": [None]}, model.schema_, labelled=False)
     with pytest.raises(sr.InputError, match="label"):

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from steradian.data import ObjectTable
 from steradian.data.frames import FrameOfRows
 from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
 from steradian.evaluation.evaluation_table import write_json
 from steradian.evaluation.scoring import check_tables
-from steradian.fitted_model import Encoded
+from steradian.fitted_model import table_of
 from steradian.metrics import (
     MAX_DISTANCES,
     MAX_PAIRS,
@@ -180,7 +179,7 @@ class Geometry(FrameOfRows):
         return [f"radians {'0'.ljust(len(self.angles.within) - 2)}pi", *bars, *self.notes]
 
 
-def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, random_state: int = 0) -> Geometry:
+def measure_geometry(model: SphereEmbedder, objects: Any, *, random_state: int = 0) -> Geometry:
     """How classes, class centers and modalities lie on the sphere, measured on labelled objects.
 
     Best on objects that the model was not trained on. Classes that it does not know are welcome: their vectors count
@@ -191,7 +190,7 @@ def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, r
     Args:
         model: a fitted `SphereEmbedder`. Sub-centers: NC4 takes the nearest one of a class, the other numbers of class
             centers the mean of each class's.
-        objects: labelled, at least two; as a table, or encoded by `model.encode`. One without any modality is left out.
+        objects: labelled, at least two, as for `evaluate`. One without any modality is left out.
         random_state: of what is drawn where there is too much of it, of the clusters and of the classifier's folds.
 
     Raises:
@@ -208,7 +207,8 @@ def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, r
         (2, 2, 4)
     """
     check_is_fitted(model)
-    table, names = check_tables(model, objects, None, where="measure_geometry"), model.fitted_.modalities
+    objects, _ = check_tables(model, objects, None, where="measure_geometry")
+    table, names = table_of(objects), model.fitted_.modalities
     singles = [(name,) for name in names if len(names) > 1]
     whole, *single = model.transform_subsets(model.encode(objects), [names, *singles])
     _, rows, vectors = whole

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from steradian.data import ObjectTable
 from steradian.data.frames import FrameOfRows
 from steradian.errors import InputError
 from steradian.evaluation.evaluation_table import INTERVAL, write_json
@@ -23,7 +22,7 @@ from steradian.evaluation.scoring import (
     search_among,
 )
 from steradian.evaluation.steps import Steps
-from steradian.fitted_model import Encoded, table_of
+from steradian.fitted_model import table_of
 from steradian.metrics import MOST_QUERIES
 from steradian.text_table import rich_table
 from steradian.validation import present_modalities
@@ -132,9 +131,9 @@ class Robustness(FrameOfRows, rows="shares"):
 
 def robustness(
     model: SubsetEmbedder,
-    objects: ObjectTable | Encoded,
+    objects: Any,
     *,
-    gallery: ObjectTable | Encoded | None = None,
+    gallery: Any = None,
     shares: Sequence[float] = SHARES,
     draws: int = 3,
     max_queries: int | None = MOST_QUERIES,
@@ -149,7 +148,7 @@ def robustness(
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
-        objects: labelled objects that the model was not trained on; as a table, or encoded by `model.encode`.
+        objects: labelled objects that the model was not trained on, as for `evaluate`.
         gallery: labelled objects to search in, likewise; None searches each object among the others.
         shares: to drop, each from 0 to 1; 0 is always measured. Default 0, 0.1, ..., 0.9.
         draws: of what is dropped, at each share.
@@ -169,7 +168,8 @@ def robustness(
         >>> sr.robustness(model, objects, shares=[0.5, 1.0]).modalities_left[[0, -1]]
         array([2., 1.])
     """
-    table = check_tables(model, objects, gallery, where="robustness")
+    objects, gallery = check_tables(model, objects, gallery, where="robustness")
+    table = table_of(objects)
     levels = _check_levels(shares)
     present = present_modalities(model.schema_, table)
     slots, masks = [(0, 0)], [present]

@@ -1,7 +1,7 @@
 """Fit scales and thresholds on labelled objects that the model was not trained on."""
 
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Any, cast
 from warnings import warn
 
 import numpy as np
@@ -18,14 +18,13 @@ from steradian.calibration.threshold_rules import (
     precision_angle,
     widened,
 )
-from steradian.data import ObjectTable
 from steradian.data.object_digests import known_objects, told_of_training_objects
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import ConfigError, InputError, SteradianWarning
-from steradian.fitted_model import Encoded, FittedModel, table_of
+from steradian.fitted_model import FittedModel, labelled_objects, table_of
 from steradian.metrics import concentration, to_angles
 from steradian.thresholds.evidence import Evidence, HeldOut, left_out_of
-from steradian.validation import refuse_other_labels, refuse_other_schema, refuse_unread
+from steradian.validation import refuse_other_labels, refuse_other_schema
 
 __all__ = ["calibrate"]
 
@@ -36,7 +35,7 @@ LEAST_OBJECTS = 5
 
 def calibrate(
     model: FittedModel,
-    objects: ObjectTable | Encoded | None = None,
+    objects: Any = None,
     *,
     coverage: float | None = None,
     false_accept: float | None = None,
@@ -49,8 +48,9 @@ def calibrate(
 
     Args:
         model: to calibrate; it stays as it is.
-        objects: labelled, not trained on; those of classes the model does not know count as unknown. None takes the
-            training objects that the model's own fits have left out in turn: an estimate without a guarantee.
+        objects: labelled, not trained on, as of `labelled_objects`; those of classes the model does not know count as
+            unknown. None takes the training objects that the model's own fits have left out in turn: an estimate
+            without a guarantee.
         coverage: the share of objects of known classes to accept at least; 0.95 where nothing else is asked for.
         false_accept: the share of objects of unknown classes to accept at most, instead.
         precision: the share of what is accepted to be right at least, instead; with 90% confidence.
@@ -111,12 +111,12 @@ def calibrate(
     )
 
 
-def _evidence(model: FittedModel, objects: ObjectTable | Encoded | None) -> Evidence:
+def _evidence(model: FittedModel, objects: Any) -> Evidence:
     """The table's objects once they fit the model, or those that its fits have left out."""
     if objects is None:
         return left_out_of(model)
+    objects = labelled_objects(objects, model.schema, where="calibrate(objects)")
     table = table_of(objects)
-    refuse_unread(table, where="calibrate(objects)")
     refuse_other_schema(table, model.schema, where="the table")
     refuse_other_labels(table.labels, model.classes, where="the labels of the objects")
     if model.trained is not None:
@@ -197,11 +197,13 @@ def _check(evidence: Evidence, goal: Goal, rate: float) -> None:
     count, unknown = int(evidence.known.sum()), int((~evidence.known).sum())
     classes = len(np.unique(evidence.labels[evidence.known]))
     if classes < 2:
+        others = f", the others of classes such as {evidence.labels[~evidence.known][0]!s}" if unknown else ""
         raise InputError(
             want="objects of at least 2 of the model's classes",
-            got=f"{classes} among {len(evidence.labels)} object{'s' * (len(evidence.labels) != 1)}",
+            got=f"{classes} among {len(evidence.labels)} object{'s' * (len(evidence.labels) != 1)}{others}",
             where=where,
-            fix="Calibrate on held-out objects of the classes the model was trained on, or leave the table out.",
+            fix="Add held-out objects of the classes the model was trained on; the others count as unknown."
+            " Or leave the table out.",
         )
     least = least_objects(goal, rate)
     enough = LEAST_OBJECTS if goal == "false_accept" else max(least, LEAST_OBJECTS)
