@@ -21,8 +21,8 @@ PHRASES = {
     r"\bone of coverage, false_accept and precision\b": "one of --coverage, --false-accept and --precision",
     r", or Index\.build\(model, objects\)": "",
     r" Or leave the table out\.": "",
-    r"Name the label's column in the schema: training and evaluation need labels;": "Add the column, or name another one "
-    "in the schema that you fit by;",
+    r"Name the label's column in the schema: training and evaluation need labels;": "Add the column, or name "
+    "another one in the schema that you fit by;",
     r"transform and `steradian embed` work without \(labelled=False\)": "predict and embed work without",
     r", or read it yourself and pass a dict of columns": "",
     r"Pass more objects, or a gallery to search in": "Add objects, or give --gallery",
