@@ -270,7 +270,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
             coverage: the share of objects of known classes to accept at least; 0.95 where no guarantee is named.
             false_accept: the share of objects of unknown classes to accept at most, instead.
             precision: the share of what is accepted to be right at least, instead; with 90% confidence.
-            pair_false_accept: the share of pairs of different classes that `verify` takes for the same.
+            pair_false_accept: the share of pairs of different classes that `verify` takes for the same at most; fewer
+                where `coverage`, or 0.95, of the pairs of one class are found by a smaller angle.
             subsets: the subsets of modalities to fit beside the whole and each modality alone; None takes all, or 63.
             random_state: of what is drawn where there is much.
 

@@ -23,7 +23,7 @@ from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import ConfigError, InputError, SteradianWarning
 from steradian.fitted_model import FittedModel, labelled_objects, table_of
 from steradian.metrics import concentration, to_angles
-from steradian.thresholds.evidence import Evidence, HeldOut, left_out_of
+from steradian.thresholds.evidence import Evidence, HeldOut, LeftOutClasses, left_out_of
 from steradian.validation import refuse_other_labels, refuse_other_schema
 
 __all__ = ["calibrate"]
@@ -54,7 +54,8 @@ def calibrate(
         coverage: the share of objects of known classes to accept at least; 0.95 where nothing else is asked for.
         false_accept: the share of objects of unknown classes to accept at most, instead.
         precision: the share of what is accepted to be right at least, instead; with 90% confidence.
-        pair_false_accept: the share of pairs of different classes to take for the same.
+        pair_false_accept: the share of pairs of different classes to take for the same at most; fewer where `coverage`,
+            or 0.95, of the pairs of one class are found by a smaller angle.
         subsets: the subsets to fit beside the whole and each modality alone; None takes all up to 6 modalities, else a
             sample of 63.
         random_state: of what is drawn.
@@ -78,6 +79,8 @@ def calibrate(
         false_accept=pair_false_accept,
         random_state=random_state,
         fits=evidence.fits,
+        # Where whole classes were left out, pairs of different classes are such as will be met.
+        enough=None if isinstance(evidence, LeftOutClasses) else rate if goal == "coverage" else DEFAULT[1],
     )
     # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
     masks = [_seen_through(evidence.present, model.schema.mask(subset)) for subset in chosen]
