@@ -123,3 +123,11 @@ def test_some_objects_of_the_gallery_are_set_aside_for_the_plain_model_too(make_
     assert found.floor.trained == 18
     everything = sr.evaluate(model, table, gallery=table, verbose=False)
     assert everything.floor is not None and everything.floor.trained == 0
+
+
+def test_one_modality_has_no_certified_share() -> None:
+    points = np.random.default_rng(0).normal(size=(20, 2)) + np.repeat([[-3.0], [3.0]], 10, axis=0)
+    model = sr.SphereEmbedder(4, epochs=0, verbose=False).fit(points, np.repeat(["a", "b"], 10))
+    objects = sr.read_objects({"x": points, "label": np.repeat(["a", "b"], 10)}, model.schema_)
+    assert certified_shares(model, model.encode(objects)) == {}
+    assert "certified" not in repr(sr.evaluate(model, objects, verbose=False, floor="none")).lower()

@@ -171,11 +171,12 @@ def certified_shares(model: SubsetEmbedder, objects: ObjectTable | Encoded) -> d
         objects: labelled. Those without any modality, or whose class the model was not trained on, do not count.
 
     Returns:
-        Values for `Evaluation`; none where the model guarantees nothing, or knows no object's class.
+        Values for `Evaluation`; none where the model guarantees nothing, has one modality, or knows no object's class.
     """
     certify, labels = getattr(model, "certify", None), table_of(objects).labels
     known = np.isin(labels, model.classes_) & present_modalities(model.schema_, table_of(objects)).any(axis=1)
-    if certify is None or not known.any():
+    # With one modality there is nothing to lack, and every object is certified.
+    if certify is None or not known.any() or len(model.schema_.modalities) == 1:
         return {}
     try:
         found = certify(objects[known])
