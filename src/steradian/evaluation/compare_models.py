@@ -150,8 +150,7 @@ def compare_models(
     Args:
         first: a fitted model.
         second: another one.
-        objects: labelled objects that neither was trained on: an `ObjectTable` as the first model reads it, or a path,
-            frame, dict or list, which each model then reads by its own schema.
+        objects: labelled objects that neither was trained on, an `ObjectTable` or what both read by their own schemas.
         gallery: likewise, to search in; None searches each object among the others.
         second_objects: the same objects, row for row, as the second model reads them; None takes `objects`.
         second_gallery: likewise of the gallery.

@@ -57,9 +57,8 @@ def evaluate(
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
-        objects: labelled objects that the model was not trained on: an `ObjectTable`, what `model.encode` returned, or
-            a path, frame, dict or list that `transform` takes, with the column of labels.
-        gallery: likewise, to search in and for a plain model to learn from; None searches among the others.
+        objects: labelled objects that the model was not trained on: what `transform` takes, with the labels.
+        gallery: likewise, to search in, and for a plain model to learn from; None searches among the others.
         subsets: the subsets to score beside the whole, each one name or several; None chooses them.
         ks: the k of recall@k.
         max_subsets: more subsets than these are sampled, but the whole, each modality alone and the whole without
@@ -84,8 +83,8 @@ def evaluate(
         4
     """
     objects, gallery = check_tables(model, objects, gallery, where="evaluate")
-    table = table_of(objects)
-    names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table)
+    table, names = table_of(objects), tuple(model.schema_.modalities)
+    present = present_modalities(model.schema_, table)
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, random_state=random_state)
     several = [] if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
     count = 2 + len(chosen) + len(several) + (floor != "none")

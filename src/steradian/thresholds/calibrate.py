@@ -48,14 +48,12 @@ def calibrate(
 
     Args:
         model: to calibrate; it stays as it is.
-        objects: labelled, not trained on, as of `labelled_objects`; those of classes the model does not know count as
-            unknown. None takes the training objects that the model's own fits have left out in turn: an estimate
-            without a guarantee.
+        objects: labelled, not trained on; those of classes the model does not know count as unknown. None takes the
+            training objects that the model's own fits have left out in turn: an estimate without a guarantee.
         coverage: the share of objects of known classes to accept at least; 0.95 where nothing else is asked for.
         false_accept: the share of objects of unknown classes to accept at most, instead.
         precision: the share of what is accepted to be right at least, instead; with 90% confidence.
-        pair_false_accept: the share of pairs of different classes to take for the same at most; fewer where `coverage`,
-            or 0.95, of the pairs of one class are found by a smaller angle.
+        pair_false_accept: the share of pairs of different classes to take for the same at most, see docs/thresholds.md.
         subsets: the subsets to fit beside the whole and each modality alone; None takes all up to 6 modalities, else a
             sample of 63.
         random_state: of what is drawn.
@@ -73,15 +71,10 @@ def calibrate(
     # Each modality alone is fitted too, so that an object always has a fitted subset within what it has.
     given = None if subsets is None else [*subsets, *names]
     chosen = subsets_to_measure(given, names, max_subsets=MOST_SUBSETS, random_state=random_state)
-    pairs = PairFitter(
-        evidence.labels,
-        subsets=len(chosen),
-        false_accept=pair_false_accept,
-        random_state=random_state,
-        fits=evidence.fits,
-        # Where whole classes were left out, pairs of different classes are such as will be met.
-        enough=None if isinstance(evidence, LeftOutClasses) else rate if goal == "coverage" else DEFAULT[1],
-    )
+    # Where whole classes were left out, pairs of different classes are such as will be met.
+    enough = None if isinstance(evidence, LeftOutClasses) else rate if goal == "coverage" else DEFAULT[1]
+    rates: dict[str, Any] = {"false_accept": pair_false_accept, "enough": enough}
+    pairs = PairFitter(evidence.labels, subsets=len(chosen), random_state=random_state, fits=evidence.fits, **rates)
     # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
     masks = [_seen_through(evidence.present, model.schema.mask(subset)) for subset in chosen]
     parts = evidence.subsets([evidence.present, *masks])
