@@ -1,5 +1,6 @@
 """Sub-centers, margins, moving centers and rival objectives through the front door: fit, predict, save and load."""
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -263,3 +264,16 @@ def test_a_callers_autocast_moves_no_vector(points: Any, options: dict[str, Any]
         np.testing.assert_array_equal(model.decision_function(objects), cosines)
         np.testing.assert_array_equal(model.explain(objects).contributions, shares.contributions)
         np.testing.assert_array_equal(clone(model).fit(objects).transform(objects), vectors)
+
+
+def test_a_misspelt_option_is_told_and_the_others_stay_arguments() -> None:
+    for kind in (TypeError, sr.ConfigError):
+        with pytest.raises(kind, match=r"SphereEmbedder\(...\): .*got 'embeding_dim'. Did you mean 'embedding_dim'\?"):
+            sr.SphereEmbedder(embeding_dim=3)
+    with pytest.raises(TypeError, match=r"got .q.\. help"):
+        sr.SphereEmbedder(q=3)
+    with pytest.raises(TypeError, match="positional"):
+        sr.SphereEmbedder(3, True)
+    model = sr.SphereEmbedder(3, epochs=0)
+    assert clone(model).set_params(width=8).get_params() == model.get_params() | {"width": 8}
+    assert [*inspect.signature(sr.SphereEmbedder).parameters] == sorted(model.get_params(), key=[*vars(model)].index)

@@ -136,7 +136,7 @@ def test_fitting_without_labels() -> None:
 def test_validation_objects_must_have_something(objects) -> None:
     with pytest.raises(sr.InputError, match="none in"):
         sr.SphereEmbedder(**SMALL).fit(objects, validation=objects.only("photo"))
-    with pytest.raises(sr.InputError, match="want an ObjectTable"):
+    with pytest.raises(sr.InputError, match=r"fit\(validation=...\), valid.csv: want a table's file"):
         sr.SphereEmbedder(**SMALL).fit(objects, validation="valid.csv")
 
 

@@ -1,12 +1,14 @@
 """What cannot be written is refused before any work, and nothing is left behind by asking."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from steradian.atomic_write import write_whole
 from steradian.errors import InputError
-from steradian.out_paths import check_file, check_folder
+from steradian.out_paths import check_file, check_folder, telling_of_replaced
 
 
 def test_what_can_be_written_passes_and_nothing_is_made(tmp_path: Path, monkeypatch) -> None:
@@ -81,3 +83,18 @@ def test_rights_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Permission denied"):
         check_folder(str(tmp_path / "model"))
     tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("config.json", "model"), ("index.json", "index")])
+def test_what_was_replaced_is_told_with_its_date(name: str, kind: str, tmp_path: Path, capsys) -> None:
+    with telling_of_replaced(str(tmp_path)):
+        write_whole(tmp_path / name, "{}")
+    os.utime(tmp_path / name, (1_000_000_000, 1_000_000_000))
+    for folder in (None, str(tmp_path), str(tmp_path / "none")):
+        with telling_of_replaced(folder):
+            pass
+    assert capsys.readouterr().err == ""
+    with telling_of_replaced(str(tmp_path)):
+        write_whole(tmp_path / name, "{}")
+    told = capsys.readouterr().err
+    assert re.fullmatch(rf"steradian: this replaced the {kind} of 2001-09-\d\d \d\d:\d\d in .*\n", told)

@@ -1,5 +1,6 @@
 """Plain arrays as tables, with scikit-learn's checks turned into our errors."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,12 @@ import polars as pl
 import pytest
 from sklearn.base import BaseEstimator
 
+import steradian as sr
 from steradian.data import ObjectTable, Schema, read_objects
 from steradian.data.batch import Preprocessor
 from steradian.errors import InputError
 from steradian.modalities import Audio, Image, Series, Tabular, Text, Vector
-from steradian.validation import PLAIN_SCHEMA, query_table, refuse_objects_without, training_table
+from steradian.validation import PLAIN_SCHEMA, labelled_table, query_table, refuse_objects_without, training_table
 
 
 class Plain(BaseEstimator):
@@ -118,3 +120,33 @@ def test_raw_columns_are_read_also_by_a_model_of_one_vector_x() -> None:
         np.testing.assert_array_equal(objects.values["x"]["values"], [[1.0], [2.0]])
     training_table(estimator, np.zeros((2, 1)), [0, 1])
     assert len(query_table(estimator, schema, {"x": [[1.0]]})) == 1
+
+
+def test_labelled_objects_are_read_as_transform_reads_them(tmp_path: Path) -> None:
+    schema = sr.Schema({"size": sr.Tabular("size"), "name": sr.Text("name")}, label="kind", id="sku")
+    table = {"size": [1.0, 2.0], "name": ["a", "b"], "kind": ["x", "y"], "sku": [7, 8]}
+    path = tmp_path / "table.csv"
+    path.write_text("size,name,kind,sku\n1.0,a,x,7\n2.0,b,y,8\n", encoding="utf-8")
+    rows = [dict(zip(table, cells, strict=True)) for cells in zip(*table.values(), strict=True)]
+    for source in (table, path, str(path), rows, sr.read_objects(table, schema)):
+        found = labelled_table(source, schema, where="here")
+        assert found.labels.tolist() == ["x", "y"] and found.ids.astype(str).tolist() == ["7", "8"]
+    some = labelled_table({"name": ["a"], "kind": ["x"]}, schema, where="here")
+    assert some.present.tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ({"name": ["a"]}, "here: want a label in every row, in the column 'kind', got the columns 'name'"),
+        ({"name": ["a", "b"], "kind": ["x", None]}, "in the column 'kind', got rows without one. Fill them"),
+        ({"nmae": ["a"], "kind": ["x"]}, "here, the table: .*Did you mean 'name'"),
+        (None, "here: want objects with their labels, in a column 'kind', got None"),
+    ],
+)
+def test_what_labelled_objects_lack_is_told(source: Any, says: str) -> None:
+    schema = sr.Schema({"name": sr.Text("name")}, label="kind")
+    with pytest.raises(InputError, match=says):
+        labelled_table(source, schema, where="here")
+    with pytest.raises(InputError, match=r"got an array without labels. Write steradian.read_objects\(\{'x': X"):
+        labelled_table(np.eye(3), PLAIN_SCHEMA, where="here")

@@ -22,7 +22,7 @@ from steradian.commands.vector_files import FILE_KINDS, write_vector_file
 from steradian.commands.verify_tables import verify
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
-from steradian.out_paths import check_file, check_folder
+from steradian.out_paths import check_file, check_folder, telling_of_replaced
 from steradian.query_cells import parsed_value, query_cells
 from steradian.standard_streams import LastingStream, lasting_streams
 from steradian.stop_signals import signals_as_ctrl_c
@@ -58,7 +58,9 @@ def _run(arguments: Sequence[str] | None) -> str | int | None:
     parsed = None
     try:
         parsed = make_parser().parse_args(arguments)
-        return COMMANDS[parsed.command](parsed[parsed.command])
+        options = parsed[parsed.command]
+        with telling_of_replaced(options.get("out")):
+            return COMMANDS[parsed.command](options)
     except SystemExit as end:
         # After --help, and after a mistake in the words.
         return end.code

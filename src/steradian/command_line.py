@@ -221,7 +221,7 @@ def _calibrate_parser(parser: _Parser) -> _Parser:
     parser.add_argument(
         "--precision", metavar="SHARE", type=float, help="or: share of the accepted to be right at least"
     )
-    line = "share of pairs of different classes to take for the same"
+    line = "share of pairs of different classes to take for the same at most"
     parser.add_argument("--pair-false-accept", metavar="SHARE", type=float, default=0.01, help=line)
     _add_on_error(parser)
     return parser

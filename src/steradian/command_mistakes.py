@@ -20,7 +20,10 @@ PHRASES = {
     r", as table\.split\(unseen_classes=\.\.\.\) does, or ask for coverage": ", or ask for --coverage",
     r"\bone of coverage, false_accept and precision\b": "one of --coverage, --false-accept and --precision",
     r", or Index\.build\(model, objects\)": "",
-    r", or leave the table out": "",
+    r" Or leave the table out\.": "",
+    r"Name the label's column in the schema: training and evaluation need labels;": "Add the column, or name "
+    "another one in the schema that you fit by;",
+    r"transform and `steradian embed` work without \(labelled=False\)": "predict and embed work without",
     r", or read it yourself and pass a dict of columns": "",
     r"Pass more objects, or a gallery to search in": "Add objects, or give --gallery",
     r"\bPass more objects": "Add objects",

@@ -21,13 +21,13 @@ from steradian.embedder_folder import EmbedderFolder
 from steradian.errors import ConfigError, InputError
 from steradian.explanation import Attribution, Certificates, certify, explain
 from steradian.fit import fit_model
-from steradian.fitted_model import BATCH, Encoded, Subset, table_of
+from steradian.fitted_model import BATCH, Encoded, Subset, labelled_objects, table_of
 from steradian.model import class_cosines
 from steradian.new_classes import AddedClasses, add_classes, remove_classes
 from steradian.thresholds import Verification, verify
 from steradian.thresholds.calibrate import calibrate
 from steradian.tracking import Follower
-from steradian.validation import query_table, refuse_other_labels, refuse_unread, training_table
+from steradian.validation import labelled_table, query_table, refuse_other_labels, training_table
 
 __all__ = ["SphereEmbedder"]
 
@@ -63,7 +63,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         X: Any,
         y: Any = None,
         *,
-        validation: ObjectTable | None = None,
+        validation: Any = None,
         log_file: str | Path | None = None,
         save_to: str | Path | None = None,
         checkpoint: str | Path | None = None,
@@ -75,7 +75,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         Args:
             X: an `ObjectTable`, a float array [objects, features], or with `schema=` what `read_objects` takes.
             y: labels [objects]; None takes the table's own.
-            validation: labelled objects for early stopping, of known or new classes; None holds some out of X.
+            validation: labelled objects for early stopping, of known or new classes, as for `evaluate`; None holds some
+                out of X.
             log_file: where to write the history, one JSON object a line.
             save_to: a folder for the model; until it is whole, the best so far stands in its folder "unfinished".
             checkpoint: a folder that keeps the training; the same fit, killed and begun again, goes on from there.
@@ -93,11 +94,12 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         old, before = None if compatible_with is None else compatible_with._fitted, dict(vars(self))
         self._forget()
         try:
+            objects, where = training_table(self, X, y), "fit(validation=...)"
             self.fitted_ = fit_model(
-                training_table(self, X, y),
+                objects,
                 self.config(ModelConfig),
                 self.config(TrainingConfig),
-                validation=validation,
+                validation=None if validation is None else labelled_table(validation, objects.schema, where=where),
                 log_file=None if log_file is None else Path(log_file),
                 on_model=None if save_to is None else lambda model: self._keep(model, save_to),
                 checkpoint=None if checkpoint is None else Path(checkpoint),
@@ -212,7 +214,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
             y: labels [objects]; None takes the table's own.
             sample_weight: float [objects], or None.
         """
-        objects = self._query(X)
+        objects = labelled_objects(X, self.schema_, where="score(X)") if y is None else self._query(X)
         labels = table_of(objects).labels if y is None else column_or_1d(y)
         refuse_other_labels(labels, self.classes_, where="the labels", unseen=False)
         return float(accuracy_score(labels, self.predict(objects), sample_weight=sample_weight))
@@ -250,7 +252,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
 
     def calibrate(
         self,
-        objects: ObjectTable | Encoded | None = None,
+        objects: Any = None,
         *,
         coverage: float | None = None,
         false_accept: float | None = None,
@@ -262,12 +264,14 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         """Fit the scale of probabilities and how far an object may lie from its center; kept and saved with the model.
 
         Args:
-            objects: labelled, held out of training; those of classes that the model does not know count as unknown.
-                None takes the training objects that `fit` has left out in turn, for an estimate without a guarantee.
+            objects: labelled, held out of training, as for `evaluate`; those of classes that the model does not know
+                count as unknown. None takes the training objects that `fit` has left out in turn, for an estimate
+                without a guarantee.
             coverage: the share of objects of known classes to accept at least; 0.95 where no guarantee is named.
             false_accept: the share of objects of unknown classes to accept at most, instead.
             precision: the share of what is accepted to be right at least, instead; with 90% confidence.
-            pair_false_accept: the share of pairs of different classes that `verify` takes for the same.
+            pair_false_accept: the share of pairs of different classes that `verify` takes for the same at most; fewer
+                where `coverage`, or 0.95, of the pairs of one class are found by a smaller angle.
             subsets: the subsets of modalities to fit beside the whole and each modality alone; None takes all, or 63.
             random_state: of what is drawn where there is much.
 
@@ -314,7 +318,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         Raises:
             InputError: a class that exists, labels of another kind, or examples that do not fit the model.
         """
-        objects = table_of(self._query(X))
+        given = labelled_objects(X, self.schema_, where="add_classes(X)") if y is None else self._query(X)
+        objects = table_of(self._query(given))
         objects = objects if y is None else objects.with_labels(column_or_1d(y))
         self.fitted_, added = add_classes(self._fitted, objects)
         return added
@@ -332,9 +337,9 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
 
     def audit(
         self,
-        objects: ObjectTable | Encoded,
+        objects: Any,
         *,
-        against: ObjectTable | Encoded | None = None,
+        against: Any = None,
         false_alarms: float = 0.05,
         confusion: float = 0.1,
         duplicates: bool = True,
@@ -343,8 +348,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         """Wrong labels, outliers, near-duplicates and classes too close to tell apart, each ranked by gravity.
 
         Args:
-            objects: labelled; best held out of training, which may have learnt wrong labels by heart.
-            against: another table, such as the training objects, in which nothing of `objects` should be.
+            objects: labelled, as for `evaluate`; best held out of training, which may have learnt them by heart.
+            against: as for `transform`, such as the training objects: of `objects` nothing should be in it.
             false_alarms: the share of right labels to expect among those that are listed as wrong.
             confusion: from which share of probability that a class gives to another the two are listed.
             duplicates: whether to look for them.
@@ -353,14 +358,11 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         Raises:
             InputError: tables that do not fit the model, no labels, or one class.
         """
-        model = self._fitted
-        tables = {"audit(objects)": objects} | ({} if against is None else {"audit(against=...)": against})
-        for where, table in tables.items():
-            refuse_unread(table_of(table), where=where)
+        read = against is None or isinstance(against, ObjectTable | Encoded)
         return audit(
-            model,
-            objects,
-            against=against,
+            self._fitted,
+            labelled_objects(objects, self.schema_, where="audit(objects)"),
+            against=against if read else self._query(against),
             false_alarms=false_alarms,
             confusion=confusion,
             duplicates=duplicates,

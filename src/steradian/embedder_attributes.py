@@ -1,7 +1,11 @@
 """The attributes of a `SphereEmbedder`: what a user chooses, and what `fit` has made of it."""
 
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, TypeVar
+from difflib import get_close_matches
+from functools import wraps
+from inspect import signature
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
@@ -20,12 +24,30 @@ from steradian.config import (
     TrainingConfig,
 )
 from steradian.data import Schema
+from steradian.errors import UnknownOptionError
 from steradian.fitted_model import FittedModel
 from steradian.training import TrainingResult
 
 __all__ = ["EmbedderAttributes"]
 
 C = TypeVar("C", ModelConfig, TrainingConfig)
+P = ParamSpec("P")
+
+
+def _telling_of_misspelt(init: Callable[P, None]) -> Callable[P, None]:
+    """The same, with the nearest name where Python before 3.13 says only that one is unexpected."""
+    known = [*signature(init).parameters][1:]
+
+    @wraps(init)
+    def checked(*arguments: P.args, **options: P.kwargs) -> None:
+        wrong = next((name for name in options if name not in known), None)
+        if wrong is not None:
+            near = get_close_matches(wrong, known, n=1)
+            fix = f"Did you mean {near[0]!r}?" if near else "help(SphereEmbedder) has all of them."
+            raise UnknownOptionError("one of its options", repr(wrong), "SphereEmbedder(...)", fix)
+        init(*arguments, **options)
+
+    return checked
 
 
 class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # type: ignore[misc]
@@ -81,6 +103,7 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
     verbose: bool
     fitted_: FittedModel
 
+    @_telling_of_misspelt
     def __init__(
         self,
         embedding_dim: int | None = ModelConfig.embedding_dim,

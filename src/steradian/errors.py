@@ -11,6 +11,7 @@ __all__ = [
     "SteradianError",
     "SteradianWarning",
     "TrainingError",
+    "UnknownOptionError",
 ]
 
 
@@ -48,6 +49,10 @@ class InputError(SteradianError):
 
 class ConfigError(SteradianError):
     """A schema, an option or a configuration file says something that cannot be."""
+
+
+class UnknownOptionError(ConfigError, TypeError):
+    """An argument of a name that there is not: as Python's own error of this, a TypeError."""
 
 
 class SavedModelError(SteradianError):

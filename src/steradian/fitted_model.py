@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -27,9 +27,9 @@ from steradian.model import (
 )
 from steradian.model_answers import EncodedObjects, ModelAnswers, Summands, weight_factors
 from steradian.training import LeftOut, TrainingResult
-from steradian.validation import refuse_objects_without
+from steradian.validation import labelled_table, refuse_objects_without
 
-__all__ = ["BATCH", "Encoded", "FittedModel", "Subset", "table_of"]
+__all__ = ["BATCH", "Encoded", "FittedModel", "Subset", "labelled_objects", "table_of"]
 
 Subset = TypeVar("Subset", bound=Sequence[str] | np.ndarray)
 """Names of modalities, or a bool array [objects, modalities] with a subset for each object."""
@@ -320,3 +320,17 @@ def table_of(objects: ObjectTable | Encoded) -> ObjectTable:
         objects: as a table, or encoded.
     """
     return objects.objects if isinstance(objects, Encoded) else objects
+
+
+def labelled_objects(objects: Any, schema: Schema, *, where: str) -> ObjectTable | Encoded:
+    """Objects with their labels, encoded or as a table, which is read where it was not.
+
+    Args:
+        objects: encoded, or as of `labelled_table`.
+        schema: that the model was fitted on.
+        where: what to call the objects.
+
+    Raises:
+        InputError: as of `labelled_table`.
+    """
+    return objects if isinstance(objects, Encoded) else labelled_table(objects, schema, where=where)

@@ -1,13 +1,15 @@
 """Whether a file or a folder can be written, asked before any work is done."""
 
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from steradian.errors import InputError
 
-__all__ = ["check_file", "check_folder"]
+__all__ = ["check_file", "check_folder", "telling_of_replaced"]
 
 FILE_ENDINGS = {".csv", ".json", ".jsonl", ".npy", ".npz", ".parquet", ".pkl", ".pt", ".pth", ".safetensors"}
 """Whoever ends a new folder's name so means a file."""
@@ -66,6 +68,29 @@ def check_file(path: str | None, *, option: str = "--out", others: Iterable[str 
             got = f"{path}, which the command uses for something else"
             raise InputError("a file of its own", got, option, "Choose another name.")
         _try_to_write(place.parent, path, option)
+
+
+@contextmanager
+def telling_of_replaced(folder: str | None) -> Iterator[None]:
+    """Say on stderr which older model or index of a folder was replaced meanwhile, if one was.
+
+    Args:
+        folder: that the user gave; None where none was.
+    """
+    before = _saved_in(folder)
+    yield
+    if before is not None and _saved_in(folder) != before:
+        kind, written = before[0], datetime.fromtimestamp(before[1] / 1e9)
+        print(f"steradian: this replaced the {kind} of {written:%Y-%m-%d %H:%M} in {folder}", file=sys.stderr)
+
+
+def _saved_in(folder: str | None) -> tuple[str, int, int] | None:
+    """What is saved in a folder, when it was written in nanoseconds, and the number of its file."""
+    for name, kind in (("config.json", "model"), ("index.json", "index")):
+        path = Path(folder or "", name)
+        if folder and path.is_file():
+            return kind, path.stat().st_mtime_ns, path.stat().st_ino
+    return None
 
 
 def _try_to_write(folder: Path, path: str, option: str) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PLAIN_SCHEMA",
     "check_validation",
+    "labelled_table",
     "present_modalities",
     "query_table",
     "refuse_objects_without",
@@ -107,24 +108,17 @@ def query_table(estimator: "BaseEstimator", schema: Schema, X: Any, *, on_error:
     return _plain_table(_checked(lambda: validate_data(estimator, X, dtype=np.float64, reset=False)))
 
 
-def check_validation(objects: Any, schema: Schema, classes: np.ndarray) -> None:
+def check_validation(objects: ObjectTable, schema: Schema, classes: np.ndarray) -> None:
     """See to it that a table can serve for validation.
 
     Args:
-        objects: what the user passed.
+        objects: labelled.
         schema: that the model is fitted on.
         classes: that it is fitted on [num_classes]; others are welcome too.
 
     Raises:
-        InputError: no table, or one of other modalities, other kinds of label, or objects without any modality.
+        InputError: a table of other modalities, other kinds of label, or objects without any modality.
     """
-    if not isinstance(objects, ObjectTable):
-        raise InputError(
-            want="an ObjectTable",
-            got=type(objects).__name__,
-            where="fit(validation=...)",
-            fix="Read the table first: steradian.read_objects(table, schema).",
-        )
     refuse_other_schema(objects, schema, where="the validation table")
     refuse_other_labels(objects.labels, classes, where="the labels of the validation table")
     refuse_bare_objects(objects.present, schema, rows=objects.rows, ids=None)
@@ -160,6 +154,43 @@ def refuse_objects_without(objects: ObjectTable, rows: np.ndarray, *, names: Seq
             where=f"row {objects.rows[without[0]]} (counted from 0) first",
             fix="Leave these objects out, or name more modalities.",
         )
+
+
+def labelled_table(objects: Any, schema: Schema, *, where: str) -> ObjectTable:
+    """The objects with their labels, read as `transform` reads them where they are no table yet.
+
+    Args:
+        objects: an `ObjectTable`, or what `read_objects` takes with partial=True, with the column of labels; ids are
+            not needed.
+        schema: that the model was fitted on.
+        where: what to call the objects.
+
+    Raises:
+        InputError: no labels, or what `read_objects` refuses.
+    """
+    if isinstance(objects, ObjectTable):
+        return objects
+    plain = schema == PLAIN_SCHEMA and hasattr(objects, "shape") and not hasattr(objects, "columns")
+    if plain or objects is None:
+        raise InputError(
+            want=f"objects with their labels, in a column {schema.label!r}",
+            got="an array without labels" if plain else "None",
+            where=where,
+            fix="Write steradian.read_objects({'x': X, 'label': y}, model.schema_)." if plain else "Pass a table.",
+        )
+    try:
+        table = read_objects(objects, schema, labelled=False, partial=True)
+    except InputError as error:
+        raise InputError(error.want, error.got, f"{where}, {error.where}", error.fix) from error
+    if not table.has_labels:
+        there = schema.label in table.columns
+        raise InputError(
+            want=f"a label in every row, in the column {schema.label!r}",
+            got="rows without one" if there else f"the columns {', '.join(map(repr, table.columns))}",
+            where=where,
+            fix="Fill them, or leave these rows out." if there else f"Add the column {schema.label!r}.",
+        )
+    return table
 
 
 def refuse_unread(objects: Any, *, where: str) -> None:

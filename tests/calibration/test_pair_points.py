@@ -60,3 +60,28 @@ def test_where_no_two_objects_have_what_is_asked_nothing_is_the_same(rng: np.ran
     fitter.add(("photo",), np.array([0]), unit(rng, 1))
     fitter.add(("title",), np.array([0]), unit(rng, 1))
     assert [(point.pairs, point.threshold, point.true_accept) for point in fitter.points()] == [(0, -1.0, None)] * 3
+
+
+def test_the_angle_is_no_wider_than_enough_pairs_of_one_class_need(rng: np.random.Generator) -> None:
+    labels = np.repeat(np.arange(3), 20)
+    near = np.eye(3)[labels] + 0.1 * rng.normal(size=(60, 3))
+    near = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    points = {}
+    for enough in (None, 0.9, 0.5):
+        fitter = PairFitter(labels, subsets=1, false_accept=0.05, random_state=0, enough=enough)
+        fitter.add(("photo",), np.arange(60), near)
+        (points[enough],) = fitter.points()
+    first, second = np.nonzero(np.triu(labels[:, None] == labels, 1))
+    angles = np.sort(np.arccos(np.clip((near[first].astype(float) * near[second]).sum(axis=1), -1, 1)))
+    assert points[None].threshold > 1.2 and points[None].true_accept == 1
+    for enough in (0.9, 0.5):
+        rank = int(np.ceil(enough * (len(angles) + 1)))
+        assert points[enough].threshold == pytest.approx(angles[rank - 1], abs=1e-3)
+        assert points[enough].false_accept == 0 and points[enough].true_accept == pytest.approx(enough, abs=0.01)
+    # Where classes overlap, the false accept rate is the narrower bound.
+    mixed, thresholds = rng.permutation(labels), []
+    for enough in (None, 0.9):
+        fitter = PairFitter(mixed, subsets=1, false_accept=0.05, random_state=0, enough=enough)
+        fitter.add(("photo",), np.arange(60), near)
+        thresholds.append(fitter.points()[0].threshold)
+    assert thresholds[0] == thresholds[1]

@@ -73,3 +73,20 @@ def test_labels_are_repeated_names_without_gaps() -> None:
     assert fitness("shop", few) == fitness("label", [*few, None]) == fitness("x", [0.5, 1.5] * 4) == 0
     assert fitness("x", ["a", "b", "c", "d"]) == fitness("label", ["a"] * 4) == 0
     assert fitness("label", list(range(30)) * 2) > 0 == fitness("age", list(range(30)) * 2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["999", "2,008", "2,008"], "'2,008'"),
+        (["$36.2", "$4", "-$4", "$4"], "'$36.2'"),
+        (["3 kg", "4.5 kg", "3 kg"], "'3 kg'"),
+        (["12,5 %", "12,5 %"], "'12,5 %'"),
+        (["01234", "01234"], None),
+        (["3XL", "2XL", "3XL"], None),
+        (["$36.2", "free", "free"], None),
+    ],
+)
+def test_numbers_as_people_write_them_are_told(cells: list[str], told: str | None) -> None:
+    hint = f"; if {told} is a number, write all as plain numbers" if told else "texts"
+    assert guess_column("price", from_cells(cells)).why.endswith(hint)

@@ -95,7 +95,9 @@ def test_mistakes_are_told(tables) -> None:
     first, second, objects = tables
     with pytest.raises(sr.InputError, match="the same objects for both models, got 72 and 71"):
         compare_models(first, second, objects, second_objects=objects[1:])
-    with pytest.raises(sr.InputError, match="want an ObjectTable"):
+    with pytest.raises(
+        sr.InputError, match="objects: want a label in every row, in the column 'kind', got the columns"
+    ):
         compare_models(first, second, {"rough": [1.0]})
     with pytest.raises(sr.InputError, match="the modality 'fine'"):
         compare_models(first, second, sr.read_objects({"rough": [1.0], "kind": ["a"]}, first.schema_))

@@ -238,8 +238,8 @@ def test_a_calibration_that_accepts_nothing_has_no_precision(calibrated, objects
 
 
 def test_what_cannot_be_measured_is_refused(learnt, objects) -> None:
-    with pytest.raises(InputError, match=r"measure_decisions\(\.\.\.\), objects: want an ObjectTable"):
-        measure_decisions(learnt, dict(objects.columns), verbose=False)
+    with pytest.raises(InputError, match=r"measure_decisions\(\.\.\.\), objects: want a label in every row"):
+        measure_decisions(learnt, {name: objects.columns[name] for name in "xy"}, verbose=False)
     with pytest.raises(InputError, match=r"measure_decisions\(\.\.\.\), objects: want at least 2 objects, got 1"):
         measure_decisions(learnt, objects[:1], verbose=False)
     with pytest.raises(InputError, match="labels that are text"):

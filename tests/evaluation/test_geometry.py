@@ -301,8 +301,8 @@ def test_arrays_that_do_not_fit_are_refused(rng: np.random.Generator, changes: d
 
 def test_tables_that_cannot_be_measured_are_refused(learnt, rng: np.random.Generator) -> None:
     objects = make_objects(rng)
-    with pytest.raises(InputError, match=r"measure_geometry\(...\), objects: want an ObjectTable"):
-        sr.measure_geometry(learnt, np.eye(4))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"measure_geometry\(...\), objects, read_objects.*: want a path, a dict"):
+        sr.measure_geometry(learnt, np.eye(4))
     with pytest.raises(InputError, match=r"measure_geometry\(...\), objects: want at least 2 objects, got 1"):
         sr.measure_geometry(learnt, objects[:1])
     bare = replace(objects, present=objects.present & (np.arange(60) == 7)[:, None])

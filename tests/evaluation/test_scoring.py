@@ -62,8 +62,8 @@ def test_what_is_present_is_told_in_the_models_order(model) -> None:
 def test_the_complaint_names_the_function(model, make_table) -> None:
     objects = make_table(["cat", "dog"])
     check_tables(model, objects, None, where="evaluate")
-    with pytest.raises(InputError, match=r"robustness\(\.\.\.\), objects: want an ObjectTable"):
-        check_tables(model, dict(objects.columns), None, where="robustness")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"robustness\(\.\.\.\), objects: want a label in every row, in the column"):
+        check_tables(model, {name: objects.columns[name] for name in model.schema_.columns}, None, where="robustness")
     with pytest.raises(InputError, match=r"evaluate\(\.\.\.\), gallery: want at least one object"):
         check_tables(model, objects, objects[:0], where="evaluate")
     with pytest.raises(InputError, match="labels that are text"):
@@ -123,3 +123,11 @@ def test_some_objects_of_the_gallery_are_set_aside_for_the_plain_model_too(make_
     assert found.floor.trained == 18
     everything = sr.evaluate(model, table, gallery=table, verbose=False)
     assert everything.floor is not None and everything.floor.trained == 0
+
+
+def test_one_modality_has_no_certified_share() -> None:
+    points = np.random.default_rng(0).normal(size=(20, 2)) + np.repeat([[-3.0], [3.0]], 10, axis=0)
+    model = sr.SphereEmbedder(4, epochs=0, verbose=False).fit(points, np.repeat(["a", "b"], 10))
+    objects = sr.read_objects({"x": points, "label": np.repeat(["a", "b"], 10)}, model.schema_)
+    assert certified_shares(model, model.encode(objects)) == {}
+    assert "certified" not in repr(sr.evaluate(model, objects, verbose=False, floor="none")).lower()

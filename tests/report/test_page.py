@@ -1,6 +1,7 @@
 """The frame: a page that is whole, named in its contents, and runs no script but its own two."""
 
 import base64
+import gzip
 import re
 import sys
 from hashlib import sha256
@@ -38,7 +39,10 @@ def test_only_the_two_scripts_of_the_page_may_run() -> None:
     assert policy[1].startswith("default-src 'none'; script-src 'sha256-")
     assert policy[1].endswith("; base-uri 'none'; form-action 'none'")
     assert "unsafe-eval" not in policy[1] and "script-src 'unsafe-inline'" not in policy[1] and "http" not in policy[1]
-    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    packed = re.findall(r'id="plotly">"([^"]*)"</script>', page)
+    scripts = [gzip.decompress(base64.b64decode(text)).decode() for text in packed]
+    scripts += re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert len(scripts) == 2 and "Plotly" in scripts[0] and len(page) < 2_500_000
     hashes = [base64.b64encode(sha256(text.encode()).digest()).decode() for text in scripts]
     assert re.findall(r"'sha256-([^']*)'", policy[1]) == hashes
     carriage_returns = page.count("\r")

@@ -31,9 +31,9 @@ def test_every_section_stands_in_the_page_and_no_text_of_the_data_is_markup(
     assert [key for _, attributes in found.tags for key in attributes if key.startswith("on")] == []
     told = [words in found.text for words in ("<script>alert(1)</script>", "<b>credit</b>")]
     assert told == [True, True]
-    # Its own two scripts run; all others hold JSON.
+    # Its own script runs and unpacks plotly; all others hold JSON.
     kinds = [attributes.get("type") for attributes in found.found("script")]
-    assert kinds.count(None) == 2 and set(kinds) == {None, "application/json"}
+    assert kinds.count(None) == 1 and set(kinds) == {None, "application/json"}
     identities = [attributes["id"] for _, attributes in found.tags if attributes.get("id")]
     assert len(identities) == len(set(identities))
     assert len(found.found("img")) <= 100 and all(image["alt"] for image in found.found("img"))

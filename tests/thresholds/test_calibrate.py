@@ -7,6 +7,7 @@ import pytest
 from scipy.special import softmax
 
 import steradian as sr
+from steradian.calibration.pair_points import PairFitter
 from steradian.calibration.threshold_rules import ACCEPT_ALL, coverage_angle
 from steradian.metrics import concentration, fit_scale
 from steradian.model import class_cosines
@@ -157,7 +158,9 @@ def test_one_promise_at_a_time(model, held_out) -> None:
 
 
 def test_what_is_no_table_or_has_no_labels_is_refused(model) -> None:
-    with pytest.raises(sr.InputError, match="want an ObjectTable of labelled objects, got dict"):
+    with pytest.raises(
+        sr.InputError, match=r"calibrate\(objects\): want a label in every row, in the column '\w+', got the columns"
+    ):
         model.calibrate({"photo": [[1.0] * 5]})
     unlabelled = sr.read_objects({"photo": [[1.0] * 5], "title": [None]}, model.schema_, labelled=False)
     with pytest.raises(sr.InputError, match="label"):
@@ -179,3 +182,20 @@ def test_training_objects_are_told() -> None:
         with pytest.warns(sr.SteradianWarning, match=r"calibrate\(objects\): .* seem to be training objects") as told:
             model.calibrate(known, coverage=0.8)
         assert told[0].filename == __file__
+
+
+def test_pairs_of_one_class_bound_the_angle_unless_whole_classes_were_left_out(model, held_out, monkeypatch) -> None:
+    asked = []
+
+    def fitter(*arguments: Any, enough: float | None, **options: Any) -> PairFitter:
+        asked.append(enough)
+        return PairFitter(*arguments, enough=enough, **options)
+
+    monkeypatch.setattr("steradian.thresholds.calibrate.PairFitter", fitter)
+    model.calibrate(held_out, coverage=0.8)
+    model.calibrate(held_out, precision=0.5)
+    model.calibrate()
+    products = make_objects(90, random_state=0)
+    products = products.with_labels(np.arange(90) // 3)
+    sr.SphereEmbedder(8, epochs=0, verbose=False).fit(products).calibrate()
+    assert asked == [0.8, 0.95, 0.95, None]

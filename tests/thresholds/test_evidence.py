@@ -1,5 +1,7 @@
 """What a calibration rests on: a held-out table, left-out objects, or classes that were left out as a whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,18 @@ def test_a_model_that_left_nothing_out_asks_for_a_table(model, tmp_path) -> None
     for other in (alone, sr.SphereEmbedder.load(tmp_path / "model")):
         with pytest.raises(sr.InputError, match=r"calibrate\(held_out\)"):
             other.calibrate()
+
+
+def test_the_one_cause_of_nothing_left_out_is_told(searching) -> None:
+    fitted = replace(searching.fitted_, left_out=None)
+    open_form = replace(fitted.preprocessor, closed_form=None)
+    causes = {
+        "was loaded: left-out objects are not saved": replace(fitted, trained=None),
+        "was trained without a closed form": replace(fitted, preprocessor=open_form),
+        "was stopped before": replace(fitted, training=replace(fitted.training, interrupted=True)),
+        "a table of 5,000 objects or more": replace(fitted, trained=np.zeros(5000, dtype=np.int64)),
+        "on too few objects, or with validation": fitted,
+    }
+    for cause, model in causes.items():
+        with pytest.raises(sr.InputError, match=f"no table, and a model that.* {cause}"):
+            left_out_of(model)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from steradian.calibration.threshold_rules import ACCEPT_ALL, ACCEPT_NONE, Goal,
 from steradian.result_table import ResultTable
 from steradian.saved_files import check_value
 from steradian.text_table import fit_text
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Calibration", "OperatingPoint", "PairPoint"]
 

@@ -1,11 +1,11 @@
-"""When two objects are the same: the angle that pairs of different classes seldom fall below."""
+"""When two objects are the same: nearer than pairs of different classes are, and no farther than pairs of one need."""
 
 from itertools import combinations_with_replacement
 
 import numpy as np
 
 from steradian.calibration.operating_points import PairPoint
-from steradian.calibration.threshold_rules import false_accept_angle, narrowed
+from steradian.calibration.threshold_rules import coverage_angle, false_accept_angle, narrowed, widened
 from steradian.metrics import to_angles
 from steradian.metrics.labelled_pairs import other_class_pairs, same_class_pairs
 
@@ -26,6 +26,8 @@ class PairFitter:
         random_state: of the draw of objects and pairs.
         fits: a number of the fit that each object's vectors come from, int64 [objects]; two fits have no pairs. None:
             all are of one.
+        enough: the share of pairs of one class that is enough: classes that were learnt stand so far apart that their
+            pairs would allow angles at which objects of any other class are the same too. None allows these.
 
     Examples:
         >>> fitter = PairFitter(np.array(["cup", "jar"] * 10), subsets=1, false_accept=0.1, random_state=0)
@@ -43,6 +45,7 @@ class PairFitter:
         false_accept: float,
         random_state: int,
         fits: np.ndarray | None = None,
+        enough: float | None = None,
     ) -> None:
         rows = np.random.default_rng(random_state).permutation(len(labels))[:MOST_OBJECTS]
         self._rows = np.sort(rows)
@@ -52,7 +55,7 @@ class PairFitter:
         own = np.zeros(len(codes), dtype=np.int64) if fits is None else fits[self._rows]
         self._different = _of_one_fit(other_class_pairs(codes, max_pairs=most, random_state=random_state), own)
         self._same = _of_one_fit(same_class_pairs(codes, max_pairs=most, random_state=random_state), own)
-        self._false_accept = false_accept
+        self._false_accept, self._enough = false_accept, enough
         self._subsets: list[tuple[str, ...]] = []
         self._vectors: list[np.ndarray] = []
 
@@ -79,6 +82,8 @@ class PairFitter:
     def _point(self, first: int, second: int) -> PairPoint:
         different, same = (self._angles(first, second, pairs) for pairs in (self._different, self._same))
         angle = narrowed(false_accept_angle(different, false_accept=self._false_accept))
+        if self._enough is not None:
+            angle = min(angle, widened(coverage_angle(same, coverage=self._enough)))
         return PairPoint(
             first=self._subsets[first],
             second=self._subsets[second],

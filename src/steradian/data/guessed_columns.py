@@ -44,6 +44,8 @@ MOST_CATEGORIES = 50
 LONGEST_CATEGORY = 40
 FEW = 3
 """Different texts that are categories however few rows there are."""
+NUMBER_AS_WRITTEN = re.compile(r"[-+]?[$€£¥]? ?[-+]?\d+([.,' ]\d+)*( ?[$€£¥%]| [A-Za-zµ]{1,3})?")
+"""Such as "2,008", "$36.2" or "36 kg"."""
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 
 
@@ -129,6 +131,17 @@ def _of_texts(name: str, cells: Sequence[str]) -> tuple[str, str]:
             return kind, f"names of {what}"
     if all(ISO_DATE.fullmatch(cell.strip()) for cell in cells):
         return "numeric", "dates as text"
+    kind, why = _of_words(name, cells)
+    written = [cell.strip() for cell in cells]
+    # Digits alone are text where a zero leads, as in postal codes.
+    if kind in ("Text", "categorical") and all(map(NUMBER_AS_WRITTEN.fullmatch, written)):
+        told = next((cell for cell in written if not cell.isdigit()), None)
+        why += f"; if {told!r} is a number, write all as plain numbers" if told else ""
+    return kind, why
+
+
+def _of_words(name: str, cells: Sequence[str]) -> tuple[str, str]:
+    """What texts may be that name no files and no dates."""
     different = len(set(cells))
     one_word = all(len(cell.split()) == 1 for cell in cells)
     if different == len(cells) and one_word and (ID_NAME.fullmatch(name) or all(map(_has_digit, cells))):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,7 @@ from steradian.metrics.class_bootstrap import class_interval
 from steradian.metrics.retrieval import each_query
 from steradian.result_table import ResultTable
 from steradian.text_table import fit_text
-from steradian.validation import refuse_other_labels, refuse_other_schema, refuse_unread
-
-if TYPE_CHECKING:
-    pass
+from steradian.validation import labelled_table, refuse_other_labels, refuse_other_schema
 
 __all__ = ["ComparedScore", "ModelComparison", "compare_models"]
 
@@ -113,11 +110,11 @@ class ModelComparison(ResultTable, rows="scores", line=_LINE, words={"score", "b
 def compare_models(
     first: SubsetEmbedder,
     second: SubsetEmbedder,
-    objects: ObjectTable,
+    objects: Any,
     *,
-    gallery: ObjectTable | None = None,
-    second_objects: ObjectTable | None = None,
-    second_gallery: ObjectTable | None = None,
+    gallery: Any = None,
+    second_objects: Any = None,
+    second_gallery: Any = None,
     max_queries: int | None = MOST_QUERIES,
     rounds: int = 1000,
     random_state: int = 0,
@@ -131,9 +128,9 @@ def compare_models(
     Args:
         first: a fitted model.
         second: another one.
-        objects: labelled objects that neither was trained on, as the first model reads them.
-        gallery: labelled objects to search in; None searches each object among the others.
-        second_objects: the same objects, row for row, as the second model reads them; None where it reads them alike.
+        objects: labelled objects that neither was trained on, an `ObjectTable` or what both read by their own schemas.
+        gallery: likewise, to search in; None searches each object among the others.
+        second_objects: the same objects, row for row, as the second model reads them; None takes `objects`.
         second_gallery: likewise of the gallery.
         max_queries: of more objects so many are drawn and searched for; None searches for all.
         rounds: of the bootstrap.
@@ -151,11 +148,16 @@ def compare_models(
         >>> [score.name for score in sr.compare_models(*models, test).scores]
         ['accuracy', 'R@1', 'MAP@R']
     """
-    tables = objects, objects if second_objects is None else second_objects
-    galleries = gallery, gallery if second_gallery is None else second_gallery
-    models = first, second
+    models, where = (first, second), "compare_models(...), "
+    tables = [
+        labelled_table(table, model.schema_, where=f"{where}objects")
+        for model, table in zip(models, (objects, objects if second_objects is None else second_objects), strict=True)
+    ]
+    galleries = [
+        None if inside is None else labelled_table(inside, model.schema_, where=f"{where}gallery")
+        for model, inside in zip(models, (gallery, gallery if second_gallery is None else second_gallery), strict=True)
+    ]
     for model, table in zip(models, tables, strict=True):
-        refuse_unread(table, where="compare_models(objects)")
         refuse_other_schema(table, model.schema_, where="the table")
         refuse_other_labels(table.labels, model.classes_, where="the labels of the objects")
     if len(tables[0]) != len(tables[1]) or not np.array_equal(tables[0].labels, tables[1].labels):

@@ -10,13 +10,12 @@ from rich.console import Console
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from steradian.data import ObjectTable
 from steradian.data.subsets import subsets_to_measure
 from steradian.embedder import SphereEmbedder
 from steradian.evaluation.decision_table import Decisions, SubsetDecisions
 from steradian.evaluation.scoring import check_tables
 from steradian.evaluation.steps import Steps
-from steradian.fitted_model import Encoded, FittedModel
+from steradian.fitted_model import FittedModel, table_of
 from steradian.metrics import SortedScores, class_interval, expected_calibration_error, to_angles
 from steradian.metrics.labelled_pairs import other_class_pairs, same_class_pairs
 from steradian.model import cosine_chunks
@@ -37,7 +36,7 @@ _PAIRS_A_CHUNK = 8192
 
 def measure_decisions(
     model: SphereEmbedder,
-    objects: ObjectTable | Encoded,
+    objects: Any,
     *,
     subsets: Iterable[str | Sequence[str]] | None = None,
     random_state: int = 0,
@@ -54,8 +53,8 @@ def measure_decisions(
 
     Args:
         model: a fitted `SphereEmbedder`, calibrated (`calibrate`) or not.
-        objects: labelled objects that the model was neither trained nor calibrated on; best with some of unknown
-            classes; as a table, or encoded by `model.encode`. An object that has nothing of a subset is left out of it.
+        objects: labelled objects that the model was neither trained nor calibrated on, as for `evaluate`; best with
+            some of unknown classes. An object that has nothing of a subset is left out of it.
         subsets: the subsets to measure beside the whole, each one name or several; None takes all up to 6 modalities,
             else a sample of 63.
         random_state: of the sample of subsets, of the pairs and of the intervals.
@@ -75,7 +74,8 @@ def measure_decisions(
         (4, 6, True)
     """
     check_is_fitted(model)
-    table, fitted = check_tables(model, objects, None, where="measure_decisions"), model.fitted_
+    objects, _ = check_tables(model, objects, None, where="measure_decisions")
+    table, fitted = table_of(objects), model.fitted_
     names = fitted.modalities
     chosen = subsets_to_measure(subsets, names, random_state=random_state)
     scores = []

@@ -36,9 +36,9 @@ FloorKind = Literal["none", "fast", "all"]
 
 def evaluate(
     model: SubsetEmbedder,
-    objects: ObjectTable | Encoded,
+    objects: Any,
     *,
-    gallery: ObjectTable | Encoded | None = None,
+    gallery: Any = None,
     subsets: Iterable[str | Sequence[str]] | None = None,
     ks: Sequence[int] = (1, 5, 10),
     max_subsets: int = MOST_SUBSETS,
@@ -57,12 +57,11 @@ def evaluate(
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
-        objects: labelled objects that the model was not trained on; as a table, or encoded by `model.encode`.
-        gallery: labelled objects to search in, and for a plain model to learn from; None searches among the others.
+        objects: labelled objects that the model was not trained on: what `transform` takes, with the labels.
+        gallery: likewise, to search in, and for a plain model to learn from; None searches among the others.
         subsets: the subsets to score beside the whole, each one name or several; None chooses them.
         ks: the k of recall@k.
-        max_subsets: more subsets than these are sampled, but the whole, each modality alone and the whole without
-            one modality are always scored. Default 63: all subsets of 6 modalities.
+        max_subsets: of more, a sample with the whole, each modality alone and the whole without one. 63 are all of 6.
         max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
         max_queries: of more objects so many are drawn and searched for, and the table tells the error; None takes all.
         floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
@@ -82,7 +81,8 @@ def evaluate(
         >>> sr.evaluate(model, objects).whole.objects
         4
     """
-    table = check_tables(model, objects, gallery, where="evaluate")
+    objects, gallery = check_tables(model, objects, gallery, where="evaluate")
+    table = table_of(objects)
     names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table)
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, random_state=random_state)
     several = [] if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)

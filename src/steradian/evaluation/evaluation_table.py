@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from steradian.evaluation.verdict import verdict
 from steradian.fitted_model import Encoded
 from steradian.result_table import ResultTable
 from steradian.text_table import fit_text
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Evaluated", "Evaluation", "SubsetScores"]
 

@@ -3,16 +3,15 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from steradian.data import ObjectTable
 from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
 from steradian.evaluation.scoring import check_tables
-from steradian.fitted_model import Encoded
+from steradian.fitted_model import table_of
 from steradian.metrics import (
     MAX_DISTANCES,
     MAX_PAIRS,
@@ -35,9 +34,6 @@ from steradian.metrics import (
     within_class_variability,
 )
 from steradian.result_table import ResultTable
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Geometry", "measure_geometry", "measure_vectors"]
 
@@ -160,7 +156,7 @@ class Geometry(ResultTable, line=_LINE, words={"measure", "best"}):
         return [f"radians {'0'.ljust(len(self.angles.within) - 2)}pi", *bars, *self.notes]
 
 
-def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, random_state: int = 0) -> Geometry:
+def measure_geometry(model: SphereEmbedder, objects: Any, *, random_state: int = 0) -> Geometry:
     """How classes, class centers and modalities lie on the sphere, measured on labelled objects.
 
     Best on objects that the model was not trained on. Classes that it does not know are welcome: their vectors count
@@ -171,7 +167,7 @@ def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, r
     Args:
         model: a fitted `SphereEmbedder`. Sub-centers: NC4 takes the nearest one of a class, the other numbers of class
             centers the mean of each class's.
-        objects: labelled, at least two; as a table, or encoded by `model.encode`. One without any modality is left out.
+        objects: labelled, at least two, as for `evaluate`. One without any modality is left out.
         random_state: of what is drawn where there is too much of it, of the clusters and of the classifier's folds.
 
     Raises:
@@ -188,7 +184,8 @@ def measure_geometry(model: SphereEmbedder, objects: ObjectTable | Encoded, *, r
         (2, 2, 4)
     """
     check_is_fitted(model)
-    table, names = check_tables(model, objects, None, where="measure_geometry"), model.fitted_.modalities
+    objects, _ = check_tables(model, objects, None, where="measure_geometry")
+    table, names = table_of(objects), model.fitted_.modalities
     singles = [(name,) for name in names if len(names) > 1]
     whole, *single = model.transform_subsets(model.encode(objects), [names, *singles])
     _, rows, vectors = whole

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from steradian.metrics.retrieval import EachQuery, each_query
 from steradian.result_table import ResultTable
 from steradian.text_table import fit_text
 from steradian.validation import refuse_other_labels, refuse_unread
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["PlainBaseline", "measure_plain_baseline"]
 

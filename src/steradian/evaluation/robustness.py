@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from steradian.data import ObjectTable
 from steradian.errors import InputError
 from steradian.evaluation.evaluation_table import INTERVAL
 from steradian.evaluation.scoring import (
@@ -20,13 +19,10 @@ from steradian.evaluation.scoring import (
     search_among,
 )
 from steradian.evaluation.steps import Steps
-from steradian.fitted_model import Encoded, table_of
+from steradian.fitted_model import table_of
 from steradian.metrics import MOST_QUERIES
 from steradian.result_table import ResultTable
 from steradian.validation import present_modalities
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Robustness", "drop_modalities", "robustness"]
 
@@ -118,9 +114,9 @@ class Robustness(ResultTable, rows="shares", line=_LINE, words={_axis("accuracy"
 
 def robustness(
     model: SubsetEmbedder,
-    objects: ObjectTable | Encoded,
+    objects: Any,
     *,
-    gallery: ObjectTable | Encoded | None = None,
+    gallery: Any = None,
     shares: Sequence[float] = SHARES,
     draws: int = 3,
     max_queries: int | None = MOST_QUERIES,
@@ -135,7 +131,7 @@ def robustness(
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
-        objects: labelled objects that the model was not trained on; as a table, or encoded by `model.encode`.
+        objects: labelled objects that the model was not trained on, as for `evaluate`.
         gallery: labelled objects to search in, likewise; None searches each object among the others.
         shares: to drop, each from 0 to 1; 0 is always measured. Default 0, 0.1, ..., 0.9.
         draws: of what is dropped, at each share.
@@ -155,7 +151,8 @@ def robustness(
         >>> sr.robustness(model, objects, shares=[0.5, 1.0]).modalities_left[[0, -1]]
         array([2., 1.])
     """
-    table = check_tables(model, objects, gallery, where="robustness")
+    objects, gallery = check_tables(model, objects, gallery, where="robustness")
+    table = table_of(objects)
     levels = _check_levels(shares)
     present = present_modalities(model.schema_, table)
     slots, masks = [(0, 0)], [present]

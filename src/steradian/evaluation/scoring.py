@@ -9,10 +9,10 @@ import numpy as np
 from steradian.data import ObjectTable, Schema
 from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
-from steradian.fitted_model import Encoded, table_of
+from steradian.fitted_model import Encoded, labelled_objects, table_of
 from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
 from steradian.metrics.classification import label_codes
-from steradian.validation import present_modalities, refuse_other_labels, refuse_unread
+from steradian.validation import present_modalities, refuse_other_labels
 
 __all__ = [
     "Gallery",
@@ -171,11 +171,12 @@ def certified_shares(model: SubsetEmbedder, objects: ObjectTable | Encoded) -> d
         objects: labelled. Those without any modality, or whose class the model was not trained on, do not count.
 
     Returns:
-        Values for `Evaluation`; none where the model guarantees nothing, or knows no object's class.
+        Values for `Evaluation`; none where the model guarantees nothing, has one modality, or knows no object's class.
     """
     certify, labels = getattr(model, "certify", None), table_of(objects).labels
     known = np.isin(labels, model.classes_) & present_modalities(model.schema_, table_of(objects)).any(axis=1)
-    if certify is None or not known.any():
+    # With one modality there is nothing to lack, and every object is certified.
+    if certify is None or not known.any() or len(model.schema_.modalities) == 1:
         return {}
     try:
         found = certify(objects[known])
@@ -187,29 +188,27 @@ def certified_shares(model: SubsetEmbedder, objects: ObjectTable | Encoded) -> d
 
 
 def check_tables(
-    model: SubsetEmbedder, objects: ObjectTable | Encoded, gallery: ObjectTable | Encoded | None, *, where: str
-) -> ObjectTable:
-    """See to it that tables can be evaluated; the table of the objects.
+    model: SubsetEmbedder, objects: Any, gallery: Any, *, where: str
+) -> tuple[ObjectTable | Encoded, ObjectTable | Encoded | None]:
+    """The objects and the gallery, read where they are no tables yet, once they can be evaluated.
 
     Args:
-        model: has classes.
-        objects: what the user wants scored.
-        gallery: what to search in; None: the objects themselves.
+        model: has a schema and classes.
+        objects: what the user wants scored, as of `labelled_objects`.
+        gallery: what to search in, likewise; None: the objects themselves.
         where: the name of the function.
 
     Raises:
-        InputError: no table, too few objects, or labels of another kind than the model's.
+        InputError: no labels, too few objects, or labels of another kind than the model's.
     """
-    table = table_of(objects)
-    _check_size(table, least=2 if gallery is None else 1, where=f"{where}(...), objects")
-    if gallery is not None:
-        _check_size(table_of(gallery), least=1, where=f"{where}(...), gallery")
-    refuse_other_labels(table.labels, model.classes_, where="the labels of the objects")
-    return table
+    found = _checked(model, objects, least=2 if gallery is None else 1, where=f"{where}(...), objects")
+    inside = None if gallery is None else _checked(model, gallery, least=1, where=f"{where}(...), gallery")
+    refuse_other_labels(table_of(found).labels, model.classes_, where="the labels of the objects")
+    return found, inside
 
 
-def _check_size(objects: ObjectTable, *, least: int, where: str) -> None:
-    refuse_unread(objects, where=where)
+def _checked(model: SubsetEmbedder, source: Any, *, least: int, where: str) -> ObjectTable | Encoded:
+    objects = labelled_objects(source, model.schema_, where=where)
     if len(objects) < least:
         raise InputError(
             want=f"at least {least} objects" if least > 1 else "at least one object",
@@ -217,3 +216,4 @@ def _check_size(objects: ObjectTable, *, least: int, where: str) -> None:
             where=where,
             fix="Pass more objects." if least == 1 else "Pass more objects, or a gallery to search in.",
         )
+    return objects

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,9 +10,6 @@ from steradian.explanation.attribution_bars import attribution_bars
 from steradian.metrics import to_angles
 from steradian.result_table import ResultTable
 from steradian.text_table import fit_text
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Attribution"]
 

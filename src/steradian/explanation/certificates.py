@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from steradian.metrics import guaranteed_leads
 from steradian.model_answers import EncodedObjects
 from steradian.result_table import ResultTable
 from steradian.text_table import fit_text
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Certificates", "certify"]
 

@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from steradian.result_table import ResultTable
 from steradian.text_table import fit_text
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["AddedClass", "AddedClasses"]
 

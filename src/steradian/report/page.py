@@ -1,6 +1,7 @@
 """The frame of the report: head, contents, sections, and the two scripts with the hashes that alone may run."""
 
 import base64
+import gzip
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -25,10 +26,11 @@ def report_page(
     Raises:
         MissingExtraError: plotly is not installed.
     """
-    scripts = [_plotly(), asset("report/report.js")]
-    hashes = [base64.b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+    plotly, script = _plotly(), asset("report/report.js")
+    hashes = [base64.b64encode(sha256(text.encode()).digest()).decode() for text in (plotly, script)]
+    packed = base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode()
     values = {"title": title, "lead": lead, "verdict": verdict, "sections": sections, "credits": credits}
-    return str(write_html("report/templates/report.html", scripts=scripts, hashes=hashes, **values))
+    return str(write_html("report/templates/report.html", script=script, packed=packed, hashes=hashes, **values))
 
 
 def _plotly() -> str:

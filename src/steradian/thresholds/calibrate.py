@@ -1,7 +1,7 @@
 """Fit scales and thresholds on labelled objects that the model was not trained on."""
 
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Any, cast
 from warnings import warn
 
 import numpy as np
@@ -18,14 +18,13 @@ from steradian.calibration.threshold_rules import (
     precision_angle,
     widened,
 )
-from steradian.data import ObjectTable
 from steradian.data.object_digests import known_objects, told_of_training_objects
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import ConfigError, InputError, SteradianWarning
-from steradian.fitted_model import Encoded, FittedModel, table_of
+from steradian.fitted_model import FittedModel, labelled_objects, table_of
 from steradian.metrics import concentration, to_angles
-from steradian.thresholds.evidence import Evidence, HeldOut, left_out_of
-from steradian.validation import refuse_other_labels, refuse_other_schema, refuse_unread
+from steradian.thresholds.evidence import Evidence, HeldOut, LeftOutClasses, left_out_of
+from steradian.validation import refuse_other_labels, refuse_other_schema
 
 __all__ = ["calibrate"]
 
@@ -36,7 +35,7 @@ LEAST_OBJECTS = 5
 
 def calibrate(
     model: FittedModel,
-    objects: ObjectTable | Encoded | None = None,
+    objects: Any = None,
     *,
     coverage: float | None = None,
     false_accept: float | None = None,
@@ -54,7 +53,7 @@ def calibrate(
         coverage: the share of objects of known classes to accept at least; 0.95 where nothing else is asked for.
         false_accept: the share of objects of unknown classes to accept at most, instead.
         precision: the share of what is accepted to be right at least, instead; with 90% confidence.
-        pair_false_accept: the share of pairs of different classes to take for the same.
+        pair_false_accept: the share of pairs of different classes to take for the same at most, see docs/thresholds.md.
         subsets: the subsets to fit beside the whole and each modality alone; None takes all up to 6 modalities, else a
             sample of 63.
         random_state: of what is drawn.
@@ -72,13 +71,10 @@ def calibrate(
     # Each modality alone is fitted too, so that an object always has a fitted subset within what it has.
     given = None if subsets is None else [*subsets, *names]
     chosen = subsets_to_measure(given, names, max_subsets=MOST_SUBSETS, random_state=random_state)
-    pairs = PairFitter(
-        evidence.labels,
-        subsets=len(chosen),
-        false_accept=pair_false_accept,
-        random_state=random_state,
-        fits=evidence.fits,
-    )
+    # Where whole classes were left out, pairs of different classes are such as will be met.
+    enough = None if isinstance(evidence, LeftOutClasses) else rate if goal == "coverage" else DEFAULT[1]
+    rates: dict[str, Any] = {"false_accept": pair_false_accept, "enough": enough}
+    pairs = PairFitter(evidence.labels, subsets=len(chosen), random_state=random_state, fits=evidence.fits, **rates)
     # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
     masks = [_seen_through(evidence.present, model.schema.mask(subset)) for subset in chosen]
     parts = evidence.subsets([evidence.present, *masks])
@@ -111,12 +107,12 @@ def calibrate(
     )
 
 
-def _evidence(model: FittedModel, objects: ObjectTable | Encoded | None) -> Evidence:
+def _evidence(model: FittedModel, objects: Any) -> Evidence:
     """The table's objects once they fit the model, or those that its fits have left out."""
     if objects is None:
         return left_out_of(model)
+    objects = labelled_objects(objects, model.schema, where="calibrate(objects)")
     table = table_of(objects)
-    refuse_unread(table, where="calibrate(objects)")
     refuse_other_schema(table, model.schema, where="the table")
     refuse_other_labels(table.labels, model.classes, where="the labels of the objects")
     if model.trained is not None:
@@ -197,11 +193,13 @@ def _check(evidence: Evidence, goal: Goal, rate: float) -> None:
     count, unknown = int(evidence.known.sum()), int((~evidence.known).sum())
     classes = len(np.unique(evidence.labels[evidence.known]))
     if classes < 2:
+        others = f", the others of classes such as {evidence.labels[~evidence.known][0]!s}" if unknown else ""
         raise InputError(
             want="objects of at least 2 of the model's classes",
-            got=f"{classes} among {len(evidence.labels)} object{'s' * (len(evidence.labels) != 1)}",
+            got=f"{classes} among {len(evidence.labels)} object{'s' * (len(evidence.labels) != 1)}{others}",
             where=where,
-            fix="Calibrate on held-out objects of the classes the model was trained on, or leave the table out.",
+            fix="Add held-out objects of the classes the model was trained on; the others count as unknown."
+            " Or leave the table out.",
         )
     least = least_objects(goal, rate)
     enough = LEAST_OBJECTS if goal == "false_accept" else max(least, LEAST_OBJECTS)

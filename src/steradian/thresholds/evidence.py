@@ -11,6 +11,7 @@ from steradian.fitted_model import Encoded, FittedModel, table_of
 from steradian.metrics import fit_scale
 from steradian.model import class_cosines
 from steradian.training import LeftOut
+from steradian.training.train_networks import SMALL
 
 __all__ = ["Evidence", "HeldOut", "LeftOutClasses", "LeftOutObjects", "left_out_of"]
 
@@ -198,12 +199,24 @@ def left_out_of(model: FittedModel) -> Evidence:
     if found is None:
         raise InputError(
             want="a table of held-out objects, or a model that has left training objects out",
-            got="no table, and a model that was loaded, was trained without a closed form, on too few objects or with "
-            "validation=... of training objects, or is the closed form alone of a large table",
+            got=f"no table, and a model that {_why_nothing(model)}",
             where="calibrate()",
             fix="Hold objects out with table.split(test_size=0.2) and call model.calibrate(held_out).",
         )
     return LeftOutClasses(found) if found.new_classes else LeftOutObjects(model, found)
+
+
+def _why_nothing(model: FittedModel) -> str:
+    """Why a model has no left-out objects."""
+    if model.trained is None:
+        return "was loaded: left-out objects are not saved"
+    if model.preprocessor.closed_form is None:
+        return "was trained without a closed form"
+    if model.training.interrupted:
+        return "was stopped before it had left any out"
+    if model.training_config.epochs == 0 and len(model.trained) >= SMALL:
+        return f"is the closed form alone of a table of {SMALL:,} objects or more"
+    return "was fitted on too few objects, or with validation=... of training objects"
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
