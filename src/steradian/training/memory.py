@@ -1,22 +1,17 @@
 """What training will need for the class centers, known before it starts."""
 
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from steradian.config import ModelConfig, TrainingConfig
+from steradian.data.machine_memory import machine_memory
 from steradian.errors import ConfigError
 from steradian.losses import MARGINS, StreamPlan, plan_stream
 from steradian.training.derived import Derived, derive
 
 __all__ = ["MemoryEstimate", "available_memory", "derive_within_memory", "estimate_memory", "refuse_beyond_memory"]
-
-CGROUP = Path("/sys/fs/cgroup/memory.max")
-"""Where Linux says how much a container may use; "max" where it does not matter."""
-
 
 STREAMED = ("angular", "normalised_cross_entropy")
 """Objectives that never hold all cosines of a batch at once."""
@@ -132,11 +127,7 @@ def available_memory(device: torch.device) -> int | None:
     """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[1])
-    if device.type != "cpu" or not hasattr(os, "sysconf"):
-        return None
-    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = CGROUP.read_text().strip() if CGROUP.exists() else "max"
-    return whole if limit == "max" else min(whole, int(limit))
+    return machine_memory() if device.type == "cpu" else None
 
 
 def refuse_beyond_memory(estimate: MemoryEstimate, available: int | None, *, config: TrainingConfig) -> None:
