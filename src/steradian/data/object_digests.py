@@ -12,7 +12,7 @@ from steradian.data.objects import ObjectTable
 __all__ = ["known_objects", "object_digests", "told_of_training_objects"]
 
 PART = 1 << 14
-"""Rows at a time where they stay on disk."""
+"""Rows at a time at most where they stay on disk."""
 
 
 def object_digests(objects: ObjectTable, modalities: Collection[str]) -> np.ndarray:
@@ -31,8 +31,9 @@ def object_digests(objects: ObjectTable, modalities: Collection[str]) -> np.ndar
         (True, False)
     """
     if objects.stored is not None:
-        starts = range(0, len(objects), PART)
-        return np.concatenate([_digests(objects[start : start + PART], modalities) for start in starts])
+        step = max(1, min(PART, objects.stored.window // 8))
+        parts = (objects[start : start + step] for start in range(0, len(objects), step))
+        return np.concatenate([_digests(part, modalities) for part in parts])
     return _digests(objects, modalities)
 
 

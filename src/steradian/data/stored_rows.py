@@ -127,7 +127,7 @@ class StoredRows:
         order = np.argsort(pieces, kind="stable")
         numbers, firsts = np.unique(pieces[order], return_index=True)
         parts = [
-            self._piece(number, name)[rows[chosen] - self.starts[number]]
+            _taken(self._piece(number, name), rows[chosen] - self.starts[number])
             for number, chosen in zip(numbers.tolist(), np.split(order, firsts[1:]), strict=True)
         ]
         joined = parts[0] if len(parts) == 1 else below_each_other(parts)
@@ -256,6 +256,13 @@ def decoded_sizes(metadata: Sequence[Any], names: Sequence[str]) -> dict[str, fl
                 sizes[name] += decoded
     total = max(1, sum(file.num_rows for file in metadata))
     return {name: size / total for name, size in sizes.items()}
+
+
+def _taken(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a column; a view of it where they follow each other."""
+    if rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all():
+        return column[rows[0] : rows[-1] + 1]
+    return column[rows]
 
 
 def _pieces(groups: Sequence[Sequence[int]], most: int) -> Iterator[Piece]:
