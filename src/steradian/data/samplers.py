@@ -113,7 +113,7 @@ def windowed_order(
 
     Examples:
         >>> windows = Windows(np.array([0, 0, 1, 1]), 2)
-        >>> order = windowed_order(plain_order, np.zeros(4), windows, random_state=0, epoch=0)
+        >>> order = windowed_order(plain_order, np.zeros(4), windows, random_state=3, epoch=0)
         >>> windows.groups[order]
         array([1, 1, 0, 0])
     """
