@@ -18,7 +18,7 @@ from steradian.errors import InputError
 
 __all__ = ["Piece", "StoredRows", "StoredValues", "decoded_sizes", "stored_columns"]
 
-KEPT_SHARE, KEPT_MOST = 1 / 8, 4 << 30
+KEPT_SHARE, KEPT_MOST = 1 / 16, 4 << 30
 """Share of the memory, and bytes at most, of the columns that stay after they were read."""
 READ_SHARE = 1 / 2
 """Share of the memory that a column may take which is read as a whole."""
