@@ -261,8 +261,9 @@ def decoded_sizes(metadata: Sequence[Any], names: Sequence[str]) -> dict[str, fl
 def _taken(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Some rows of a column; a view of it where they follow each other."""
     if rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all():
-        return column[rows[0] : rows[-1] + 1]
-    return column[rows]
+        return column[int(rows[0]) : int(rows[-1]) + 1]
+    chosen: np.ndarray = column[rows]
+    return chosen
 
 
 def _pieces(groups: Sequence[Sequence[int]], most: int) -> Iterator[Piece]:
