@@ -36,11 +36,13 @@ from steradian.training.checkpoint import Checkpoint
 from steradian.training.device import choose_device, own_modes
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.fit_identity import fit_identity
-from steradian.training.held_out import RetrievalValidation, asks_for_new_classes, class_numbers, hold_out
+from steradian.training.held_out import asks_for_new_classes, class_numbers, hold_out
 from steradian.training.kept_centers import KeptCenters
+from steradian.training.prepared_table import at_most, prepare_table, preparing, retrieval_validation
 from steradian.training.schedule import default_epochs
 from steradian.training.shared_work import spreads_centers
 from steradian.training.train_networks import (
+    JUDGED,
     SMALL,
     NetworkOptions,
     Part,
@@ -170,6 +172,8 @@ def _fit_model(
             ranks=ranks,
             centers=centers,
         )
+        if objects.stored is not None:
+            progress.say(objects.stored.said)
         fitted = _solve_and_learn(fit) if solvable else _learn(fit)
         if old is not None and centers is not None:
             fitted, said = with_compatibility(fitted, old, centers, objects, validation)
@@ -258,13 +262,13 @@ def _tunes_an_encoder(objects: ObjectTable) -> bool:
 def _solve_and_learn(fit: _Fit) -> FittedModel:
     """The closed form of the whole table, then networks beside it."""
     objects, config, labels = fit.objects, fit.config, fit.labels
-    preprocessor = Preprocessor.fit(objects)
+    preprocessor = Preprocessor.fit(fit.objects)
     whole = config.epochs != 0 or len(objects) <= PREPARED_WHOLE
-    prepared = preprocessor.prepare(objects, labels) if whole else None
+    prepared = prepare_table(preprocessor, objects, labels) if whole else None
     begun = time.monotonic()
     found = fit_closed_form(
         preprocessor,
-        _preparing(preprocessor, objects, prepared),
+        preparing(preprocessor, objects, prepared),
         labels,
         present=objects.present,
         embedding_dim=fit.model.dim,
@@ -331,22 +335,35 @@ def _parts(
     if fit.validation is None:
         random_state = fit.config.random_state
         return parts_to_leave_out(
-            preprocessor, prepared, found, fit.labels, fit.classes, new_classes=new_classes, random_state=random_state
+            *(preprocessor, prepared, found, fit.labels, fit.classes),
+            new_classes=new_classes,
+            random_state=random_state,
+            prepare=None if fit.objects.stored is None else preparing(preprocessor, fit.objects, None),
         )
-    held_out = preprocessor.prepare(fit.validation)
+    validation = at_most(fit.validation, JUDGED, fit.config.random_state)
+    held_out = preprocessor.prepare(validation)
     closed = found.closed_form.vectors(preprocessor.modalities, held_out.items, held_out.present)
-    numbers = class_numbers(fit.validation.labels, fit.classes)
-    every = np.arange(len(fit.labels)), np.arange(len(fit.validation))
-    return [Part(*every, closed, held_out, numbers, fit.validation.labels)]
+    numbers = class_numbers(validation.labels, fit.classes)
+    every = np.arange(len(fit.labels)), np.arange(len(validation))
+    return [Part(*every, closed, held_out, numbers, validation.labels)]
 
 
 def _learn(fit: _Fit) -> FittedModel:
     """A network alone."""
     preprocessor = Preprocessor.fit(fit.objects)
-    prepared = preprocessor.prepare(fit.objects, fit.labels)
+    prepared = prepare_table(preprocessor, fit.objects, fit.labels)
     parts = build_model(preprocessor.modalities, fit.model, num_classes=len(fit.classes), device=fit.device)
     if fit.centers is not None:
         parts = parts[0], fixed_centers(fit.centers.centers, fit.device)
+
+    validation = None
+    if fit.validation is not None:
+        validation = retrieval_validation(
+            *(preprocessor, fit.objects, fit.labels, prepared),
+            classes=fit.classes,
+            validation=fit.validation,
+            random_state=fit.config.random_state,
+        )
 
     def better() -> None:
         _kept(fit, fit.fitted(preprocessor, *parts, TrainingResult(0, 0, None, False, [], ended=False)))
@@ -356,7 +373,7 @@ def _learn(fit: _Fit) -> FittedModel:
         objects=prepared,
         config=fit.config,
         derived=fit.derived,
-        validation=_validation(fit, preprocessor, prepared),
+        validation=validation,
         progress=fit.progress,
         log_file=fit.log_file,
         on_improvement=None if fit.on_model is None else better,
@@ -364,13 +381,6 @@ def _learn(fit: _Fit) -> FittedModel:
         ranks=fit.ranks,
     )
     return fit.fitted(preprocessor, *parts, result)
-
-
-def _validation(fit: _Fit, preprocessor: Preprocessor, training: PreparedObjects) -> RetrievalValidation | None:
-    if fit.validation is None:
-        return None
-    prepared = preprocessor.prepare(fit.validation, class_numbers(fit.validation.labels, fit.classes))
-    return RetrievalValidation(prepared, training, random_state=fit.config.random_state)
 
 
 def _classes(objects: ObjectTable) -> tuple[np.ndarray, np.ndarray]:
@@ -387,12 +397,3 @@ def _shortened(config: TrainingConfig, labels: np.ndarray) -> TrainingConfig:
     if config.epochs is not None:
         return config
     return replace(config, epochs=default_epochs(len(labels), config.batch_size, usual=BESIDE))
-
-
-def _preparing(
-    preprocessor: Preprocessor, objects: ObjectTable, prepared: PreparedObjects | None
-) -> Callable[[np.ndarray], tuple[PreparedObjects, np.ndarray]]:
-    """What brings rows to prepared objects: the whole table's where that is there, else some rows at a time."""
-    if prepared is not None:
-        return lambda rows: (prepared, rows)
-    return lambda rows: (preprocessor.prepare(objects[rows]), np.arange(len(rows)))

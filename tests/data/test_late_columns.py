@@ -1,11 +1,12 @@
 """Late columns: nothing is converted before it is asked for, then once; rows are those chosen."""
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 
-from steradian.data.late_columns import LateColumn, LateColumns
+from steradian.data.late_columns import LateColumn, LateColumns, row_numbers
 
 
 def numbers() -> np.ndarray:
@@ -67,3 +68,15 @@ def test_those_asked_for_are_converted() -> None:
 def test_pickling_keeps_them() -> None:
     again = pickle.loads(pickle.dumps(COLUMNS.at(np.array([2]))))
     assert again["shop"].tolist() == [20]
+
+
+@pytest.mark.parametrize("rows", [slice(-2, None), [True, False, True], np.array([2, 0]), np.array([-1]), 1, []])
+def test_numbers_of_rows_are_those_that_numpy_takes(rows: Any) -> None:
+    chosen = np.array(rows, dtype=int) if isinstance(rows, list) and not rows else rows
+    np.testing.assert_array_equal(row_numbers(chosen, 3), np.arange(3)[chosen])
+
+
+@pytest.mark.parametrize("rows", [np.array([3]), np.array([-4, 0])])
+def test_rows_that_there_are_not_are_refused(rows: np.ndarray) -> None:
+    with pytest.raises(IndexError):
+        row_numbers(rows, 3)

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steradian.data.samplers import balanced_order, batches, grouped_order, plain_order
+from steradian.data.samplers import Windows, balanced_order, batches, grouped_order, plain_order, windowed_order
 
 LABELS = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(np.array)
 Order = Callable[..., np.ndarray]
@@ -136,3 +137,29 @@ def test_batches_are_the_order_in_nearly_equal_parts(rows: int, batch_size: int)
     assert max(sizes) <= batch_size
     assert max(sizes) - min(sizes) <= 1
     assert len(parts) == -(-rows // batch_size)
+
+
+# -- Windows
+
+
+@pytest.mark.parametrize("order", [plain_order, partial(grouped_order, size=2)])
+def test_windows_hold_every_row_once_and_whole_row_groups(order: Any) -> None:
+    windows, labels = Windows(np.repeat(np.arange(6), 5), 10), np.arange(30) % 3
+    first, again, other = (windowed_order(order, labels, windows, random_state=1, epoch=epoch) for epoch in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert sorted(first.tolist()) == list(range(30))
+    for part in np.split(first, 3):
+        assert len(np.unique(windows.groups[part])) == 2 and (np.diff(part) < 0).any()
+
+
+def test_one_window_is_shuffled_as_rows_in_memory() -> None:
+    labels = np.arange(30) % 3
+    found = windowed_order(plain_order, labels, Windows(np.arange(30), 30), random_state=3, epoch=2)
+    np.testing.assert_array_equal(found, plain_order(labels, random_state=3, epoch=2))
+
+
+def test_balanced_windows_balance_each() -> None:
+    windows, labels = Windows(np.repeat([0, 1], 8), 8), np.array([0] * 6 + [1] * 2 + [0] * 2 + [1] * 6)
+    found = windowed_order(balanced_order, labels, windows, random_state=0, epoch=0)
+    assert [np.bincount(labels[part]).tolist() for part in np.split(found, 2)] == [[4, 4], [4, 4]]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from steradian.config import ModelConfig, TrainingConfig
+from steradian.data import machine_memory
 from steradian.data.batch import Preprocessor
 from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError
@@ -132,7 +133,7 @@ def test_a_container_may_have_less_than_its_machine(
     tmp_path: Path, text: str, limited: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = tmp_path / "memory.max"
-    monkeypatch.setattr(memory, "CGROUP", limit)
+    monkeypatch.setattr(machine_memory, "CGROUP", limit)
     whole = available_memory(CPU)
     assert whole is not None and whole > 10**8
     limit.write_text(text)

@@ -8,9 +8,14 @@ import numpy as np
 from steradian.data.closed_form import ClosedForm
 from steradian.data.modality import FittedModality, Items, Values, listed
 from steradian.data.objects import ObjectTable
+from steradian.data.samplers import Windows
+from steradian.data.stored_rows import StoredValues
 from steradian.errors import InputError
 
 __all__ = ["Batch", "PreparedObjects", "Preprocessor"]
+
+DRAWN = 1 << 17
+"""Rows at most from which a modality learns where rows stay on disk."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class PreparedObjects:
         present: bool [objects, modalities].
         labels: class numbers int64 [objects], or None.
         closed: the closed form's vectors float32 [objects, modalities, embedding_dim], or None.
+        windows: how the rows are to be shuffled where they stay on disk; None: at will.
     """
 
     def __init__(
@@ -46,8 +52,10 @@ class PreparedObjects:
         present: np.ndarray,
         labels: np.ndarray | None = None,
         closed: np.ndarray | None = None,
+        windows: Windows | None = None,
     ) -> None:
         self.items = items
+        self.windows = windows
         self.present = present
         self.labels = labels
         self.closed = closed
@@ -64,7 +72,8 @@ class PreparedObjects:
             for m, (name, values) in enumerate(self.items.items())
         }
         labels, closed = (None if each is None else each[rows] for each in (self.labels, self.closed))
-        return PreparedObjects(items, self.present[rows], labels, closed)
+        windows = None if self.windows is None else self.windows.at(rows)
+        return PreparedObjects(items, self.present[rows], labels, closed, windows)
 
     def item_numbers(self, rows: np.ndarray, modality: int) -> np.ndarray:
         """Where the items of these rows, which have it, stand among a modality's items."""
@@ -104,6 +113,9 @@ class Preprocessor:
     def fit(cls, objects: ObjectTable) -> "Preprocessor":
         """Learn from the rows of a table that have each modality.
 
+        Of rows that stay on disk at most 131,072 that have it take part, and no more than fit a window, always the same
+        random ones.
+
         Raises:
             InputError: a modality that no row has.
         """
@@ -118,7 +130,10 @@ class Preprocessor:
                     fix="Check its columns, or leave the modality out of the schema. If other rows of the table "
                     "have it, they were held out or are in another fold: give more rows that have it.",
                 )
-            fitted[name] = modality.fit(_at(present, objects.values[name]))
+            if objects.stored is None:
+                fitted[name] = modality.fit(_at(present, objects.values[name]))
+            else:
+                fitted[name] = modality.fit(objects[_drawn(present, objects.stored.window)].values[name])
         return cls(fitted)
 
     def prepare(self, objects: ObjectTable, labels: np.ndarray | None = None) -> PreparedObjects:
@@ -140,6 +155,57 @@ class Preprocessor:
         has_any = np.stack(present, axis=1)
         closed = None if self.closed_form is None else self.closed_form.vectors(self.modalities, items, has_any)
         return PreparedObjects(items, has_any, labels, closed)
+
+    def prepare_stored(self, objects: ObjectTable, labels: np.ndarray) -> PreparedObjects:
+        """A table whose rows stay on disk: each batch is read and prepared when it is cut, without the closed form.
+
+        Args:
+            objects: such a table of the same schema.
+            labels: class numbers int64 [objects].
+        """
+        if objects.stored is None or not isinstance(objects.values, StoredValues):
+            raise ValueError("rows that stay on disk are needed")
+        places = [list(objects.schema.modalities).index(name) for name in self.modalities]
+        items = {
+            name: _StoredItems(fitted, objects, name, place, np.flatnonzero(objects.present[:, place]))
+            for (name, fitted), place in zip(self.modalities.items(), places, strict=True)
+        }
+        windows = Windows(objects.stored.row_groups(objects.values.places), objects.stored.window)
+        return PreparedObjects(items, objects.present[:, places], labels, windows=windows)
+
+
+@dataclass(frozen=True)
+class _StoredItems:
+    """Items of rows that stay on disk.
+
+    Args:
+        fitted: prepares them.
+        objects: the table.
+        name: of the modality.
+        place: of the modality in the table's schema.
+        holders: the rows that have it, int64 [items].
+    """
+
+    fitted: FittedModality
+    objects: ObjectTable
+    name: str
+    place: int
+    holders: np.ndarray
+
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        # Of no rows the first object shows what arrays there are.
+        part = self.objects[self.holders[rows] if len(rows) else slice(0, 1)]
+        has = part.present[:, self.place]
+        items = self.fitted.prepare(_at(has, part.values[self.name]), part.rows[has])
+        return items(np.arange(len(rows)))
+
+
+def _drawn(present: np.ndarray, window: int) -> np.ndarray:
+    """Rows that have a modality, in order: all, or random ones."""
+    holders, most = np.flatnonzero(present), min(DRAWN, window)
+    if len(holders) <= most:
+        return holders
+    return np.sort(np.random.default_rng(0).choice(holders, most, replace=False))
 
 
 def _chosen_items(items: Items, numbers: np.ndarray) -> Items:

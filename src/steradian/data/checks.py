@@ -180,7 +180,8 @@ def refuse_repeated_ids(ids: np.ndarray, rows: np.ndarray, *, name: str) -> None
         InputError: an id stands in two rows.
     """
     first: dict[Any, int] = {}
-    if len(set(ids.tolist())) == len(ids):
+    distinct = set(ids.tolist()) if ids.dtype.kind == "U" else np.unique(ids)
+    if len(distinct) == len(ids):
         return
     for entry, row in zip(ids.tolist(), rows.tolist(), strict=True):
         if first.setdefault(entry, row) != row:

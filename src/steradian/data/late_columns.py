@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LateColumn", "LateColumns"]
+__all__ = ["LateColumn", "LateColumns", "row_numbers"]
 
 
 class LateColumn:
@@ -34,6 +34,14 @@ class LateColumn:
         """The column [rows], converted when it is asked for first."""
         return self._convert()
 
+    def at(self, rows: np.ndarray | None) -> np.ndarray:
+        """Some of the rows.
+
+        Args:
+            rows: int64 [rows]; None: all.
+        """
+        return self.array if rows is None else self.array[rows]
+
 
 @dataclass(frozen=True, eq=False)
 class LateColumns(Mapping[str, np.ndarray]):
@@ -54,9 +62,7 @@ class LateColumns(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         column = self.columns[name]
-        if not isinstance(column, LateColumn):
-            return column
-        return column.array if self.rows is None else column.array[self.rows]
+        return column.at(self.rows) if isinstance(column, LateColumn) else column
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
@@ -87,7 +93,9 @@ class LateColumns(Mapping[str, np.ndarray]):
             name: column if isinstance(column, LateColumn) else column[rows] for name, column in self.columns.items()
         }
         late = max((column.length for column in columns.values() if isinstance(column, LateColumn)), default=0)
-        return LateColumns(columns, (np.arange(late) if self.rows is None else self.rows)[rows] if late else None)
+        if self.rows is not None:
+            return LateColumns(columns, self.rows[rows])
+        return LateColumns(columns, row_numbers(rows, late) if late else None)
 
     def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> "LateColumns":
         """The same with other or further arrays of the same rows."""
@@ -96,3 +104,27 @@ class LateColumns(Mapping[str, np.ndarray]):
     def converted(self, names: Iterable[str]) -> "LateColumns":
         """The same with those of these columns that there are as arrays."""
         return self.with_arrays({name: self[name] for name in names if name in self})
+
+
+def row_numbers(rows: Any, length: int) -> np.ndarray:
+    """What an index chooses of so many rows, int64 of any shape, without a number for each of them where it can be.
+
+    Args:
+        rows: a slice, integers or a bool mask.
+        length: how many rows there are.
+
+    Raises:
+        IndexError: rows that there are not.
+
+    Examples:
+        >>> row_numbers(slice(-2, None), 5), row_numbers([True, False], 2)
+        (array([3, 4]), array([0]))
+    """
+    if isinstance(rows, slice):
+        return np.arange(*rows.indices(length))
+    if isinstance(rows, np.ndarray) and rows.dtype.kind == "i" and rows.size:
+        least, most = int(rows.min()), int(rows.max())
+        if least >= 0 and most < length:
+            return rows
+    numbers: np.ndarray = np.arange(length)[rows]
+    return numbers

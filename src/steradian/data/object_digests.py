@@ -2,7 +2,7 @@
 
 import dataclasses
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,11 @@ from steradian.data.objects import ObjectTable
 
 __all__ = ["known_objects", "object_digests", "told_of_training_objects"]
 
+PART = 1 << 14
+"""Rows at a time at most where they stay on disk."""
 
-def object_digests(objects: ObjectTable, modalities: Iterable[str]) -> np.ndarray:
+
+def object_digests(objects: ObjectTable, modalities: Collection[str]) -> np.ndarray:
     """A number for each object, uint64 [objects]: the same for the same values, whatever table they stand in.
 
     Args:
@@ -27,6 +30,14 @@ def object_digests(objects: ObjectTable, modalities: Iterable[str]) -> np.ndarra
         >>> bool(numbers[0] == numbers[2]), bool(numbers[0] == numbers[1])
         (True, False)
     """
+    if objects.stored is not None:
+        step = max(1, min(PART, objects.stored.window // 8))
+        parts = (objects[start : start + step] for start in range(0, len(objects), step))
+        return np.concatenate([_digests(part, modalities) for part in parts])
+    return _digests(objects, modalities)
+
+
+def _digests(objects: ObjectTable, modalities: Iterable[str]) -> np.ndarray:
     digests = np.zeros(len(objects), dtype=np.uint64)
     places = {name: place for place, name in enumerate(objects.schema.modalities)}
     for name in modalities:
@@ -39,7 +50,7 @@ def object_digests(objects: ObjectTable, modalities: Iterable[str]) -> np.ndarra
     return digests
 
 
-def known_objects(objects: ObjectTable, modalities: Iterable[str], trained: np.ndarray) -> int:
+def known_objects(objects: ObjectTable, modalities: Collection[str], trained: np.ndarray) -> int:
     """How many objects of a table stand in another one, of those that are the only ones of their kind there.
 
     Args:

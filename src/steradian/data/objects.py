@@ -19,11 +19,12 @@ from steradian.data.checks import (
 from steradian.data.column_parts import below_each_other
 from steradian.data.columns import to_column
 from steradian.data.frames import to_frame
-from steradian.data.late_columns import LateColumn, LateColumns
+from steradian.data.late_columns import LateColumn, LateColumns, row_numbers
 from steradian.data.modality import Values, is_missing
 from steradian.data.read_errors import read_modalities
 from steradian.data.schema import Schema
 from steradian.data.splitting import draw_parts
+from steradian.data.stored_rows import StoredRows, StoredValues
 from steradian.data.table_summary import table_summary
 from steradian.data.unnamed_rows import named_rows
 from steradian.data.unreadable import Unreadable
@@ -145,6 +146,11 @@ class ObjectTable:
         return len(self), len(self.schema.modalities)
 
     @property
+    def stored(self) -> StoredRows | None:
+        """Where the rows are if they stay on disk; None in memory."""
+        return self.values.stored if isinstance(self.values, StoredValues) else None
+
+    @property
     def has_labels(self) -> bool:
         """Whether every object has a label."""
         return self.labels_or_none is not None
@@ -174,15 +180,18 @@ class ObjectTable:
                 fix=f"Write objects.columns[{rows!r}] for a column, objects.only({rows!r}) for a modality.",
             )
         # numpy checks the index and refuses what is out of range.
-        taken = np.atleast_1d(np.arange(len(self))[rows])
+        taken = np.atleast_1d(row_numbers(rows, len(self)))
         if taken.ndim != 1:
             raise IndexError(f"an index of one dimension is needed, not of {taken.ndim}")
         # A slice keeps views of the arrays, all else copies.
         at = rows if isinstance(rows, slice) else taken
+        columns = self.columns.at(at)
         return ObjectTable(
             schema=self.schema,
-            columns=self.columns.at(at),
-            values={name: {key: v[at] for key, v in values.items()} for name, values in self.values.items()},
+            columns=columns,
+            values=self.values.at(columns)
+            if isinstance(self.values, StoredValues)
+            else {name: {key: v[at] for key, v in values.items()} for name, values in self.values.items()},
             present=self.present[at],
             rows=self.rows[at],
             ids=self.ids[at],

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from steradian.data.checks import refuse_repeated_ids
 from steradian.data.columns import to_objects
 from steradian.data.joined import join_tables
 from steradian.data.late_columns import LateColumns
@@ -16,6 +17,7 @@ from steradian.data.modality import is_url, shown
 from steradian.data.objects import ObjectTable, OnError
 from steradian.data.partial_rows import as_rows, with_absent_columns
 from steradian.data.schema import Schema
+from steradian.data.stored_rows import StoredRows, StoredValues, stored_columns
 from steradian.data.table_sources import named_columns, read_source
 from steradian.errors import ConfigError
 
@@ -31,6 +33,7 @@ def read_objects(
     on_error: OnError = "raise",
     on: str | None = None,
     sets: str | Sequence[str] = (),
+    lazy: bool | None = None,
 ) -> ObjectTable:
     """Read and check a table of objects.
 
@@ -61,10 +64,15 @@ def read_objects(
             lacks is missing; the table of objects prints how many keys each has. A column that several tables have is
             named "table.column" in the schema, and the name of a table stands for all its numbers as one vector.
         sets: the names of joined tables of which several rows of a key are the items of a set; else they are refused.
+        lazy: whether the rows of Parquet files stay on disk, where they are read when they are needed. Each row is
+            checked once now, and labels, ids and what each object has stay in memory. None leaves rows on disk that
+            would take more than a third of the memory; the table prints which it is. True takes neither `on` nor
+            on_error="missing".
 
     Raises:
         InputError: a table, row or cell that cannot be used.
-        ConfigError: a schema that is none, another `on_error`, or `on` without tables, or `sets` without `on`.
+        ConfigError: a schema that is none, another `on_error`, or `on` without tables, or `sets` without `on`, or
+            `lazy` for what is no Parquet file.
 
     Examples:
         >>> import steradian as sr
@@ -75,24 +83,32 @@ def read_objects(
                [False,  True]])
     """
     if not isinstance(schema, Schema):
-        raise ConfigError(
-            want="a Schema",
-            got=shown(schema),
-            where="read_objects(..., schema)",
-            fix="Use Schema.from_yaml(path) or Schema.from_dict(...).",
-        )
+        fix = "Use Schema.from_yaml(path) or Schema.from_dict(...)."
+        raise ConfigError(want="a Schema", got=shown(schema), where="read_objects(..., schema)", fix=fix)
     if isinstance(source, ObjectTable):
         return _read_again(source, schema, labelled=labelled, partial=partial, on_error=on_error)
+    if lazy is not False:
+        whole = on_error == "missing" or on is not None or bool(sets)
+        stored = _stored(source, schema, always=bool(lazy), whole=whole)
+        if stored is not None:
+            return _stored_table(stored, schema, labelled=labelled, partial=partial)
+    columns, notes = _source_columns(source, schema, on, [sets] if isinstance(sets, str) else sets, partial, on_error)
+    objects = ObjectTable.from_columns(columns, schema, labelled=labelled, on_error=on_error)
+    return replace(objects, notes=notes)
+
+
+def _source_columns(
+    source: Any, schema: Schema, on: str | None, sets: Sequence[str], partial: bool, on_error: OnError
+) -> tuple[LateColumns, tuple[str, ...]]:
+    """The columns of a source that is read into memory, and lines on what was joined."""
     if on is not None or sets:
-        columns, notes = _joined(source, schema, on, [sets] if isinstance(sets, str) else sets, on_error)
-        columns = with_absent_columns(columns, schema, by_hand=False) if partial else columns
-        objects = ObjectTable.from_columns(columns, schema, labelled=labelled, on_error=on_error)
-        return replace(objects, notes=notes)
+        columns, notes = _joined(source, schema, on, sets, on_error)
+        return with_absent_columns(columns, schema, by_hand=False) if partial else columns, notes
     source = as_rows(source) if partial else source
     columns = _columns(source, schema, named_columns(schema), cell_by_cell=on_error == "missing")
     if partial:
         columns = with_absent_columns(columns, schema, by_hand=isinstance(source, (Mapping, list)))
-    return ObjectTable.from_columns(columns, schema, labelled=labelled, on_error=on_error)
+    return columns, ()
 
 
 def _joined(
@@ -158,6 +174,61 @@ def _columns(
     readers = [modality for modality in (() if schema is None else schema.modalities.values()) if modality.holds_paths]
     names = {name.removeprefix(f"{table}.") for modality in readers for name in modality.columns}
     return _with_absolute_paths(late, [name for name in names if name in late], paths, lengths)
+
+
+def _stored(source: Any, schema: Schema, *, always: bool, whole: bool) -> StoredRows | None:
+    """The rows of Parquet files that are to stay on disk; None where they are to be read, as those of other sources."""
+    if _is_path(source) or (isinstance(source, (list, tuple)) and source and all(map(_is_path, source))):
+        from steradian.data.parquet_rows import store_rows
+        from steradian.data.table_files import files_of
+
+        paths = files_of(source)
+        if not whole and all(path.suffix.lower() == ".parquet" for path in paths):
+            holds_paths = {name for each in schema.modalities.values() if each.holds_paths for name in each.columns}
+
+            def absolute(name: str, column: np.ndarray, path: Path) -> np.ndarray:
+                if name not in holds_paths or column.dtype != object:
+                    return column
+                folder = path.absolute().parent
+                return to_objects(_absolute(cell, folder) for cell in column)
+
+            return store_rows(paths, schema, always=always, absolute=absolute)
+    if always:
+        raise ConfigError(
+            want='Parquet files, without on=..., sets=... and on_error="missing"',
+            got=shown(source),
+            where="read_objects(..., lazy=True)",
+            fix="Write the table to Parquet files, or leave lazy out.",
+        )
+    return None
+
+
+def _stored_table(stored: StoredRows, schema: Schema, *, labelled: bool, partial: bool) -> ObjectTable:
+    """The table of rows that stay on disk, of which each is checked once, and none kept."""
+    columns = stored_columns(stored)
+    columns = with_absent_columns(columns, schema, by_hand=False) if partial else columns
+    ids, labels, present = list[np.ndarray](), list[np.ndarray | None](), list[np.ndarray]()
+    for start, end in pairwise(stored.starts.tolist()):
+        rows = np.arange(start, end)
+        part = ObjectTable.from_columns(columns.at(slice(start, end)), schema, labelled=labelled, rows=rows)
+        ids.append(part.ids)
+        labels.append(part.labels_or_none)
+        present.append(part.present)
+    rows = np.arange(len(stored))
+    known = [each for each in labels if each is not None]
+    names = np.concatenate(ids) if schema.id is not None and schema.id in columns else rows
+    if names is not rows:
+        refuse_repeated_ids(names, rows, name=str(schema.id))
+    return ObjectTable(
+        schema=schema,
+        columns=columns,
+        values=StoredValues(stored, schema.modalities, columns),
+        present=np.concatenate(present),
+        rows=rows,
+        ids=names,
+        labels_or_none=np.concatenate(known) if len(known) == len(labels) else None,
+        notes=(stored.said,),
+    )
 
 
 def _is_path(source: Any) -> bool:

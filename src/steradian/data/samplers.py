@@ -1,10 +1,32 @@
 """Which rows form which batch: pure functions of the seed and the epoch, so that any step can be found again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["balanced_order", "batches", "grouped_order", "plain_order"]
+__all__ = ["Windows", "balanced_order", "batches", "grouped_order", "plain_order", "windowed_order"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How rows that stay on disk may be shuffled: many row groups at a time, so that each is read once an epoch.
+
+    Args:
+        groups: the number of the row group in which each row stands, int64 [objects].
+        rows: of a window.
+    """
+
+    groups: np.ndarray
+    rows: int
+
+    def at(self, rows: np.ndarray) -> "Windows":
+        """Those of some of the rows.
+
+        Args:
+            rows: int64 [rows].
+        """
+        return Windows(self.groups[rows], self.rows)
 
 
 def plain_order(labels: np.ndarray, *, random_state: int, epoch: int) -> np.ndarray:
@@ -73,6 +95,38 @@ def grouped_order(labels: np.ndarray, *, random_state: int, epoch: int, size: in
     group = np.arange(len(labels)) - place % size
     rank = rng.permutation(len(labels))
     return order[np.argsort(rank[group], kind="stable")]
+
+
+def windowed_order(
+    order: Callable[..., np.ndarray], labels: np.ndarray, windows: Windows, *, random_state: int, epoch: int
+) -> np.ndarray:
+    """Row groups in random order, cut into windows, and within each window the rows in an order of their own.
+
+    Where all rows fit one window, it is the order that rows in memory have.
+
+    Args:
+        order: of the rows of a window, such as `plain_order`.
+        labels: class numbers [objects].
+        windows: where the rows stand, and how many make a window.
+        random_state: of the whole training.
+        epoch: counted from 0; each has its own order.
+
+    Examples:
+        >>> windows = Windows(np.array([0, 0, 1, 1]), 2)
+        >>> order = windowed_order(plain_order, np.zeros(4), windows, random_state=3, epoch=0)
+        >>> windows.groups[order]
+        array([1, 1, 0, 0])
+    """
+    if len(labels) <= windows.rows:
+        return order(labels, random_state=random_state, epoch=epoch)
+    rng = np.random.default_rng((random_state, epoch))
+    places = rng.permutation(int(windows.groups.max()) + 1)
+    rows = np.argsort(places[windows.groups], kind="stable")
+    parts = np.array_split(rows, -(-len(rows) // windows.rows))
+    seeds = rng.integers(2**31, size=len(parts)).tolist()
+    return np.concatenate(
+        [part[order(labels[part], random_state=seed, epoch=epoch)] for part, seed in zip(parts, seeds, strict=True)]
+    )
 
 
 def batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:

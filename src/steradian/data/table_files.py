@@ -4,9 +4,7 @@ import csv
 import io
 import json
 import os
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from glob import glob, has_magic
 from pathlib import Path
@@ -18,9 +16,10 @@ import pyarrow as pa
 from steradian.data.column_parts import gathered
 from steradian.data.columns import from_arrow, holds_number_lists
 from steradian.data.csv_columns import list_columns, text_columns, to_csv_column
+from steradian.data.file_errors import LONGEST_ROW, common_types, damage_told
 from steradian.data.json_limits import LONGEST_LINE, refuse_deep_lines
 from steradian.data.late_columns import LateColumn
-from steradian.data.modality import listed
+from steradian.data.parquet_rows import open_parquet
 from steradian.data.regular_files import open_regular, open_unpacked
 from steradian.data.schema import Schema
 from steradian.data.table_sources import late_columns, named_columns, refuse_repeated_names
@@ -28,12 +27,10 @@ from steradian.errors import InputError
 
 __all__ = ["files_of", "raw_rows", "read_files"]
 
-LONGEST_ROW = 1 << 24
-"""Bytes of a CSV row at most, 16 MiB."""
 LONGEST_HEADER = 1 << 20
 """Characters of a CSV header at most."""
-BUFFER, ROWS = 1 << 22, 1 << 12
-"""Bytes of a Parquet file read at a time, and rows converted."""
+ROWS = 1 << 12
+"""Rows of a Parquet file converted at a time."""
 
 
 def files_of(source: Any) -> list[Path]:
@@ -138,7 +135,7 @@ def raw_rows(paths: Sequence[Path]) -> tuple[pa.Table | list[bytes], str]:
                 lines += [line.rstrip(b"\r\n") + b"\n" for line in file if line.strip()]
         return lines, ending
     if ending == ".parquet":
-        return pa.concat_tables([_parquet_file(path).read() for path in paths], promote_options="permissive"), ending
+        return pa.concat_tables([open_parquet(path).read() for path in paths], promote_options="permissive"), ending
     return pa.concat_tables([_csv_table(path, empty=False) for path in paths]), ending
 
 
@@ -152,7 +149,7 @@ def _ending(path: Path) -> str:
 def _read_file(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table | list[dict[str, Any]]:
     """What a file holds; rows where Arrow cannot hold them."""
     read = READERS.get(_ending(path))
-    with _damage_told(path):
+    with damage_told(path):
         if not os.path.exists(path):
             raise FileNotFoundError
         if read is not None:
@@ -167,73 +164,22 @@ def _read_file(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Tabl
     )
 
 
-@contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
-    """What readers complain of as errors that name the file."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise InputError(
-            want="a table's file",
-            got="no such file",
-            where=str(path),
-            fix=f"Check the path; relative ones start at {Path.cwd()}.",
-        ) from error
-    except (pa.ArrowException, OSError, EOFError, ValueError, RecursionError, csv.Error, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            want=f"a whole {path.suffix} file",
-            got=_short(error),
-            where=str(path),
-            fix="Fix the place it names, or write the file again (as UTF-8 if it is text).",
-        ) from error
-
-
 def _below_each_other(parts: Sequence[pa.Table], paths: Sequence[Path]) -> pa.Table:
     """One table; the files must have the same columns, of types that go together."""
-    first, schema = set(parts[0].column_names), _types(parts[0], paths[0])
-    for part, path in zip(parts[1:], paths[1:], strict=True):
-        names = set(part.column_names)
-        # A key of JSON may be absent.
-        if names != first and _ending(path) != ".jsonl" and _ending(path) != ".ndjson":
-            got = [f"no {listed(map(repr, sorted(first - names)))}"] if first - names else []
-            got += [f"{listed(map(repr, sorted(names - first)))} beside them"] if names - first else []
-            raise InputError(
-                want=f"the columns of {paths[0].name}: {listed(map(repr, parts[0].column_names))}",
-                got=", and ".join(got),
-                where=str(path),
-                fix="Write the file with these columns, or leave it out.",
-            )
-        for field in _types(part, path):
-            try:
-                schema = pa.unify_schemas([schema, pa.schema([field])], promote_options="permissive")
-            except pa.ArrowException as error:
-                raise InputError(
-                    want=f"{schema.field(field.name).type} in column {field.name!r}, as in {paths[0].name}",
-                    got=str(field.type),
-                    where=str(path),
-                    fix="Write the column with one type in all files.",
-                ) from error
+    types = [_types(part, path) for part, path in zip(parts, paths, strict=True)]
+    # A key of JSON may be absent.
+    common_types(types, paths, may_lack=_ending(paths[0]) in (".jsonl", ".ndjson"))
     return pa.concat_tables(parts, promote_options="permissive")
 
 
 def _types(part: pa.Table, path: Path) -> pa.Schema:
     """The types of a file's columns, also of those that are read later."""
-    return _parquet_file(path).schema_arrow if _ending(path) == ".parquet" else part.schema
-
-
-def _short(error: Exception) -> str:
-    """What a library says, on a line."""
-    if "straddling object" in str(error):
-        return f"a row of more than {LONGEST_ROW >> 20} MiB, or a quote that is never closed"
-    said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return (" ".join(said.split())[:200] or type(error).__name__).rstrip(".")
+    return open_parquet(path).schema_arrow if _ending(path) == ".parquet" else part.schema
 
 
 def _read_parquet(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.Table:
     """The file's columns; of those that are read in parts, later, only the names."""
-    file = _parquet_file(path)
+    file = open_parquet(path)
     names = file.schema_arrow.names
     refuse_repeated_names(names)
     large = _number_lists(path, schema)
@@ -242,17 +188,11 @@ def _read_parquet(path: Path, schema: Schema | None, cell_by_cell: bool) -> pa.T
     return pa.table({name: pa.nulls(length) if name in large else table[name] for name in names})
 
 
-def _parquet_file(path: Path) -> Any:
-    from pyarrow import parquet
-
-    return parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
-
-
 def _number_lists(path: Path, schema: Schema | None) -> list[str]:
     """The columns of the schema in a Parquet file that are lists of numbers: by far the largest of a table."""
     return [
         field.name
-        for field in _parquet_file(path).schema_arrow
+        for field in open_parquet(path).schema_arrow
         if field.name in named_columns(schema) and holds_number_lists(field.type)
     ]
 
@@ -262,8 +202,8 @@ def _read_number_lists(paths: Sequence[Path], name: str, total: int) -> np.ndarr
 
     def parts() -> Iterator[np.ndarray]:
         for path in paths:
-            with _damage_told(path):
-                for batch in _parquet_file(path).iter_batches(batch_size=ROWS, columns=[name]):
+            with damage_told(path):
+                for batch in open_parquet(path).iter_batches(batch_size=ROWS, columns=[name]):
                     yield from_arrow(pa.chunked_array([batch.column(0)]))
 
     return gathered(parts(), total)

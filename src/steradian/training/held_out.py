@@ -8,7 +8,15 @@ from steradian.errors import InputError
 from steradian.metrics import retrieval_scores
 from steradian.model import SphereEncoder, embed
 
-__all__ = ["RetrievalValidation", "asks_for_new_classes", "class_numbers", "hold_out"]
+__all__ = [
+    "MAX_GALLERY",
+    "MAX_QUERIES",
+    "RetrievalValidation",
+    "asks_for_new_classes",
+    "class_numbers",
+    "drawn_rows",
+    "hold_out",
+]
 
 MAX_QUERIES, MAX_GALLERY, BATCH = 2000, 4000, 512
 USUAL_SHARE, MIN_CLASS, MIN_OBJECTS = 0.1, 20, 5_000
@@ -35,8 +43,8 @@ class RetrievalValidation:
 
     def __init__(self, validation: PreparedObjects, training: PreparedObjects, *, random_state: int) -> None:
         self._parts = [
-            (validation, _draw(validation, MAX_QUERIES, random_state)),
-            (training, _draw(training, MAX_GALLERY, random_state)),
+            (validation, drawn_rows(len(validation), MAX_QUERIES, random_state)),
+            (training, drawn_rows(len(training), MAX_GALLERY, random_state)),
         ]
         self._labels = [_labels(objects)[rows] for objects, rows in self._parts]
         names, counts = np.unique(np.concatenate(self._labels), return_counts=True)
@@ -120,8 +128,15 @@ def class_numbers(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.array([numbers[label] for label in labels.tolist()])
 
 
-def _draw(objects: PreparedObjects, most: int, random_state: int) -> np.ndarray:
-    rows = np.arange(len(objects))
+def drawn_rows(objects: int, most: int, random_state: int) -> np.ndarray:
+    """The numbers of some rows in order, int64 [rows].
+
+    Args:
+        objects: of which they are drawn.
+        most: rows at most.
+        random_state: of the draw.
+    """
+    rows = np.arange(objects)
     return rows if len(rows) <= most else np.sort(np.random.default_rng(random_state).permutation(rows)[:most])
 
 

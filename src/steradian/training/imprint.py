@@ -32,6 +32,9 @@ def imprint_centers(
         random_state: of the draw.
     """
     rows = np.random.default_rng(random_state).permutation(len(objects))[:MAX_OBJECTS]
+    if objects.windows is not None and len(objects) > objects.windows.rows:
+        # In order, so that each row group is read once.
+        rows = np.sort(rows)
     seen, means = _class_means(encoder, objects, rows)
     _set_centers(classifier, seen, means - means.mean(dim=0))
 

@@ -1,22 +1,18 @@
 """What training will need for the class centers, known before it starts."""
 
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from steradian.config import ModelConfig, TrainingConfig
+from steradian.data.machine_memory import machine_memory
 from steradian.errors import ConfigError
 from steradian.losses import MARGINS, StreamPlan, plan_stream
 from steradian.training.derive import derive
 from steradian.training.objectives import OBJECTIVES, Derived
 
 __all__ = ["MemoryEstimate", "available_memory", "derive_within_memory", "estimate_memory", "refuse_beyond_memory"]
-
-CGROUP = Path("/sys/fs/cgroup/memory.max")
-"""Where Linux says how much a container may use; "max" where it does not matter."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +106,7 @@ def available_memory(device: torch.device) -> int | None:
     """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[1])
-    if device.type != "cpu" or not hasattr(os, "sysconf"):
-        return None
-    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = CGROUP.read_text().strip() if CGROUP.exists() else "max"
-    return whole if limit == "max" else min(whole, int(limit))
+    return machine_memory() if device.type == "cpu" else None
 
 
 def refuse_beyond_memory(estimate: MemoryEstimate, available: int | None, *, config: TrainingConfig) -> None:

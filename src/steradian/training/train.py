@@ -14,7 +14,7 @@ from torch import nn
 from steradian.config import TrainingConfig
 from steradian.data.batch import PreparedObjects
 from steradian.data.prefetch import prefetched
-from steradian.data.samplers import balanced_order, batches, grouped_order, plain_order
+from steradian.data.samplers import balanced_order, batches, grouped_order, plain_order, windowed_order
 from steradian.model import SphereEncoder, SphericalClassifier
 from steradian.ranks import ALONE, Ranks
 from steradian.training.build_objective import choose_anchor
@@ -184,8 +184,7 @@ def _take_steps(
     ranks: Ranks,
 ) -> Iterator[int]:
     """Take the steps that are left as long as there is patience; yields the epoch of each, counted from 0."""
-    labels = np.zeros(0) if objects.labels is None else objects.labels
-    plan = islice(_all_batches(labels, config, epochs=epochs), state.step, None)
+    plan = islice(_all_batches(objects, config, epochs=epochs), state.step, None)
     for epoch, batch in prefetched(lambda turn: (turn[0], shared_batch(objects, turn[1], ranks)), plan):
         if state.best.patience_lost:
             return
@@ -254,11 +253,15 @@ def _with_class_means(classifier: SphericalClassifier, settle: Callable[[], None
         classifier.weight.copy_(learned)
 
 
-def _all_batches(labels: np.ndarray, config: TrainingConfig, *, epochs: int) -> Iterator[tuple[int, np.ndarray]]:
+def _all_batches(objects: PreparedObjects, config: TrainingConfig, *, epochs: int) -> Iterator[tuple[int, np.ndarray]]:
     """The epoch and rows of every step."""
-    order = balanced_order if config.balanced else plain_order
+    labels = np.zeros(0) if objects.labels is None else objects.labels
+    order: Callable[..., np.ndarray] = balanced_order if config.balanced else plain_order
     if (size := samples_per_class(config)) > 1:
         order = partial(grouped_order, size=size)
+    if objects.windows is not None:
+        windowed, windows = order, objects.windows
+        order = lambda labels, **seeds: windowed_order(windowed, labels, windows, **seeds)  # noqa: E731
     for epoch in range(epochs):
         for rows in batches(order(labels, random_state=config.random_state, epoch=epoch), config.batch_size):
             yield epoch, rows

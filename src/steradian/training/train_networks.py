@@ -12,6 +12,7 @@ from torch import Tensor
 
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.data.closed_form import ClosedForm
 from steradian.model import (
     ModalityVectors,
     SphereEncoder,
@@ -23,6 +24,7 @@ from steradian.model import (
 from steradian.ranks import ALONE, Ranks
 from steradian.training.checkpoint import Checkpoint, Stage
 from steradian.training.derive import said_steps
+from steradian.training.feature_rows import Prepare
 from steradian.training.fit_closed_form import ClosedFormFit
 from steradian.training.left_out import LeftOutPart
 from steradian.training.left_out_scores import average_precisions, log_losses
@@ -32,6 +34,7 @@ from steradian.training.train import TrainingResult, train
 
 __all__ = [
     "BATCH",
+    "JUDGED",
     "SMALL",
     "NetworkOptions",
     "Part",
@@ -47,6 +50,8 @@ SHARES = 0.25, 0.5, 1.0, 2.0, 4.0
 SMALL, MEMBERS, HELD_OUT = 5_000, 3, 0.1
 """Below so many objects each is left out by one of so many networks; of larger tables a share is left out by one."""
 BATCH = 512
+JUDGED, PART = 1 << 16, 1 << 12
+"""Left-out objects of a table whose rows stay on disk; objects whose closed form is computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,7 @@ def parts_to_leave_out(
     *,
     new_classes: bool,
     random_state: int,
+    prepare: Prepare | None = None,
 ) -> list[Part]:
     """Which objects each network leaves out, with their vectors by a closed form that has left them out as well.
 
@@ -142,6 +148,8 @@ def parts_to_leave_out(
         classes: class names [num_classes].
         new_classes: leave out whole classes.
         random_state: of the draw.
+        prepare: brings rows of the table to prepared objects where they stay on disk; then at most 65,536 left-out
+            objects, drawn at random, are judged by. None: `prepared` has them all.
     """
     rng = np.random.default_rng(random_state)
     keys = labels if new_classes else np.arange(len(labels))
@@ -160,10 +168,20 @@ def parts_to_leave_out(
         # New classes of one object each leave nothing to be found again.
         if new_classes and np.bincount(labels[out]).max() < 2:
             continue
-        items = preprocessor.modalities, prepared.items, prepared.present
-        closed = found.solve(fit).vectors(*items, rows=out)
+        if prepare is not None:
+            out = np.sort(rng.permutation(out)[:JUDGED])
+        closed = _closed_vectors(found.solve(fit), preprocessor, prepare or (lambda rows: (prepared, rows)), out)
         parts.append(Part(fit, out, closed, prepared, labels[out], classes[labels[out]]))
     return parts
+
+
+def _closed_vectors(closed: ClosedForm, preprocessor: Preprocessor, prepare: Prepare, rows: np.ndarray) -> np.ndarray:
+    """The closed form's vectors of some rows float32 [rows, modalities, embedding_dim], prepared part after part."""
+    parts = []
+    for start in range(0, len(rows), PART):
+        objects, places = prepare(rows[start : start + PART])
+        parts.append(closed.vectors(preprocessor.modalities, objects.items, objects.present, rows=places))
+    return np.concatenate(parts)
 
 
 def train_networks(
