@@ -53,7 +53,7 @@ class BatchEmbedder:
         >>> embed_batch = BatchEmbedder(folder)
         >>> found = embed_batch(pa.record_batch({"sku": ["p", "r"], "size": [[1.0, 0, 0, 0], [0, 0, 1, 0]]}))
         >>> found.column("id").to_pylist(), found.schema.field("vector").type
-        (['p', 'r'], FixedSizeListType(fixed_size_list<item: float>[3]))
+        (['p', 'r'], ListType(list<item: float>))
     """
 
     folder: str | Path
@@ -89,8 +89,9 @@ class BatchEmbedder:
         kept = {name: batch.column(column) for name, column in self._kept(model.schema, batch).items()}
         if len(rows) < batch.num_rows:
             kept = {name: column.take(pa.array(rows)) for name, column in kept.items()}
-        flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
-        kept["vector"] = pa.FixedSizeListArray.from_arrays(flat, model.embedding_dim)
+        starts = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * model.embedding_dim)
+        # Not of a fixed size, which Spark does not take.
+        kept["vector"] = pa.ListArray.from_arrays(starts, pa.array(vectors.ravel()))
         return type(batch).from_arrays([*kept.values()], names=[*kept])
 
     def _vectors(self, model: ModelAnswers, batch: Any) -> tuple[np.ndarray, np.ndarray]:
