@@ -54,6 +54,11 @@ against.add_argument("--splits", type=int, default=5, help="random splits, or se
 against.add_argument("--epochs", type=int, help="0: the closed form alone; the defaults where it is left out")
 kills = commands.add_parser("kills", help="writers killed at any instant: is what was there still there, whole?")
 kills.add_argument("--count", type=int, default=300, help="kills in all")
+kills.add_argument("--fits", type=int, default=0, help="instead, kill so many fits and take them up")
+kills.add_argument("--ranks", type=int, default=0, help="instead, stop so many fits of two ranks and take them up")
+bulk = commands.add_parser("bulk", help="vectors of many rows by Ray, Daft and Spark, once with a worker killed")
+bulk.add_argument("engines", nargs="*", help="ray, daft or spark; all by default")
+bulk.add_argument("--rows", type=int, default=1_000_000, help="in all")
 faults = commands.add_parser(
     "faults", help="fuzzed tables, files, pictures, sounds and saved folders: is any error not ours?"
 )
@@ -155,9 +160,18 @@ elif arguments.command == "against_plain":
 
     against_plain.run(arguments.names, arguments.data, splits=arguments.splits, epochs=arguments.epochs)
 elif arguments.command == "kills":
+    from benchmarks import killed_fits
     from benchmarks import kills as kills_benchmark
 
-    kills_benchmark.run(arguments.count)
+    if arguments.fits or arguments.ranks:
+        killed_fits.run(arguments.fits)
+        killed_fits.run_ranks(arguments.ranks)
+    else:
+        kills_benchmark.run(arguments.count)
+elif arguments.command == "bulk":
+    from benchmarks import bulk as bulk_benchmark
+
+    bulk_benchmark.run(arguments.rows, arguments.engines)
 elif arguments.command == "faults":
     # Processes of cases import this file anew, and must not run a command of their own.
     if __name__ == "__main__":

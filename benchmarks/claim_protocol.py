@@ -21,7 +21,7 @@ from steradian.metrics import retrieval_scores
 from steradian.model import SphereEncoder, SphericalClassifier, TwoPartEncoder, build_encoder, embed, embed_subsets
 from steradian.training import derive, objectives, with_derived
 from steradian.training.build_objective import choose_anchor
-from steradian.training.derived import samples_per_class
+from steradian.training.derive import samples_per_class
 from steradian.training.imprint import imprint_centers
 from steradian.training.learner import Learner
 from steradian.training.train_networks import fixed_centers

@@ -38,7 +38,16 @@ ORDER = (
     *("modalities", "saved_folder", "model", "calibration", "training", "tracking", "validation", "model_answers"),
     *("fitted_model", "compatibility", "fit", "explanation", "thresholds"),
     *("saved_arrays", "saved_description", "saved_model", "network_graphs", "export_model", "new_classes", "audit"),
-    *("embedder_attributes", "model_card", "embedder_folder", "embedder", "stores", "search", "runtime"),
+    *(
+        "embedder_attributes",
+        "model_card",
+        "embedder_folder",
+        "embedder",
+        "stores",
+        "search",
+        "runtime",
+        "batch_embedder",
+    ),
     *("evaluation", "report", "__init__", "demo", "command_mistakes", "query_cells", "command_examples", "serve"),
     *("out_paths", "commands", "command_line", "standard_streams", "stop_signals", "cli", "__main__"),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from steradian.audit import Audit
+    from steradian.batch_embedder import BatchEmbedder
     from steradian.calibration import Calibration, precision_angle
     from steradian.data import GuessedSchema, ObjectTable, Schema, guess_schema, read_objects
     from steradian.embedder import SphereEmbedder
@@ -50,6 +51,7 @@ __all__ = [
     "Attribution",
     "Audio",
     "Audit",
+    "BatchEmbedder",
     "Calibration",
     "Certificates",
     "ConfigError",
@@ -105,7 +107,7 @@ _FOLDERS = (
         "new_classes",
         "audit",
     ),
-    *("embedder", "stores", "search", "runtime", "evaluation", "report"),
+    *("embedder", "stores", "search", "runtime", "batch_embedder", "evaluation", "report"),
 )
 
 

@@ -16,9 +16,9 @@ from steradian.command_line import USER_MISTAKE, make_parser
 from steradian.command_mistakes import did_you_mean, told_for_commands
 from steradian.commands.add_classes import add_classes
 from steradian.commands.compare import compare
+from steradian.commands.embed import embed
 from steradian.commands.export import export
 from steradian.commands.tables import load_named, read_both, read_named, show
-from steradian.commands.vector_files import FILE_KINDS, write_vector_file
 from steradian.commands.verify_tables import verify
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
@@ -251,33 +251,6 @@ def _audit(options: Namespace) -> int:
     return 0
 
 
-def _embed(options: Namespace) -> int:
-    from steradian import Index, write_vectors
-
-    out = options.out or ""
-    if bool(out) == bool(options.to) or (options.columns and out):
-        fix = "Name one of them; --columns goes with --to."
-        raise InputError("--out PLACE or --to STORE", "both" if out else "neither", "embed", fix)
-    plain = out.lower().endswith(FILE_KINDS) and not Path(out).is_dir()
-    if plain:
-        check_file(out, others=[options.table])
-    elif out:
-        check_folder(out, fix="Name a folder, or a file that ends in .npy or .parquet.")
-        if Path(out, "config.json").exists():
-            fix = f"Write {Path(out, 'index')}, where search looks for it."
-            raise InputError("a folder of its own", f"{out}, the folder of a model", "--out", fix)
-    model = load_named(options.model)
-    objects = read_named(options.table, model.schema_, options, labelled=False)
-    if plain:
-        write_vector_file(Index.build(model, objects), out)
-    elif out:
-        Index.build(model, objects).save(out)
-    else:
-        out = write_vectors(model, objects, options.to, columns=options.columns or [])
-    print(f"wrote {len(objects)} vector{'s' * (len(objects) != 1)} of width {model.embedding_dim} to {out}")
-    return 0
-
-
 def _search(options: Namespace) -> int:
     from steradian.data import read_objects
     from steradian.saved_model import load_model
@@ -347,7 +320,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "verify": verify,
     "add-classes": add_classes,
     "audit": _audit,
-    "embed": _embed,
+    "embed": embed,
     "search": _search,
     "serve": _serve,
     "export": export,

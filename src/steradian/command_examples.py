@@ -54,8 +54,8 @@ EXAMPLES: dict[str, tuple[str, str, str]] = {
     "audit": ("model test.csv", "model test.csv --against train.csv", "model test.csv --out findings.json"),
     "embed": (
         "model new.csv --out new-index",
-        "model new.csv --out vectors.npy",
         "model new.csv --out vectors.parquet",
+        "model parts/ --out vectors",
     ),
     "search": ('model --text "red shoe"', "model --image shoe.png --k 5", 'model --text "red shoe" --index new-index'),
     "serve": ("model", "model --gallery train.csv --port 9000", "model --index new-index --host 0.0.0.0"),

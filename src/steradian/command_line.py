@@ -14,6 +14,7 @@ from steradian.command_examples import show_first_what_is_used_most
 from steradian.command_mistakes import as_options, did_you_mean, told_plainly
 from steradian.commands.add_classes import add_classes_words
 from steradian.commands.compare import compare_words
+from steradian.commands.embed import embed_words
 from steradian.commands.export import export_parser
 from steradian.commands.verify_tables import verify_words
 from steradian.config import ModelConfig, TrainingConfig
@@ -246,15 +247,8 @@ def _audit_parser(parser: _Parser) -> _Parser:
 
 
 def _embed_parser(parser: _Parser) -> _Parser:
-    parser.add_argument("model", metavar="MODEL", help="a model folder")
-    parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
+    embed_words(parser)
     _add_on_error(parser)
-    line = "the index folder to write: vectors, labels, ids; or FILE.npy, vectors alone; or FILE.parquet"
-    parser.add_argument("--out", metavar="PLACE", help=line)
-    line = "or: lancedb:PATH#TABLE, qdrant:URL_OR_PATH#NAME, pgvector:DSN#TABLE, faiss:FILE or parquet:FILE"
-    parser.add_argument("--to", metavar="STORE", help=line)
-    line = "plain columns of TABLE to write to the store too, for searches to be filtered by"
-    parser.add_argument("--columns", nargs="+", metavar="NAME", help=line)
     return parser
 
 
@@ -337,7 +331,7 @@ _PARSERS: dict[str, tuple[Callable[[_Parser], _Parser], str, str]] = {
     ),
     "add-classes": (_add_classes_parser, "MODEL TABLE", "Learn new classes from a few examples, without training."),
     "audit": (_audit_parser, "MODEL TABLE", "List wrong labels, outliers, duplicates and classes too close."),
-    "embed": (_embed_parser, "MODEL TABLE --out PLACE | --to STORE", "Write the unit vectors of a table's objects."),
+    "embed": (_embed_parser, "MODEL TABLE... --out PLACE | --to STORE", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
     "serve": (_serve_parser, "MODEL", "Answer over HTTP, with a page to search with, until Ctrl-C."),
     "export": (export_parser, "MODEL --out DIR", "Write a folder that is served without torch."),

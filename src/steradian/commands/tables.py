@@ -42,11 +42,11 @@ def load_named(folder: str) -> "SphereEmbedder":
     return SphereEmbedder.load(folder)
 
 
-def read_named(table: str, schema: "Schema", options: Namespace, *, labelled: bool = True) -> "ObjectTable":
+def read_named(table: str | list[str], schema: "Schema", options: Namespace, *, labelled: bool = True) -> "ObjectTable":
     """A table, telling what of it could not be read; for a model that is fitted it may lack columns.
 
     Args:
-        table: that the user named.
+        table: that the user named, or several, below each other.
         schema: to read it by.
         options: of the command.
         labelled: whether every row must have a label.
@@ -59,7 +59,8 @@ def read_named(table: str, schema: "Schema", options: Namespace, *, labelled: bo
     partial = options.get("model") is not None
     objects = read_objects(table, schema, labelled=labelled, partial=partial, on_error=options.on_error)
     if objects.unreadable:
-        print(f"{table}: {objects.unreadable}", file=sys.stderr)
+        place = table if isinstance(table, str) else ", ".join(table)
+        print(f"{place}: {objects.unreadable}", file=sys.stderr)
     return objects
 
 
