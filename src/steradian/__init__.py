@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from steradian.model import AngularMarginLoss
     from steradian.new_classes import AddedClasses
     from steradian.ranks import gather_rows
-    from steradian.report import write_report
+    from steradian.report.write_report import write_report
     from steradian.runtime import RuntimeModel
     from steradian.search import Index, Neighbors
     from steradian.stores import write_vectors
@@ -105,7 +105,7 @@ _FOLDERS = (
         "new_classes",
         "audit",
     ),
-    *("embedder", "stores", "search", "runtime", "evaluation", "report"),
+    *("embedder", "stores", "search", "runtime", "evaluation", "report.write_report"),
 )
 
 

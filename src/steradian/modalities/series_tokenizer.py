@@ -75,7 +75,9 @@ class SeriesTokenizer(nn.Module):
         patches = self.values(self._patches(both).flatten(2))
         found = self.stem_out(self._pooled(self._stem(values, known, times, real), real))
         tokens = patches + found + self._place(self._pooled(times[..., None], real))
-        whole = self.overview(self.dropout(overview)).reshape(overview.shape[0], OVERVIEW_TOKENS, self.values.out_features)
+        whole = self.overview(self.dropout(overview)).reshape(
+            overview.shape[0], OVERVIEW_TOKENS, self.values.out_features
+        )
         mask = F.pad(self._patches(real).any(dim=-1), (OVERVIEW_TOKENS, 0), value=True)
         return Tokens(torch.cat([whole, tokens], dim=1), mask)
 
