@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -525,3 +527,22 @@ def test_embed_fills_a_store_that_search_searches(folder: Path, capsys) -> None:
     ):
         assert run("embed", folder / "model", folder / "table.csv", *words) == 2
         assert says in capsys.readouterr().err
+
+
+def test_a_package_that_the_runtime_leaves_out_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def without(name: str) -> Callable[[Any], int]:
+        def command(_: Any) -> int:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        return command
+
+    monkeypatch.setitem(COMMANDS, "export", without("torch"))
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "model", "--out", "served"])
+    assert ended.value.code == 2
+    assert "want the package torch, which steradian-runtime leaves out" in capsys.readouterr().err
+    monkeypatch.setitem(COMMANDS, "export", without("fault"))
+    with pytest.raises(ModuleNotFoundError, match="fault"):
+        main(["export", "model", "--out", "served"])

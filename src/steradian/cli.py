@@ -35,6 +35,8 @@ __all__ = ["main"]
 NOT_PRINTED = 1
 INTERRUPTED = 130
 LAST_PORT = 65_535
+LEFT_OUT = "pyarrow", "rich", "scipy", "sklearn", "threadpoolctl", "torch"
+"""Packages that are not there where models are served alone, see runtime/pyproject.toml."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -65,6 +67,13 @@ def _run(arguments: Sequence[str] | None) -> str | int | None:
     except SteradianError as error:
         names = [] if parsed is None else [*set(parsed[parsed.command].keys()) - {"model", "table"}]
         print(f"steradian: {told_for_commands(error, names)}", file=sys.stderr)
+        return USER_MISTAKE
+    except ModuleNotFoundError as error:
+        # Those that every installation of steradian has.
+        if error.name not in LEFT_OUT:
+            raise
+        told = f"want the package {error.name}, which steradian-runtime leaves out. Install it, or use steradian."
+        print(f"steradian: {told}", file=sys.stderr)
         return USER_MISTAKE
     except OSError as error:
         place = f": {error.filename}. Check the path." if error.filename else "."

@@ -5,11 +5,11 @@ import sys
 from argparse import SUPPRESS, Action
 from collections.abc import Callable
 from dataclasses import fields
-from importlib.metadata import version
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
+from steradian import __version__
 from steradian.command_examples import show_first_what_is_used_most
 from steradian.command_mistakes import as_options, did_you_mean, told_plainly
 from steradian.commands.add_classes import add_classes_words
@@ -132,7 +132,7 @@ def make_parser() -> ArgumentParser:
         description="One unit vector for each labelled object of several modalities, some of them missing.",
     )
     parser.add_argument(
-        "--version", action="version", version=f"steradian {version('steradian')}", help="Show the version and exit."
+        "--version", action="version", version=f"steradian {__version__}", help="Show the version and exit."
     )
     about = "steradian COMMAND --help explains each."
     commands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands", description=about)
