@@ -159,6 +159,9 @@ def _fit_parser(parser: _Parser) -> _Parser:
     parser.add_argument(
         "--checkpoint", metavar="FOLDER", help="keep the training there; the same command, killed, goes on from it"
     )
+    line = "an earlier model whose class centers stay, so that new vectors are searched among its own"
+    parser.add_argument("--compatible-with", metavar="MODEL", help=line)
+    parser.add_argument("--license", metavar="NAME", help="for the model's README.md, as hubs name it: apache-2.0")
     _add_on_error(parser)
     parser.add_argument("--config", action="config", metavar="FILE", help="YAML with any of these options")
     parser.add_class_arguments(ModelConfig)
@@ -293,6 +296,8 @@ def _search_parser(parser: _Parser) -> _Parser:
     parser.add_argument("--image", metavar="FILE", help="a picture to look for")
     parser.add_argument("--query", action="append", metavar="COLUMN=VALUE", help="a cell of the query; may be repeated")
     parser.add_argument("--index", metavar="PLACE", help="an index folder or a store; by default MODEL/index")
+    line = 'what neighbors in a store must be, such as brand=Acme or price={"to": 20}; may be repeated'
+    parser.add_argument("--where", action="append", metavar="COLUMN=VALUE", help=line)
     parser.add_argument("--k", type=int, default=10, help="how many neighbors")
     return parser
 
