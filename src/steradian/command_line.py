@@ -296,7 +296,7 @@ def _search_parser(parser: _Parser) -> _Parser:
     parser.add_argument("--image", metavar="FILE", help="a picture to look for")
     parser.add_argument("--query", action="append", metavar="COLUMN=VALUE", help="a cell of the query; may be repeated")
     parser.add_argument("--index", metavar="PLACE", help="an index folder or a store; by default MODEL/index")
-    line = 'what neighbors in a store must be, such as brand=Acme or price={"to": 20}; may be repeated'
+    line = 'of a store: a value of a column, a list, or {"from": X, "to": X}; may be repeated'
     parser.add_argument("--where", action="append", metavar="COLUMN=VALUE", help=line)
     parser.add_argument("--k", type=int, default=10, help="how many neighbors")
     return parser
