@@ -1,11 +1,9 @@
-# Serves a model folder that is mounted at /model; docs/production.md has the commands.
+# Serves an exported model's folder that is mounted at /model, without torch; docs/production.md has the commands.
 FROM python:3.13-slim
-COPY pyproject.toml constraints.txt README.md LICENSE /source/
+COPY pyproject.toml constraints.txt /source/
+COPY runtime /source/runtime
 COPY src /source/src
-# The build of torch for processors alone is a tenth as large as that for GPUs; where there is a place that has it, name it:
-# docker build --build-arg PIP_OPTIONS='--extra-index-url ADDRESS' --tag steradian .
-ARG PIP_OPTIONS=""
-RUN pip install --no-cache-dir --constraint /source/constraints.txt $PIP_OPTIONS '/source[serve,audio]' \
+RUN pip install --no-cache-dir --constraint /source/constraints.txt '/source/runtime[serve,audio]' \
     && rm -rf /source
 USER 65534
 EXPOSE 8000

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 import steradian as sr
-from steradian.report import write_report
+from steradian.report.write_report import write_report
 
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"),

@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -510,12 +512,27 @@ def test_serve_starts_an_application_of_the_model_and_its_index(
         assert client.post("/embed", json={"rows": [{"title": "cup"}] * 2}).status_code == 422
 
 
+def test_a_model_that_is_fitted_beside_an_earlier_one(folder: Path, tmp_path: Path) -> None:
+    words = ("fit", folder / "table.csv", "--schema", folder / "schema.yaml", "--out", tmp_path / "new", "--epochs", 0)
+    assert run(*words, "--compatible-with", folder / "model", "--license", "mit") == 0
+    assert "license: mit" in (tmp_path / "new" / "README.md").read_text(encoding="utf-8")
+    earlier, new = (sr.SphereEmbedder.load(each) for each in (folder / "model", tmp_path / "new"))
+    np.testing.assert_allclose(new.fitted_.class_centers, earlier.fitted_.class_centers, atol=1e-6)
+
+
 def test_embed_fills_a_store_that_search_searches(folder: Path, capsys) -> None:
     place = f"parquet:{folder / 'gallery.parquet'}"
     assert run("embed", folder / "model", folder / "table.csv", "--to", place, "--columns", "height") == 0
     assert f"of width 8 to {place}" in capsys.readouterr().out
     assert run("search", folder / "model", "--index", place, "--query", "title=round", "--k", "2") == 0
     assert "the 2 nearest objects" in capsys.readouterr().out
+    search = ("search", folder / "model", "--query", "title=round", "--k", "3")
+    assert run(*search, "--index", place, "--where", 'height={"from": -1e9}') == 0
+    assert "the 3 nearest objects" in capsys.readouterr().out
+    assert run(*search, "--index", place, "--where", "heigth=7") == 2
+    assert "Did you mean 'height'" in capsys.readouterr().err
+    assert run(*search, "--where", "height=7") == 2
+    assert "want --index STORE beside --where" in capsys.readouterr().err
     for words, says in (
         ([], "want --out PLACE or --to STORE"),
         (["--to", place, "--out", folder / "new"], "want --out PLACE or --to STORE"),
@@ -525,3 +542,22 @@ def test_embed_fills_a_store_that_search_searches(folder: Path, capsys) -> None:
     ):
         assert run("embed", folder / "model", folder / "table.csv", *words) == 2
         assert says in capsys.readouterr().err
+
+
+def test_a_package_that_the_runtime_leaves_out_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def without(name: str) -> Callable[[Any], int]:
+        def command(_: Any) -> int:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        return command
+
+    monkeypatch.setitem(COMMANDS, "export", without("torch"))
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "model", "--out", "served"])
+    assert ended.value.code == 2
+    assert "want the package torch, which steradian-runtime leaves out" in capsys.readouterr().err
+    monkeypatch.setitem(COMMANDS, "export", without("fault"))
+    with pytest.raises(ModuleNotFoundError, match="fault"):
+        main(["export", "model", "--out", "served"])

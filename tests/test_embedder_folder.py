@@ -86,6 +86,23 @@ def test_a_repository_that_is_not_there_is_told(local: LocalHub) -> None:
         sr.SphereEmbedder.from_pretrained("you/boots")
 
 
+@pytest.mark.parametrize(
+    ("said", "told"), [("Got: no network.\nmore", "got no network. Check"), ("", "got OSError. Check")]
+)
+def test_what_the_hub_says_is_told_once(
+    said: str, told: str, model: sr.SphereEmbedder, local: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError(said)
+
+    for name in ("snapshot_download", "create_repo"):
+        monkeypatch.setattr(local, name, fails)
+    monkeypatch.setattr(hub, "snapshot_download", fails)
+    for call in (lambda: sr.SphereEmbedder.from_pretrained("you/shoes"), lambda: model.push_to_hub("you/shoes")):
+        with pytest.raises(sr.SavedModelError, match=rf"you/shoes: want .*, {told}"):
+            call()
+
+
 def test_the_stand_in_takes_what_the_library_takes() -> None:
     import inspect
 

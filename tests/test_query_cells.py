@@ -6,7 +6,7 @@ import pytest
 from jsonargparse import Namespace
 
 import steradian as sr
-from steradian.query_cells import parsed_value, query_cells
+from steradian.query_cells import parsed_value, query_cells, store_conditions
 
 SCHEMA = sr.Schema({"title": sr.Text("title"), "size": sr.Vector("size"), "specs": sr.Tabular(numeric=["price"])})
 
@@ -37,3 +37,12 @@ def test_what_cannot_be_asked_is_told(options: dict[str, Any], words: str) -> No
 
 def test_a_word_that_spells_nothing_is_itself() -> None:
     assert [parsed_value(word) for word in ("0.2", "true", "[1]", "cup")] == [0.2, True, [1], "cup"]
+
+
+def test_conditions_are_of_the_kind_of_their_column() -> None:
+    kinds = {"size": "text", "price": "number"}
+    assert store_conditions(["size=42", "price=3.5"], kinds) == {"size": "42", "price": 3.5}
+    assert store_conditions(['size=["42", "43"]'], kinds) == {"size": ["42", "43"]}
+    assert store_conditions(None, kinds) == {}
+    with pytest.raises(sr.InputError, match="--where brand=Acme"):
+        store_conditions(["size"], kinds)

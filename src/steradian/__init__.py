@@ -1,7 +1,7 @@
 """One unit vector for each labelled object of several modalities, some of them missing; the angle is the product."""
 
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from steradian.model import AngularMarginLoss
     from steradian.new_classes import AddedClasses
     from steradian.ranks import gather_rows
-    from steradian.report import write_report
+    from steradian.report.write_report import write_report
     from steradian.runtime import RuntimeModel
     from steradian.search import Index, Neighbors
     from steradian.stores import write_vectors
@@ -107,14 +107,17 @@ _FOLDERS = (
         "new_classes",
         "audit",
     ),
-    *("embedder", "stores", "search", "runtime", "batch_embedder", "evaluation", "report"),
+    *("embedder", "stores", "search", "runtime", "batch_embedder", "evaluation", "report.write_report"),
 )
 
 
 def __getattr__(name: str) -> Any:
     """Import the modules when a public name is first asked for: `steradian --help` needs none of them, nor torch."""
     if name == "__version__":
-        return version("steradian")
+        try:
+            return version("steradian")
+        except PackageNotFoundError:  # where models are served alone, see runtime/pyproject.toml
+            return version("steradian-runtime")
     if name not in __all__:
         raise AttributeError(f"module 'steradian' has no attribute {name!r}")
     for module in [import_module(f"steradian.{folder}") for folder in _FOLDERS]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from jsonargparse import Namespace
 
@@ -23,7 +23,7 @@ from steradian.commands.verify_tables import verify
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
 from steradian.out_paths import check_file, check_folder, telling_of_replaced
-from steradian.query_cells import parsed_value, query_cells
+from steradian.query_cells import parsed_value, query_cells, store_conditions
 from steradian.standard_streams import LastingStream, lasting_streams
 from steradian.stop_signals import signals_as_ctrl_c
 
@@ -35,6 +35,8 @@ __all__ = ["main"]
 NOT_PRINTED = 1
 INTERRUPTED = 130
 LAST_PORT = 65_535
+LEFT_OUT = "pyarrow", "rich", "scipy", "sklearn", "threadpoolctl", "torch"
+"""Packages that are not there where models are served alone, see runtime/pyproject.toml."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -67,6 +69,13 @@ def _run(arguments: Sequence[str] | None) -> str | int | None:
     except SteradianError as error:
         names = [] if parsed is None else [*set(parsed[parsed.command].keys()) - {"model", "table"}]
         print(f"steradian: {told_for_commands(error, names)}", file=sys.stderr)
+        return USER_MISTAKE
+    except ModuleNotFoundError as error:
+        # Those that every installation of steradian has.
+        if error.name not in LEFT_OUT:
+            raise
+        told = f"want the package {error.name}, which steradian-runtime leaves out. Install it, or use steradian."
+        print(f"steradian: {told}", file=sys.stderr)
         return USER_MISTAKE
     except OSError as error:
         place = f": {error.filename}. Check the path." if error.filename else "."
@@ -111,6 +120,7 @@ def _fit(options: Namespace) -> int:
 def _fit_as(options: Namespace, *, first: bool) -> int:
     """Fit as the only process, or as one of those that torchrun has started, of which the first one writes."""
     from steradian import Index, Schema, SphereEmbedder
+    from steradian.model_card import write_card
     from steradian.training.device import choose_device
 
     check_folder(options.out)
@@ -124,11 +134,13 @@ def _fit_as(options: Namespace, *, first: bool) -> int:
     if first:
         print(objects)
     out = Path(options.out)
-    model.fit(
-        objects, validation=validation, log_file=out / "training.jsonl", save_to=out, checkpoint=options.checkpoint
-    )
+    earlier = None if options.compatible_with is None else load_named(options.compatible_with)
+    kept: dict[str, Any] = {"log_file": out / "training.jsonl", "save_to": out, "checkpoint": options.checkpoint}
+    model.fit(objects, validation=validation, compatible_with=earlier, **kept)
     if not first:
         return 0
+    if options.license is not None:
+        write_card(out, model.fitted_, license=options.license, evaluation=None)
     Index.build(model, objects).save(out / "index")
     # The closed form alone, and a training that was stopped at once, have no history.
     log = " and training.jsonl" if (out / "training.jsonl").exists() else ""
@@ -260,9 +272,17 @@ def _search(options: Namespace) -> int:
     # The model alone: the estimator around it would load scikit-learn, which takes as long as torch does.
     model, _ = load_model(options.model, device="auto")
     cells = query_cells(model.schema, options)
-    folder = options.index or Path(options.model, "index")
-    index = Index.open(str(folder), model=model) if is_place(options.index) else Index.load(folder, model=model)
-    show(index.search(read_objects([cells], model.schema, labelled=False, partial=True), k=options.k))
+    query = read_objects([cells], model.schema, labelled=False, partial=True)
+    if is_place(options.index):
+        with Index.open(options.index, model=model) as store:
+            wanted = store_conditions(options.where, store.facts.kinds)
+            show(store.search(query, k=options.k, where=wanted))
+        return 0
+    if options.where:
+        raise InputError(
+            "--index STORE beside --where", "an index without columns", "search", "Fill one by embed --to."
+        )
+    show(Index.load(options.index or Path(options.model, "index"), model=model).search(query, k=options.k))
     return 0
 
 

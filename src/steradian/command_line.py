@@ -5,11 +5,11 @@ import sys
 from argparse import SUPPRESS, Action
 from collections.abc import Callable
 from dataclasses import fields
-from importlib.metadata import version
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
+from steradian import __version__
 from steradian.command_examples import show_first_what_is_used_most
 from steradian.command_mistakes import as_options, did_you_mean, told_plainly
 from steradian.commands.add_classes import add_classes_words
@@ -133,7 +133,7 @@ def make_parser() -> ArgumentParser:
         description="One unit vector for each labelled object of several modalities, some of them missing.",
     )
     parser.add_argument(
-        "--version", action="version", version=f"steradian {version('steradian')}", help="Show the version and exit."
+        "--version", action="version", version=f"steradian {__version__}", help="Show the version and exit."
     )
     about = "steradian COMMAND --help explains each."
     commands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands", description=about)
@@ -160,6 +160,9 @@ def _fit_parser(parser: _Parser) -> _Parser:
     parser.add_argument(
         "--checkpoint", metavar="FOLDER", help="keep the training there; the same command, killed, goes on from it"
     )
+    line = "an earlier model whose class centers stay, so that new vectors are searched among its own"
+    parser.add_argument("--compatible-with", metavar="MODEL", help=line)
+    parser.add_argument("--license", metavar="NAME", help="for the model's README.md, as hubs name it: apache-2.0")
     _add_on_error(parser)
     parser.add_argument("--config", action="config", metavar="FILE", help="YAML with any of these options")
     parser.add_class_arguments(ModelConfig)
@@ -287,6 +290,8 @@ def _search_parser(parser: _Parser) -> _Parser:
     parser.add_argument("--image", metavar="FILE", help="a picture to look for")
     parser.add_argument("--query", action="append", metavar="COLUMN=VALUE", help="a cell of the query; may be repeated")
     parser.add_argument("--index", metavar="PLACE", help="an index folder or a store; by default MODEL/index")
+    line = 'of a store: a value of a column, a list, or {"from": X, "to": X}; may be repeated'
+    parser.add_argument("--where", action="append", metavar="COLUMN=VALUE", help=line)
     parser.add_argument("--k", type=int, default=10, help="how many neighbors")
     return parser
 

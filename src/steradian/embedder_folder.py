@@ -1,13 +1,16 @@
 """The folder of a `SphereEmbedder`: saved, loaded, and exchanged with a hub."""
 
+import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 from warnings import warn
 
 from steradian.embedder_attributes import EmbedderAttributes
-from steradian.errors import MissingExtraError, SavedModelError, SteradianWarning
+from steradian.errors import MissingExtraError, SavedModelError, SteradianError, SteradianWarning
 from steradian.fitted_model import FittedModel
 from steradian.model_card import write_card
 from steradian.saved_model import load_model, save_model
@@ -65,6 +68,7 @@ class EmbedderFolder(EmbedderAttributes):
             folder: made if it does not exist; what was exported there is replaced only when the new one is whole.
 
         Raises:
+            InputError: the folder of a saved model.
             MissingExtraError: networks, and onnx is not installed.
             ConfigError: a modality whose network cannot be exported.
         """
@@ -96,15 +100,8 @@ class EmbedderFolder(EmbedderAttributes):
         if Path(folder_or_repository).is_dir():
             return cls.load(folder_or_repository, device=device)
         hub, name = _hub("from_pretrained"), str(folder_or_repository)
-        try:
+        with _telling_hub_errors("a model folder, or a repository of the hub that can be read", name):
             folder = hub.snapshot_download(name, revision=revision, token=token, allow_patterns=FILES)
-        except (OSError, ValueError) as error:
-            raise SavedModelError(
-                want="a model folder, or a repository of the hub",
-                got=(str(error).strip().splitlines() or [type(error).__name__])[0],
-                where=name,
-                fix="Check the name, the token and the network.",
-            ) from error
         return cls.load(folder, device=device)
 
     def push_to_hub(
@@ -128,12 +125,13 @@ class EmbedderFolder(EmbedderAttributes):
             token: None takes the one that you have logged in with.
 
         Raises:
+            SavedModelError: the hub refuses it, or cannot be reached.
             MissingExtraError: huggingface_hub is not installed: `pip install 'steradian[hub]'`.
         """
         api = _hub("push_to_hub").HfApi(token=token)
-        api.create_repo(repository, private=private, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, _telling_hub_errors("a repository to write to", repository):
             self.save(folder, license=license, evaluation=evaluation)
+            api.create_repo(repository, private=private, exist_ok=True)
             # Each save names its weights anew: those of the last commit would stay.
             old = ["weights-*.safetensors"]
             done = api.upload_folder(
@@ -147,6 +145,19 @@ class EmbedderFolder(EmbedderAttributes):
         self.save(folder if model.training.ended else unfinished)
         if model.training.ended:
             shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def _telling_hub_errors(want: str, where: str) -> Iterator[None]:
+    try:
+        yield
+    except SteradianError:
+        raise
+    except (OSError, ValueError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        # Some of its messages begin with the word that ours have before them.
+        got = re.sub(r"^got\W+", "", first, flags=re.IGNORECASE).rstrip(".")
+        raise SavedModelError(want, got, where, "Check the name, the token and the network.") from error
 
 
 def _hub(where: str) -> Any:

@@ -6,17 +6,18 @@ from typing import Any, cast
 
 import numpy as np
 
-from steradian.errors import ConfigError
+from steradian.errors import ConfigError, InputError
 from steradian.fitted_model import FittedModel
 from steradian.modalities.pretrained import FittedFineTuned, FittedPretrained
 from steradian.model import Fusion, ModalityEncoder, SphereEncoder
 from steradian.model.two_part_encoder import LengthGates
 from steradian.network_graphs import fusion_graph, modality_graph
 from steradian.saved_description import GRAPHS
-from steradian.saved_folder import SavedModel, write_folder
+from steradian.saved_files import read_json
+from steradian.saved_folder import CONFIG, SavedModel, write_folder
 from steradian.saved_model import saved_model
 
-__all__ = ["export_model"]
+__all__ = ["export_model", "exported"]
 
 
 def export_model(model: FittedModel, folder: str | Path, *, inputs: Mapping[str, Any]) -> None:
@@ -28,9 +29,13 @@ def export_model(model: FittedModel, folder: str | Path, *, inputs: Mapping[str,
         inputs: as of `save_model`.
 
     Raises:
+        InputError: the folder of a model that was saved, whose networks an export would replace.
         MissingExtraError: networks are run, and onnx is not installed.
         ConfigError: a modality that needs torch, such as one with a pretrained encoder.
     """
+    if exported(folder) is False:
+        fix = "Name another folder, or remove this one first."
+        raise InputError("a folder of its own", f"{folder}, which holds something else", "export", fix)
     for name, fitted in model.preprocessor.modalities.items():
         if isinstance(fitted, FittedPretrained | FittedFineTuned):
             raise _refused(name, "one with a pretrained encoder")
@@ -45,6 +50,16 @@ def export_model(model: FittedModel, folder: str | Path, *, inputs: Mapping[str,
         entries |= {GRAPHS: None, "two_parts": {**entries["two_parts"], "networks": 0}}
         graphs = {name: saved.weights[name] for name in ("encoder.share", "encoder.featured")}
     write_folder(folder, SavedModel(entries, saved.preprocessor, weights | graphs))
+
+
+def exported(folder: str | Path) -> bool | None:
+    """Whether a folder holds what was exported; None where it holds no model at all.
+
+    Args:
+        folder: that may not exist.
+    """
+    config = Path(folder, CONFIG)
+    return GRAPHS in read_json(config) if config.exists() else None
 
 
 def _graphs(

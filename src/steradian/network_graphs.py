@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from steradian.data.modality import FittedModality, Modality, Tokens
+from steradian.data.columns import to_objects
+from steradian.data.modality import FittedModality, Modality, Tokens, Values
 from steradian.data.sets import SET_SIZES
 from steradian.errors import ConfigError, MissingExtraError
-from steradian.modalities import Image, Tabular, Text, Vector
+from steradian.modalities import Audio, Image, Tabular, Text
+from steradian.modalities.log_mel_tokenizer import STRIDE, LogMelTokenizer
+from steradian.modalities.series import FittedSeries
 from steradian.modalities.text_tokenizer import TextTokenizer
+from steradian.modalities.vector import FittedVector
 from steradian.model import Fusion, ModalityEncoder
 from steradian.model.two_part_encoder import LengthGates
 
@@ -40,14 +45,14 @@ def modality_graph(
         ConfigError: it cannot be exported.
         MissingExtraError: onnx is not installed.
     """
-    columns = _sample(modality, fitted)
-    if columns is None:
+    values = _sample(modality, fitted)
+    if values is None:
         raise _refused(name, f"a {type(modality).__name__}")
-    read = modality.read({column: np.asarray(cells) for column, cells in columns.items()})
-    items = fitted.prepare(read.values, np.arange(2))(np.arange(2))
+    items = fitted.prepare(values, np.arange(2))(np.arange(2))
     items.pop(SET_SIZES, None)
+    outputs, ragged = ["vectors", "summaries", "item_weights"], isinstance(fitted, FittedSeries)
     try:
-        return _graph(_Level1(encoders, list(items)), items, ["vectors", "summaries", "item_weights"])
+        return _graph(_Level1(encoders, list(items)), items, outputs, ragged=("values", "times") if ragged else ())
     except (RuntimeError, TypeError, ValueError) as error:
         raise _refused(name, " ".join(str(error).split())[:120]) from error
 
@@ -85,9 +90,7 @@ class _Level1(nn.Module):
         inputs = dict(zip(self.names, arrays, strict=True))
         found = []
         for encoder in self.each:
-            tokenizer = encoder.tokenizer
-            tokens = _text_tokens(tokenizer, **inputs) if isinstance(tokenizer, TextTokenizer) else tokenizer(**inputs)
-            vectors, summaries = encoder._encode(tokens)
+            vectors, summaries = encoder._encode(_tokens(encoder.tokenizer, inputs))
             found.append((vectors, summaries, encoder.item_gates(summaries).squeeze(-1)))
         vectors, summaries, weights = (torch.stack(column, dim=1) for column in zip(*found, strict=True))
         return vectors, summaries, weights
@@ -109,6 +112,15 @@ class _Level2(nn.Module):
         return gates if context is None else (gates, context)
 
 
+def _tokens(tokenizer: nn.Module, inputs: Mapping[str, Tensor]) -> Tokens:
+    if isinstance(tokenizer, TextTokenizer):
+        return _text_tokens(tokenizer, **inputs)
+    found: Tokens = (
+        _sound_tokens(tokenizer, **inputs) if isinstance(tokenizer, LogMelTokenizer) else tokenizer(**inputs)
+    )
+    return found
+
+
 def _text_tokens(
     tokenizer: TextTokenizer,
     ngrams: Tensor,
@@ -120,45 +132,91 @@ def _text_tokens(
 ) -> Tokens:
     """What a `TextTokenizer` gives, without bags and writing by masks, which graphs of ONNX do not have."""
     flat = tokenizer.ngrams.weight[ngrams] * weights[:, None].to(tokenizer.ngrams.weight.dtype)
-    # The word of each n-gram: one more than that of the last where a word begins.
-    begins = torch.zeros_like(ngrams).scatter_add(0, offsets, torch.ones_like(offsets))
-    owners = (begins.cumsum(0) - 1)[:, None].expand_as(flat)
+    owners = _owners(ngrams, offsets)[:, None].expand_as(flat)
     sums = flat.new_zeros(offsets.shape[0], flat.shape[1]).scatter_add(0, owners, flat)
-    # Row 0 stands where no word is real.
-    rows = torch.cat([sums.new_zeros(1, sums.shape[1]), sums[words]])
-    real = mask.to(torch.int64)
-    places = (real.flatten().cumsum(0).reshape(real.shape)) * real
-    tokens = tokenizer.place[: mask.shape[1]] + rows[places]
+    tokens = tokenizer.place[: mask.shape[1]] + _laid_out(sums[words], mask)
     whole = tokenizer.whole(features.float())[:, None]
     return Tokens(torch.cat([whole, tokens], dim=1), torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1))
 
 
-def _sample(modality: Modality, fitted: FittedModality) -> dict[str, Any] | None:
-    """Columns of two objects, or None of a kind that is not known to become a graph."""
-    if isinstance(modality, Text) and not modality.encoder:
-        return {column: np.array(["one two three", "four"], dtype=object) for column in modality.columns}
-    if isinstance(modality, Vector) and len(modality.columns) == 1:
-        return {modality.columns[0]: np.ones((2, len(vars(fitted)["mean"])))}
-    if isinstance(modality, Tabular):
+def _sound_tokens(tokenizer: LogMelTokenizer, frames: Tensor, lengths: Tensor) -> Tokens:
+    """What a `LogMelTokenizer` gives where it is not trained, its sizes told by tensors, which graphs need."""
+    values = (frames.float() - tokenizer.mean) / tokenizer.std
+    starts, tokens = lengths.cumsum(0) - lengths, (lengths + STRIDE - 1) // STRIDE
+    owners = _owners(frames[:, 0], starts)
+    begins = STRIDE * ((tokens + 1).cumsum(0) - tokens)
+    places = (begins - starts)[owners] + torch.ones_like(owners).cumsum(0) - 1
+    # A stride of silence before each sound, and one behind the last.
+    everywhere = _numbers(STRIDE * ((tokens + 1).sum() + 1))
+    real = torch.zeros_like(everywhere).scatter(0, places, torch.ones_like(places))
+    values = _laid_out(values, real)[None, :, :, None]
+    for convolution, norm in zip(tokenizer.convolutions, tokenizer.norms, strict=True):
+        values = convolution(values.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        real = real[::2]
+        values = F.gelu(norm(values)) * real[:, None, None]
+    steps = _numbers(tokens.max())
+    angles = steps[:, None] * tokenizer.frequencies
+    mask = steps < tokens[:, None]
+    rows = tokenizer.project(values[0].flatten(1)[real.nonzero()[:, 0]])
+    waves = torch.cat([angles.sin(), angles.cos()], dim=-1)[:, : rows.shape[1]]
+    return Tokens(_laid_out(rows, mask) + waves, mask)
+
+
+def _numbers(end: Any) -> Tensor:
+    """The numbers before a tensor's one; a number of Python would be a constant of the graph."""
+    return torch.arange(end)
+
+
+def _owners(flat: Tensor, starts: Tensor) -> Tensor:
+    """Which item each entry of a flat list belongs to, int64 [entries]; starts int64 [items], each before the next."""
+    zeros = torch.zeros_like(flat, dtype=torch.int64)
+    return zeros.scatter_add(0, starts, torch.ones_like(starts)).cumsum(0) - 1
+
+
+def _laid_out(rows: Tensor, mask: Tensor) -> Tensor:
+    """Rows [places that are real, width] where the mask [...] is, and zeros elsewhere [..., width]."""
+    real = mask.to(torch.int64)
+    places = real.flatten().cumsum(0).reshape(real.shape) * real
+    return torch.cat([rows.new_zeros(1, rows.shape[1]), rows])[places]
+
+
+def _sample(modality: Modality, fitted: FittedModality) -> Values | None:
+    """What is read of two objects, or None of a kind that is not known to become a graph."""
+    columns: dict[str, Any] = {}
+    if isinstance(fitted, FittedVector):
+        return {"values": np.ones((2, len(fitted.mean)))}
+    if isinstance(fitted, FittedSeries):
+        steps = 2 * fitted.patch + 1, fitted.patch
         return {
-            column: np.array(["a", "b"], dtype=object) if column in modality.categorical else np.array([1.0, 2.0])
+            "series": to_objects([np.ones((number, len(fitted.mean))) for number in steps]),
+            "times": to_objects([np.arange(number, dtype=np.float64) for number in steps]),
+        }
+    if isinstance(modality, Text) and not modality.encoder:
+        columns = {column: to_objects(["one two three", "four"]) for column in modality.columns}
+    elif isinstance(modality, Tabular):
+        columns = {
+            column: to_objects(["a", "b"]) if column in modality.categorical else np.array([1.0, 2.0])
             for column in modality.columns
         }
-    if isinstance(modality, Image) and not modality.encoder:
-        pictures = np.empty(2, dtype=object)
-        pictures[:] = [np.full((8, 8, 3), shade, dtype=np.uint8) for shade in (9, 99)]
-        return {modality.columns[0]: pictures}
-    return None
+    elif isinstance(modality, Image) and not modality.encoder:
+        columns = {modality.column: to_objects([np.full((8, 8, 3), shade, dtype=np.uint8) for shade in (9, 99)])}
+    elif isinstance(modality, Audio) and not modality.encoder:
+        sounds = [np.sin(np.arange(modality.rate // part)) for part in (5, 9)]
+        columns = {modality.column: to_objects([(sound, modality.rate) for sound in sounds])}
+    return modality.read(columns).values if columns else None
 
 
-def _graph(module: nn.Module, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> np.ndarray:
+def _graph(
+    module: nn.Module, inputs: Mapping[str, np.ndarray], outputs: Sequence[str], *, ragged: Sequence[str] = ()
+) -> np.ndarray:
+    """The bytes of a graph; the second axis of what is ragged may change from batch to batch too."""
     try:
         import onnx  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("export", "onnx", "export") from error
     # Of a picture only the number of items may change.
     free = {
-        name: {axis: f"{name}_{axis}" for axis in range(array.ndim if array.dtype == bool else 1)}
+        name: {axis: f"{name}_{axis}" for axis in range(2 if array.dtype == bool or name in ragged else 1)}
         for name, array in inputs.items()
     }
     file = io.BytesIO()

@@ -1,6 +1,7 @@
 """What `steradian search` looks for: words of the command line as cells of one object."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
@@ -11,7 +12,7 @@ from steradian.errors import InputError
 if TYPE_CHECKING:
     from steradian import Schema
 
-__all__ = ["parsed_value", "query_cells"]
+__all__ = ["parsed_value", "query_cells", "store_conditions"]
 
 
 def query_cells(schema: "Schema", options: Namespace) -> dict[str, Any]:
@@ -43,6 +44,31 @@ def query_cells(schema: "Schema", options: Namespace) -> dict[str, Any]:
     if not cells:
         raise InputError("something to search for", "nothing", "steradian search", "Give --text, --image or --query.")
     return cells
+
+
+def store_conditions(words: Sequence[str] | None, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """What neighbors must be, by column.
+
+    Args:
+        words: `where` of the command line, COLUMN=VALUE; a value may be a list or a range in JSON.
+        kinds: of the store's columns.
+
+    Raises:
+        InputError: a word without an equals sign.
+
+    Examples:
+        >>> store_conditions(["size=42", 'price={"to": 20}'], {"size": "text", "price": "number"})
+        {'size': '42', 'price': {'to': 20}}
+    """
+    found: dict[str, Any] = {}
+    for word in words or []:
+        column, equals, value = word.partition("=")
+        if not equals:
+            raise InputError("COLUMN=VALUE", repr(word), "--where", "Write for example --where brand=Acme.")
+        plain = parsed_value(value)
+        # A number may be the text of a column of texts.
+        found[column] = value if kinds.get(column) == "text" and not isinstance(plain, (list, dict, str)) else plain
+    return found
 
 
 def _only_column(schema: "Schema", option: str) -> str:

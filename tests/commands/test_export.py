@@ -17,5 +17,8 @@ def test_a_saved_model_is_exported(tmp_path: Path, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as ended:
         main(["export", str(tmp_path / "model"), "--out", str(tmp_path / "served")])
     assert not ended.value.code and "served" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["export", str(tmp_path / "model"), "--out", str(tmp_path / "served")])
+    assert "in place of an older export" in capsys.readouterr().out
     served = RuntimeModel.load(tmp_path / "served")
     np.testing.assert_allclose(served.embed(points), model.transform(points), atol=1e-6)

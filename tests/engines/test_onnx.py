@@ -24,12 +24,15 @@ KINDS = "certified", "context", "free", "several", "gates"
 def table(count: int, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 3
+    waves = [np.sin(np.arange(3000) * (0.1 + 0.1 * label)) + 0.1 * rng.normal(size=3000) for label in labels]
     words = ["red shoe", "blue hat and more", "東京 tower"]
     columns = {
         "vector": list(labels[:, None] + rng.normal(size=(count, 4))),
         "vectors": [[list(row), list(-row)][: 1 + i % 2] for i, row in enumerate(rng.normal(size=(count, 3)))],
         "colour": [["red", "green", None][label] for label in labels],
         "title": [[f"{words[label]} {i}", "size"][: 1 + i % 2] for i, label in enumerate(labels)],
+        "motion": [np.cumsum(rng.normal(size=(9 + i, 2)), axis=0) * (1 + label) for i, label in enumerate(labels)],
+        "clips": [[(wave, 16_000), (wave[:2000], 11_025)][: 1 + i % 2] for i, wave in enumerate(waves)],
         "photo": [rng.integers(0, 99, (20, 20, 3), dtype=np.uint8) + np.uint8(70 * label) for label in labels],
     }
     missing = {
@@ -37,13 +40,23 @@ def table(count: int, seed: int) -> dict[str, Any]:
         for n, (name, cells) in enumerate(columns.items())
     }
     price = [float(label) + rng.normal() for label in labels]
-    return {**missing, "price": price, "label": [f"class {label}" for label in labels]}
+    ages, sizes = rng.normal(size=(2, count))
+    return {
+        **missing,
+        "price": price,
+        "age": list(ages),
+        "size": list(sizes),
+        "label": [f"class {label}" for label in labels],
+    }
 
 
 SCHEMA = sr.Schema(
     {
         "vector": sr.Vector("vector"),
         "vectors": sr.Vector("vectors"),
+        "pair": sr.Vector("size", "age", gaps="mask"),
+        "motion": sr.Series("motion"),
+        "clips": sr.Audio("clips"),
         "specs": sr.Tabular(numeric=["price"], categorical=["colour"]),
         "title": sr.Text("title"),
         "photo": sr.Image("photo", size=16),
@@ -97,7 +110,15 @@ def test_every_subset_of_every_object(models: Any) -> None:
 
 def test_one_object_alone_is_the_same(models: Any) -> None:
     model, served, _ = models
-    for row in ({"title": ["one two", "three"]}, {"title": "red shoe", "price": 2.0}, {"vectors": [[1.0, 2.0, 3.0]]}):
+    long = {"motion": np.ones((400, 2)), "clips": (np.ones(30_000), 16_000)}
+    for row in (
+        long,
+        {"motion": [[1.0, 2.0]]},
+        {"age": 1.0, "size": None},
+        {"title": ["one two", "three"]},
+        {"title": "red shoe", "price": 2.0},
+        {"vectors": [[1.0, 2.0, 3.0]]},
+    ):
         np.testing.assert_allclose(served.embed([row]), model.transform([row]), atol=1e-5)
 
 
@@ -128,10 +149,11 @@ def test_it_runs_without_torch_and_is_no_saved_model(models: Any, tmp_path: Path
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), model.transform({"title": "red shoe"}), atol=1e-5)
 
 
-def test_a_kind_that_is_no_graph_is_named(tmp_path: Path) -> None:
-    cells = {"motion": [[0.1, 0.4, 0.2], [0.3, 0.1, 0.5]] * 4, "label": ["a", "b"] * 4}
-    options: dict[str, Any] = {"width": 8, "heads": 1, "embedding_dim": 4, "verbose": False, "epochs": 0}
-    model = sr.SphereEmbedder(**options, closed_form=False)
-    model.fit(sr.read_objects(cells, sr.Schema({"motion": sr.Series("motion")})))
-    with pytest.raises(sr.ConfigError, match="'motion'"):
-        model.export(tmp_path)
+def test_a_kind_that_is_no_graph_is_named(models: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("steradian.network_graphs.FittedVector", Never)
+    with pytest.raises(sr.ConfigError, match="'vector'"):
+        models[0].export(tmp_path)
+
+
+class Never:
+    """Nothing is one."""

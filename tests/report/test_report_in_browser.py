@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from steradian.evaluation import Evaluation
-from steradian.report import write_report
+from steradian.report.write_report import write_report
 
 IDENTITIES = "[...document.querySelectorAll('.plot')].map((div) => div.id)"
 WAIT = 30_000

@@ -11,7 +11,7 @@ import pytest
 
 import steradian as sr
 from steradian.evaluation import Evaluation
-from steradian.report import write_report
+from steradian.report.write_report import write_report
 
 SECTIONS = [
     *("summary", "training", "subsets", "angles", "sphere", "centers", "confusions", "neighbors", "attribution"),

@@ -118,3 +118,10 @@ def test_class_centers_of_another_shape_are_refused(folder: Path, served: Runtim
     write_folder(tmp_path, SavedModel(entries, saved.preprocessor, weights))
     with pytest.raises(sr.SavedModelError, match="class centers"):
         RuntimeModel.load(tmp_path)
+
+
+def test_it_prints_as_two_lines(served: RuntimeModel) -> None:
+    first, second = repr(served).splitlines()
+    assert first.startswith(f"RuntimeModel {served.fingerprint}: closed form, 3 classes, vectors of width ")
+    assert first.endswith(f" {served.embedding_dim}, calibrated")
+    assert second == "  title: Text, size: Vector, specs: Tabular"

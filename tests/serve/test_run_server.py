@@ -1,5 +1,6 @@
 """The server on a socket: a signal ends it once what it is answering is answered."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -7,11 +8,15 @@ import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
+import steradian as sr
 from steradian.serve.run_server import run_server
 
 PROGRAM = """
@@ -66,3 +71,53 @@ def test_answers_do_not_wait_for_acknowledgements(monkeypatch: pytest.MonkeyPatc
 def test_a_taken_address_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         run_server(FastAPI(), host="127.0.0.1", port=taken.getsockname()[1])
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "scipy", "sklearn"}:
+            raise ModuleNotFoundError(f"{name} is not there")
+
+sys.meta_path.insert(0, Absent())
+from steradian.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_an_exported_folder_is_served_where_there_is_no_torch(
+    model: sr.SphereEmbedder, objects: sr.ObjectTable, index: sr.Index, tmp_path: Path
+) -> None:
+    model.export(tmp_path / "served")
+    index.save(tmp_path / "index")
+    titles = [
+        json.dumps({"title": title, "code": name})
+        for title, name in zip(objects.columns["title"], objects.ids, strict=True)
+    ]
+    (tmp_path / "gallery.jsonl").write_text("\n".join(titles), encoding="utf-8")
+    options = ["--index", str(tmp_path / "index"), "--gallery", str(tmp_path / "gallery.jsonl"), "--port", "0"]
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, "serve", str(tmp_path / "served"), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            line = server.stdout.readline()
+            assert line.startswith("serving"), server.communicate(timeout=20)
+
+            def asked(path: str, **body: Any) -> Any:
+                content = json.dumps({"rows": [{"title": "jar 2"}], **body}).encode() if path != "health" else None
+                headers = {"content-type": "application/json"}
+                request = urllib.request.Request(f"{line.split()[2]}/{path}", content, headers)
+                return json.loads(urllib.request.urlopen(request).read())
+
+            assert asked("health")["fingerprint"] == model.fingerprint
+            expected = model.transform({"title": ["jar 2"]})
+            np.testing.assert_allclose(asked("embed")["vectors"], expected, atol=1e-5)
+            assert asked("predict", reject=True)["predictions"][0]["nearest"] == "jar"
+            (nearest,) = asked("search", k=1, details=True)["results"][0]["neighbors"]
+            assert nearest["id"] == index.search(expected, k=1).ids[0, 0] and nearest["shown"]["cells"]["title"]
+            told = asked("explain")["explanations"][0]["modalities"]["title"]["contribution"]
+            assert told == pytest.approx(float(model.explain({"title": ["jar 2"]}).to_dict()["objects"][0]["cosine"]))
+        finally:
+            server.terminate()

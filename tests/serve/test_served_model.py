@@ -59,3 +59,11 @@ def test_a_saved_folder_is_served_by_the_fitted_model(model: sr.SphereEmbedder, 
     assert load_served(tmp_path).fingerprint == model.fingerprint
     with pytest.raises(sr.SavedModelError):
         load_served(tmp_path / "nothing")
+
+
+def test_where_there_is_no_torch_a_saved_folder_is_run_without(
+    model: sr.SphereEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.save(tmp_path)
+    monkeypatch.setattr("steradian.serve.served_model.find_spec", lambda name: None)
+    assert isinstance(load_served(tmp_path).model, RuntimeModel)

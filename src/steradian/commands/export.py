@@ -22,10 +22,11 @@ def export(options: Any) -> int:
     Args:
         options: of `export_parser`.
     """
-    from steradian.export_model import export_model
+    from steradian.export_model import export_model, exported
     from steradian.saved_model import load_model
 
+    before = exported(options.out)
     model, inputs = load_model(options.model, device="cpu")
     export_model(model, options.out, inputs=inputs)
-    print(f"wrote {options.out}")
+    print(f"wrote {options.out}" + (", in place of an older export" if before else ""))
     return 0

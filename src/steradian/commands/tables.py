@@ -54,7 +54,7 @@ def read_named(table: str | list[str], schema: "Schema", options: Namespace, *, 
     Raises:
         InputError: a table that cannot be read.
     """
-    from steradian import read_objects
+    from steradian.data import read_objects
 
     partial = options.get("model") is not None
     objects = read_objects(table, schema, labelled=labelled, partial=partial, on_error=options.on_error)

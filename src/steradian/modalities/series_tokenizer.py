@@ -44,7 +44,8 @@ class SeriesTokenizer(nn.Module):
         self.values = nn.Linear(2 * channels * patch, width)
         self.stem_in = nn.Linear(3 * channels + 1, STEM_WIDTH)
         self.stem = nn.ModuleList(
-            nn.Conv1d(STEM_WIDTH, STEM_WIDTH, KERNEL, padding="same", dilation=dilation) for dilation in DILATIONS
+            nn.Conv1d(STEM_WIDTH, STEM_WIDTH, KERNEL, padding=KERNEL // 2 * dilation, dilation=dilation)
+            for dilation in DILATIONS
         )
         self.stem_out = nn.Linear(STEM_WIDTH, width)
         self.overview = nn.Linear(overview, OVERVIEW_TOKENS * width)
@@ -71,17 +72,20 @@ class SeriesTokenizer(nn.Module):
             values, known, times = _augmented(values, known, times, lengths)
         values = self.dropout(values * known)
         both = torch.cat([values, known.to(values.dtype)], dim=-1)
-        patches = self.values(both.unflatten(1, (-1, self.patch)).flatten(2))
+        patches = self.values(self._patches(both).flatten(2))
         found = self.stem_out(self._pooled(self._stem(values, known, times, real), real))
         tokens = patches + found + self._place(self._pooled(times[..., None], real))
-        whole = self.overview(self.dropout(overview)).unflatten(1, (OVERVIEW_TOKENS, -1))
-        mask = F.pad(real.unflatten(1, (-1, self.patch)).any(dim=-1), (OVERVIEW_TOKENS, 0), value=True)
+        whole = self.overview(self.dropout(overview)).reshape(
+            overview.shape[0], OVERVIEW_TOKENS, self.values.out_features
+        )
+        mask = F.pad(self._patches(real).any(dim=-1), (OVERVIEW_TOKENS, 0), value=True)
         return Tokens(torch.cat([whole, tokens], dim=1), mask)
 
     def _stem(self, values: Tensor, known: Tensor, times: Tensor, real: Tensor) -> Tensor:
         """What convolutions find around each step [items, steps, stem]; what is no real step is 0 before each."""
-        changes = values.diff(dim=1) / self.changes * (known[:, 1:] & known[:, :-1])
-        intervals = times.diff(dim=1).clamp(1e-3, 1e3).log() * real[:, 1:]
+        # No `diff`, which graphs of ONNX do not have.
+        changes = (values[:, 1:] - values[:, :-1]) / self.changes * (known[:, 1:] & known[:, :-1])
+        intervals = (times[:, 1:] - times[:, :-1]).clamp(1e-3, 1e3).log() * real[:, 1:]
         before = torch.cat([changes, intervals[..., None]], dim=-1)
         steps = torch.cat([values, known.to(values.dtype), F.pad(before, (0, 0, 1, 0))], dim=-1)
         found = F.gelu(self.stem_in(steps)) * real[..., None]
@@ -93,9 +97,13 @@ class SeriesTokenizer(nn.Module):
 
     def _pooled(self, steps: Tensor, real: Tensor) -> Tensor:
         """The mean of each patch's real steps [items, patches, ...]; 0 where it has none."""
-        sums = (steps * real[..., None]).unflatten(1, (-1, self.patch)).sum(dim=2)
-        means: Tensor = sums / real.unflatten(1, (-1, self.patch)).sum(dim=2).clamp(min=1)[..., None]
+        sums = self._patches(steps * real[..., None]).sum(dim=2)
+        means: Tensor = sums / self._patches(real).sum(dim=2).clamp(min=1)[..., None]
         return means
+
+    def _patches(self, steps: Tensor) -> Tensor:
+        """Steps [items, steps, ...] by patch [items, patches, patch, ...]; `unflatten` would fix sizes in a graph."""
+        return steps.reshape(steps.shape[0], steps.shape[1] // self.patch, self.patch, *steps.shape[2:])
 
     def _place(self, times: Tensor) -> Tensor:
         """Sines and cosines [items, patches, width] of times [items, patches, 1] in step intervals."""

@@ -1,5 +1,4 @@
-"""The report: one self-contained HTML file, which asks for nothing from a network."""
+"""The report: one self-contained HTML file, which asks for nothing from a network.
 
-from steradian.report.write_report import write_report
-
-__all__ = ["write_report"]
+`write_report` stands in its module, since the server takes templates from here, and runs without torch.
+"""

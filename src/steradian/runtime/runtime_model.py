@@ -1,7 +1,7 @@
 """A model as it is served: read from a folder, run by numpy, its networks by onnxruntime."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ MAX_COSINES = 1 << 21
 """Of objects x classes held at a time."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RuntimeModel(WeighingModel):
     """A saved or exported model that needs no torch: `RuntimeModel.load(folder)`.
 
@@ -62,14 +62,14 @@ class RuntimeModel(WeighingModel):
 
     schema: Schema
     classes: np.ndarray
-    preprocessor: Preprocessor = field(repr=False)
-    centers: np.ndarray = field(repr=False)
+    preprocessor: Preprocessor
+    centers: np.ndarray
     config: ModelConfig
     scale: float
     fingerprint: str
     two_parts: Mapping[str, Any] | None
     calibration: Calibration | None = None
-    graphs: Graphs | None = field(default=None, repr=False)
+    graphs: Graphs | None = None
 
     @classmethod
     def load(cls, folder: str | Path) -> "RuntimeModel":
@@ -106,6 +106,15 @@ class RuntimeModel(WeighingModel):
                 calibration=described.calibration,
                 graphs=None if graphs is None else Graphs.load(graphs, saved.weights, names),
             )
+
+    def __repr__(self) -> str:
+        run = "closed form" if self.graphs is None else "networks"
+        calibrated = "calibrated" if self.calibration is not None else "not calibrated"
+        kinds = ", ".join(f"{name}: {type(kind).__name__}" for name, kind in self.schema.modalities.items())
+        return (
+            f"RuntimeModel {self.fingerprint}: {run}, {len(self.classes):,} classes, "
+            f"vectors of width {self.embedding_dim}, {calibrated}\n  {kinds}"
+        )
 
     @property
     def fusion(self) -> FusionKind:

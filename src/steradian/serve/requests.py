@@ -125,9 +125,49 @@ def parsed(kind: type[Strict], body: bytes, schema: Schema, limits: Limits) -> A
         return kind.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    want = first["msg"].removeprefix("Input should be ")
-    place = _place(first["loc"])
-    raise InputError(want[0].lower() + want[1:], shown(first["input"]), place, "/docs says what may stand there.")
+    want, fix = _wanted(first, schema)
+    got = "nothing" if first["type"] == "missing" else shown(first["input"])
+    raise InputError(want, got, _place(first["loc"]), fix)
+
+
+_WORDS = {
+    "missing": "a value",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+    "string_too_short": "text that is not empty",
+    "string_type": "text",
+    "list_type": "a list",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "greater_than_equal": "a number from {ge}",
+    "less_than_equal": "a number up to {le}",
+    "literal_error": "{expected}",
+}
+"""What pydantic's kinds of mistake call for."""
+_LIMITS = {"too_short", "too_long", "string_too_short", "finite_number"}
+"""Mistakes in what is of the right kind."""
+_CELLS = {
+    "file": ("the bytes of a file, in base64, or a list of them", "Send the bytes: paths and addresses are not read."),
+    "text": ("text, or a list of texts", "Put it in quotes."),
+    "other": ("a number, text, true or false, or a list of these", "/docs has a row with a cell of each column."),
+}
+
+
+def _wanted(mistake: Mapping[str, Any], schema: Schema) -> tuple[str, str]:
+    """What was wanted in place of the first mistake that pydantic found, and how to fix it, in words of our own."""
+    kind, place = mistake["type"], mistake["loc"]
+    words = _WORDS.get(kind, "a JSON object").format(**mistake.get("ctx", {}))
+    if len(place) > 2 and place[0] in ("rows", "first", "second") and kind not in _LIMITS:
+        return _CELLS[_cell_kind(schema, str(place[2]))]
+    return words, "/docs has an example of each question."
+
+
+def _cell_kind(schema: Schema, column: str) -> str:
+    texts = {name for m in schema.modalities.values() for name in m.text_columns}
+    return "file" if column in file_columns(schema) else "text" if column in texts else "other"
 
 
 def _refuse_unknown_names(value: Any, kind: type[Strict], schema: Schema, limits: Limits) -> None:
@@ -177,8 +217,6 @@ def read_rows(rows: Sequence[BaseModel], schema: Schema, limits: Limits, *, name
 
 
 def _row_type(schema: Schema, limits: Limits) -> type[Strict]:
-    files = file_columns(schema)
-    texts = {column for m in schema.modalities.values() for column in m.text_columns}
     item = Annotated[
         str,
         Field(
@@ -196,9 +234,8 @@ def _row_type(schema: Schema, limits: Limits) -> type[Strict]:
     }
     fields: dict[str, Any] = {}
     for place, column in enumerate(schema.columns):
-        kind = "file" if column in files else "text" if column in texts else "other"
         # Columns may bear names that no Python field may have.
-        fields[f"c{place}"] = (Annotated[kinds[kind], Field(alias=column)], None)
+        fields[f"c{place}"] = (Annotated[kinds[_cell_kind(schema, column)], Field(alias=column)], None)
     return _type("Row", fields)
 
 

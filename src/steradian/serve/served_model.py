@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
@@ -165,7 +166,7 @@ class FittedServedModel:
 
 
 def load_served(folder: str | Path) -> FittedServedModel:
-    """The model of a folder, run without torch where it was exported.
+    """The model of a folder, run without torch where it was exported, or where there is no torch.
 
     Args:
         folder: where `SphereEmbedder.save` or `export` wrote it.
@@ -173,7 +174,7 @@ def load_served(folder: str | Path) -> FittedServedModel:
     Raises:
         SavedModelError: no model there, or not whole.
     """
-    if GRAPHS in read_json(Path(folder, CONFIG)):
+    if GRAPHS in read_json(Path(folder, CONFIG)) or find_spec("torch") is None:
         from steradian.runtime import RuntimeModel
 
         return FittedServedModel(RuntimeModel.load(folder))
