@@ -65,7 +65,7 @@ def evaluate(
         max_subsets: more subsets than these are sampled, but the whole, each modality alone and the whole without
             one modality are always scored. Default 63: all subsets of 6 modalities.
         max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
-        max_queries: so many of more objects are searched for, and beyond 2e8 objects x classes some classified; None: all.
+        max_queries: of more objects so many are searched for; beyond 2e8 objects x classes, some predicted; None: all.
         floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
             untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
             "all" takes an SVM and a random forest too; "none" leaves it out.
