@@ -75,9 +75,15 @@ growth.add_argument("--rounds", type=int, help="that count; 7, or 3 with --quick
 growth.add_argument("--quick", action="store_true", help="at fewer sizes; all of them take ten minutes and 6 GB")
 growth.add_argument("--json", type=Path, help="a file for everything measured")
 growth.add_argument("--out", type=Path, help="a folder for the tables and for plots, which need matplotlib")
-speed = commands.add_parser("speed", help="search, scores, loading, evaluate and audit beside a peer and the floor")
+speed = commands.add_parser("speed", help="what people wait for beside a peer and the floor")
+speed.add_argument("names", nargs="*", help="kinds of work; all by default")
 speed.add_argument("--quick", action="store_true", help="at small sizes; all of them take some minutes and 3 GB")
 speed.add_argument("--rounds", type=int, default=3, help="of which the least counts")
+reading = commands.add_parser("reading", help="time and memory of reading CSV and Parquet, beside pyarrow")
+reading.add_argument("--csv-rows", type=int, default=100_000, help="of the CSV file")
+reading.add_argument("--parquet-rows", type=int, default=1_000_000, help="of the Parquet file")
+guessed_schemas = commands.add_parser("guessed_schemas", help="guessed kinds of columns beside the right ones")
+guessed_schemas.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
 scale = commands.add_parser("scale", help="memory, wire and time of a training by objects, classes and ranks")
 scale.add_argument("--measure", action="store_true", help="steps of one rank and of two, and the constants from them")
 scale.add_argument("--quick", action="store_true", help="measure small sizes only")
@@ -196,7 +202,15 @@ elif arguments.command == "growth":
 elif arguments.command == "speed":
     from benchmarks import speed as speed_benchmark
 
-    speed_benchmark.run(quick=arguments.quick, rounds=arguments.rounds)
+    speed_benchmark.run(arguments.names, quick=arguments.quick, rounds=arguments.rounds)
+elif arguments.command == "reading":
+    from benchmarks import reading as reading_benchmark
+
+    reading_benchmark.run(csv_rows=arguments.csv_rows, parquet_rows=arguments.parquet_rows)
+elif arguments.command == "guessed_schemas":
+    from benchmarks import guessed_schemas as guessed_schemas_benchmark
+
+    guessed_schemas_benchmark.run(arguments.data)
 elif arguments.command == "scale":
     from benchmarks import scale as scale_benchmark
 

@@ -115,7 +115,7 @@ def _steps(
     encoder: SphereEncoder, objects: PreparedObjects, steps: int, device: torch.device
 ) -> tuple[dict[str, float], dict[str, float]]:
     """The median step in milliseconds and the percentage of steps' time that waits, in turn and prefetched."""
-    learn = _learner(encoder, device)
+    learn = learner(encoder, device)
     rows = _rows(objects)
     sources: dict[str, Callable[[Iterable[np.ndarray]], Iterator[Batch]]] = {
         "in turn": lambda rows: map(objects.batch, rows),
@@ -143,8 +143,13 @@ def _rows(objects: PreparedObjects) -> Iterator[np.ndarray]:
         yield from batches(plain_order(objects.labels, random_state=0, epoch=epoch), TrainingConfig().batch_size)
 
 
-def _learner(encoder: SphereEncoder, device: torch.device) -> Callable[[TensorBatch], None]:
-    """One step of training as `train` takes it, at full margin."""
+def learner(encoder: SphereEncoder, device: torch.device) -> Callable[[TensorBatch], None]:
+    """One step of training as `train` takes it, at full margin.
+
+    Args:
+        encoder: both levels; brought to training mode.
+        device: where it stands.
+    """
     config = TrainingConfig()
     classifier = SphericalClassifier(CLASSES, encoder.embedding_dim).to(device)
     derived = Derived(scale=16.0, margin=0.2, epochs=1, reasons=())

@@ -49,14 +49,16 @@ class Reading(NamedTuple):
         return f"{self.kind:8} {self.rows:9,} {times} {self.peak / 1e6:8,.0f} {self.table / 1e6:8,.0f}"
 
 
-def run(*, csv_rows: int = 100_000, parquet_rows: int = 1_000_000) -> list[Reading]:
+def run(*, csv_rows: int = 100_000, parquet_rows: int = 1_000_000, verbose: bool = True) -> list[Reading]:
     """Measure and print: a CSV file with lists of 8 numbers, and a Parquet file with vectors of 128.
 
     Args:
         csv_rows: of the CSV file.
         parquet_rows: of the Parquet file.
+        verbose: print.
     """
-    print(f"{'read':8} {'rows':>9} {'us a row':>8} {'pyarrow':>8} {'ratio':>6} {'peak MB':>8} {'table MB':>8}")
+    if verbose:
+        print(f"{'read':8} {'rows':>9} {'us a row':>8} {'pyarrow':>8} {'ratio':>6} {'peak MB':>8} {'table MB':>8}")
     found = []
     for kind, rows, width in (("csv", csv_rows, 8), ("parquet", parquet_rows, 128)):
         with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +67,8 @@ def run(*, csv_rows: int = 100_000, parquet_rows: int = 1_000_000) -> list[Readi
             command = [sys.executable, "-m", "benchmarks.reading", str(path)]
             ours, pyarrow, peak = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         found.append(Reading(kind, rows, size, 1e6 * ours / rows, 1e6 * pyarrow / rows, peak))
-        print(found[-1], flush=True)
+        if verbose:
+            print(found[-1], flush=True)
     return found
 
 

@@ -12,10 +12,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import steradian as sr
+from benchmarks import reading
+from benchmarks.input import CLASSES as CLASSES_OF_STEPS
+from benchmarks.input import TABLES, learner
+from steradian.config import ModelConfig
+from steradian.data.batch import Preprocessor
 from steradian.metrics import clustering_ami, retrieval_scores
+from steradian.model import TensorBatch, build_encoder
 from steradian.search import Index
+from steradian.training import with_derived
 
 __all__ = ["Timing", "exponent", "run"]
 
@@ -32,34 +41,48 @@ class Timing:
     peer: float | None = None
     floor: float | None = None
 
+    @property
+    def ratio(self) -> float | None:
+        """Ours over the peer's seconds, or the floor's where there is no peer."""
+        beside = self.peer if self.peer is not None else self.floor
+        return self.ours / beside if beside else None
 
-def run(*, quick: bool = False, rounds: int = 3) -> list[Timing]:
+
+def run(names: Sequence[str] = (), *, quick: bool = False, rounds: int = 3) -> list[Timing]:
     """Print and give the timings.
 
     Args:
+        names: of `WORK`; all by default.
         quick: at small sizes.
         rounds: the least of so many counts.
     """
     timings = []
-    print(f"{'work':30} {'size':>9} {'ours s':>9} {'peer s':>9} {'floor s':>9} {'exponent':>9}")
-    for work, sizes in WORK.items():
+    print(f"{'work':30} {'size':>9} {'ours':>8} {'peer':>8} {'floor':>8} {'ratio':>6} {'grows':>5}")
+    for work in names or WORK:
+        sizes = WORK[work]
         before: dict[str, Timing] = {}
         for size in sizes[0] if quick else sizes[1]:
             for timing in MEASURES[work](size, rounds):
                 last = before.get(timing.work)
                 before[timing.work] = timing
-                cells = [timing.ours, timing.peer, timing.floor, None if last is None else exponent(last, timing)]
-                shown = " ".join(f"{'-' if cell is None else f'{cell:.3f}':>9}" for cell in cells)
-                print(f"{timing.work:30} {timing.size:>9,} {shown}", flush=True)
+                seconds = " ".join(_shown(each, 8, 4) for each in (timing.ours, timing.peer, timing.floor))
+                grows = _shown(None if last is None else exponent(last, timing), 5, 2)
+                print(f"{timing.work:30} {timing.size:>9,} {seconds} {_shown(timing.ratio, 6, 2)} {grows}", flush=True)
                 timings.append(timing)
-    print("peer: faiss where it is installed, else scikit-learn's NearestNeighbors, or its k-means of ten starts.")
-    print("floor: one float32 product of the same shape. Seconds of one machine, which others may use too.")
+    print("Seconds (MB where named) of one machine, which others may use too.")
+    print("peer: faiss where it is installed, else scikit-learn; pyarrow of reading.")
+    print("floor: one float32 product of the same shape; all products of step and loss.")
+    print("ratio: ours over the peer's, or the floor's. grows: by a power of the size.")
     return timings
 
 
 def exponent(one: Timing, other: Timing) -> float:
     """By which power of the size the time grew."""
     return math.log(other.ours / one.ours) / math.log(other.size / one.size)
+
+
+def _shown(number: float | None, width: int, digits: int) -> str:
+    return f"{'-' if number is None else f'{number:.{digits}f}'[:width]:>{width}}"
 
 
 def _clouds(size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,11 +92,11 @@ def _clouds(size: int) -> tuple[np.ndarray, np.ndarray]:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), labels
 
 
-def _table(size: int) -> sr.ObjectTable:
+def _table(size: int, classes: int = 10) -> sr.ObjectTable:
     rng = np.random.default_rng(size)
-    labels = rng.integers(10, size=size)
+    labels = np.arange(size) % classes
     columns = {
-        name: list(np.random.default_rng(width).normal(size=(10, width))[labels] + rng.normal(size=(size, width)))
+        name: list(np.random.default_rng(width).normal(size=(classes, width))[labels] + rng.normal(size=(size, width)))
         for name, width in (("left", 16), ("middle", 24), ("right", 32))
     }
     schema = sr.Schema({name: sr.Vector(name) for name in columns}, label="label")
@@ -163,6 +186,64 @@ def _clustering(size: int, rounds: int) -> Iterator[Timing]:
     yield Timing("clustering AMI", size, ours, _seconds(lambda: means.fit(vectors), rounds))
 
 
+def _many_classes(size: int, rounds: int) -> Iterator[Timing]:
+    """Evaluate ten objects of each of many classes."""
+    model = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(size // 5, size // 10))
+    objects = _table(size, size // 10)
+    ours = _seconds(lambda: sr.evaluate(model, objects, verbose=False, floor="none"), min(rounds, 1))
+    yield Timing("evaluate, 10 objects a class", size, ours)
+
+
+def _reading(size: int, rounds: int) -> Iterator[Timing]:
+    """A CSV file of `size` rows and a Parquet file of ten times as many, each in a process of its own."""
+    for each in reading.run(csv_rows=size, parquet_rows=10 * size, verbose=False):
+        ours, peer = (1e-6 * each.rows * micros for micros in (each.ours, each.pyarrow))
+        yield Timing(f"read {each.kind}", each.rows, ours, peer)
+        yield Timing(f"read {each.kind}, MB (of a table)", each.rows, each.peak / 1e6, floor=each.table / 1e6)
+
+
+def _training(size: int, rounds: int) -> Iterator[Timing]:
+    """One step of a network a modality, with a batch of `size` objects."""
+    labels = np.arange(4 * size) % CLASSES_OF_STEPS
+    for name, made in TABLES.items():
+        columns, modalities = made(np.random.default_rng(0), labels)
+        table = sr.read_objects({**columns, "label": labels}, sr.Schema(modalities))
+        preprocessor = Preprocessor.fit(table)
+        batch = TensorBatch.of(preprocessor.prepare(table, labels).batch(np.arange(size)))
+        options = with_derived(ModelConfig(), objects=len(table), num_classes=CLASSES_OF_STEPS)
+        learn = learner(build_encoder(preprocessor.modalities, options), torch.device("cpu"))
+        with FlopCounterMode(display=False) as counted:
+            learn(batch)
+        ours = _seconds(lambda learn=learn, batch=batch: learn(batch), 5 * rounds)
+        yield Timing(f"training step, {name}", size, ours, floor=counted.get_total_flops() * _second_a_flop(rounds))
+
+
+def _loss(size: int, rounds: int) -> Iterator[Timing]:
+    """The margin loss of 256 rows over `size` classes with all gradients; floor: its three products, by torch."""
+    rows, labels = torch.randn(256, DIM, requires_grad=True), torch.arange(256) % size
+    loss = sr.AngularMarginLoss(size, DIM)
+    centers, cosines = torch.randn(size, DIM), torch.empty(size, 256)
+
+    def step() -> None:
+        loss.zero_grad(set_to_none=True)
+        loss(torch.nn.functional.normalize(rows), labels).backward()
+
+    def products() -> None:
+        with torch.no_grad():
+            torch.mm(centers, rows.T, out=cosines)
+            cosines.T @ centers
+            torch.mm(cosines, rows, out=centers)
+
+    step()
+    yield Timing("loss of 256 rows by classes", size, _seconds(step, rounds), floor=_seconds(products, rounds))
+
+
+def _second_a_flop(rounds: int) -> float:
+    """Seconds of one operation within a large float32 product."""
+    square = torch.ones(512, 512)
+    return _seconds(lambda: square @ square, 3 * rounds) / (2 * 512**3)
+
+
 def _whole(work: str, size: int, rounds: int) -> Iterator[Timing]:
     """Evaluate or audit made objects of 10 classes and 3 modalities by the closed form alone."""
     model, objects = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(500)), _table(size)
@@ -212,7 +293,11 @@ WORK: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     "retrieval": ([1000, 2000], [5000, 10_000, 20_000]),
     "clustering": ([1000, 2000], [5000, 10_000]),
     "evaluate": ([500, 1000], [5000, 10_000, 20_000, 100_000]),
+    "many classes": ([500, 1000], [5000, 20_000, 100_000]),
     "audit": ([500, 1000], [10_000, 20_000, 50_000]),
+    "reading": ([50, 100], [10_000, 100_000]),
+    "training": ([8, 16], [64]),
+    "loss": ([1000, 2000], [10_000, 100_000, 1_000_000]),
 }
 """Sizes of each piece of work, quick and whole."""
 MEASURES: dict[str, Callable[[int, int], Iterator[Timing]]] = {
@@ -224,5 +309,9 @@ MEASURES: dict[str, Callable[[int, int], Iterator[Timing]]] = {
     "retrieval": _retrieval,
     "clustering": _clustering,
     "evaluate": lambda size, rounds: _whole("evaluate", size, rounds),
+    "many classes": _many_classes,
     "audit": lambda size, rounds: _whole("audit", size, rounds),
+    "reading": _reading,
+    "training": _training,
+    "loss": _loss,
 }

@@ -2,16 +2,20 @@
 
 import pytest
 
+from benchmarks.reading import Reading
 from benchmarks.speed import MEASURES, WORK, Timing, exponent, run
 
 
 def test_the_quick_form_measures_everything_at_two_sizes(capsys: pytest.CaptureFixture[str]) -> None:
-    timings = run(quick=True, rounds=1)
+    # Reading has a test of its own, and starts processes.
+    timings = run([work for work in WORK if work != "reading"], quick=True, rounds=1)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(timings) + 3
+    assert len(lines) == len(timings) + 5
+    assert all(len(line) <= 80 for line in lines)
     names = {timing.work for timing in timings}
     assert {"search, 1 queries", "search, 1000 queries", "retrieval scores", "evaluate", "audit"} <= names
     assert len(timings) == 2 * len(names)
+    assert {"training step, text", "loss of 256 rows by classes", "evaluate, 10 objects a class"} <= names
     assert all(timing.ours > 0 for timing in timings)
     searches = [timing for timing in timings if timing.work.startswith("search")]
     assert all(timing.peer and timing.floor for timing in searches)
@@ -20,3 +24,11 @@ def test_the_quick_form_measures_everything_at_two_sizes(capsys: pytest.CaptureF
 
 def test_the_exponent_is_the_power_of_the_size() -> None:
     assert exponent(Timing("work", 10, 0.5), Timing("work", 40, 8.0)) == pytest.approx(2.0)
+
+
+def test_reading_is_told_in_seconds_and_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Reading("csv", 1000, table=2_000_000, ours=30.0, pyarrow=10.0, peak=3_000_000)
+    monkeypatch.setattr("benchmarks.reading.run", lambda **_: [read])
+    seconds, megabytes = MEASURES["reading"](1000, 1)
+    assert (seconds.ours, seconds.peer, seconds.ratio) == pytest.approx((0.03, 0.01, 3.0))
+    assert (megabytes.ours, megabytes.floor, megabytes.ratio) == pytest.approx((3.0, 2.0, 1.5))

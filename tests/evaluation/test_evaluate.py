@@ -63,6 +63,18 @@ def test_of_many_objects_some_are_drawn_and_the_table_says_so(model, make_table)
     assert not whole.whole.drawn and "drawn" not in repr(whole)
 
 
+def test_of_many_objects_and_classes_only_drawn_ones_are_predicted(
+    model, make_table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steradian.evaluation.scoring.MOST_COSINES", 20 * len(model.classes_))
+    objects = make_table(["cat", "dog", "owl"] * 12)
+    whole, drawn = evaluate(model, objects, max_queries=None), evaluate(model, objects, max_queries=4)
+    assert (whole.classified, drawn.classified) == (None, 20)
+    chosen = np.sort(np.random.default_rng(0).choice(36, size=20, replace=False))
+    right = model.predict_vectors(model.transform(objects)[chosen]) == objects.labels[chosen]
+    assert drawn.whole.accuracy == pytest.approx(right.mean())
+
+
 def test_every_subset_leave_one_out(model, make_table) -> None:
     # One yak: no other to find, and a class the model does not know.
     objects = make_table(["cat", "dog", "owl"] * 12 + ["yak"])

@@ -69,6 +69,18 @@ def test_nothing_left_out_needs_no_note() -> None:
     ]
 
 
+def test_drawn_objects_that_were_predicted_are_told_with_what_the_draw_may_be_off_by() -> None:
+    some = Evaluation(
+        (row("photo"), row("photo", accuracy=0.5)), ("photo",), certified=0.9, certified_right=0.9, classified=300
+    )
+    # 1.96 sqrt(0.5 * 0.5 / 300 * (1 - 300 / 1200)) is 0.049.
+    assert repr(some).splitlines()[4:6] == [
+        "Predicted and certified 300 drawn objects. 95% intervals of the draw: accuracy",
+        "and certified within 0.049 (max_queries=None: all).",
+    ]
+    assert some.to_dict()["classified"] == 300
+
+
 def test_the_share_of_certified_objects_is_a_line() -> None:
     certified = replace(SMALL, certified=0.8125, certified_right=0.75)
     lines = repr(certified).splitlines()

@@ -10,6 +10,7 @@ from steradian.evaluation.scoring import (
     certified_shares,
     check_tables,
     classification_scores,
+    drawn_to_classify,
 )
 from steradian.explanation import Certificates
 from steradian.metrics import retrieval_scores
@@ -52,6 +53,23 @@ def test_classes_the_model_does_not_know_are_counted(model) -> None:
     assert classification_scores(model, vectors, np.array(["yak"] * 4)) == {"unknown_class": 4}
 
 
+def test_of_drawn_objects_the_unknown_are_counted_among_all(model) -> None:
+    vectors = np.eye(4, dtype=np.float32)[[0, 1, 1, 3]]
+    labels, drawn = np.array(["cat", "dog", "cat", "yak"]), np.array([True, False, True, False])
+    found = classification_scores(model, vectors, labels, drawn=drawn)
+    assert (found["unknown_class"], found["accuracy"]) == (1, 0.5)
+
+
+def test_objects_are_drawn_only_where_they_and_the_classes_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steradian.evaluation.scoring.MOST_COSINES", 100)
+    assert drawn_to_classify(10, 10, 4, 0) is None
+    assert drawn_to_classify(20, 10, None, 0) is None
+    drawn, again, other = (drawn_to_classify(20, 10, 4, seed) for seed in (0, 0, 1))
+    assert drawn is not None and (drawn.shape, drawn.sum()) == ((20,), 10)
+    assert np.array_equal(drawn, again) and not np.array_equal(drawn, other)
+    assert drawn_to_classify(20, 50, 4, 0).sum() == 4
+
+
 def test_what_is_present_is_told_in_the_models_order(model) -> None:
     schema = sr.Schema({name: sr.Vector(name) for name in ("extra", "top", "left", "right")}, label="kind")
     columns = {"extra": [[1.0]], "top": [None], "left": [[1.0]], "right": [[2.0]]}
@@ -83,6 +101,8 @@ def test_the_share_of_certified_objects_is_among_known_classes(model, make_table
     model.certify = certify
     assert certified_shares(model, objects) == {"certified": 0.75, "certified_right": 0.5}
     assert asked == [["cat", "dog", "owl", "cat"]]
+    assert certified_shares(model, objects, drawn=np.array([False] * 3 + [True] * 2))["classified"] == 2
+    assert asked[1:] == [["cat"]]
     assert certified_shares(model, make_table(["yak"] * 3)) == {}
 
 

@@ -55,6 +55,20 @@ def test_beyond_the_bound_whole_classes_are_sampled(rng: np.random.Generator, mo
     assert seen == [(25, 100, 1), (50, 200, 10), (50, 200, 3)]
 
 
+def test_wider_vectors_are_sampled_earlier(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def recorded(unit: np.ndarray, clusters: int, *, starts: int, **_: int) -> np.ndarray:
+        seen.append((clusters, len(unit), starts))
+        return np.zeros(len(unit))
+
+    monkeypatch.setattr("steradian.metrics.clustering.tightest_clusters", recorded)
+    labels = np.repeat(np.arange(50), 4)
+    for width in (128, 512):
+        clustering_ami(rng.normal(size=(200, width)), labels, max_distances=10_000)
+    assert seen == [(50, 200, 1), (25, 100, 1)]
+
+
 def test_fewer_distinct_vectors_than_classes() -> None:
     assert clustering_ami(np.ones((6, 2)), ["a", "b", "c"] * 2) == pytest.approx(0.0, abs=1e-9)
 

@@ -21,12 +21,13 @@ from steradian.evaluation.scoring import (
     certified_shares,
     check_tables,
     classification_scores,
+    drawn_to_classify,
     encoded_once,
     search_among,
 )
 from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
-from steradian.metrics import MAX_DISTANCES, MOST_QUERIES, clustering_ami
+from steradian.metrics import MOST_QUERIES, clustering_ami, most_distances
 from steradian.validation import present_modalities
 
 __all__ = ["evaluate"]
@@ -63,7 +64,7 @@ def evaluate(
         ks: the k of recall@k.
         max_subsets: of more, a sample with the whole, each modality alone and the whole without one. 63 are all of 6.
         max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
-        max_queries: of more objects so many are drawn and searched for, and the table tells the error; None takes all.
+        max_queries: of more objects so many are searched for; beyond 2e8 objects x classes, some predicted; None: all.
         floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
             untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
             "all" takes an SVM and a random forest too; "none" leaves it out.
@@ -86,15 +87,15 @@ def evaluate(
     names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table)
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, random_state=random_state)
     several = [] if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
-    count = 2 + len(chosen) + len(several) + (floor != "none")
-    with Steps(count, console=Console(stderr=True) if verbose else None) as steps:
+    classified = drawn_to_classify(len(table), len(model.classes_), max_queries, random_state)
+    console = Console(stderr=True) if verbose else None
+    with Steps(2 + len(chosen) + len(several) + (floor != "none"), console=console) as steps:
         gallery, search_in = _embedded(model, gallery, steps)
         steps.begin("embedding the objects")
-        objects = encoded_once(model, objects)
-        parts = model.transform_subsets(objects, chosen)
+        parts = model.transform_subsets(objects := encoded_once(model, objects), chosen)
         _, rows, vectors = whole = next(parts)
         search_in = search_among(table, rows, vectors, gallery, search_in).drawing(max_queries, random_state)
-        score = _Scorer(model, search_in, table.labels, ks, random_state, steps)
+        score = _Scorer(model, search_in, table.labels, ks, random_state, steps, classified)
         scores = tuple(score(*part) for part in chain([whole], parts))
         patterns = scores[:1] if present.all() else tuple(score(has, rows[at], vectors[at]) for has, at in several)
         baseline = _floor(table, _others(gallery, search_in), floor, max_queries, random_state, steps)
@@ -102,12 +103,12 @@ def evaluate(
         scores=scores,
         modalities=names,
         gallery=None if gallery is None else len(gallery),
-        ami_sampled=len(table) * len(np.unique(table.labels)) > MAX_DISTANCES,
+        ami_sampled=len(table) * len(np.unique(table.labels)) > most_distances(vectors.shape[1]),
         patterns=patterns,
         evaluated=Evaluated(model, objects, gallery),
         floor=baseline,
         repeated=search_in.repeated,
-        **certified_shares(model, objects),
+        **certified_shares(model, objects, drawn=classified),
     )
 
 
@@ -162,6 +163,7 @@ class _Scorer:
     ks: Sequence[int]
     random_state: int
     steps: Steps
+    classified: np.ndarray | None
 
     def __call__(self, subset: tuple[str, ...], rows: np.ndarray, vectors: np.ndarray) -> SubsetScores:
         self.steps.begin(" + ".join(subset) or "other patterns")
@@ -169,7 +171,8 @@ class _Scorer:
         scores: dict[str, Any] = {}
         if len(rows):
             scores |= self.gallery.scores(vectors, labels, rows, ks=self.ks)
-            scores |= classification_scores(self.model, vectors, labels)
+            drawn = None if self.classified is None else self.classified[rows]
+            scores |= classification_scores(self.model, vectors, labels, drawn=drawn)
         if len(np.unique(labels)) > 1:
             scores["ami"] = clustering_ami(vectors, labels, random_state=self.random_state)
         return SubsetScores(subset, len(rows), len(self.labels) - len(rows), **scores)

@@ -117,6 +117,8 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
         evaluated: the model and the tables, for `write_report`; they are not saved with the scores.
         floor: what a plain model reaches on the same whole objects; None where none was measured.
         repeated: how many of the objects stand in the gallery as well; each is searched among the others there.
+        classified: how many objects were drawn to be predicted and certified, because objects x classes are very many;
+            None where all were.
 
     Examples:
         >>> row = SubsetScores(("photo", "title"), 9, 0, recall={1: 0.75}, map_at_r=0.5, r_precision=0.6, ami=0.8)
@@ -139,6 +141,7 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
     evaluated: Evaluated | None = field(default=None, compare=False)
     floor: PlainBaseline | None = field(default=None, compare=False)
     repeated: int = 0
+    classified: int | None = None
 
     @property
     def verdict(self) -> str | None:
@@ -175,6 +178,7 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
             "objects": self.whole.objects,
             "gallery": self.gallery,
             "repeated": self.repeated,
+            "classified": self.classified,
             "ami_sampled": self.ami_sampled,
             "certified": self.certified,
             "certified_right": self.certified_right,
@@ -214,6 +218,18 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
         scores = floor.recall_at_1 if k == 1 else None, floor.map_at_r, floor.accuracy, floor.macro_f1, None
         return [fit_text("  plain baseline", _SUBSET_WIDTH), f"{len(floor.labels):,}", *map(_shown, scores)]
 
+    def _classified(self) -> str | None:
+        """How many objects were drawn to be predicted, and how far off shares of them may be; None where all were."""
+        if self.classified is None:
+            return None
+        shares = [share for share in (self.certified, *(row.accuracy for row in self.scores)) if share is not None]
+        spread = max((share * (1 - share) for share in shares), default=0.0)
+        error = (spread / self.classified * (1 - self.classified / self.whole.objects)) ** 0.5
+        return (
+            f"Predicted and certified {self.classified:,} drawn objects. 95% intervals of the draw: accuracy and "
+            f"certified within {INTERVAL * error:.3f} (max_queries=None: all)."
+        )
+
     def _notes(self) -> list[str]:
         left_out = [
             (_most(row.without_subset for row in self.scores), "without the subset"),
@@ -221,7 +237,7 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
             (_most(row.without_relevant for row in self.scores), "with none of their class to find (R@k, MAP@R)"),
         ]
         parts = [f"{count} {what}" for count, what in left_out if count]
-        notes = [self.drawn] if self.drawn else []
+        notes = [note for note in (self.drawn, self._classified()) if note]
         notes += [f"Objects left out: {'; '.join(parts)}."] if parts else []
         if self.repeated:
             notes.append(f"{self.repeated:,} objects stand in the gallery too: each is searched among the others.")

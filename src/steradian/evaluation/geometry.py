@@ -13,7 +13,6 @@ from steradian.errors import InputError
 from steradian.evaluation.scoring import check_tables
 from steradian.fitted_model import table_of
 from steradian.metrics import (
-    MAX_DISTANCES,
     MAX_PAIRS,
     ClassAngles,
     ModalityGap,
@@ -28,6 +27,7 @@ from steradian.metrics import (
     hyperspherical_energy,
     least_center_angle,
     modality_gap,
+    most_distances,
     self_duality,
     single_centers,
     uniformity,
@@ -329,7 +329,7 @@ def _remarks(geometry: Geometry, shared: int, class_centers: np.ndarray | None) 
         yield f"Of the pairs of objects, {MAX_PAIRS:,} of a kind were drawn."
     if max(geometry.classes, 0 if class_centers is None else len(class_centers)) > _MOST_CENTERS:
         yield f"NC2 and what else compares class centers is of {_MOST_CENTERS:,} classes that were drawn."
-    if geometry.objects * geometry.classes > MAX_DISTANCES:
+    if geometry.objects * geometry.classes > most_distances(geometry.dim):
         yield "AMI is of a random sample of whole classes."
     if geometry.gap is None:
         yield "There are no two modalities with vectors of their own: no gap is measured."

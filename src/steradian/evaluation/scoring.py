@@ -20,12 +20,16 @@ __all__ = [
     "certified_shares",
     "check_tables",
     "classification_scores",
+    "drawn_to_classify",
     "encoded_once",
     "search_among",
 ]
 
 SAME = 1e-5
 """Largest difference of two vectors of one object: batches of another size round otherwise."""
+
+MOST_COSINES = 200_000_000
+"""Objects x classes that are compared for each subset: a few seconds at the width that so many classes get."""
 
 S = TypeVar("S", bound=Sequence[str] | np.ndarray)
 
@@ -132,16 +136,41 @@ def search_among(
     return replace(inside, same=same if alike.any() else None)
 
 
-def classification_scores(model: SubsetEmbedder, vectors: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def drawn_to_classify(objects: int, classes: int, max_queries: int | None, random_state: int) -> np.ndarray | None:
+    """Which objects are to be predicted and certified, bool [objects]; None: all.
+
+    Args:
+        objects: how many there are.
+        classes: of the model.
+        max_queries: at least so many are drawn where objects x classes are more than `MOST_COSINES`; None takes all.
+        random_state: of the draw.
+
+    Examples:
+        >>> drawn_to_classify(100_000, 10, 4000, 0) is None, drawn_to_classify(100_000, 10_000, 4000, 0).sum()
+        (True, 20000)
+    """
+    most = objects if max_queries is None else max(max_queries, MOST_COSINES // classes)
+    if objects <= most:
+        return None
+    drawn = np.zeros(objects, dtype=bool)
+    drawn[np.random.default_rng(random_state).choice(objects, size=most, replace=False)] = True
+    return drawn
+
+
+def classification_scores(
+    model: SubsetEmbedder, vectors: np.ndarray, labels: np.ndarray, *, drawn: np.ndarray | None = None
+) -> dict[str, Any]:
     """Accuracy and F1 of the objects whose class the model was trained on, and a count of the others.
 
     Args:
         model: has classes and predicts them.
         vectors: [objects, dim].
         labels: [objects].
+        drawn: bool [objects], those to score; None scores all. The count is of all in any case.
     """
     known = np.isin(labels, model.classes_)
     unknown = {"unknown_class": int(np.count_nonzero(~known))}
+    known = known if drawn is None else known & drawn
     if not known.any():
         return unknown
     # Numbered once: to look at names takes longer than to count.
@@ -163,28 +192,33 @@ def encoded_once(model: SubsetEmbedder, objects: ObjectTable | Encoded) -> Objec
     return model.encode(objects) if isinstance(model, SphereEmbedder) else objects
 
 
-def certified_shares(model: SubsetEmbedder, objects: ObjectTable | Encoded) -> dict[str, float]:
+def certified_shares(
+    model: SubsetEmbedder, objects: ObjectTable | Encoded, *, drawn: np.ndarray | None = None
+) -> dict[str, Any]:
     """The share of objects that keep their class in every subset of what they have, and of those where it is right.
 
     Args:
         model: with a method `certify` as `SphereEmbedder` has it; any other has no shares.
         objects: labelled. Those without any modality, or whose class the model was not trained on, do not count.
+        drawn: bool [objects], those to certify, which are then counted; None certifies all.
 
     Returns:
         Values for `Evaluation`; none where the model guarantees nothing, has one modality, or knows no object's class.
     """
     certify, labels = getattr(model, "certify", None), table_of(objects).labels
     known = np.isin(labels, model.classes_) & present_modalities(model.schema_, table_of(objects)).any(axis=1)
+    counted = {} if drawn is None else {"classified": int(drawn.sum())}
+    known = known if drawn is None else known & drawn
     # With one modality there is nothing to lack, and every object is certified.
     if certify is None or not known.any() or len(model.schema_.modalities) == 1:
-        return {}
+        return counted
     try:
         found = certify(objects[known])
     except ConfigError:
         # fusion="free" guarantees nothing that could be counted.
-        return {}
+        return counted
     right = found.certified & (found.predicted == labels[known])
-    return {"certified": found.share, "certified_right": float(right.mean())}
+    return counted | {"certified": found.share, "certified_right": float(right.mean())}
 
 
 def check_tables(

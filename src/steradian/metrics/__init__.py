@@ -5,7 +5,7 @@ from steradian.metrics.class_angles import ClassAngles, class_angles
 from steradian.metrics.class_bootstrap import class_interval
 from steradian.metrics.class_means import ClassMeans, class_means, concentration
 from steradian.metrics.classification import accuracy, balanced_accuracy, macro_f1
-from steradian.metrics.clustering import MAX_DISTANCES, clustering_ami
+from steradian.metrics.clustering import MAX_DISTANCES, clustering_ami, most_distances
 from steradian.metrics.confidence import expected_calibration_error, fit_scale, negative_log_likelihood
 from steradian.metrics.contributions import Contributions, contributions
 from steradian.metrics.detection import (
@@ -76,6 +76,7 @@ __all__ = [
     "macro_f1",
     "map_at_r",
     "modality_gap",
+    "most_distances",
     "nearest",
     "negative_log_likelihood",
     "oscr",

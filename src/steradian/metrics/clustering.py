@@ -7,11 +7,12 @@ from steradian.metrics.classification import label_codes
 from steradian.metrics.k_means import tightest_clusters
 from steradian.metrics.nearest import unit_vectors
 
-__all__ = ["MAX_DISTANCES", "clustering_ami"]
+__all__ = ["MAX_DISTANCES", "clustering_ami", "most_distances"]
 
 MAX_DISTANCES = 10_000_000
 """Starts x objects x classes: 10 million take two to five seconds at width 128."""
 
+_USUAL_WIDTH = 128
 _MOST_STARTS = 10
 _MOST_ROUNDS = 100
 
@@ -36,8 +37,8 @@ def clustering_ami(
         n_init: starts, of which the tightest clustering counts; None: 10, or as many as `max_distances` allows, at
             least 1.
         random_state: of the starts and the sample.
-        max_distances: bound on objects x classes. Beyond it a random sample of whole classes is scored; None scores
-            everything.
+        max_distances: bound on objects x classes at a width of 128 or less, and so many times less as rows are wider.
+            Beyond it a random sample of whole classes is scored; None scores everything.
 
     Raises:
         InputError: empty or non-finite vectors, different lengths, a missing class.
@@ -58,12 +59,27 @@ def clustering_ami(
             where="labels",
             fix="Pass one class a vector.",
         )
-    inside, num_classes = _within(codes, max_distances, random_state)
+    most = most_distances(unit.shape[1], MAX_DISTANCES if max_distances is None else max_distances)
+    inside, num_classes = _within(codes, None if max_distances is None else most, random_state)
     unit, codes = unit[inside], codes[inside]
     if n_init is None:
-        n_init = min(_MOST_STARTS, max(1, (max_distances or MAX_DISTANCES) // (len(unit) * num_classes)))
+        n_init = min(_MOST_STARTS, max(1, most // (len(unit) * num_classes)))
     clusters = tightest_clusters(unit, num_classes, starts=n_init, rounds=_MOST_ROUNDS, random_state=random_state)
     return float(adjusted_mutual_info_score(codes, clusters))
+
+
+def most_distances(dim: int, max_distances: int = MAX_DISTANCES) -> int:
+    """The bound on objects x classes for vectors of a width.
+
+    Args:
+        dim: the width.
+        max_distances: the bound at a width of 128 or less.
+
+    Examples:
+        >>> most_distances(64), most_distances(512)
+        (10000000, 2500000)
+    """
+    return max_distances * _USUAL_WIDTH // max(_USUAL_WIDTH, dim)
 
 
 def _within(codes: np.ndarray, max_distances: int | None, random_state: int) -> tuple[np.ndarray, int]:

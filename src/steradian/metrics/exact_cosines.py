@@ -31,6 +31,7 @@ NO_ROW = -np.inf
 
 _COMPONENT_STEP = 2.0**-26
 _SINGLE = 2.0**-24
+_ROWS_A_CHUNK = 4096
 
 
 def fixed_point(vectors: np.ndarray) -> np.ndarray:
@@ -45,10 +46,11 @@ def fixed_point(vectors: np.ndarray) -> np.ndarray:
     """
     # A copy in one order of memory, so that a row has the same length bit for bit wherever it stands.
     unit = np.array(vectors, dtype=np.float64, order="C")
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    unit *= 1 / _COMPONENT_STEP
-    np.rint(unit, out=unit)
-    unit *= _COMPONENT_STEP
+    for part in (unit[start : start + _ROWS_A_CHUNK] for start in range(0, len(unit), _ROWS_A_CHUNK)):
+        part /= np.linalg.norm(part, axis=1, keepdims=True)
+        part *= 1 / _COMPONENT_STEP
+        np.rint(part, out=part)
+        part *= _COMPONENT_STEP
     return np.asarray(unit)
 
 

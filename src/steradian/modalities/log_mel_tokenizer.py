@@ -150,7 +150,8 @@ def _varied(frames: Tensor, lengths: Tensor, hertz: Tensor) -> tuple[Tensor, Ten
     waves = (torch.arange(4, device=frames.device)[:, None] * across).cos()
     color = COLOR * torch.randn(len(lengths), 4, device=frames.device) @ waves
     level = _uniform(lengths, *NOISE)[:, None] * -math.log(10) + _uniform(lengths, -1, 1)[:, None] * across.cos()
-    noise = torch.empty_like(frames).exponential_().clamp(min=1e-6).log() + level[owner]
+    # Exponential draws by way of uniform ones, in a quarter of the time that `exponential_` takes.
+    noise = torch.rand_like(frames).neg_().log1p_().neg_().clamp_(min=1e-6).log_() + level[owner]
     return torch.logaddexp(frames + color[owner], noise), lengths
 
 

@@ -93,8 +93,18 @@ class SphericalClassifier(nn.Module):
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Cosines float32 [rows, num_classes] of unit rows [rows, embedding_dim], to the nearest center of a class."""
+        return self.cosines(embeddings, self.class_centers)
+
+    @staticmethod
+    def cosines(embeddings: Tensor, class_centers: Tensor) -> Tensor:
+        """The same to given unit centers, for several parts of the rows.
+
+        Args:
+            embeddings: unit rows [rows, embedding_dim].
+            class_centers: as the attribute has them.
+        """
         with torch.autocast(embeddings.device.type, enabled=False):
-            cosines: Tensor = torch.tensordot(embeddings.float(), self.class_centers, dims=([1], [-1]))
+            cosines: Tensor = torch.tensordot(embeddings.float(), class_centers, dims=([1], [-1]))
         return cosines if cosines.ndim == 2 else cosines.amax(2)
 
 

@@ -41,6 +41,25 @@ class ModalityVectors:
         """The same on a device."""
         return ModalityVectors(self.vectors.to(device), self.summaries.to(device), self.present.to(device))
 
+    def room_for(self, objects: int) -> "ModalityVectors":
+        """Memory for more objects of these widths, on the CPU, with anything in it.
+
+        Args:
+            objects: how many.
+        """
+        each = (self.vectors, self.summaries, self.present)
+        return ModalityVectors(*(torch.empty(objects, *tensor.shape[1:], dtype=tensor.dtype) for tensor in each))
+
+    def write(self, start: int, part: "ModalityVectors") -> None:
+        """Write some objects in the place of others.
+
+        Args:
+            start: the first of these.
+            part: on any device.
+        """
+        rows = slice(start, start + len(part.present))
+        self.vectors[rows], self.summaries[rows], self.present[rows] = part.vectors, part.summaries, part.present
+
     @classmethod
     def joined(cls, parts: Sequence["ModalityVectors"]) -> "ModalityVectors":
         """Batches one behind the other, on the CPU.

@@ -167,10 +167,15 @@ def encode_table(
         objects: any number of objects.
         batch_size: objects at a time.
     """
-    parts = [
-        encode_objects(encoder, prepared, batch_size) for _, prepared in _prepared_parts(encoder, preprocessor, objects)
-    ]
-    return ModalityVectors.joined(parts)
+    whole = None
+    for start, prepared in _prepared_parts(encoder, preprocessor, objects):
+        part = encode_objects(encoder, prepared, batch_size)
+        # Written in place, so that the parts and the whole never stand in memory together.
+        whole = part.room_for(len(objects)) if whole is None else whole
+        whole.write(start, part)
+    if whole is None:
+        raise ValueError("no objects to encode")
+    return whole
 
 
 @torch.inference_mode()
@@ -227,16 +232,8 @@ def class_cosines(classifier: SphericalClassifier, vectors: np.ndarray) -> np.nd
     Raises:
         InputError: vectors of another width.
     """
-    dim = classifier.weight.shape[-1]
-    if vectors.ndim != 2 or vectors.shape[1] != dim:
-        raise InputError(
-            want=f"vectors [objects, {dim}]",
-            got=f"shape {vectors.shape}",
-            where="the vectors",
-            fix="Take them from model.transform(objects).",
-        )
-    rows = torch.from_numpy(np.asarray(vectors, dtype=np.float32)).to(classifier.weight.device)
-    return np.asarray(classifier(rows).cpu())
+    _check_width(classifier, vectors)
+    return _cosines(classifier, vectors, classifier.class_centers)
 
 
 def cosine_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -268,7 +265,8 @@ def nearest_centers(classifier: SphericalClassifier, vectors: np.ndarray) -> tup
     """
     numbers, cosines = np.empty(len(vectors), dtype=np.int64), np.empty(len(vectors))
     for part, found in _single_chunks(classifier, vectors):
-        numbers[part], cosines[part] = found.argmax(axis=1), found.max(axis=1)
+        numbers[part] = nearest = found.argmax(axis=1)
+        cosines[part] = np.take_along_axis(found, nearest[:, None], axis=1)[:, 0]
     return numbers, cosines
 
 
@@ -278,10 +276,30 @@ def _batch(encoder: Encoder, objects: PreparedObjects, rows: np.ndarray) -> Tens
 
 def _single_chunks(classifier: SphericalClassifier, vectors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """The chunks of `cosine_chunks` in float32."""
+    _check_width(classifier, vectors)
     step = max(1, MAX_COSINES // len(classifier.weight))
-    for start in range(0, max(1, len(vectors)), step):
-        part = slice(start, start + step)
-        yield part, class_cosines(classifier, vectors[part])
+    # Of many classes, to bring the centers to unit length takes as long as the products of a chunk.
+    with torch.inference_mode():
+        centers = classifier.class_centers
+        for start in range(0, max(1, len(vectors)), step):
+            part = slice(start, start + step)
+            yield part, _cosines(classifier, vectors[part], centers)
+
+
+def _cosines(classifier: SphericalClassifier, vectors: np.ndarray, class_centers: Tensor) -> np.ndarray:
+    rows = torch.from_numpy(np.asarray(vectors, dtype=np.float32)).to(class_centers.device)
+    return np.asarray(classifier.cosines(rows, class_centers).cpu())
+
+
+def _check_width(classifier: SphericalClassifier, vectors: np.ndarray) -> None:
+    dim = classifier.weight.shape[-1]
+    if vectors.ndim != 2 or vectors.shape[1] != dim:
+        raise InputError(
+            want=f"vectors [objects, {dim}]",
+            got=f"shape {vectors.shape}",
+            where="the vectors",
+            fix="Take them from model.transform(objects).",
+        )
 
 
 def _prepared_parts(
