@@ -270,6 +270,18 @@ def test_of_a_large_table_some_rows_of_each_class_and_modality_are_drawn(monkeyp
     assert found.accuracy(TEST) > 0.8
 
 
+@pytest.mark.parametrize("most", [DIM, 4])
+def test_a_table_of_more_classes_than_drawn_rows_knows_them_all(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    for name, value in (("EXACT", 50), ("DRAWN", 64), ("AVERAGED", 64), ("CHUNK", 32), ("MAX_LIKENED_CLASSES", most)):
+        monkeypatch.setattr(fit_closed_form, name, value)
+    # 64 drawn rows are of 64 classes at most.
+    vectors = np.random.default_rng(0).normal(size=(150, 3))
+    table = {"x": list(vectors), "label": np.arange(150) % 75}
+    found = Fit(table, sr.Schema({"x": sr.Vector("x")}), dim=4).found
+    assert found.centers.shape == (75, 4)
+    np.testing.assert_allclose(np.linalg.norm(found.centers, axis=1), 1, rtol=1e-4)
+
+
 def test_of_texts_that_do_not_fit_the_memory_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit_closed_form, "EXACT", 50)
     monkeypatch.setattr(fit_closed_form, "MAX_NUMBERS", 2 * 3 * 90)

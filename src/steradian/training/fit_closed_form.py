@@ -116,7 +116,9 @@ def fit_closed_form(
     drawn = _drawn_rows(labels, present, DRAWN, rng)
     layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=new_classes)
     features = layout.rows(prepare, drawn)
-    basis = _class_basis(features, labels[drawn], embedding_dim, rng, kept)
+    # Of very many classes not each has a drawn row.
+    num_classes = int(labels.max()) + 1
+    basis = _class_basis(features, labels[drawn], num_classes, embedding_dim, rng, kept)
     learnt = basis.shape[1] if kept is None else kept.learnt
     corners = has_corners(basis) and not new_classes
 
@@ -155,7 +157,7 @@ def fit_closed_form(
     elif corners:
         centers = _padded(unit_rows(basis - basis.mean(axis=0)), embedding_dim)
     else:
-        averaged = _drawn_rows(labels, present, AVERAGED, rng)
+        averaged = _drawn_rows(labels, present, max(AVERAGED, 2 * num_classes), rng)
         centers = _centers(closed_form, preprocessor, prepare, labels, averaged)
     chosen = dict(zip(names, penalties, strict=True)), dict(zip(names, weights, strict=True))
     return ClosedFormFit(closed_form, centers, *chosen, score, solve, interact)
@@ -209,11 +211,15 @@ def _all_features(
 
 
 def _class_basis(
-    features: FeatureRows, labels: np.ndarray, most: int, rng: np.random.Generator, kept: KeptCenters | None
+    features: FeatureRows,
+    labels: np.ndarray,
+    classes: int,
+    most: int,
+    rng: np.random.Generator,
+    kept: KeptCenters | None,
 ) -> np.ndarray:
     """Targets of the classes float32 [num_classes, outputs]: those kept, or at equal angles where outputs suffice."""
     basis: np.ndarray
-    classes = int(labels.max()) + 1
     if kept is not None:
         return kept.centers[:, : used_coordinates(kept.centers)]
     if classes - 1 <= most:
