@@ -9,6 +9,7 @@ from steradian import command_mistakes
 from steradian.command_mistakes import PHRASES, as_options, did_you_mean, option_name, told_for_commands, told_plainly
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import ConfigError, InputError, SteradianError
+from steradian.training import check_options
 
 NAMES = ["batch_size", "center_optimizer", "embedding_dim", "heads", "k", "margin", "objective", "scale", "width"]
 
@@ -42,7 +43,7 @@ def test_options_have_hyphens() -> None:
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"center_optimizer": "x"}, {"objective": "clip", "margin": 0.1}])
 def test_options_of_training_are_told_as_typed(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as error:
-        TrainingConfig(**wrong)  # type: ignore[arg-type]
+        check_options(TrainingConfig(**wrong))  # type: ignore[arg-type]
     told = told_for_commands(error.value, list(TrainingConfig().to_dict()))
     assert told.startswith(f"the options: want {option_name([*wrong][-1])} ")
     assert "=" not in told and "TrainingConfig" not in told

@@ -97,8 +97,11 @@ def test_memory_is_told_before_training(points: Any, capsys: pytest.CaptureFixtu
         ({"subset_policy": "never"}, "subset_policy one of both, half, observed"),
         ({"margin_gradient": "none"}, "margin_gradient one of exact, detached"),
         ({"objective": "SupCon"}, "objective: want one of angular, normalised_cross_entropy"),
-        ({"positives": "object"}, "objective='angular': want positives left out"),
-        ({"objective": "supcon", "margin": 0.3}, "margin left out, which belongs to angular"),
+        ({"positives": "object"}, "want positives left out with objective='angular'"),
+        (
+            {"objective": "supcon", "margin": 0.3},
+            "margin left out with objective='supcon'",
+        ),
         ({"objective": "clip"}, "2 training objects that have two modalities, got 0 of 96"),
         ({"objective": "supcon", "positives": "object"}, 'two modalities, got 0 of 96.*positives="class"'),
         ({"objective": "gmc", "subcenters": 3}, r"one center a class, got subcenters=3\. Leave subcenters out"),

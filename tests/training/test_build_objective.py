@@ -113,13 +113,15 @@ def test_an_objective_refuses_what_it_does_not_take(kind: str, option: str, valu
         return
     with pytest.raises(ConfigError) as caught:
         check_options(config)
-    assert caught.value.want == f"{option} left out, which belongs to {', '.join(takers)}"
-    assert (caught.value.got, caught.value.where) == (f"{option}={value!r}", f"objective={kind!r}")
+    assert caught.value.want == f"{option} left out with objective={kind!r}, since it belongs to {', '.join(takers)}"
+    assert (caught.value.got, caught.value.where) == (f"{option}={value!r}", "TrainingConfig")
 
 
 def test_all_such_options_are_told_at_once() -> None:
     config = TrainingConfig(objective="clip", margin=0.3, margin_kind="cosface", positives="object")
-    with pytest.raises(ConfigError, match=r"margin left out, .*; margin_kind left out, .*got margin=0.3, margin_kind="):
+    with pytest.raises(
+        ConfigError, match=r"margin left out with .*; margin_kind left out with .*got margin=0.3, margin_kind="
+    ):
         check_options(config)
 
 

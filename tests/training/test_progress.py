@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from steradian.training import Progress, progress
+from steradian import progress_bar
+from steradian.training import Progress
 
 
 def console(*, terminal: bool) -> tuple[Console, io.StringIO]:
@@ -17,7 +18,7 @@ def console(*, terminal: bool) -> tuple[Console, io.StringIO]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time that it is, to be set."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress_bar.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -49,8 +50,8 @@ def test_in_a_file_a_line_comes_every_ten_seconds_with_the_time_left(clock: list
             if step == 15:
                 shown.recorded({"score": 0.25})
     assert file.getvalue().splitlines() == [
-        "step 11/60  loss 0.182  49 s left",
-        "step 22/60  loss 0.091  validation MAP@R 0.250  38 s left",
+        "training: 11 of 60, 49 s left, loss 0.182",
+        "training: 22 of 60, 38 s left, loss 0.091  validation MAP@R 0.250",
     ]
 
 
@@ -60,7 +61,8 @@ def test_on_a_terminal_there_is_a_bar_that_goes_away() -> None:
         shown.begin(40)
         shown.recorded({"score": 0.75})
         shown.advance(7, loss=0.5)
-        shown._bar.refresh()
+        assert shown._bar is not None and shown._bar._bar is not None
+        shown._bar._bar.refresh()
         shown.say("above the bar")
         during = file.getvalue()
     assert "7/40" in during
@@ -74,9 +76,10 @@ def test_the_bar_stops_whatever_happens(error: type[BaseException]) -> None:
     out, _ = console(terminal=True)
     with pytest.raises(error), Progress(out) as shown:
         shown.begin(40)
+        shown.advance(1, loss=1.0)
         raise error
-    assert shown._bar is not None
-    assert shown._bar.live.is_started is False
+    assert shown._bar is not None and shown._bar._bar is not None
+    assert shown._bar._bar.live.is_started is False
 
 
 def test_a_score_that_is_gone_is_not_shown(clock: list[float]) -> None:
@@ -87,4 +90,4 @@ def test_a_score_that_is_gone_is_not_shown(clock: list[float]) -> None:
         shown.recorded({"score": None})
         clock[0] += 11
         shown.advance(1, loss=1.0)
-    assert file.getvalue() == "step 1/2  loss 1.000  11 s left\n"
+    assert file.getvalue() == "training: 1 of 2, 11 s left, loss 1.000\n"

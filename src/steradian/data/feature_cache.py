@@ -7,18 +7,18 @@ damaged is as good as none: its item is encoded again.
 
 import os
 import re
-import time
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steradian.progress_bar import ProgressBar
+
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    pass
 
 __all__ = ["FeatureCache", "cache_folder"]
 
@@ -31,7 +31,7 @@ CHUNK = 1 << 14
 SHARD = re.compile(r"([1-9][0-9]{0,5})-[0-9a-f]+\.features")
 """The name of a shard, which begins with the number of features; files of other names are left alone."""
 
-SECONDS_BEFORE_BAR, SECONDS_BETWEEN_LINES = 2.0, 10.0
+SECONDS_BEFORE_BAR = 2.0
 
 
 def cache_folder() -> Path:
@@ -89,7 +89,10 @@ class FeatureCache:
         distinct = np.frombuffer(b"".join(numbers), dtype=np.uint8).reshape(-1, DIGEST)
         vectors, known = self._look_up(distinct)
         missing = np.flatnonzero(~known)
-        with _Progress(len(missing)) as progress:
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        with ProgressBar("encoding", len(missing), console=console, after=SECONDS_BEFORE_BAR) as bar:
             for start in range(0, len(missing), batch_size):
                 batch = missing[start : start + batch_size]
                 encoded = np.asarray(encode(first[batch]), dtype=np.float32)
@@ -97,7 +100,7 @@ class FeatureCache:
                     vectors = np.empty((len(distinct), encoded.shape[1]), dtype=np.float32)
                 vectors[batch] = encoded
                 self._append(distinct[batch], encoded)
-                progress.advance(len(batch))
+                bar.show(start + len(batch))
         if vectors is None:
             raise ValueError("features need at least one item")
         features: np.ndarray = vectors[which]
@@ -198,40 +201,3 @@ def _checks(records: np.ndarray) -> np.ndarray:
 def _heads(digests: np.ndarray) -> np.ndarray:
     """The first 8 bytes of digests [digests, 32] as numbers; of a million, two are equal once in 30 million caches."""
     return np.ascontiguousarray(digests[:, :8]).view("<u8")[:, 0]
-
-
-class _Progress:
-    """A bar on a terminal, a line now and then elsewhere; nothing for what is done in a moment."""
-
-    def __init__(self, items: int) -> None:
-        from rich.console import Console
-
-        self._items, self._done = items, 0
-        self._begun = self._shown = time.monotonic()
-        self._console = Console(stderr=True)
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def advance(self, items: int) -> None:
-        self._done += items
-        now = time.monotonic()
-        if self._console.is_terminal and self._bar is None and now - self._begun > SECONDS_BEFORE_BAR:
-            from rich.progress import Progress
-
-            self._bar = Progress(console=self._console, transient=True)
-            self._bar.add_task("encoding", total=self._items)
-            self._bar.start()
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self._done)
-        elif now - self._shown > SECONDS_BETWEEN_LINES:
-            self._shown = now
-            left = (now - self._begun) / self._done * (self._items - self._done)
-            self._console.print(f"encoded {self._done} of {self._items} items, {left:.0f} s left", highlight=False)

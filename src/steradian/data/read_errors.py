@@ -1,7 +1,6 @@
 """Reading what can be read: items that cannot are found one by one and left out."""
 
 import os
-import time
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from steradian.data.prefetch import prefetched
 from steradian.data.schema import Schema
 from steradian.data.unreadable import UnreadableItem
 from steradian.errors import InputError
+from steradian.progress_bar import ProgressBar
 
 __all__ = ["Fault", "read_modalities", "salvage"]
 
@@ -232,21 +232,14 @@ class _Search:
 
 
 def _with_bar(complaints: Iterator[str], total: int) -> Iterator[str]:
-    """The same, with a bar on a terminal if they take long."""
+    """The same, with a bar if they take long."""
     from rich.console import Console
-    from rich.progress import Progress
 
-    bar, begun = Progress(console=Console(stderr=True), transient=True), time.monotonic()
-    task = bar.add_task("trying every item", total=total)
-    try:
+    console = Console(stderr=True)
+    with ProgressBar("trying every item", total, console=console, after=SECONDS_BEFORE_BAR) as bar:
         for number, complaint in enumerate(complaints, 1):
-            if bar.console.is_terminal and time.monotonic() - begun > SECONDS_BEFORE_BAR:
-                bar.start()
-                bar.update(task, completed=number)
+            bar.show(number)
             yield complaint
-    finally:
-        if bar.live.is_started:
-            bar.stop()
 
 
 def _form(values: Values) -> tuple[Any, ...]:

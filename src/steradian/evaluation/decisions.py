@@ -14,11 +14,11 @@ from steradian.data.subsets import subsets_to_measure
 from steradian.embedder import SphereEmbedder
 from steradian.evaluation.decision_table import Decisions, SubsetDecisions
 from steradian.evaluation.scoring import check_tables
-from steradian.evaluation.steps import Steps
 from steradian.fitted_model import FittedModel, table_of
 from steradian.metrics import SortedScores, class_interval, expected_calibration_error, to_angles
 from steradian.metrics.labelled_pairs import other_class_pairs, same_class_pairs
 from steradian.model import cosine_chunks
+from steradian.progress_bar import ProgressBar
 
 __all__ = ["measure_decisions"]
 
@@ -79,7 +79,7 @@ def measure_decisions(
     names = fitted.modalities
     chosen = subsets_to_measure(subsets, names, random_state=random_state)
     scores = []
-    with Steps(1 + len(chosen), console=Console(stderr=True) if verbose else None) as steps:
+    with ProgressBar("evaluating", 1 + len(chosen), console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the objects")
         parts = model.transform_subsets(objects, chosen)
         present = fitted.present(table)

@@ -25,9 +25,9 @@ from steradian.evaluation.scoring import (
     encoded_once,
     search_among,
 )
-from steradian.evaluation.steps import Steps
 from steradian.fitted_model import Encoded, table_of
 from steradian.metrics import MOST_QUERIES, clustering_ami, most_distances
+from steradian.progress_bar import ProgressBar
 from steradian.validation import present_modalities
 
 __all__ = ["evaluate"]
@@ -89,7 +89,7 @@ def evaluate(
     several = [] if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
     classified = drawn_to_classify(len(table), len(model.classes_), max_queries, random_state)
     console = Console(stderr=True) if verbose else None
-    with Steps(2 + len(chosen) + len(several) + (floor != "none"), console=console) as steps:
+    with ProgressBar("evaluating", 2 + len(chosen) + len(several) + (floor != "none"), console=console) as steps:
         gallery, search_in = _embedded(model, gallery, steps)
         steps.begin("embedding the objects")
         parts = model.transform_subsets(objects := encoded_once(model, objects), chosen)
@@ -113,7 +113,7 @@ def evaluate(
 
 
 def _embedded(
-    model: SubsetEmbedder, gallery: ObjectTable | Encoded | None, steps: Steps
+    model: SubsetEmbedder, gallery: ObjectTable | Encoded | None, steps: ProgressBar
 ) -> tuple[ObjectTable | Encoded | None, Gallery | None]:
     """What to search in, encoded once, and its vectors; None where the objects are searched among themselves."""
     steps.begin("embedding the gallery")
@@ -137,7 +137,7 @@ def _floor(
     floor: FloorKind,
     max_queries: int | None,
     random_state: int,
-    steps: Steps,
+    steps: ProgressBar,
 ) -> PlainBaseline | None:
     """What a plain model reaches; None where no plain features can be made."""
     if floor == "none":
@@ -162,7 +162,7 @@ class _Scorer:
     labels: np.ndarray
     ks: Sequence[int]
     random_state: int
-    steps: Steps
+    steps: ProgressBar
     classified: np.ndarray | None
 
     def __call__(self, subset: tuple[str, ...], rows: np.ndarray, vectors: np.ndarray) -> SubsetScores:

@@ -18,9 +18,9 @@ from steradian.evaluation.scoring import (
     encoded_once,
     search_among,
 )
-from steradian.evaluation.steps import Steps
 from steradian.fitted_model import table_of
 from steradian.metrics import MOST_QUERIES
+from steradian.progress_bar import ProgressBar
 from steradian.result_table import ResultTable
 from steradian.validation import present_modalities
 
@@ -162,7 +162,7 @@ def robustness(
         masks += [drop_modalities(present, chances, share=share) for share in levels[1:]]
     scores, left = np.full((len(_SCORES), len(levels), draws), np.nan), np.zeros((len(levels), draws))
     errors: list[tuple[float, float]] = []
-    with Steps(2 + len(masks), console=Console(stderr=True) if verbose else None) as steps:
+    with ProgressBar("evaluating", 2 + len(masks), console=Console(stderr=True) if verbose else None) as steps:
         steps.begin("embedding the gallery")
         search_in = None if gallery is None else Gallery(np.asarray(model.transform(gallery)), table_of(gallery).labels)
         steps.begin("embedding the objects")

@@ -146,7 +146,7 @@ def drawn_to_classify(objects: int, classes: int, max_queries: int | None, rando
         random_state: of the draw.
 
     Examples:
-        >>> drawn_to_classify(100_000, 10, 4000, 0) is None, drawn_to_classify(100_000, 10_000, 4000, 0).sum()
+        >>> drawn_to_classify(100_000, 10, 4000, 0) is None, int(drawn_to_classify(100_000, 10_000, 4000, 0).sum())
         (True, 20000)
     """
     most = objects if max_queries is None else max(max_queries, MOST_COSINES // classes)

@@ -64,10 +64,12 @@ def check_options(config: TrainingConfig) -> None:
             takers.setdefault(option, []).append(name)
     left = [o for o, names in takers.items() if config.objective not in names and getattr(config, o) != usual[o]]
     if left:
-        belongs = (f"{o} left out, which belongs to {', '.join(takers[o])}" for o in left)
+        want = "; ".join(
+            f"{o} left out with objective={config.objective!r}, since it belongs to {', '.join(takers[o])}"
+            for o in left
+        )
         got = ", ".join(f"{option}={getattr(config, option)!r}" for option in left)
-        where, fix = f"objective={config.objective!r}", "Leave these options out; the others are fine."
-        raise ConfigError("; ".join(belongs), got, where, fix)
+        raise ConfigError(want, got, type(config).__name__, "Change these options; the others are fine.")
 
 
 def _check_name(option: str, name: str, known: Collection[str]) -> None:

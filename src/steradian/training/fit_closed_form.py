@@ -116,8 +116,7 @@ def fit_closed_form(
     drawn = _drawn_rows(labels, present, DRAWN, rng)
     layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=new_classes)
     features = layout.rows(prepare, drawn)
-    # Of very many classes not each has a drawn row.
-    num_classes = int(labels.max()) + 1
+    num_classes = int(labels.max()) + 1  # of very many, not each has a drawn row
     basis = _class_basis(features, labels[drawn], num_classes, embedding_dim, rng, kept)
     learnt = basis.shape[1] if kept is None else kept.learnt
     corners = has_corners(basis) and not new_classes

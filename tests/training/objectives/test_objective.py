@@ -55,7 +55,7 @@ def test_an_objective_of_ones_own_trains_is_saved_and_answers(
     loaded = sr.SphereEmbedder.load(tmp_path / "model")
     assert loaded.objective == "squared_chord"
     np.testing.assert_array_equal(loaded.predict(objects), model.predict(objects))
-    with pytest.raises(ConfigError, match="positives left out"):
+    with pytest.raises(ConfigError, match="positives left out with objective='squared_chord'"):
         sr.SphereEmbedder(**options, positives="object").fit(objects)
 
 
