@@ -7,7 +7,7 @@ NOTEBOOK := .venv/installed-notebook
 ENGINES := .venv/installed-engines
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines check format docs notebook clean
+.PHONY: help demo test coverage test-engines check format docs notebook clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(DEMO) ## train on emoji, compare with a plain baseline, write demo-outpu
 
 test: $(DEV) ## run the quick tests in two processes; ARGS="tests/data -k split" runs a part
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+coverage: $(DEV) ## run the quick tests and print the share of src that they run, at least 95 %; half as long again
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term --cov-fail-under=95
 
 test-engines: $(DEV) ## run the slow tests, and tests/engines, whose heavy packages are installed first
 	@test $(ENGINES) -nt pyproject.toml -a $(ENGINES) -nt constraints.txt || { \
