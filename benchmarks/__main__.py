@@ -169,10 +169,11 @@ elif arguments.command == "kills":
     from benchmarks import killed_fits
     from benchmarks import kills as kills_benchmark
 
-    if arguments.fits or arguments.ranks:
+    if arguments.fits:
         killed_fits.run(arguments.fits)
+    if arguments.ranks:
         killed_fits.run_ranks(arguments.ranks)
-    else:
+    if not (arguments.fits or arguments.ranks):
         kills_benchmark.run(arguments.count)
 elif arguments.command == "bulk":
     from benchmarks import bulk as bulk_benchmark
