@@ -190,3 +190,41 @@ def test_the_steps_that_are_told_are_those_of_each_network(capsys: pytest.Captur
     sr.SphereEmbedder(embedding_dim=8, width=8, heads=2, epochs=3).fit(points, kinds)
     told = capsys.readouterr().out
     assert "3 epochs of 64 objects: 3 steps" in told and "kept the weights of step 3 of 3" in told
+
+
+# -- Weights
+
+
+def test_equal_weights_change_no_bit_and_an_object_of_none_is_as_if_it_were_not_there(objects) -> None:
+    options: dict[str, Any] = {**SMALL, "epochs": 0}
+    plain = sr.SphereEmbedder(**options).fit(objects)
+    assert sr.SphereEmbedder(**options).fit(objects, sample_weight=[3] * 48).fingerprint == plain.fingerprint
+    kept = np.arange(48) % 5 > 0
+    few = sr.SphereEmbedder(**options).fit(objects, sample_weight=kept)
+    assert few.fingerprint == sr.SphereEmbedder(**options).fit(objects[kept]).fingerprint != plain.fingerprint
+
+
+def test_networks_learn_by_weights_and_objectives_that_cannot_refuse_them(objects) -> None:
+    heavy = 1 + np.arange(48) % 4
+    options: dict[str, Any] = {**SMALL, "closed_form": False, "epochs": 1, "validation_fraction": 0.2}
+    found = {
+        sr.SphereEmbedder(**options).fit(objects, sample_weight=weights).fingerprint
+        for weights in (None, heavy, heavy[::-1])
+    }
+    assert len(found) == 3
+    with pytest.raises(sr.errors.ConfigError, match="sample_weight or class_weight, which it cannot take"):
+        sr.SphereEmbedder(**options, objective="clip").fit(objects, sample_weight=heavy)
+    with pytest.raises(sr.errors.ConfigError, match="which it cannot take"):
+        sr.SphereEmbedder(**options, objective="gmc", class_weight={"red": 3}).fit(objects)
+
+
+def test_a_rare_class_is_found_more_often_where_classes_are_balanced() -> None:
+    rng, labels = np.random.default_rng(0), np.repeat([0, 1], [180, 20])
+    points, others = (rng.normal(size=(200, 2)) + 1.2 * labels[:, None] for _ in range(2))
+    rare = labels == 1
+    plain, balanced, named = (
+        sr.SphereEmbedder(4, epochs=0, class_weight=weights, verbose=False).fit(points, labels).predict(others)[rare]
+        for weights in (None, "balanced", {1: 9})
+    )
+    assert plain.mean() + 0.2 < balanced.mean()
+    np.testing.assert_array_equal(balanced, named)

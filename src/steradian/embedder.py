@@ -27,6 +27,7 @@ from steradian.new_classes import AddedClasses, add_classes, remove_classes
 from steradian.thresholds import Verification, verify
 from steradian.thresholds.calibrate import calibrate
 from steradian.tracking import Follower
+from steradian.training.object_weights import weighed_objects
 from steradian.validation import labelled_table, query_table, refuse_other_labels, training_table
 
 __all__ = ["SphereEmbedder"]
@@ -62,6 +63,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         self,
         X: Any,
         y: Any = None,
+        sample_weight: Any = None,
         *,
         validation: Any = None,
         log_file: str | Path | None = None,
@@ -75,6 +77,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         Args:
             X: an `ObjectTable`, a float array [objects, features], or with `schema=` what `read_objects` takes.
             y: labels [objects]; None takes the table's own.
+            sample_weight: how much each object counts [objects], of which only the ratios matter; an object of weight 0
+                is left out. None: all alike. See docs/closed-form.md for what stays unweighed.
             validation: labelled objects for early stopping, of known or new classes, as for `evaluate`; None holds some
                 out of X.
             log_file: where to write the history, one JSON object a line.
@@ -95,6 +99,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         self._forget()
         try:
             objects, where = training_table(self, X, y), "fit(validation=...)"
+            objects = weighed_objects(objects, sample_weight, self.class_weight)
             self.fitted_ = fit_model(
                 objects,
                 self.config(ModelConfig),

@@ -27,6 +27,7 @@ from steradian.data import Schema
 from steradian.errors import UnknownOptionError
 from steradian.fitted_model import FittedModel
 from steradian.training import TrainingResult
+from steradian.training.object_weights import ClassWeight
 
 __all__ = ["EmbedderAttributes"]
 
@@ -97,6 +98,8 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
         random_state: of everything random.
         schema: by which `fit` reads tables that were not read yet, such as data frames; None takes an `ObjectTable`,
             or a plain float array.
+        class_weight: {label: weight}, 1 of those not named, or "balanced", which gives every class the same weight in
+            all; multiplied with the `sample_weight` of `fit`. Like `schema` it is of the fit, and not saved.
         verbose: print what is derived and show progress.
     """
 
@@ -145,6 +148,7 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
         precision: Precision = TrainingConfig.precision,
         random_state: int = TrainingConfig.random_state,
         schema: Schema | None = None,
+        class_weight: ClassWeight = None,
         verbose: bool = True,
     ) -> None:
         # scikit-learn wants every argument as an attribute of its name, unchanged.

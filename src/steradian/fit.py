@@ -85,7 +85,7 @@ def fit_model(
     them all, and what stays is the checkpoint.
 
     Args:
-        objects: labelled, each with a modality.
+        objects: labelled, each with a modality; with `weights`, these scale what each contributes.
         model: its options.
         config: of the training.
         validation: labelled objects for early stopping and choices; None holds some out of `objects`.
@@ -145,7 +145,7 @@ def _fit_model(
         check_validation(validation, objects.schema, classes)
         known = _tell_of_validation(validation, objects, trained)
     if not solvable:
-        check_objective(config, model, objects.present)
+        check_objective(config, model, objects.present, weighed=objects.weights is not None)
     device = choose_device(config.device)
     centers = None if old is None else keep_centers(old, objects, model, config)
     if centers is not None:
@@ -276,6 +276,7 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
         random_state=config.random_state,
         ranks=fit.ranks,
         kept=fit.centers,
+        object_weights=objects.weights,
     )
     for line in found.told(len(objects), time.monotonic() - begun):
         fit.progress.say(line)

@@ -125,6 +125,19 @@ def test_all_such_options_are_told_at_once() -> None:
         check_options(config)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_objectives_of_rows_take_weights_and_others_refuse_them(kind: str) -> None:
+    given = TrainingConfig(objective=kind), ModelConfig(), np.ones((4, 3), dtype=bool)
+    check_objective(*given)
+    if kind in OF_ROWS and kind != "proxy_anchor":
+        check_objective(*given, weighed=True)
+        return
+    with pytest.raises(
+        ConfigError, match=r"one of angular, .*triplet, got sample_weight or class_weight, which it can"
+    ):
+        check_objective(*given, weighed=True)
+
+
 # -- The anchor
 
 

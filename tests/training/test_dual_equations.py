@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steradian.training.dual_equations import LEAST, dual_coefficients
+from steradian.training.dual_equations import LEAST, centered_products, dual_coefficients
 from steradian.training.normal_equations import KEPT, NormalEquations
 
 ROWS, OUTPUTS = 60, 3
@@ -143,3 +143,24 @@ def test_what_is_given_stays_as_it_was() -> None:
     dual_coefficients([kernel, kernel], targets, [1e-3, 0.5])
     assert np.array_equal(kernel, before[0])
     assert np.array_equal(targets, before[1])
+
+
+@pytest.mark.parametrize("sizes", [[4], [4, 3, 5], [70, 5]])
+def test_a_weight_says_what_as_many_equal_rows_say(sizes: list[int]) -> None:
+    features, penalties = some_features(*sizes), PENALTIES[: len(sizes)]
+    times = np.arange(ROWS) % 4 + 1
+    kernels = [each @ each.T for each in features]
+    weighed = dual_coefficients(kernels, some_targets(), penalties, times.astype(np.float32))
+    every = np.repeat(np.arange(ROWS), times)
+    again = dual_coefficients([k[np.ix_(every, every)] for k in kernels], some_targets()[every], penalties)
+    for kernel, one, other in zip(kernels, weighed, again, strict=True):
+        np.testing.assert_allclose(kernel @ one, kernel[:, every] @ other, rtol=1e-4, atol=3e-6)
+
+
+def test_products_are_centered_as_those_of_the_rows_less_their_weighed_mean() -> None:
+    (rows,), weights = some_features(4), np.arange(ROWS, dtype=np.float32)
+    for by in (None, weights):
+        less = rows - np.average(rows, axis=0, weights=by)
+        found = centered_products(rows @ rows.T, by)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, less @ less.T, atol=1e-5)

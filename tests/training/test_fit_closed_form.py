@@ -54,6 +54,7 @@ class Fit:
         new_classes: bool = False,
         random_state: int = 0,
         whole: bool = False,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.schema = schema
         self.objects = sr.read_objects(table, schema)
@@ -68,6 +69,7 @@ class Fit:
             embedding_dim=dim,
             new_classes=new_classes,
             random_state=random_state,
+            object_weights=weights,
         )
 
     def _rows(self, rows: np.ndarray) -> tuple[PreparedObjects, np.ndarray]:
@@ -399,3 +401,49 @@ def test_modalities_without_fixed_features_leave_nothing_to_solve(monkeypatch: p
     without = Fit(TRAIN)
     assert set(without.found.closed_form.maps) == {"title", "specs"}
     assert not without.vectors(TEST)[:, 0].any()
+
+
+# -- Weights
+
+
+@pytest.mark.parametrize("dim", [DIM, 2], ids=["corners", "likeness"])
+@pytest.mark.parametrize("exact", [4096, 10], ids=["by_rows", "by_features"])
+def test_a_weight_says_what_as_many_equal_rows_say(dim: int, exact: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, times = made(np.arange(40) % 4), np.arange(40) // 4 % 3 + 1
+    preprocessor = Preprocessor.fit(sr.read_objects(table, SCHEMA))
+    monkeypatch.setattr(Preprocessor, "fit", lambda objects: preprocessor)
+    monkeypatch.setattr(fit_closed_form, "EXACT", exact)
+    # What features learn, and how they are penalised, would see repeated rows otherwise.
+    for kind in {type(fitted) for fitted in preprocessor.modalities.values()}:
+        monkeypatch.setattr(kind, "feature_map", _once(kind.feature_map))
+    monkeypatch.setattr(fit_closed_form, "choose_turns", lambda *_, **__: {})
+    monkeypatch.setattr(fit_closed_form.PenaltyChoice, "best", lambda *_: ([1.0, 2.0, 0.5], [1.0, 2.0, 1.0], 0.0))
+    monkeypatch.setattr(fit_closed_form.PenaltyChoice, "interact", lambda *_: False)
+    weighed, plain = Fit(table, dim=dim, weights=times), Fit(table, dim=dim)
+    repeated = Fit(permuted(table, np.repeat(np.arange(40), times)), dim=dim)
+    np.testing.assert_allclose(weighed.found.centers, repeated.found.centers, atol=1e-6)
+    np.testing.assert_allclose(weighed.vectors(TEST), repeated.vectors(TEST), atol=1e-6)
+    assert np.abs(weighed.vectors(TEST) - plain.vectors(TEST)).max() > 1e-2
+
+
+def _once(learn: Any) -> Any:
+    """A function that gives the same at every call, by what it is called on."""
+    kept: dict[int, Any] = {}
+
+    def learnt(fitted: Any, inputs: Any, **options: Any) -> Any:
+        if id(fitted) not in kept:
+            kept[id(fitted)] = learn(fitted, inputs, **options)
+        return kept[id(fitted)]
+
+    return learnt
+
+
+@pytest.mark.parametrize("new_classes", [False, True])
+def test_left_out_objects_are_weighed_as_well(new_classes: bool) -> None:
+    heavy = np.where(np.arange(120) % 4 == 0, 5.0, 0.5)
+    plain, weighed = (Fit(TRAIN, new_classes=new_classes, weights=weights) for weights in (None, heavy))
+    assert weighed.found.score != plain.found.score
+    ones = Fit(TRAIN, new_classes=new_classes, weights=np.ones(120))
+    assert (ones.found.penalties, ones.found.weights) == (plain.found.penalties, plain.found.weights)
+    assert ones.found.score == pytest.approx(plain.found.score)
+    np.testing.assert_allclose(ones.vectors(TEST), plain.vectors(TEST), atol=1e-5)

@@ -37,6 +37,16 @@ def objects() -> PreparedObjects:
     return PreparedObjects(items, np.ones((OBJECTS, 1), dtype=bool), np.arange(OBJECTS))
 
 
+def test_a_rank_knows_the_weights_of_all_rows() -> None:
+    rows, weights = np.array([4, 0, 6]), np.arange(OBJECTS) / 2
+    whole = objects()
+    weighed = PreparedObjects(whole.items, whole.present, whole.labels, weights=weights)
+    for batch in in_threads(2, lambda ranks: shared_batch(weighed.rows(np.arange(OBJECTS)[::-1]), rows, ranks)):
+        assert batch.weights.tolist() == [1, 3, 0]
+        assert batch.weights.dtype == np.float32
+    assert TensorBatch.of(weighed.batch(rows)).weights.tolist() == [2, 0, 3]
+
+
 def loss_of(encoder: SphereEncoder | JoinedEncoder | Scaled, batch: Batch) -> torch.Tensor:
     """Of rows that are fused twice, once through a subset."""
     encoded = encoder.encode(TensorBatch.of(batch))

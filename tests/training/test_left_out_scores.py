@@ -15,3 +15,15 @@ def test_loss_falls_with_the_lead_of_the_own_class_whatever_the_length() -> None
     numbers = np.array([0, 1] * 20)
     assert log_losses(near, numbers).mean() < log_losses(far, numbers).mean()
     np.testing.assert_allclose(log_losses(near / 3, numbers), log_losses(near, numbers), rtol=1e-5)
+
+
+def test_the_mean_of_weighed_scores_is_their_weighed_mean() -> None:
+    rng, numbers, weights = np.random.default_rng(0), np.arange(30) % 3, np.arange(1.0, 31)
+    cosines = rng.uniform(-1, 1, size=(30, 3))
+    plain, weighed = log_losses(cosines, numbers), log_losses(cosines, numbers, weights)
+    assert np.isclose(weighed.mean(), np.average(plain, weights=weights))
+    units = cosines / np.linalg.norm(cosines, axis=1, keepdims=True)
+    numbers[0] = 3
+    plain, weighed = average_precisions(units, numbers), average_precisions(units, numbers, weights)
+    assert len(plain) == 29
+    assert np.isclose(weighed.mean(), np.average(plain, weights=weights[1:]))

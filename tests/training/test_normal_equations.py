@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from steradian.training import normal_equations
-from steradian.training.normal_equations import KEPT, NormalEquations, Solution
+from steradian.training.normal_equations import KEPT, NormalEquations, Solution, mean_row
 
 ROWS, OUTPUTS = 60, 3
 PENALTIES = [0.5, 2.0, 1.0]
@@ -169,3 +169,28 @@ def test_penalties_may_be_tried_again_and_again() -> None:
     first = equations.solve([0.3]).dense
     equations.solve([5.0])
     assert equations.solve([0.3]).dense.equal(first)
+
+
+@pytest.mark.parametrize("sparse", [0, 1, 2])
+def test_a_weight_says_what_as_many_equal_rows_say(sparse: int) -> None:
+    features, times = some_features(4, 3, 6)[sparse:], np.arange(ROWS) % 4 + 1
+    every = np.repeat(np.arange(ROWS), times)
+    dense = np.concatenate([np.zeros((ROWS, 0), np.float32), *features[: 3 - sparse - sparse // 2]], axis=1)
+    rest = features[3 - sparse - sparse // 2 :]
+    found = []
+    for rows, weights in ((np.arange(ROWS), times.astype(np.float32)), (every, None)):
+        equations = NormalEquations([dense.shape[1]] if dense.shape[1] else [], OUTPUTS)
+        for part in np.split(np.arange(len(rows)), [20]):
+            own = None if weights is None else weights[part]
+            at = rows[part]
+            equations.add(dense[at], [csr_array(each[at]) for each in rest], some_targets()[at], own)
+        found.append(equations.solve(PENALTIES[: len(equations.blocks) + len(rest)]))
+    for one, other in zip(*([s.dense, *s.sparse, *s.offsets] for s in found), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=3e-6)
+
+
+def test_the_mean_row_is_of_those_that_are_not_empty() -> None:
+    rows = csr_array(np.float32([[2, 0], [0, 0], [0, 4]]))
+    for weights, own, mean in ((None, [1, 0, 1], [1, 2]), (np.float32([3, 5, 1]), [3, 0, 1], [1.5, 1])):
+        found = mean_row(rows, weights)
+        assert [each.tolist() for each in found] == [own, mean]

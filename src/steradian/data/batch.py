@@ -1,6 +1,6 @@
 """From a table of objects to batches of arrays, holding only what is present."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +27,14 @@ class Batch:
         present: bool [objects, modalities].
         labels: int64 [objects], or None.
         closed: the closed form's vectors float32 [objects, modalities, embedding_dim], or None.
+        weights: of the objects' losses float32 [objects], or None.
     """
 
     items: dict[str, dict[str, np.ndarray]]
     present: np.ndarray
     labels: np.ndarray | None = None
     closed: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
 
 class PreparedObjects:
@@ -44,6 +46,7 @@ class PreparedObjects:
         labels: class numbers int64 [objects], or None.
         closed: the closed form's vectors float32 [objects, modalities, embedding_dim], or None.
         windows: how the rows are to be shuffled where they stay on disk; None: at will.
+        weights: of the objects [objects], or None.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class PreparedObjects:
         labels: np.ndarray | None = None,
         closed: np.ndarray | None = None,
         windows: Windows | None = None,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.items = items
         self.windows = windows
         self.present = present
         self.labels = labels
         self.closed = closed
+        self.weights = None if weights is None else weights.astype(np.float32)
         # The n-th object that has a modality is the n-th of its items.
         self._item_numbers = present.cumsum(axis=0) - 1
 
@@ -71,9 +76,9 @@ class PreparedObjects:
             name: _chosen_items(values, self._item_numbers[rows[self.present[rows, m]], m])
             for m, (name, values) in enumerate(self.items.items())
         }
-        labels, closed = (None if each is None else each[rows] for each in (self.labels, self.closed))
         windows = None if self.windows is None else self.windows.at(rows)
-        return PreparedObjects(items, self.present[rows], labels, closed, windows)
+        labels, closed, weights = self._chosen(rows)
+        return PreparedObjects(items, self.present[rows], labels, closed, windows, weights)
 
     def item_numbers(self, rows: np.ndarray, modality: int) -> np.ndarray:
         """Where the items of these rows, which have it, stand among a modality's items."""
@@ -85,8 +90,11 @@ class PreparedObjects:
         present, numbers = self.present[rows], self._item_numbers[rows]
         values = self.items.items() if items else ()
         cut = {name: each(numbers[present[:, m], m]) for m, (name, each) in enumerate(values)}
-        labels, closed = (None if each is None else each[rows] for each in (self.labels, self.closed))
-        return Batch(cut, present, labels, closed)
+        return Batch(cut, present, *self._chosen(rows))
+
+    def _chosen(self, rows: np.ndarray) -> Iterator[np.ndarray | None]:
+        """The labels, closed form and weights of these rows."""
+        return (None if each is None else each[rows] for each in (self.labels, self.closed, self.weights))
 
 
 @dataclass(frozen=True)
@@ -154,7 +162,7 @@ class Preprocessor:
             present.append(has)
         has_any = np.stack(present, axis=1)
         closed = None if self.closed_form is None else self.closed_form.vectors(self.modalities, items, has_any)
-        return PreparedObjects(items, has_any, labels, closed)
+        return PreparedObjects(items, has_any, labels, closed, weights=objects.weights)
 
     def prepare_stored(self, objects: ObjectTable, labels: np.ndarray) -> PreparedObjects:
         """A table whose rows stay on disk: each batch is read and prepared when it is cut, without the closed form.
@@ -171,7 +179,7 @@ class Preprocessor:
             for (name, fitted), place in zip(self.modalities.items(), places, strict=True)
         }
         windows = Windows(objects.stored.row_groups(objects.values.places), objects.stored.window)
-        return PreparedObjects(items, objects.present[:, places], labels, windows=windows)
+        return PreparedObjects(items, objects.present[:, places], labels, windows=windows, weights=objects.weights)
 
 
 @dataclass(frozen=True)

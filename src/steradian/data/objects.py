@@ -55,6 +55,7 @@ class ObjectTable:
         unreadable: the items of these objects that are treated as missing as they could not be read, and, in the table
             that `read_objects` returned, the objects left out; see its `on_error`.
         notes: further lines that the table prints, such as what was joined.
+        weights: of the objects within a fit, float64 [objects] around 1; None: all count alike.
 
     Examples:
         >>> import steradian as sr
@@ -79,6 +80,7 @@ class ObjectTable:
     labels_or_none: np.ndarray | None
     unreadable: Unreadable = field(default_factory=Unreadable)
     notes: tuple[str, ...] = ()
+    weights: np.ndarray | None = None
 
     @classmethod
     def from_columns(
@@ -197,6 +199,7 @@ class ObjectTable:
             ids=self.ids[at],
             labels_or_none=None if self.labels_or_none is None else self.labels_or_none[at],
             unreadable=self.unreadable.of(self.rows[at]),
+            weights=None if self.weights is None else self.weights[at],
         )
 
     def only(self, modalities: str | Sequence[str]) -> "ObjectTable":

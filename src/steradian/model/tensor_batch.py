@@ -20,12 +20,14 @@ class TensorBatch:
         present: bool [objects, modalities].
         labels: int64 [objects], or None.
         closed: the closed form's vectors float32 [objects, modalities, embedding_dim], or None.
+        weights: of the objects' losses float32 [objects], or None.
     """
 
     items: dict[str, dict[str, Tensor]]
     present: Tensor
     labels: Tensor | None = None
     closed: Tensor | None = None
+    weights: Tensor | None = None
 
     @classmethod
     def of(cls, batch: Batch, device: torch.device | str = "cpu") -> "TensorBatch":
@@ -36,5 +38,5 @@ class TensorBatch:
             device: where the tensors are to stand.
         """
         items = {name: to_tensors(arrays, device) for name, arrays in batch.items.items()}
-        others = {"present": batch.present, "labels": batch.labels, "closed": batch.closed}
+        others = {"present": batch.present, "labels": batch.labels, "closed": batch.closed, "weights": batch.weights}
         return cls(items, **to_tensors({name: array for name, array in others.items() if array is not None}, device))

@@ -79,18 +79,23 @@ def _check_name(option: str, name: str, known: Collection[str]) -> None:
         raise ConfigError(f"one of {', '.join(known)}", repr(name), option, fix)
 
 
-def check_objective(config: TrainingConfig, model: ModelConfig, present: np.ndarray) -> None:
+def check_objective(config: TrainingConfig, model: ModelConfig, present: np.ndarray, *, weighed: bool = False) -> None:
     """Refuse an objective that would learn nothing from these objects, or not all that the model has.
 
     Args:
         config: the kind of objective.
         model: the kind of fusion, and the centers a class.
         present: which modalities the training objects have, bool [objects, modalities].
+        weighed: whether they have weights.
 
     Raises:
         ConfigError: it would.
     """
     objective, where = OBJECTIVES[config.objective], f"objective={config.objective!r}"
+    if weighed and not objective.takes_weights:
+        takers = ", ".join(name for name, each in OBJECTIVES.items() if each.takes_weights)
+        fix = "Leave both out, or choose another objective."
+        raise ConfigError(f"one of {takers}", "sample_weight or class_weight, which it cannot take", where, fix)
     if model.subcenters > 1 and not objective.streams:
         raise ConfigError("one center a class", f"subcenters={model.subcenters}", where, "Leave subcenters out.")
     if not objective.trains_fusion and model.kind_of_fusion != "certified":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steradian.training.dual_equations import dual_coefficients
+from steradian.training.dual_equations import dual_coefficients, kernels
 from steradian.training.feature_rows import FeatureLayout, FeatureRows
 from steradian.training.left_out_scores import average_precisions, log_losses
 
@@ -14,7 +14,6 @@ __all__ = [
     "PenaltyChoice",
     "centered_targets",
     "has_corners",
-    "kernels",
     "mean_target",
     "unit_rows",
 ]
@@ -37,7 +36,7 @@ class PenaltyChoice:
 
     Args:
         layout: where features stand.
-        features: of training rows.
+        features: of training rows; with weights of these, scores of left-out rows are weighed too.
         labels: class numbers of these [rows].
         new_classes: leave out whole classes, to be found again, instead of objects.
         rng: of the draw.
@@ -53,9 +52,10 @@ class PenaltyChoice:
         rng: np.random.Generator,
     ) -> None:
         self.rows, self.folds = _folds(features, labels, new_classes=new_classes, rng=rng)
+        taken = features.take(self.rows)
         # One for each fold: what a fold leaves out may have had no part in its kernels.
-        self._kernels = [[kernel] * FOLDS for kernel in kernels(layout, features.take(self.rows))]
-        self._labels, self._new_classes = labels[self.rows], new_classes
+        self._kernels = [[kernel] * FOLDS for kernel in kernels(layout, taken)]
+        self._labels, self.row_weights, self._new_classes = labels[self.rows], taken.weights, new_classes
         self._alone: dict[int, tuple[list[float], np.ndarray]] = {}
 
     def best(self, basis: np.ndarray) -> tuple[list[float], list[float], float]:
@@ -208,13 +208,19 @@ class PenaltyChoice:
         has = np.any([kernel.diagonal() > 0 for kernel in kernels], axis=0)
         fit, out = fit[has[fit]], out[has[out]]
         own = [np.ascontiguousarray(kernel[np.ix_(fit, fit)]) for kernel in kernels]
-        coefficients = dual_coefficients(own, centered_targets(targets, self._labels[fit]), penalties)
+        own_weights = self._weights_of(fit)
+        coefficients = dual_coefficients(own, centered_targets(targets, self._labels[fit]), penalties, own_weights)
         left_out = [kernel[np.ix_(out, fit)] @ each for kernel, each in zip(kernels, coefficients, strict=True)]
         # New classes are found among left-out rows alone, and corners are known.
         seen = [] if self._new_classes or self._corners else zip(own, coefficients, strict=True)
         fitted = [kernel @ each for kernel, each in seen]
-        intercept = mean_target(targets, self._labels[fit])
-        return _Fold(fitted, self._labels[fit], left_out, self._labels[out], targets, intercept)
+        intercept = mean_target(targets, self._labels[fit], own_weights)
+        labels, weights = self._labels, (own_weights, self._weights_of(out))
+        return _Fold(fitted, labels[fit], left_out, labels[out], targets, intercept, *weights)
+
+    def _weights_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """The weights of some of the rows that take part."""
+        return None if self.row_weights is None else self.row_weights[rows]
 
     def _scores(self, folds: Sequence["_Fold"], weights: np.ndarray) -> np.ndarray:
         """The score of each left-out row that has any of the modalities, more is better."""
@@ -222,7 +228,7 @@ class PenaltyChoice:
         for fold in folds:
             left_out = np.tensordot(weights.astype(np.float32), fold.left_out, axes=1)
             if self._new_classes:
-                scores.append(average_precisions(unit_rows(left_out), fold.labels))
+                scores.append(average_precisions(unit_rows(left_out), fold.labels, fold.weights))
                 continue
             known = np.unique(fold.fitted_labels)
             scored = np.isin(fold.labels, known)
@@ -234,8 +240,11 @@ class PenaltyChoice:
                 likeness = (left_out + fold.intercept) @ fold.targets[known].T
             else:
                 fitted = np.tensordot(weights.astype(np.float32), fold.fitted, axes=1)
-                likeness = unit_rows(left_out) @ _means(fitted, fold.fitted_labels)[1].T
-            scores.append(-log_losses(likeness[scored], np.searchsorted(known, fold.labels[scored])))
+                means = _means(fitted, fold.fitted_labels, fold.fitted_weights)[1]
+                likeness = unit_rows(left_out) @ means.T
+            numbers = np.searchsorted(known, fold.labels[scored])
+            own = None if fold.weights is None else fold.weights[scored]
+            scores.append(-log_losses(likeness[scored], numbers, own))
         return np.concatenate(scores) if scores else np.zeros(0)
 
 
@@ -243,7 +252,7 @@ class PenaltyChoice:
 class _Fold:
     """Vectors [rows, outputs] of each modality: of rows fitted on, where these give centers, and of those left out.
 
-    Beside them stand the targets of the classes and the mean target of the rows fitted on.
+    Beside them stand the targets of the classes, the mean target of the rows fitted on, and weights of both.
     """
 
     fitted: list[np.ndarray]
@@ -252,6 +261,8 @@ class _Fold:
     labels: np.ndarray
     targets: np.ndarray
     intercept: np.ndarray
+    fitted_weights: np.ndarray | None
+    weights: np.ndarray | None
 
 
 def _scaled(kernel: np.ndarray) -> np.ndarray:
@@ -301,27 +312,6 @@ def _keys(features: FeatureRows) -> np.ndarray:
     return np.round(keys, 4)
 
 
-def kernels(layout: FeatureLayout, features: FeatureRows) -> list[np.ndarray]:
-    """Products of each modality's centered features float32 [rows, rows], dense modalities first.
-
-    Args:
-        layout: where features stand.
-        features: of the rows.
-    """
-    kernels, start = [], 0
-    for size in layout.blocks:
-        block = features.dense[:, start : start + size]
-        kernels.append(block @ block.T)
-        start += size
-    for rows in features.sparse:
-        has, product = np.diff(rows.indptr) > 0, (rows @ rows.T).toarray().astype(np.float32)
-        own = product[np.ix_(has, has)]
-        means = own.mean(axis=0)
-        product[np.ix_(has, has)] = own - means - means[:, None] + means.mean()
-        kernels.append(product)
-    return kernels
-
-
 def centered_targets(basis: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Each row's target [rows, outputs], less the mean of those of all classes.
 
@@ -346,23 +336,26 @@ def has_corners(basis: np.ndarray) -> bool:
     return np.allclose(units @ units.T, (classes * np.eye(classes) - 1) / max(1, classes - 1), atol=1e-3)
 
 
-def mean_target(basis: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def mean_target(basis: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """The mean of rows' centered targets [outputs]: which classes are frequent; zeros where all are alike.
 
     Args:
         basis: targets of the classes [num_classes, outputs].
         labels: class numbers [rows].
+        weights: of the rows [rows]; None: all alike.
     """
-    shares = np.bincount(labels, minlength=len(basis)) / max(1, len(labels))
+    counts = np.bincount(labels, weights, minlength=len(basis))
+    shares = counts / (counts.sum() or 1)
     mean: np.ndarray = (shares @ (basis - basis.mean(axis=0))).astype(np.float32)
     return mean
 
 
-def _means(vectors: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _means(vectors: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The classes that these rows have, and the directions of the means of their unit vectors [classes, outputs]."""
     known, places = np.unique(labels, return_inverse=True)
     sums = np.zeros((len(known), vectors.shape[1]), dtype=np.float32)
-    np.add.at(sums, places, unit_rows(vectors))
+    units = unit_rows(vectors)
+    np.add.at(sums, places, units if weights is None else units * weights[:, None])
     return known, unit_rows(sums)
 
 

@@ -35,15 +35,18 @@ class FeatureRows:
         dense: float32 [rows, dense features of all modalities], centered and scaled.
         sparse: of each sparse modality, rows of length 1.
         present: bool [rows, modalities].
+        weights: of the rows float32 [rows]; None: all 1.
     """
 
     dense: np.ndarray
     sparse: list[csr_array]
     present: np.ndarray
+    weights: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "FeatureRows":
         """These rows."""
-        return FeatureRows(self.dense[rows], [each[rows] for each in self.sparse], self.present[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return FeatureRows(self.dense[rows], [each[rows] for each in self.sparse], self.present[rows], weights)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,14 @@ class FeatureLayout:
 
     @classmethod
     def fit(
-        cls, preprocessor: Preprocessor, prepare: Prepare, rows: np.ndarray, *, exact: bool, new_classes: bool
+        cls,
+        preprocessor: Preprocessor,
+        prepare: Prepare,
+        rows: np.ndarray,
+        *,
+        exact: bool,
+        new_classes: bool,
+        weights: np.ndarray | None = None,
     ) -> "FeatureLayout":
         """Learn the maps from some rows of the training table.
 
@@ -76,13 +86,15 @@ class FeatureLayout:
             rows: int64 [rows], such that each modality is there.
             exact: keep all features, however many.
             new_classes: features are to find classes that training has not met.
+            weights: of the rows, by which features are centered and scaled; None: all alike.
         """
         most = MOST if exact else MOST // len(preprocessor.modalities)
         objects, places = prepare(rows)
         maps: dict[str, FeatureMap] = {}
         means, scales, projections = {}, {}, {}
         for m, (name, fitted) in enumerate(preprocessor.modalities.items()):
-            holders = objects.item_numbers(places[objects.present[places, m]], m)
+            has = objects.present[places, m]
+            holders = objects.item_numbers(places[has], m)
             if not len(holders):
                 continue
             inputs = fitted.feature_inputs(*_single_items(objects.items[name], holders))
@@ -97,7 +109,7 @@ class FeatureLayout:
             if not exact and features.shape[1] > most:
                 projections[name] = _fewer(features, most)
                 features = features @ projections[name]
-            means[name], scales[name] = _spread(features[which])
+            means[name], scales[name] = _spread(features[which], None if weights is None else weights[has])
         return cls(preprocessor, maps, means, scales, projections)
 
     def inputs(self, name: str, prepare: Prepare, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -118,13 +130,16 @@ class FeatureLayout:
             return None
         return fitted.feature_inputs(objects.items[name], objects.item_numbers(places[has], m)), has
 
-    def weighed(self, name: str, weights: np.ndarray, inputs: np.ndarray) -> "tuple[FeatureLayout, np.ndarray]":
+    def weighed(
+        self, name: str, weights: np.ndarray, inputs: np.ndarray, rows: np.ndarray | None = None
+    ) -> "tuple[FeatureLayout, np.ndarray]":
         """The layout whose map of a modality sees columns by these weights, and that map's features of the inputs.
 
         Args:
             name: of a dense modality.
             weights: float32 [columns].
             inputs: of the rows from which the layout was learnt [rows, columns].
+            rows: their weights [rows]; None: all alike.
 
         Returns:
             The layout, and features float32 [rows, features], centered and scaled.
@@ -134,7 +149,7 @@ class FeatureLayout:
         if name in projections:
             projections[name] = _fewer(features, projections[name].shape[1])
             features = features @ projections[name]
-        mean, scale = _spread(features)
+        mean, scale = _spread(features, rows)
         maps, means, scales = {**self.maps, name: learnt}, {**self.means, name: mean}, {**self.scales, name: scale}
         layout = FeatureLayout(self.preprocessor, maps, means, scales, projections)
         return layout, (features - mean) * np.float32(scale)
@@ -186,10 +201,13 @@ class FeatureLayout:
         return FeatureRows(dense, sparse, objects.present[places])
 
 
-def _spread(features: np.ndarray) -> tuple[np.ndarray, float]:
+def _spread(features: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, float]:
     """The mean of features float32 [features], and what brings them to a mean square length of 1 around it."""
-    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    square = float(np.square(features - mean).sum(axis=1).mean())
+    shares = None if weights is None else weights / weights.sum(dtype=np.float64)
+    mean = features.mean(axis=0, dtype=np.float64) if shares is None else shares @ features
+    mean = mean.astype(np.float32)
+    squares = np.square(features - mean).sum(axis=1)
+    square = float(squares.mean() if shares is None else shares @ squares)
     return mean, float(square**-0.5) if square > 0 else 1.0
 
 

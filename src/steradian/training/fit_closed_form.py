@@ -17,14 +17,13 @@ from steradian.training.choose_penalties import (
     PenaltyChoice,
     centered_targets,
     has_corners,
-    kernels,
     mean_target,
     unit_rows,
 )
-from steradian.training.dual_equations import dual_coefficients
+from steradian.training.dual_equations import dual_coefficients, kernels
 from steradian.training.feature_rows import DRAWN, EXACT, FeatureLayout, FeatureRows, Prepare
 from steradian.training.kept_centers import KeptCenters, used_coordinates
-from steradian.training.normal_equations import NormalEquations, Solution
+from steradian.training.normal_equations import NormalEquations, Solution, mean_row
 from steradian.training.weigh_columns import choose_turns, weigh_columns
 
 __all__ = ["ClosedFormFit", "fit_closed_form"]
@@ -96,6 +95,7 @@ def fit_closed_form(
     random_state: int,
     ranks: Ranks = ALONE,
     kept: KeptCenters | None = None,
+    object_weights: np.ndarray | None = None,
 ) -> ClosedFormFit:
     """Solve for the map from fixed features to class centers that serves every subset of modalities.
 
@@ -110,13 +110,16 @@ def fit_closed_form(
         ranks: processes that all call this with the same table. The first one chooses for all; of a large table of
             dense features each adds up its share of the rows, all else each computes for itself.
         kept: class centers to solve towards and to keep as they are; None chooses them.
+        object_weights: of the objects' squared errors [objects]; None: all 1. What features learn stays unweighed.
     """
     rng = np.random.default_rng(random_state)
     exact = len(labels) <= EXACT
     drawn = _drawn_rows(labels, present, DRAWN, rng)
-    layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=new_classes)
-    features = layout.rows(prepare, drawn)
     num_classes = int(labels.max()) + 1  # of very many, not each has a drawn row
+    whole = None if object_weights is None else object_weights.astype(np.float32)
+    some = _of(whole, drawn)
+    layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=new_classes, weights=some)
+    features = replace(layout.rows(prepare, drawn), weights=some)
     basis = _class_basis(features, labels[drawn], num_classes, embedding_dim, rng, kept)
     learnt = basis.shape[1] if kept is None else kept.learnt
     corners = has_corners(basis) and not new_classes
@@ -137,48 +140,67 @@ def fit_closed_form(
         if exact:
             solution = _dual_solution(layout, features.take(rows), centered_targets(basis, labels[rows]), penalties)
         else:
-            equations = NormalEquations(layout.blocks, basis.shape[1])
-            # Sparse features stay, as what is solved goes over them again and again.
-            shared = ALONE if layout.sparse else ranks
-            for part, found in _all_features(layout, prepare, rows, basis.shape[1], rng, shared):
-                equations.add(found.dense, found.sparse, centered_targets(basis, labels[part]))
-            shared.summed(equations.gram)
-            shared.summed(equations.moments)
+            equations = _summed_equations(layout, prepare, rows, labels, basis, whole, rng, ranks)
             solution = equations.solve(penalties)
         maps = _as_maps(layout, solution, features, weights, embedding_dim, learnt)
         if corners:
-            maps = _with_intercept(maps, mean_target(basis, labels[rows]), dict(zip(names, weights, strict=True)))
+            intercept = mean_target(basis, labels[rows], _of(whole, rows))
+            maps = _with_intercept(maps, intercept, dict(zip(names, weights, strict=True)))
         return ClosedForm(maps, embedding_dim)
 
     closed_form = solve(np.arange(len(labels)))
-    if kept is not None:
-        centers = kept.centers
-    elif corners:
-        centers = _padded(unit_rows(basis - basis.mean(axis=0)), embedding_dim)
-    else:
+    centers = _chosen_centers(kept, basis if corners else None, embedding_dim)
+    if centers is None:
         averaged = _drawn_rows(labels, present, max(AVERAGED, 2 * num_classes), rng)
-        centers = _centers(closed_form, preprocessor, prepare, labels, averaged)
+        centers = _centers(closed_form, preprocessor, prepare, labels, averaged, _of(whole, averaged))
     chosen = dict(zip(names, penalties, strict=True)), dict(zip(names, weights, strict=True))
     return ClosedFormFit(closed_form, centers, *chosen, score, solve, interact)
+
+
+def _chosen_centers(kept: KeptCenters | None, corners: np.ndarray | None, embedding_dim: int) -> np.ndarray | None:
+    """Class centers that stand before anything is solved: those kept, or the corners that targets are."""
+    if kept is not None:
+        return kept.centers
+    return None if corners is None else _padded(unit_rows(corners - corners.mean(axis=0)), embedding_dim)
 
 
 def _dual_solution(
     layout: FeatureLayout, features: FeatureRows, targets: np.ndarray, penalties: list[float]
 ) -> Solution:
     """The coefficients of features from those of rows."""
-    coefficients = dual_coefficients(kernels(layout, features), targets, penalties)
+    coefficients = dual_coefficients(kernels(layout, features), targets, penalties, features.weights)
     starts, dense = np.cumsum([0, *layout.blocks]), []
     for start, size, rows in zip(starts, layout.blocks, coefficients, strict=False):
         dense.append(features.dense[:, start : start + size].T @ rows)
     sparse, offsets = [], []
     for rows, each in zip(features.sparse, coefficients[len(layout.blocks) :], strict=True):
-        has = np.diff(rows.indptr) > 0
-        mean = np.asarray(rows.sum(axis=0)).ravel() / max(1, has.sum())
-        found = rows.T @ each - np.outer(mean, each[has].sum(axis=0))
+        own_weights, mean = mean_row(rows, features.weights)
+        found = rows.T @ each - np.outer(mean, each[own_weights > 0].sum(axis=0))
         sparse.append(torch.from_numpy(found.astype(np.float32)))
         offsets.append(torch.from_numpy((mean @ found).astype(np.float32)))
     wide = np.concatenate(dense) if dense else np.zeros((0, targets.shape[1]))
     return Solution(torch.from_numpy(wide).double(), sparse, offsets)
+
+
+def _summed_equations(
+    layout: FeatureLayout,
+    prepare: Prepare,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    basis: np.ndarray,
+    weights: np.ndarray | None,
+    rng: np.random.Generator,
+    ranks: Ranks,
+) -> NormalEquations:
+    """The equations of these rows, added up over the ranks."""
+    equations = NormalEquations(layout.blocks, basis.shape[1])
+    # Sparse features stay, as what is solved goes over them again and again.
+    shared = ALONE if layout.sparse else ranks
+    for part, found in _all_features(layout, prepare, rows, basis.shape[1], rng, shared):
+        equations.add(found.dense, found.sparse, centered_targets(basis, labels[part]), _of(weights, part))
+    shared.summed(equations.gram)
+    shared.summed(equations.moments)
+    return equations
 
 
 def _drawn_rows(labels: np.ndarray, present: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
@@ -227,8 +249,8 @@ def _class_basis(
     if classes > MAX_LIKENED_CLASSES:
         basis = rng.normal(size=(classes, most)) / most**0.5
         return basis.astype(np.float32)
-    sizes = np.bincount(labels, minlength=classes)
-    entries = 1 / np.maximum(sizes, 1)[labels], (labels, np.arange(len(labels)))
+    each = np.ones(len(labels)) if features.weights is None else features.weights
+    entries = each / np.bincount(labels, each)[labels], (labels, np.arange(len(labels)))
     average = csr_array(entries, shape=(classes, len(labels)))
     likeness = np.zeros((classes, classes))
     for part in (features.dense, *features.sparse):
@@ -262,7 +284,8 @@ def _as_maps(
         number, weight = places[name]
         matrix = np.zeros((size, embedding_dim), dtype=np.float32)
         matrix[:, :outputs] = solution.dense[start : start + size]
-        length = LIKENESS * _mean_length(features.dense[:, start : start + size] @ matrix[:, :outputs])
+        learnt_part = features.dense[:, start : start + size] @ matrix[:, :outputs]
+        length = LIKENESS * _mean_length(learnt_part, features.weights)
         if own:
             first = learnt + number * own
             matrix[:, first : first + own] += np.float32(length) * _projection(size, own)
@@ -284,7 +307,7 @@ def _as_maps(
         np.multiply(coefficients.numpy(), np.float32(weight), out=matrix[:, :outputs], casting="same_kind")
         offset = np.zeros(embedding_dim, dtype=np.float32)
         offset[:outputs] = mean * weight
-        length = LIKENESS * weight * _mean_length(rows @ coefficients.numpy() - mean.numpy())
+        length = LIKENESS * weight * _mean_length(rows @ coefficients.numpy() - mean.numpy(), features.weights)
         likeness = Likeness(learnt + number * own, own, length) if own else None
         maps[name] = LinearMap(layout.maps[name], matrix, offset, likeness)
     return maps
@@ -315,14 +338,25 @@ def _projection(features: int, outputs: int) -> np.ndarray:
     return turned.astype(np.float32)
 
 
-def _mean_length(vectors: np.ndarray) -> float:
+def _mean_length(vectors: np.ndarray, weights: np.ndarray | None) -> float:
     """The mean length of those vectors that are not zero."""
     lengths = np.linalg.norm(vectors, axis=1)
-    return float(lengths[lengths > 0].mean()) if (lengths > 0).any() else 0.0
+    has = lengths > 0
+    return float(np.average(lengths[has], weights=_of(weights, has))) if has.any() else 0.0
+
+
+def _of(weights: np.ndarray | None, rows: np.ndarray | slice) -> np.ndarray | None:
+    """The weights of these rows."""
+    return None if weights is None else weights[rows]
 
 
 def _centers(
-    closed_form: ClosedForm, preprocessor: Preprocessor, prepare: Prepare, labels: np.ndarray, rows: np.ndarray
+    closed_form: ClosedForm,
+    preprocessor: Preprocessor,
+    prepare: Prepare,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    weights: np.ndarray | None,
 ) -> np.ndarray:
     """Unit class means float32 [num_classes, embedding_dim] of the objects' unit vectors."""
     classes = int(labels.max()) + 1
@@ -331,5 +365,6 @@ def _centers(
         part = rows[start : start + CHUNK]
         objects, places = prepare(part)
         vectors = closed_form.vectors(preprocessor.modalities, objects.items, objects.present, rows=places)
-        np.add.at(sums, labels[part], unit_rows(vectors.sum(axis=1)))
+        units, own = unit_rows(vectors.sum(axis=1)), _of(weights, slice(start, start + CHUNK))
+        np.add.at(sums, labels[part], units if own is None else units * own[:, None])
     return unit_rows(sums)

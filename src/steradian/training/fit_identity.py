@@ -31,7 +31,8 @@ def fit_identity(
     options = {name: json.dumps(value) for name, value in (model.to_dict() | config.to_dict()).items()}
     schema, content = json.dumps(objects.schema.to_dict(), sort_keys=True, default=str), sha256()
     for table in filter(None, (objects, validation)):
-        for part in (table.present, table.rows, table.labels.astype(np.str_)):
+        weights = () if table.weights is None else (table.weights,)
+        for part in (table.present, table.rows, table.labels.astype(np.str_), *weights):
             content.update(np.ascontiguousarray(part).tobytes())
         if table.stored is not None:
             # Of rows that stay on disk 64 bits tell each from another: their digests are read part after part.

@@ -77,7 +77,7 @@ class JoinedEncoder:
 
 
 def shared_batch(objects: PreparedObjects, rows: np.ndarray, ranks: Ranks) -> Batch:
-    """A batch with the items of this rank's share of the rows, and with labels and presence of all.
+    """A batch with the items of this rank's share of the rows; labels, weights and presence are of all.
 
     Args:
         objects: with class numbers.
@@ -85,5 +85,5 @@ def shared_batch(objects: PreparedObjects, rows: np.ndarray, ranks: Ranks) -> Ba
         ranks: the processes.
     """
     batch = objects.batch(rows[ranks.share(len(rows))])
-    labels = None if objects.labels is None else objects.labels[rows]
-    return replace(batch, present=objects.present[rows], labels=labels)
+    labels, weights = (None if each is None else each[rows] for each in (objects.labels, objects.weights))
+    return replace(batch, present=objects.present[rows], labels=labels, weights=weights)

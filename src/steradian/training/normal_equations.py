@@ -9,7 +9,7 @@ import torch
 from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
-__all__ = ["NormalEquations", "Solution"]
+__all__ = ["NormalEquations", "Solution", "mean_row"]
 
 KEPT = 0.5
 """Probability with which a modality is kept: nearly the whole object's best fit and nearly each modality's own."""
@@ -47,6 +47,7 @@ class NormalEquations:
     penalty of each modality on its coefficients' squares. With features centered over the rows that have a modality,
     and zero elsewhere, the average has a closed form:
     p G_mm B_m + p^2 sum over k != m of G_mk B_k + penalty_m B_m = p F_m' T.
+    A row's weight scales its features and its target by the root.
 
     Args:
         blocks: dense features of each dense modality.
@@ -58,6 +59,7 @@ class NormalEquations:
     gram: Tensor = field(init=False)
     moments: Tensor = field(init=False)
     rows: list[list[csr_array]] = field(init=False, default_factory=list)
+    weights: list[np.ndarray] = field(init=False, default_factory=list)
     targets: list[Tensor] = field(init=False, default_factory=list)
     dense: list[Tensor] = field(init=False, default_factory=list)
 
@@ -66,19 +68,32 @@ class NormalEquations:
         self.gram = torch.zeros(features, features, dtype=torch.float64)
         self.moments = torch.zeros(features, self.outputs, dtype=torch.float64)
 
-    def add(self, dense: np.ndarray, sparse: Sequence[csr_array], targets: np.ndarray) -> None:
+    def add(
+        self,
+        dense: np.ndarray,
+        sparse: Sequence[csr_array],
+        targets: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> None:
         """Add rows.
 
         Args:
             dense: centered features float32 [rows, dense features], zeros where a modality is absent.
             sparse: likewise of each sparse modality, but centered only later.
             targets: float32 [rows, outputs].
+            weights: of the rows' squared errors float32 [rows]; None: all 1.
         """
+        if weights is None:
+            weights = np.ones(len(dense), dtype=np.float32)
+        else:
+            roots = np.sqrt(weights)[:, None]
+            dense, targets = roots * dense, roots * targets
         wide, aims = torch.from_numpy(dense), torch.from_numpy(targets)
         self.gram += (wide.T @ wide).double()
         self.moments += (wide.T @ aims).double()
         if sparse:
             self.rows.append(list(sparse))
+            self.weights.append(weights)
             self.targets.append(aims)
             self.dense.append(wide)
 
@@ -94,9 +109,9 @@ class NormalEquations:
         # In place of the chunks: these would take as much again.
         self.targets, self.dense = [torch.cat(self.targets)], [torch.cat(self.dense)]
         self.rows = [[vstack(chunks, format="csr") for chunks in zip(*self.rows, strict=True)]]
-        (aims,), (wide,), (stacked,) = self.targets, self.dense, self.rows
+        (aims,), (wide,), (stacked,), weights = self.targets, self.dense, self.rows, np.concatenate(self.weights)
         shifts = [penalty / KEPT for penalty in penalties[len(self.blocks) :]]
-        parts = [_SparsePart(rows, shift) for rows, shift in zip(stacked, shifts, strict=True)]
+        parts = [_SparsePart(rows, weights, shift) for rows, shift in zip(stacked, shifts, strict=True)]
         dense = torch.zeros_like(self.moments)
         for sweep in range(SWEEPS if len(parts) + len(self.blocks) > 1 else 1):
             if self.blocks:
@@ -124,14 +139,14 @@ class NormalEquations:
 class _SparsePart:
     """One sparse modality's own least squares, by conjugate gradients that start where the last ones ended."""
 
-    def __init__(self, rows: csr_array, penalty: float) -> None:
-        has = np.diff(rows.indptr) > 0
-        mean = np.asarray(rows.sum(axis=0)).ravel() / max(1, has.sum())
+    def __init__(self, rows: csr_array, weights: np.ndarray, penalty: float) -> None:
+        weights, mean = mean_row(rows, weights)
         self._rows, self._columns = _as_torch(rows), _as_torch(rows.T.tocsr())
-        self._has, self._mean = torch.from_numpy(has)[:, None], torch.from_numpy(mean.astype(np.float32))
+        self._roots, self._mean = torch.from_numpy(np.sqrt(weights))[:, None], torch.from_numpy(mean.astype(np.float32))
         self._penalty = penalty
-        squares = np.bincount(rows.indices, rows.data.astype(np.float64) ** 2, minlength=rows.shape[1])
-        diagonal = np.maximum(squares - has.sum() * mean**2, 0) + penalty
+        squares = rows.data.astype(np.float64) ** 2 * np.repeat(weights, np.diff(rows.indptr))
+        squares = np.bincount(rows.indices, squares, minlength=rows.shape[1])
+        diagonal = np.maximum(squares - weights.sum(dtype=np.float64) * mean**2, 0) + penalty
         self._inverse = torch.from_numpy((1 / diagonal).astype(np.float32))[:, None]
         self.coefficients = torch.zeros(0)
         self.fitted = torch.zeros(())
@@ -168,12 +183,24 @@ class _SparsePart:
 
     def _forward(self, coefficients: Tensor) -> Tensor:
         product: Tensor = self._rows @ coefficients
-        return product.sub_(self._mean @ coefficients).mul_(self._has)
+        return product.sub_(self._mean @ coefficients).mul_(self._roots)
 
     def _back(self, rows: Tensor) -> Tensor:
-        rows = rows * self._has
+        rows = rows * self._roots
         product: Tensor = self._columns @ rows
         return product.addr_(self._mean, rows.sum(0), alpha=-1)
+
+
+def mean_row(rows: csr_array, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of rows that are not empty and 0 for others float32 [rows], and their weighed mean float64 [columns].
+
+    Args:
+        rows: of a sparse modality [rows, columns].
+        weights: float32 [rows]; None: all 1.
+    """
+    every = np.ones(rows.shape[0], dtype=np.float32) if weights is None else weights
+    own = every * (np.diff(rows.indptr) > 0)
+    return own, rows.T @ own / (own.sum(dtype=np.float64) or 1.0)
 
 
 def _as_torch(rows: csr_array) -> Tensor:

@@ -75,6 +75,11 @@ class Part:
     labels: np.ndarray
     names: np.ndarray
 
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Those of the objects left out; None: all alike."""
+        return None if self.objects.weights is None else self.objects.weights[self.out]
+
 
 @dataclass(frozen=True)
 class NetworkOptions:
@@ -325,13 +330,15 @@ def _chosen(
     def scored(share: float, learned: bool) -> _Candidate:
         scores = []
         for part, network, encoded in zip(parts, networks, outputs, strict=True):
+            weights = part.weights
             joint = join_parts(preprocessor, found, [network], share=share, learned_gates=learned)
             vectors = _fused(joint.cpu(), torch.from_numpy(part.closed), encoded)
             if new_classes:
-                scores.append(average_precisions(vectors, part.labels))
+                scores.append(average_precisions(vectors, part.labels, weights))
             else:
                 known = part.labels < len(found.centers)
-                scores.append(-log_losses(vectors[known] @ found.centers.T, part.labels[known]))
+                own = None if weights is None else weights[known]
+                scores.append(-log_losses(vectors[known] @ found.centers.T, part.labels[known], own))
         return _Candidate(share, learned, np.concatenate(scores))
 
     base = scored(0.0, False)

@@ -50,7 +50,7 @@ def try_context(
     if result.interrupted:
         return None
     left_out = LeftOutPart(trial, encode_objects(trial, part.objects, BATCH, part.out), part.names, part.out)
-    losses, others = (_losses(each, found.centers, part.labels) for each in (left_out, seen))
+    losses, others = (_losses(each, found.centers, part) for each in (left_out, seen))
     gain = others - losses
     measured = f"(log-loss of left-out objects {others.mean():.3f} -> {losses.mean():.3f})"
     if not options.ranks.agreed(bool(gain.mean() > gain.std() / len(gain) ** 0.5)):
@@ -72,9 +72,10 @@ def try_context(
     return network, replace(result, choice=choice), left_out
 
 
-def _losses(seen: LeftOutPart, centers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """-log softmax of each whole object's own class [objects]."""
+def _losses(seen: LeftOutPart, centers: np.ndarray, part: Part) -> np.ndarray:
+    """-log softmax of each whole object's own class [objects], weighed as the part says."""
     present = seen.encoded.present.numpy()
-    known = (labels < len(centers)) & present.any(axis=1)
+    known = (part.labels < len(centers)) & present.any(axis=1)
     _, vectors = seen.fused(present & known[:, None])
-    return log_losses(vectors @ centers.T, labels[known])
+    weights = None if part.weights is None else part.weights[known]
+    return log_losses(vectors @ centers.T, part.labels[known], weights)

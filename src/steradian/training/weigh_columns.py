@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from steradian.training.choose_penalties import FOLDS, PenaltyChoice, centered_targets
+from steradian.training.dual_equations import centered_products
 from steradian.training.feature_rows import FeatureLayout, FeatureRows, Prepare
 
 __all__ = ["choose_turns", "weigh_columns"]
@@ -79,7 +80,9 @@ def weigh_columns(
         place = layout.dense.index(name)
         start = sum(layout.blocks[:place])
         end = start + layout.blocks[place]
-        layout, block = layout.weighed(name, weights, inputs)
+        layout, block = layout.weighed(
+            name, weights, inputs, None if features.weights is None else features.weights[has]
+        )
         own = np.zeros((len(rows), block.shape[1]), dtype=np.float32)
         own[has] = block
         dense = np.concatenate([features.dense[:, :start], own, features.dense[:, end:]], axis=1)
@@ -109,16 +112,15 @@ def _trial_kernels(
     learnt, holders = layout.maps[name], np.cumsum(has) - 1
     chosen = has[choice.rows]
     places = holders[choice.rows[chosen]]
+    own_weights = None if choice.row_weights is None else choice.row_weights[chosen]
     kernels = []
     for fold in range(FOLDS):
         learn = choice.rows[chosen & (choice.folds != fold)]
         weights = learnt.column_weights(inputs[holders[learn]], targets[learn], turns=turns)
         if weights is None:
             return None
-        own = learnt.inner_products(inputs[places], weights)
-        means = own.mean(axis=0)
-        own = own - means - means[:, None] + means.mean()
+        own = centered_products(learnt.inner_products(inputs[places], weights), own_weights)
         kernel = np.zeros((len(choice.rows), len(choice.rows)), dtype=np.float32)
-        kernel[np.ix_(chosen, chosen)] = own / max(float(own.diagonal().mean()), 1e-12)
+        kernel[np.ix_(chosen, chosen)] = own / max(float(np.average(own.diagonal(), weights=own_weights)), 1e-12)
         kernels.append(kernel)
     return kernels

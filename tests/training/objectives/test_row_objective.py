@@ -120,6 +120,7 @@ def slow_objective(
     weights: tuple[float, float],
     scale: float,
     margin: float,
+    heavy: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Object by object and term by term."""
     encoded = encoder.encode(batch)
@@ -135,7 +136,8 @@ def slow_objective(
     for row, label in enumerate(batch.labels):
         has = [m for m in range(batch.present.shape[1]) if batch.present[row, m]]
         of_modalities = sum(loss(encoded.vectors[row, m], label) for m in has) / len(has)
-        total = total + loss(whole[row], label) + weights[0] * of_modalities + weights[1] * loss(part[row], label)
+        own = loss(whole[row], label) + weights[0] * of_modalities + weights[1] * loss(part[row], label)
+        total = total + (own if heavy is None else heavy[row] * own)
     return total / len(batch.labels)
 
 
@@ -164,6 +166,20 @@ def test_it_is_the_weighted_sum_of_its_terms(
     gradients, expected_gradients = (torch.autograd.grad(loss, parameters) for loss in (found, expected))
     for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
         torch.testing.assert_close(gradient, expected_gradient, rtol=1e-3, atol=2e-5)
+
+
+def test_an_objects_weight_is_a_factor_of_all_its_losses(toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, classifier = toy.build()
+    encoder.eval()
+    heavy = torch.arange(20.0)
+    batch = replace(TensorBatch.of(toy.prepared().batch(np.arange(20))), weights=heavy)
+    subsets = random_subsets(batch.present)
+    monkeypatch.setattr(row_objective, "random_subsets", lambda present: subsets)
+    found = margin_softmax(classifier, modality_weight=0.5, subset_weight=0.7)(encoder, batch, strength=1.0)
+    options: dict[str, Any] = {"weights": (0.5, 0.7), "scale": 12.0, "margin": 0.3, "heavy": heavy}
+    torch.testing.assert_close(
+        found, slow_objective(encoder, batch, subsets, classifier, **options), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_a_single_modality_has_one_term(toy) -> None:

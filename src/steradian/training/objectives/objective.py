@@ -63,6 +63,8 @@ class Objective(nn.Module, ABC):
     """Whether level 2 learns; else what is fused stays the mean of the modalities' vectors."""
     needs_modalities: ClassVar[Literal["one", "two", "every"]] = "one"
     """How many modalities an object must have to be learned from."""
+    takes_weights: ClassVar[bool] = False
+    """Whether it scales the losses of an object by its weight; giving weights to another one is refused."""
     streams: ClassVar[bool] = False
     """Whether it never holds all cosines to the class centers at once, and takes several centers a class."""
 
@@ -96,7 +98,7 @@ class Objective(nn.Module, ABC):
 
         Args:
             encoder: both levels.
-            batch: with labels.
+            batch: with labels, and with weights if it takes them.
             strength: the share of the margin, 0 to 1.
             take_gradient: takes the gradient of class centers tile by tile, see `AngularMarginLoss`.
         """

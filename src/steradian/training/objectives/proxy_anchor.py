@@ -15,6 +15,7 @@ class ProxyAnchor(RowObjective):
 
     options = (*RowObjective.options, "margin")
     learns_centers = True
+    takes_weights = False
     paper_scale = 32.0
     paper_margin = math.asin(0.1)
     """The paper subtracts 0.1 from a cosine."""

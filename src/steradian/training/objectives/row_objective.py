@@ -44,10 +44,13 @@ class RowObjective(Objective):
       half's mean stands for the mean of all, so that the loss is the same on average, from half the fused rows.
     - "observed": as "both", with one of `observed_subsets`.
 
+    An object's weight is a factor of all its rows' losses.
+
     A subclass gives `row_losses`.
     """
 
     options: ClassVar[tuple[str, ...]] = ("modality_weight", "subset_weight", "subset_policy")
+    takes_weights = True
     copies: ClassVar[int] = 4
     """How often a step holds the cosines of the rows, gradients and what autograd keeps among them; measured."""
 
@@ -89,9 +92,14 @@ class RowObjective(Objective):
         encoded = encoder.encode(batch)
         fused, weights = self._fuse(encoder, encoded)
         further = self.further_loss(encoded, fused[: len(labels)], labels)
-        row_labels = labels.repeat(len(fused) // len(labels))
+        times = len(fused) // len(labels)
+        row_labels = labels.repeat(times)
+        if batch.weights is not None:
+            weights = weights * batch.weights.repeat(times)
         if present.shape[1] > 1 and self.modality_weight > 0:
             shares = self.modality_weight / present.sum(dim=1, keepdim=True)
+            if batch.weights is not None:
+                shares = shares * batch.weights[:, None]
             fused = torch.cat([fused, encoded.vectors[present]])
             row_labels = torch.cat([row_labels, labels[:, None].expand_as(present)[present]])
             weights = torch.cat([weights, shares.expand(present.shape)[present]])
