@@ -2,8 +2,8 @@
 
 A score at R looks at as many neighbors as the class has objects, which is a large part of a gallery with few classes.
 So the exact cosines are computed to a query's own class, a small product. Of all others only those count that may be
-among the neighbors looked at, by float32 products and what these can be wrong by. These few are brought to exact cosines
-and sorted together with the own ones.
+among the neighbors looked at, by float32 products and what these can be wrong by. These few are brought to exact
+cosines and sorted together with the own ones.
 """
 
 from collections.abc import Iterator
