@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -103,6 +104,11 @@ def _table(size: int, classes: int = 10) -> sr.ObjectTable:
     return sr.read_objects({**columns, "label": labels}, schema)
 
 
+@cache
+def _model() -> sr.SphereEmbedder:
+    return sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(500))
+
+
 def _search(size: int, rounds: int) -> Iterator[Timing]:
     vectors, labels = _clouds(size)
     index = Index.from_vectors(vectors, labels=labels, ids=[f"id {number}" for number in range(size)])
@@ -132,7 +138,7 @@ def _approximate(size: int, rounds: int) -> Iterator[Timing]:
 
 def _transform(size: int, rounds: int) -> Iterator[Timing]:
     """Seconds, and the arrays that stand in memory at the peak, beside the result."""
-    model, objects = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(500)), _table(size)
+    model, objects = _model(), _table(size)
     yield Timing("transform", size, _seconds(lambda: model.transform(objects), rounds))
     tracemalloc.start()
     result = model.transform(objects)
@@ -246,7 +252,7 @@ def _second_a_flop(rounds: int) -> float:
 
 def _whole(work: str, size: int, rounds: int) -> Iterator[Timing]:
     """Evaluate or audit made objects of 10 classes and 3 modalities by the closed form alone."""
-    model, objects = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(500)), _table(size)
+    model, objects = _model(), _table(size)
     if work == "evaluate":
         ours = _seconds(lambda: sr.evaluate(model, objects, verbose=False, floor="none"), rounds)
     else:
@@ -289,12 +295,12 @@ WORK: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     "cold search": ([500, 1000], [2000, 20_000]),
     "load": ([2000, 4000], [10_000, 100_000, 1_000_000]),
     "approximate": ([2000, 4000], [10_000, 100_000, 1_000_000]),
-    "transform": ([500, 1000], [10_000, 100_000]),
+    "transform": ([100, 200], [10_000, 100_000]),
     "retrieval": ([1000, 2000], [5000, 10_000, 20_000]),
-    "clustering": ([1000, 2000], [5000, 10_000]),
-    "evaluate": ([500, 1000], [5000, 10_000, 20_000, 100_000]),
-    "many classes": ([500, 1000], [5000, 20_000, 100_000]),
-    "audit": ([500, 1000], [10_000, 20_000, 50_000]),
+    "clustering": ([300, 600], [5000, 10_000]),
+    "evaluate": ([100, 200], [5000, 10_000, 20_000, 100_000]),
+    "many classes": ([200, 400], [5000, 20_000, 100_000]),
+    "audit": ([200, 400], [10_000, 20_000, 50_000]),
     "reading": ([50, 100], [10_000, 100_000]),
     "training": ([8, 16], [64]),
     "loss": ([1000, 2000], [10_000, 100_000, 1_000_000]),

@@ -6,11 +6,16 @@ from benchmarks.reading import Reading
 from benchmarks.speed import MEASURES, WORK, Timing, exponent, run
 
 
-def test_the_quick_form_measures_everything_at_two_sizes(capsys: pytest.CaptureFixture[str]) -> None:
-    # Reading has a test of its own, and starts processes.
+def test_the_quick_form_measures_everything_at_two_sizes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Processes take most of the time: reading has a test of its own, and the command line has many.
+    commands: list[list[str]] = []
+    monkeypatch.setattr("benchmarks.speed.subprocess.run", lambda command, **_: commands.append(command))
     timings = run([work for work in WORK if work != "reading"], quick=True, rounds=1)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(timings) + 5
+    assert [command[1:4] for command in commands[::2]] == 2 * [["-m", "steradian", "search"]]
     assert all(len(line) <= 80 for line in lines)
     names = {timing.work for timing in timings}
     assert {"search, 1 queries", "search, 1000 queries", "retrieval scores", "evaluate", "audit"} <= names

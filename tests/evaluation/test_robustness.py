@@ -95,6 +95,19 @@ def test_of_many_objects_the_same_are_drawn_in_every_row(model, make_table) -> N
     assert sr.robustness(model, objects, shares=[0.5], draws=2).queries is None
 
 
+def test_of_many_objects_and_classes_only_drawn_ones_are_predicted(
+    model, make_table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steradian.evaluation.scoring.MOST_COSINES", 20 * len(model.classes_))
+    objects = make_table(["cat", "dog", "owl"] * 12)
+    whole, drawn = (sr.robustness(model, objects, shares=[0.5], draws=1, max_queries=most) for most in (None, 4))
+    assert (whole.classified, drawn.classified, drawn.to_dict()["classified"]) == (None, 20, 20)
+    chosen = np.sort(np.random.default_rng(0).choice(36, size=20, replace=False))
+    right = model.predict_vectors(model.transform(objects)[chosen]) == objects.labels[chosen]
+    assert drawn.accuracy[0, 0] == pytest.approx(right.mean())
+    assert "Predicted 20 drawn objects" in repr(drawn) and "Predicted" not in repr(whole)
+
+
 @pytest.fixture(scope="module")
 def learnt() -> tuple[sr.SphereEmbedder, sr.ObjectTable]:
     """A fitted model and its 60 objects of two modalities, each missing in a fifth of them."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from steradian.errors import InputError
 from steradian.metrics import nearest, unit_vectors
 from steradian.metrics.exact_cosines import check_gallery_size
-from steradian.metrics.nearest import check_exclude, check_pair, check_rows, check_vectors
+from steradian.metrics.nearest import check_exclude, check_rows, check_vectors
 
 # The package's attribute of this name is the function.
 MODULE = import_module("steradian.metrics.nearest")
@@ -224,7 +224,7 @@ def test_messages_name_the_array() -> None:
     with pytest.raises(InputError, match="left, row 2: "):
         check_vectors(np.array([[1], [2], [0]]), where="left")
     with pytest.raises(InputError, match="gallery, row 0: "):
-        check_pair(np.ones((1, 1)), np.zeros((1, 1)))
+        check_rows(np.zeros((1, 1)), where="gallery")
 
 
 def test_nothing_is_excluded_by_default() -> None:

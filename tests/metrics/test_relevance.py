@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steradian.metrics import nearest
+from steradian.metrics.nearest import check_rows
 from steradian.metrics.relevance import relevant_neighbors
 
 
@@ -21,7 +22,13 @@ def check(
     want = (gallery_codes[rows] == codes[:, None]) & (rows >= 0)
     seen = []
     for part, relevant in relevant_neighbors(
-        queries, codes, gallery, gallery_codes, depths=depths, exclude=exclude, memory_bytes=options["memory_bytes"]
+        queries,
+        codes,
+        check_rows(gallery),
+        gallery_codes,
+        depths=depths,
+        exclude=exclude,
+        memory_bytes=options["memory_bytes"],
     ):
         assert relevant.shape == (len(part), min(depths[part].max(), len(gallery)))
         np.testing.assert_array_equal(relevant, want[part, : relevant.shape[1]])

@@ -15,7 +15,7 @@ from steradian.fitted_model import Encoded
 from steradian.result_table import ResultTable
 from steradian.text_table import fit_text
 
-__all__ = ["Evaluated", "Evaluation", "SubsetScores"]
+__all__ = ["Evaluated", "Evaluation", "SubsetScores", "error_of_a_share"]
 
 _SUBSET_WIDTH = 26
 _LINE = "{} {:>10} {:>6} {:>7} {:>9} {:>9} {:>6}"
@@ -223,8 +223,7 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
         if self.classified is None:
             return None
         shares = [share for share in (self.certified, *(row.accuracy for row in self.scores)) if share is not None]
-        spread = max((share * (1 - share) for share in shares), default=0.0)
-        error = (spread / self.classified * (1 - self.classified / self.whole.objects)) ** 0.5
+        error = error_of_a_share(np.array(shares), self.classified, self.whole.objects)
         return (
             f"Predicted and certified {self.classified:,} drawn objects. 95% intervals of the draw: accuracy and "
             f"certified within {INTERVAL * error:.3f} (max_queries=None: all)."
@@ -246,6 +245,22 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
             shares = f"{self.certified:.3f}; and right: {self.certified_right:.3f}"
             notes.append(f"Certified (no missing modality changes the class): {shares}.")
         return notes if self.verdict is None else [self.verdict, *notes]
+
+
+def error_of_a_share(shares: np.ndarray, drawn: int, objects: int) -> float:
+    """The largest standard error of shares that were counted among objects drawn without replacement.
+
+    Args:
+        shares: from 0 to 1; NaN for none.
+        drawn: how many objects were looked at.
+        objects: of how many.
+
+    Examples:
+        >>> error_of_a_share(np.array([0.5, 0.9]), 100, 200)
+        0.035355339059327376
+    """
+    spreads = shares * (1 - shares)
+    return float((np.max(spreads, initial=0.0, where=~np.isnan(spreads)) / drawn * (1 - drawn / objects)) ** 0.5)
 
 
 def _most(counts: Iterable[int]) -> str:

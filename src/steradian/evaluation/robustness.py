@@ -9,12 +9,13 @@ import numpy as np
 from rich.console import Console
 
 from steradian.errors import InputError
-from steradian.evaluation.evaluation_table import INTERVAL
+from steradian.evaluation.evaluation_table import INTERVAL, error_of_a_share
 from steradian.evaluation.scoring import (
     Gallery,
     SubsetEmbedder,
     check_tables,
     classification_scores,
+    drawn_to_classify,
     encoded_once,
     search_among,
 )
@@ -52,6 +53,7 @@ class Robustness(ResultTable, rows="shares", line=_LINE, words={_axis("accuracy"
         gallery: how many were searched in; None where each object was searched among the others.
         queries: how many objects were searched for, the same in every draw; None for all.
         errors: the largest standard error of `recall_at_1` and of `map_at_r` at any share, of drawing these queries.
+        classified: how many objects were drawn to be predicted, the same in every draw; None for all.
 
     Examples:
         >>> accuracy = np.array([[0.9, 0.9], [0.7, 0.6]])
@@ -71,6 +73,7 @@ class Robustness(ResultTable, rows="shares", line=_LINE, words={_axis("accuracy"
     gallery: int | None = None
     queries: int | None = None
     errors: tuple[float, float] = (0.0, 0.0)
+    classified: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; of each share its scores' mean and spread, the standard deviation over draws."""
@@ -85,17 +88,25 @@ class Robustness(ResultTable, rows="shares", line=_LINE, words={_axis("accuracy"
             points.append(point)
         draws = self.accuracy.shape[1]
         counts = {"objects": self.objects, "gallery": self.gallery, "queries": self.queries, "draws": draws}
+        counts |= {"classified": self.classified}
         errors = {"recall_at_1_error": self.errors[0], "map_at_r_error": self.errors[1]}
         return {**counts, **errors, "shares": points}
 
     def _notes(self) -> list[str]:
-        if self.queries is None:
-            return []
-        recall, precision = (INTERVAL * error for error in self.errors)
-        return [
-            f"Searched for {self.queries:,} drawn objects, the same ones in every row. 95% intervals of the draw: R@1 "
-            f"within {recall:.3f}, MAP@R within {precision:.3f}, or less (max_queries=None: all)."
-        ]
+        notes = []
+        if self.queries is not None:
+            recall, precision = (INTERVAL * error for error in self.errors)
+            notes.append(
+                f"Searched for {self.queries:,} drawn objects, the same ones in every row. 95% intervals of the draw: "
+                f"R@1 within {recall:.3f}, MAP@R within {precision:.3f}, or less (max_queries=None: all)."
+            )
+        if self.classified is not None:
+            error = error_of_a_share(self.accuracy, self.classified, self.objects)
+            notes.append(
+                f"Predicted {self.classified:,} drawn objects, the same ones in every row. 95% interval of the draw: "
+                f"accuracy within {INTERVAL * error:.3f} (max_queries=None: all)."
+            )
+        return notes
 
     def _title(self) -> str:
         searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
@@ -135,7 +146,8 @@ def robustness(
         gallery: labelled objects to search in, likewise; None searches each object among the others.
         shares: to drop, each from 0 to 1; 0 is always measured. Default 0, 0.1, ..., 0.9.
         draws: of what is dropped, at each share.
-        max_queries: where more objects are to be searched for, so many are drawn; None searches for all.
+        max_queries: where more objects are to be searched for, so many are drawn; beyond 2e8 objects x classes, some
+            are predicted; None takes all.
         random_state: of the draws.
         verbose: show progress.
 
@@ -155,11 +167,7 @@ def robustness(
     table = table_of(objects)
     levels = _check_levels(shares)
     present = present_modalities(model.schema_, table)
-    slots, masks = [(0, 0)], [present]
-    for draw in range(_check_draws(draws)):
-        chances = np.random.default_rng((random_state, draw)).random(present.shape)
-        slots += [(place, draw) for place in range(1, len(levels))]
-        masks += [drop_modalities(present, chances, share=share) for share in levels[1:]]
+    slots, masks = _dropped(present, levels, draws=_check_draws(draws), random_state=random_state)
     scores, left = np.full((len(_SCORES), len(levels), draws), np.nan), np.zeros((len(levels), draws))
     errors: list[tuple[float, float]] = []
     with ProgressBar("evaluating", 2 + len(masks), console=Console(stderr=True) if verbose else None) as steps:
@@ -170,10 +178,12 @@ def robustness(
         _, rows, vectors = whole = next(parts)
         _refuse_nothing(rows)
         search_in = search_among(table, rows, vectors, gallery, search_in).drawing(max_queries, random_state)
+        drawn = drawn_to_classify(len(rows), len(model.classes_), max_queries, random_state)
         for (place, draw), (mask, _, vectors) in zip(slots, chain([whole], parts), strict=True):
             steps.begin(f"{levels[place]:.0%} dropped")
             labels = table.labels[rows]
-            found = search_in.scores(vectors, labels, rows, ks=(1,)) | classification_scores(model, vectors, labels)
+            found = search_in.scores(vectors, labels, rows, ks=(1,))
+            found |= classification_scores(model, vectors, labels, drawn=drawn)
             retrieved = found.get("recall", {1: np.nan})[1], found.get("map_at_r", np.nan)
             scores[:, place, draw] = found.get("accuracy", np.nan), *retrieved
             errors.append((found.get("recall_errors", {1: 0.0})[1], found.get("map_at_r_error", 0.0)))
@@ -186,7 +196,19 @@ def robustness(
     queries = searched_for if searched_for < answerable else None
     worst = float(max(error for error, _ in errors)), float(max(error for _, error in errors))
     means = levels, left.mean(axis=1), accuracy, recall_at_1, map_at_r
-    return Robustness(*means, len(rows), searched, queries, worst)
+    return Robustness(*means, len(rows), searched, queries, worst, None if drawn is None else int(drawn.sum()))
+
+
+def _dropped(
+    present: np.ndarray, levels: np.ndarray, *, draws: int, random_state: int
+) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
+    """The place of each level and the draw, and what is then left of the objects; first the whole ones."""
+    slots, masks = [(0, 0)], [present]
+    for draw in range(draws):
+        chances = np.random.default_rng((random_state, draw)).random(present.shape)
+        slots += [(place, draw) for place in range(1, len(levels))]
+        masks += [drop_modalities(present, chances, share=share) for share in levels[1:]]
+    return slots, masks
 
 
 def drop_modalities(present: np.ndarray, chances: np.ndarray, *, share: float) -> np.ndarray:

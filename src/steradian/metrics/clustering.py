@@ -5,7 +5,7 @@ import numpy as np
 from steradian.errors import InputError
 from steradian.metrics.classification import label_codes
 from steradian.metrics.k_means import tightest_clusters
-from steradian.metrics.nearest import unit_vectors
+from steradian.metrics.nearest import check_rows, unit_vectors
 
 __all__ = ["MAX_DISTANCES", "clustering_ami", "most_distances"]
 
@@ -50,18 +50,18 @@ def clustering_ami(
     """
     from sklearn.metrics import adjusted_mutual_info_score
 
-    unit = unit_vectors(vectors)
+    vectors = check_rows(vectors).vectors
     (codes,) = label_codes(labels)
-    if len(codes) != len(unit):
+    if len(codes) != len(vectors):
         raise InputError(
-            want=f"{len(unit)} classes, one a row",
+            want=f"{len(vectors)} classes, one a row",
             got=str(len(codes)),
             where="labels",
             fix="Pass one class a vector.",
         )
-    most = most_distances(unit.shape[1], MAX_DISTANCES if max_distances is None else max_distances)
+    most = most_distances(vectors.shape[1], MAX_DISTANCES if max_distances is None else max_distances)
     inside, num_classes = _within(codes, None if max_distances is None else most, random_state)
-    unit, codes = unit[inside], codes[inside]
+    unit, codes = unit_vectors(vectors[inside]), codes[inside]
     if n_init is None:
         n_init = min(_MOST_STARTS, max(1, most // (len(unit) * num_classes)))
     clusters = tightest_clusters(unit, num_classes, starts=n_init, rounds=_MOST_ROUNDS, random_state=random_state)

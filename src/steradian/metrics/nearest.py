@@ -24,9 +24,9 @@ __all__ = [
     "DEFAULT_MEMORY_BYTES",
     "CheckedRows",
     "check_exclude",
-    "check_pair",
     "check_rows",
     "check_vectors",
+    "check_widths",
     "nearest",
     "unit_vectors",
 ]
@@ -98,7 +98,7 @@ def nearest(
     queries, _ = check_vectors(queries, where="queries")
     searched = gallery if isinstance(gallery, CheckedRows) else CheckedRows(check_vectors(gallery, where="gallery")[0])
     total = len(searched.vectors)
-    _check_widths(queries, searched.vectors)
+    check_widths(queries, searched.vectors)
     exclude = check_exclude(exclude, queries=len(queries), gallery=total)
     _check_k(k, total)
     check_gallery_size(total)
@@ -190,30 +190,6 @@ def check_vectors(vectors: np.ndarray, *, where: str) -> tuple[np.ndarray, np.nd
     return vectors, lengths
 
 
-def check_pair(queries: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Both arrays and the lengths of their rows, checked to be of one width.
-
-    Args:
-        queries: [queries, dim], real numbers.
-        gallery: [gallery, dim].
-
-    Returns:
-        The queries, the gallery, the lengths of both: float64 [queries] and [gallery].
-
-    Raises:
-        InputError: as `check_vectors`, or different widths.
-
-    Examples:
-        >>> import numpy as np
-        >>> check_pair(np.eye(2), np.eye(2))[2]
-        array([1., 1.])
-    """
-    queries, query_lengths = check_vectors(queries, where="queries")
-    gallery, gallery_lengths = check_vectors(gallery, where="gallery")
-    _check_widths(queries, gallery)
-    return queries, gallery, query_lengths, gallery_lengths
-
-
 def check_exclude(exclude: np.ndarray | None, *, queries: int, gallery: int) -> np.ndarray:
     """The gallery row to leave out of each query's neighbors, -1 for none; None leaves out nothing.
 
@@ -262,7 +238,16 @@ def _check_matrix(vectors: np.ndarray, *, where: str) -> np.ndarray:
     return vectors
 
 
-def _check_widths(queries: np.ndarray, gallery: np.ndarray) -> None:
+def check_widths(queries: np.ndarray, gallery: np.ndarray) -> None:
+    """Refuse queries that are not as wide as the gallery.
+
+    Args:
+        queries: [queries, dim].
+        gallery: [gallery, dim].
+
+    Raises:
+        InputError: different widths.
+    """
     if queries.shape[1] != gallery.shape[1]:
         raise InputError(
             want=f"queries of width {gallery.shape[1]}, as the gallery",

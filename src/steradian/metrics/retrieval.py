@@ -11,7 +11,7 @@ import numpy as np
 
 from steradian.errors import InputError
 from steradian.metrics.classification import label_codes
-from steradian.metrics.nearest import DEFAULT_MEMORY_BYTES, check_exclude, check_pair
+from steradian.metrics.nearest import DEFAULT_MEMORY_BYTES, CheckedRows, check_exclude, check_rows, check_widths
 from steradian.metrics.relevance import relevant_neighbors
 
 __all__ = [
@@ -70,7 +70,7 @@ def retrieval_scores(
 ) -> RetrievalScores:
     """All retrieval scores of exact rankings, or of a part of the queries with what the draw may be off by.
 
-    The time grows with queries x gallery. The gallery is held once more in float64: 8 x gallery x dim bytes.
+    The time grows with queries x gallery. A gallery that is not float32 and unit is held once more as such.
 
     Args:
         queries: [queries, dim].
@@ -172,20 +172,21 @@ def each_query(
         >>> found.answerable.tolist(), found.rows.tolist(), found.scores.tolist()
         ([True, False], [0], [[1.0, 1.0, 1.0]])
     """
-    queries, gallery, _, _ = check_pair(queries, gallery)
+    searched, queries = check_rows(gallery, where="gallery"), check_rows(queries, where="queries").vectors
+    check_widths(queries, searched.vectors)
     query_codes, gallery_codes = label_codes(query_labels, gallery_labels)
     _check_lengths(query_codes, queries, "queries")
-    _check_lengths(gallery_codes, gallery, "gallery")
+    _check_lengths(gallery_codes, searched.vectors, "gallery")
     _check_ks(ks)
     _check_max_queries(max_queries)
-    exclude = check_exclude(exclude, queries=len(queries), gallery=len(gallery))
+    exclude = check_exclude(exclude, queries=len(queries), gallery=len(gallery_codes))
     num_relevant = _count_relevant(query_codes, gallery_codes, exclude)
     scored = np.flatnonzero(num_relevant)
     if max_queries is not None and len(scored) > max_queries:
         scored = np.sort(np.random.default_rng(random_state).choice(scored, size=max_queries, replace=False))
     each = np.empty((len(scored), len(ks) + 2))
     if len(scored):
-        drawn = queries[scored], query_codes[scored], gallery, gallery_codes
+        drawn = queries[scored], query_codes[scored], searched, gallery_codes
         each = _each_score(*drawn, num_relevant[scored], exclude[scored], ks, memory_bytes)
     return EachQuery(scored, each, num_relevant > 0)
 
@@ -274,7 +275,7 @@ def r_precision(relevant: np.ndarray, num_relevant: np.ndarray) -> np.ndarray:
 def _each_score(
     queries: np.ndarray,
     query_codes: np.ndarray,
-    gallery: np.ndarray,
+    gallery: CheckedRows,
     gallery_codes: np.ndarray,
     num_relevant: np.ndarray,
     exclude: np.ndarray,
