@@ -145,7 +145,9 @@ def _checked_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str
         if kind is not kinds[0]:
             got = f"{kinds[0].__name__} {entries[0]!r} in row {rows[0]} and {kind.__name__} {entry!r}"
             raise _no_name(got, _place(row, name))
-    return np.array(entries)
+    # numpy makes floats of integers on both sides of 2**63.
+    large = kinds[:1] == [int] and max(entries) >= 2**63
+    return np.array(entries, dtype=np.uint64 if large else None)
 
 
 def _refuse_names_that_merge(entries: list[Any], rows: np.ndarray, name: str) -> None:
