@@ -11,6 +11,7 @@ from steradian.data.schema import Schema
 from steradian.errors import InputError
 
 __all__ = [
+    "NoRowsError",
     "refuse_absent_columns",
     "refuse_bare_objects",
     "refuse_different_schemas",
@@ -23,6 +24,10 @@ NO_LABEL = (
     "Name the label's column in the schema: training and evaluation need labels; "
     "transform and `steradian embed` work without (labelled=False)."
 )
+
+
+class NoRowsError(InputError):
+    """A table that is sound but for its having no rows."""
 
 
 def table_length(lengths: Mapping[str, int]) -> int:
@@ -50,9 +55,7 @@ def table_length(lengths: Mapping[str, int]) -> int:
         )
     rows = next(iter(names_by_length), 0)
     if not rows:
-        raise InputError(
-            want="at least one row", got="an empty table", where="the table", fix="Check where the table comes from."
-        )
+        raise NoRowsError("at least one row", "an empty table", "the table", "Check where the table comes from.")
     return rows
 
 

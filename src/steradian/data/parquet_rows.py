@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from steradian.data.checks import NoRowsError
 from steradian.data.file_errors import common_types, damage_told
 from steradian.data.machine_memory import machine_memory
 from steradian.data.regular_files import open_regular
@@ -72,7 +73,7 @@ def store_rows(
     fields = [name for name in named_columns(schema) if "." in name and name not in sizes]
     sizes |= {name: sizes[root] for name in fields if (root := name.split(".")[0]) in sizes}
     if not rows:
-        raise InputError("at least one row", "an empty table", str(paths[0]), "Check where the table comes from.")
+        raise NoRowsError("at least one row", "an empty table", str(paths[0]), "Check where the table comes from.")
     # The working folder may become another one.
     states = {path.absolute(): _state(path) for path in paths}
     return StoredRows([path.absolute() for path in paths], _Reader(types, schema, absolute, states), groups, sizes)
