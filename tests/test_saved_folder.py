@@ -89,7 +89,7 @@ import steradian.data, steradian.modalities
 for package in (steradian.data, steradian.modalities):
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         # What reads files, splits them or fits needs pyarrow or torch.
-        apart = "table_files", "split_files", "csv_columns", "feature_cache"
+        apart = "table_files", "parquet_rows", "file_errors", "split_files", "csv_columns", "feature_cache"
         if not module.name.endswith(("_tokenizer", ".pretrained_encoder", ".tensors", *apart)):
             importlib.import_module(module.name)
 from steradian.data.closed_form import features_of, fused
