@@ -521,12 +521,15 @@ def test_a_model_that_is_fitted_beside_an_earlier_one(folder: Path, tmp_path: Pa
     np.testing.assert_allclose(new.fitted_.class_centers, earlier.fitted_.class_centers, atol=1e-6)
 
 
-def test_embed_fills_a_store_that_search_searches(folder: Path, capsys) -> None:
+def test_embed_fills_a_store_that_search_and_serve_search(folder: Path, capsys, monkeypatch) -> None:
+    pytest.importorskip("fastapi")
     place = f"parquet:{folder / 'gallery.parquet'}"
     assert run("embed", folder / "model", folder / "table.csv", "--to", place, "--columns", "height") == 0
     assert f"of width 8 to {place}" in capsys.readouterr().out
     assert run("search", folder / "model", "--index", place, "--query", "title=round", "--k", "2") == 0
     assert "the 2 nearest objects" in capsys.readouterr().out
+    monkeypatch.setattr("steradian.serve.run_server", lambda app, *, host, port: None)
+    assert run("serve", folder / "model", "--index", place, "--gallery", folder / "table.csv") == 0
     search = ("search", folder / "model", "--query", "title=round", "--k", "3")
     assert run(*search, "--index", place, "--where", 'height={"from": -1e9}') == 0
     assert "the 3 nearest objects" in capsys.readouterr().out

@@ -287,14 +287,19 @@ def _search(options: Namespace) -> int:
 
 
 def _serve(options: Namespace) -> int:
-    from steradian.search import Index
+    from steradian.search import Index, StoreIndex
     from steradian.serve import Gallery, Limits, load_served, make_app, run_server
+    from steradian.stores import is_place
 
     if not 0 <= options.port <= LAST_PORT:
         raise InputError(f"a port from 0 to {LAST_PORT}", str(options.port), "--port", "0 takes a free one.")
     limits = Limits(**{field.name: options[field.name] for field in fields(Limits)})
     served = load_served(options.model)
-    index = Index.load(options.index or Path(options.model, "index"), model=served.model)
+    index: Index | StoreIndex
+    if is_place(options.index):
+        index = Index.open(options.index, model=served.model)
+    else:
+        index = Index.load(options.index or Path(options.model, "index"), model=served.model)
     gallery = None
     if options.gallery is not None:
         gallery = Gallery(read_named(options.gallery, served.schema, options, labelled=False), index)

@@ -298,7 +298,7 @@ def _search_parser(parser: _Parser) -> _Parser:
 
 def _serve_parser(parser: _Parser) -> _Parser:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
-    parser.add_argument("--index", metavar="DIR", help="the index folder to search in; by default MODEL/index")
+    parser.add_argument("--index", metavar="PLACE", help="an index folder or a store; by default MODEL/index")
     line = "the table of the index's objects, whose pictures and texts the search page then shows"
     parser.add_argument("--gallery", metavar="TABLE", help=line)
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="to listen at; 0.0.0.0 is all of them")

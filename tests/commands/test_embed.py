@@ -32,6 +32,14 @@ def test_several_files_become_parts_which_are_not_made_twice(
     assert told.endswith("1 part had been there\n") and "1 part in" in complaints
 
 
+def test_a_file_without_rows_has_no_part(shelf: Path, run, parts: Path, tmp_path: Path) -> None:
+    (tmp_path / "none.csv").write_text((parts / "a.csv").read_text().splitlines()[0] + "\n")
+    words = ["embed", shelf / "size", parts / "a.csv", tmp_path / "none.csv", "--out", tmp_path / "out"]
+    code, told, complaints = run(*words)
+    assert (code, complaints) == (0, "") and f"{tmp_path / 'none.csv'}: 0 objects\n" in told
+    assert told.endswith("to 1 part in " + str(tmp_path / "out") + "; 0 parts had been there\n")
+
+
 def test_one_file_and_files_into_one_stay_as_they_were(shelf: Path, run, parts: Path, tmp_path: Path) -> None:
     assert run("embed", shelf / "size", parts / "a.csv", "--out", tmp_path / "index")[0] == 0
     assert (tmp_path / "index" / "index.json").exists()

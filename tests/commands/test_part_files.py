@@ -86,6 +86,42 @@ def test_a_file_that_has_changed_has_its_part_replaced(
     assert pq.read_table(out).num_rows == 50
 
 
+def test_runs_at_the_same_time_do_not_disturb_each_other(
+    model: sr.SphereEmbedder, files: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def other_run_first(path: Path) -> sr.ObjectTable:
+        if path == files[1]:
+            write_parts(model, files, out, read)
+        return read(path)
+
+    # The first run has made one part, the other one the rest, of which the first has begun one too.
+    assert write_parts(model, files, out, other_run_first) == (2, 40, 1, 0)
+    assert pq.read_table(out).num_rows == 60
+
+
+def test_what_another_run_has_cleaned_away_is_no_error_where_the_part_is_there(
+    model: sr.SphereEmbedder, files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, replace = tmp_path / "out", os.replace
+
+    def replaced(unfinished: Path, part: Path) -> None:
+        monkeypatch.setattr(os, "replace", replace)
+        write_parts(model, files, out, read)
+        replace(unfinished, part)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    assert write_parts(model, files, out, read) == (0, 0, 3, 0)
+    assert pq.read_table(out).num_rows == 60
+
+
+def test_mistakes_name_their_file(model: sr.SphereEmbedder, files: list[Path], tmp_path: Path) -> None:
+    files[1].write_text("sku,kind,size\na,b,large\n")
+    with pytest.raises(InputError, match=r"b\.csv, row 0 .*column 'size'"):
+        write_parts(model, files, tmp_path / "out", read)
+
+
 def test_parts_of_another_model_and_the_tables_own_folder_are_refused(
     model: sr.SphereEmbedder, shelf: Path, files: list[Path], tmp_path: Path
 ) -> None:

@@ -167,4 +167,4 @@ def test_objects_without_a_modality_are_named() -> None:
 def test_plain_names_are_as_names_looked_at_one_by_one(column: np.ndarray) -> None:
     rows = np.arange(len(column))
     got, expected = to_names(column, rows, name="kind"), checks._checked_names(column, rows, name="kind", role="a name")
-    assert got.dtype == expected.dtype and got.tolist() == expected.tolist() and got is not column
+    assert got.dtype == expected.dtype and got.tolist() == expected.tolist() == column.tolist() and got is not column

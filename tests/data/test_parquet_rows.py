@@ -1,12 +1,18 @@
 """Tables of Parquet files whose rows stay on disk, against the same tables in memory."""
 
+import os
+import pickle
+from copy import deepcopy
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
 from PIL import Image as Pillow
 
 from steradian import ConfigError, Image, InputError, ObjectTable, Schema, Tabular, Text, Vector, read_objects
@@ -100,6 +106,76 @@ def test_paths_of_pictures_start_at_the_folder_of_their_file(tmp_path: Path) -> 
     assert objects.columns["photo"].tolist() == [str(tmp_path / name / "p.png") for name in "ab"]
 
 
+@pytest.mark.parametrize("rows", [[], np.zeros(20, dtype=bool), slice(0, 0)])
+def test_no_rows_have_values_of_the_same_form(both: tuple[ObjectTable, ObjectTable], rows: Any) -> None:
+    whole, stored = (each[rows].values for each in both)
+    for name, values in whole.items():
+        assert {key: array.shape for key, array in stored[name].items()} == {
+            key: array.shape for key, array in values.items()
+        }
+
+
+def test_copies_of_a_table_read_the_same_files(
+    folder: Path, both: tuple[ObjectTable, ObjectTable], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    stored = read_objects(folder.name, SCHEMA, lazy=True)
+    monkeypatch.chdir(tmp_path)
+    for copy in (stored, deepcopy(stored), pickle.loads(pickle.dumps(stored[3:]))):
+        assert_equal(copy, both[0][-len(copy) :])
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4).filter(any),
+    kind=st.sampled_from([pa.int8(), pa.int64(), pa.uint64(), pa.float32(), pa.float64(), pa.bool_()]),
+    text=st.sampled_from([pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())]),
+    list_kind=st.sampled_from([pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.int16(), 2)]),
+    bare=st.sets(st.sampled_from(["n", "v", "kind", "other"])),
+    group=st.integers(1, 4),
+    piece=st.sampled_from([1, 100, 1 << 20]),
+    random=st.randoms(use_true_random=False),
+)
+def test_any_table_is_as_in_memory(
+    lengths: list[int],
+    kind: pa.DataType,
+    text: pa.DataType,
+    list_kind: pa.DataType,
+    bare: set[str],
+    group: int,
+    piece: int,
+    random: Any,
+) -> None:
+    def table(start: int, length: int, *, first: bool) -> pa.Table:
+        numbers = [None if random.random() < 0.2 else random.randrange(2) for _ in range(length)]
+        cells: dict[str, Any] = {
+            "maker": [{"name": f"word{random.randrange(4)}"} for _ in range(length)],
+            "n": pa.array(numbers, pa.int64()).cast(kind),
+            "v": pa.array([None if random.random() < 0.3 else [random.randrange(9), 1] for _ in numbers], list_kind),
+            "kind": pa.array([None if random.random() < 0.1 else f"k{random.randrange(2)}" for _ in numbers], text),
+            "sku": pa.array(range(start, start + length), pa.uint64()),
+            "other": pa.array([random.choice([None, [], ["a"], ["b", "c"]]) for _ in numbers], pa.list_(pa.string())),
+        }
+        cells |= {name: pa.nulls(length) for name in bare if first}
+        return pa.table({name: cells[name] for name in random.sample(list(cells), len(cells))})
+
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stored_rows, "PIECE", piece)
+        patched.setattr(stored_rows, "KEPT_MOST", 500)
+        for number, length in enumerate(lengths):
+            start = sum(lengths[:number]) + (2**63 - 3 if number else 0)
+            part = table(start, length, first=number == 0)
+            pq.write_table(part, Path(folder, f"{number}.parquet"), row_group_size=group)
+        whole, stored = (read_objects(folder, SCHEMA, labelled=False, lazy=lazy) for lazy in (False, True))
+        places = [random.randrange(-len(whole), len(whole)) for _ in range(5)]
+        for rows in (slice(None), places, np.array([random.random() < 0.5 for _ in whole.rows])):
+            one, other = whole[rows], stored[rows]
+            assert one.has_labels == other.has_labels and one.ids.dtype == other.ids.dtype
+            assert_equal(other.with_labels(one.rows), one.with_labels(one.rows))
+            if one.has_labels:
+                assert one.labels.tolist() == other.labels.tolist()
+
+
 # -- Refusing
 
 
@@ -145,3 +221,30 @@ def test_no_rows_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns(range(3)))[:0], tmp_path / "a.parquet")
     with pytest.raises(InputError, match="at least one row"):
         read_objects(tmp_path, SCHEMA, lazy=True)
+
+
+def test_parts_whose_values_do_not_go_together_are_refused_as_in_memory(tmp_path: Path) -> None:
+    first, second = (columns(rows) for rows in (range(3), range(3, 6)))
+    for cells in ([[1.0, 2.0, 3.0]] * 3, [[1.0, 2.0], None, [float("nan"), 1.0]], [[1.0, 2.0], [1.0], None]):
+        pq.write_table(pa.table(first), tmp_path / "a.parquet")
+        pq.write_table(pa.table({**second, "v": cells}), tmp_path / "b.parquet")
+        with pytest.raises(InputError) as whole:
+            read_objects(tmp_path, SCHEMA, lazy=False)
+        with pytest.raises(InputError) as stored:
+            read_objects(tmp_path, SCHEMA, lazy=True)
+        assert str(stored.value).replace("got 2 entries in row 3", "got 2 entries in row 0") == str(whole.value)
+
+
+def test_files_that_change_while_a_table_is_used_are_refused(tmp_path: Path) -> None:
+    file, other = tmp_path / "a.parquet", tmp_path / "b.new"
+    pq.write_table(pa.table(columns(range(3))), file)
+    stored = read_objects(tmp_path, SCHEMA, lazy=True)
+    # As many rows, and other ones.
+    pq.write_table(pa.table(columns(range(5, 8))), other)
+    os.utime(other, ns=(1, 1))
+    other.replace(file)
+    with pytest.raises(InputError, match=r"a\.parquet: want the file that was there .*Read the table again"):
+        stored.columns["other"]
+    file.unlink()
+    with pytest.raises(InputError, match=r"a\.parquet: .*no such file"):
+        stored[1:].columns["other"]

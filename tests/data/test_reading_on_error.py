@@ -121,7 +121,8 @@ def test_a_table_is_read_anew_and_what_was_found_before_is_not_forgotten() -> No
     titles = missing(table, Schema({"title": Text("title")}))
     assert titles.unreadable.left_out == {1: 1} and places(titles) == [(1, "title")]
     both = Schema({"title": Text("title"), "x": Vector("x")})
-    with pytest.raises(InputError, match=r"row 1 .*columns x"):
+    # Its number in the user's table.
+    with pytest.raises(InputError, match=r"row 2 .*columns x"):
         read_objects(titles, both)
     again = missing(titles, both)
     assert again.rows.tolist() == [0, 2, 3] and again.unreadable.left_out == {1: 1}

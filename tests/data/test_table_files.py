@@ -40,6 +40,16 @@ def test_a_file_converts_what_is_asked_for(tmp_path: Path) -> None:
     assert columns["n"].array.tolist() == [1.5]
 
 
+@pytest.mark.parametrize("bare", [0, 1])
+def test_a_column_may_be_of_no_type_in_one_of_the_files(tmp_path: Path, bare: int) -> None:
+    for number in range(2):
+        cells = [None, None] if number == bare else [[1.0, 2.0], [3.0, 4.0]]
+        pq.write_table(pa.table({"title": ["a", "b"], "x": cells}), tmp_path / f"{number}.parquet")
+    schema = Schema({"title": Text("title"), "x": Vector("x")})
+    objects = read_objects(tmp_path, schema, labelled=False, lazy=False)
+    assert objects.present[:, 1].tolist() == ([False] * 2 + [True] * 2 if bare == 0 else [True] * 2 + [False] * 2)
+
+
 class Unconvertible:
     """A column with a length and nothing else."""
 

@@ -51,6 +51,7 @@ def test_it_finds_what_an_index_in_memory_finds(
 def test_objects_come_go_and_change(index: StoreIndex, objects: sr.ObjectTable) -> None:
     index.remove([3, 4])
     index.remove(5)
+    index.remove([])
     assert len(index) == 17
     index.add(objects[3:5])
     index.add(np.eye(4)[:1], ids=[100], labels=[7])

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import steradian as sr
+from steradian.serve import FittedServedModel, Gallery, make_app
 
 ROWS = [{"title": "cup 3", "view": [1, 0, 0]}, {"price": 4.0, "shade": "dark"}]
 TABLE = {
@@ -69,6 +71,26 @@ def test_neighbors_with_what_each_modality_gave(
         assert all(each["shown"] is None and each["contributions"] is None for each in plain[row]["neighbors"])
     answers = model.predict(TABLE, reject=True).tolist()
     assert [each["prediction"]["answer"] for each in plain] == answers
+
+
+def test_a_store_is_searched_as_an_index_is(
+    client: TestClient, model: sr.SphereEmbedder, objects: sr.ObjectTable, tmp_path: Path
+) -> None:
+    place = sr.write_vectors(model, objects, f"parquet:{tmp_path / 'rows.parquet'}")
+    with sr.Index.open(place) as store:
+        app = make_app(FittedServedModel(model), index=store, gallery=Gallery(objects, store))
+        with TestClient(app) as other:
+            assert other.get("/health").json() == client.get("/health").json() and other.get("/").status_code == 200
+            expected, found = (
+                ask(each, "/search", rows=ROWS, k=3, details=True)["results"] for each in (client, other)
+            )
+    for first, second in zip(expected, found, strict=True):
+        assert first["prediction"] == second["prediction"]
+        for one, two in zip(first["neighbors"], second["neighbors"], strict=True):
+            assert two["contributions"] is None and one["shown"] == two["shown"]
+            assert (one["id"], one["label"]) == (two["id"], two["label"]) and one["angle"] == pytest.approx(
+                two["angle"]
+            )
 
 
 def test_pairs(client: TestClient, model: sr.SphereEmbedder) -> None:

@@ -1,5 +1,6 @@
 """What a card shows: cells as text, the first picture that can be read, and nothing of a stranger's markup lost."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 import steradian as sr
 from steradian.errors import InputError
-from steradian.serve import Gallery
+from steradian.serve import Gallery, gallery
 
 
 def test_cells_and_pictures(objects: sr.ObjectTable, index: sr.Index) -> None:
@@ -36,3 +37,13 @@ def test_what_cannot_be_shown_is_left_out() -> None:
 def test_a_table_of_other_objects_is_refused(objects: sr.ObjectTable) -> None:
     with pytest.raises(InputError, match="want the table that the index was made of"):
         Gallery(objects, sr.Index.from_vectors(np.eye(3)))
+
+
+def test_a_store_is_asked_for_ids_until_it_has_one(
+    model: sr.SphereEmbedder, objects: sr.ObjectTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "_ASKED", 10)
+    with sr.Index.open(sr.write_vectors(model, objects[30:], f"parquet:{tmp_path / 'rows.parquet'}")) as store:
+        assert Gallery(objects, store).shown("s2") is not None
+        with pytest.raises(InputError, match="want the table that the index was made of"):
+            Gallery(objects[:30], store)

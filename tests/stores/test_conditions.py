@@ -30,6 +30,7 @@ def test_values_lists_and_ranges() -> None:
         ({"zzzz": 1}, "There are id, brand"),
         ({"brand": 3}, "a value of the kind 'text'"),
         ({"count": 1.5}, "a value of the kind 'integer'"),
+        ({"count": 2**63}, "a value of the kind 'integer'"),
         ({"count": True}, "a value of the kind 'integer'"),
         ({"new": 1}, "a value of the kind 'boolean'"),
         ({"price": float("nan")}, "a value of the kind 'number'"),

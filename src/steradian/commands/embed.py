@@ -80,10 +80,14 @@ def _several(tables: list[str]) -> list[Path]:
 
 def _embed_files(model: "SphereEmbedder", files: list[Path], options: Namespace) -> int:
     """Embed file by file, and say what was there already."""
+    from steradian.data.checks import NoRowsError
 
-    def read(path: Path) -> "ObjectTable":
-        objects = read_named(str(path), model.schema_, options, labelled=False)
-        print(f"{path}: {_counted(len(objects), 'object')}", flush=True)
+    def read(path: Path) -> "ObjectTable | None":
+        try:
+            objects = read_named(str(path), model.schema_, options, labelled=False)
+        except NoRowsError:
+            objects = None
+        print(f"{path}: {_counted(len(objects or ()), 'object')}", flush=True)
         return objects
 
     found = write_parts(model, files, options.out, read, reading=options.on_error)

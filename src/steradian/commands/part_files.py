@@ -1,7 +1,8 @@
 """Vectors of a table of several files: a part for each, so that a run that was killed goes on where it was."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,21 +31,21 @@ def write_parts(
     model: "SphereEmbedder",
     files: Sequence[Path],
     folder: str | Path,
-    read: Callable[[Path], "ObjectTable"],
+    read: Callable[[Path], "ObjectTable | None"],
     *,
     reading: str = "",
 ) -> Parts:
     """Write a Parquet file for each file of a table: ids, labels where every row has one, and vectors.
 
     Where the schema names no column of ids, they are the row numbers of a file, whose path stands beside them. A part
-    takes its place when it is whole. One that is there already is not made again. A file that has changed has its part
-    replaced.
+    takes its place when it is whole. One that is there already is not made again, whichever run made it. A file that
+    has changed has its part replaced; one without rows has none.
 
     Args:
         model: a fitted model.
         files: of the table.
         folder: of the parts.
-        read: from a file to its objects.
+        read: from a file to its objects; None where it has no rows.
         reading: what beside the file decides what `read` gives.
 
     Raises:
@@ -54,19 +55,26 @@ def write_parts(
     names = {path: part_name(path, model.fingerprint, reading=reading) for path in files}
     there = {path.name for path in place.glob("part-*-*-*.parquet")}
     _refuse_folder(place, files, there, model.fingerprint)
-    missing = [path for path in files if names[path] not in there]
-    vectors = 0
-    for path in missing:
-        objects = read(path)
-        # Left behind by a process that was killed, or made of an older content of the file.
-        for old in ("", "."):
-            for part in place.glob(f"{old}{_of_place(names[path])}-*"):
-                part.unlink(missing_ok=True)
-        _write_part(model, objects, path, place / names[path])
-        vectors += len(objects)
     places = {_of_place(name) for name in names.values()}
+    written, vectors, empty = 0, 0, 0
+    for path in files:
+        # Another run may have made it by now.
+        if (part := place / names[path]).exists():
+            continue
+        with _naming(path):
+            objects = read(path)
+            for old in {*place.glob(f"{_of_place(part.name)}-*")} - {part}:
+                old.unlink(missing_ok=True)
+            if objects is None:
+                empty += 1
+            elif _write_part(model, objects, path, part):
+                written, vectors = written + 1, vectors + len(objects)
+    # What processes that were killed have left. A run at the same time may lose what is of no use any more.
+    for left in place.glob(".part-*-*-*.parquet.*"):
+        if _of_place(left.name[1:]) in places:
+            left.unlink(missing_ok=True)
     others = sum(_of_place(name) not in places for name in there)
-    return Parts(len(missing), vectors, len(files) - len(missing), others)
+    return Parts(written, vectors, len(files) - written - empty, others)
 
 
 def part_name(file: Path, fingerprint: str, *, reading: str = "") -> str:
@@ -103,8 +111,18 @@ def _refuse_folder(place: Path, files: Sequence[Path], there: set[str], fingerpr
         raise InputError(f"parts of this model, of fingerprint {fingerprint}", got, str(place), fix)
 
 
-def _write_part(model: "SphereEmbedder", objects: "ObjectTable", file: Path, part: Path) -> None:
-    """The vectors of a file, some rows in memory at a time."""
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in what is wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        where = error.where if str(path) in error.where else f"{path}, {error.where}"
+        raise InputError(error.want, error.got, where, error.fix) from error
+
+
+def _write_part(model: "SphereEmbedder", objects: "ObjectTable", file: Path, part: Path) -> bool:
+    """Write the vectors of a file, some rows in memory at a time; False where another run has been faster."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
@@ -114,8 +132,15 @@ def _write_part(model: "SphereEmbedder", objects: "ObjectTable", file: Path, par
         columns["label"] = pa.array(objects.labels.tolist())
     names = pa.table(columns)
     kind = pa.list_(pa.float32(), model.embedding_dim)
-    with whole_file(part) as unfinished, ParquetWriter(unfinished, names.schema.append(pa.field("vector", kind))) as to:
-        for rows, vectors in model.fitted_.vector_parts(objects):
-            flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
-            named = names.slice(rows.start, len(vectors))
-            to.write_table(named.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, type=kind)))
+    schema = names.schema.append(pa.field("vector", kind))
+    try:
+        with whole_file(part) as unfinished, ParquetWriter(unfinished, schema) as to:
+            for rows, vectors in model.fitted_.vector_parts(objects):
+                flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+                named = names.slice(rows.start, len(vectors))
+                to.write_table(named.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, type=kind)))
+    except FileNotFoundError:
+        if not part.exists():
+            raise
+        return False
+    return True

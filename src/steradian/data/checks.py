@@ -11,6 +11,7 @@ from steradian.data.schema import Schema
 from steradian.errors import InputError
 
 __all__ = [
+    "NoRowsError",
     "refuse_absent_columns",
     "refuse_bare_objects",
     "refuse_different_schemas",
@@ -23,6 +24,10 @@ NO_LABEL = (
     "Name the label's column in the schema: training and evaluation need labels; "
     "transform and `steradian embed` work without (labelled=False)."
 )
+
+
+class NoRowsError(InputError):
+    """A table that is sound but for its having no rows."""
 
 
 def table_length(lengths: Mapping[str, int]) -> int:
@@ -50,9 +55,7 @@ def table_length(lengths: Mapping[str, int]) -> int:
         )
     rows = next(iter(names_by_length), 0)
     if not rows:
-        raise InputError(
-            want="at least one row", got="an empty table", where="the table", fix="Check where the table comes from."
-        )
+        raise NoRowsError("at least one row", "an empty table", "the table", "Check where the table comes from.")
     return rows
 
 
@@ -145,7 +148,9 @@ def _checked_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str
         if kind is not kinds[0]:
             got = f"{kinds[0].__name__} {entries[0]!r} in row {rows[0]} and {kind.__name__} {entry!r}"
             raise _no_name(got, _place(row, name))
-    return np.array(entries)
+    # numpy makes floats of integers on both sides of 2**63.
+    large = kinds[:1] == [int] and max(entries) >= 2**63
+    return np.array(entries, dtype=np.uint64 if large else None)
 
 
 def _refuse_names_that_merge(entries: list[Any], rows: np.ndarray, name: str) -> None:

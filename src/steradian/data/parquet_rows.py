@@ -1,12 +1,13 @@
 """The rows of Parquet files that stay on disk, read by pyarrow."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from steradian.data.checks import NoRowsError
 from steradian.data.file_errors import common_types, damage_told
 from steradian.data.machine_memory import machine_memory
 from steradian.data.regular_files import open_regular
@@ -72,18 +73,35 @@ def store_rows(
     fields = [name for name in named_columns(schema) if "." in name and name not in sizes]
     sizes |= {name: sizes[root] for name in fields if (root := name.split(".")[0]) in sizes}
     if not rows:
-        raise InputError("at least one row", "an empty table", str(paths[0]), "Check where the table comes from.")
-    opened: dict[Path, Any] = {}
+        raise NoRowsError("at least one row", "an empty table", str(paths[0]), "Check where the table comes from.")
+    # The working folder may become another one.
+    states = {path.absolute(): _state(path) for path in paths}
+    return StoredRows([path.absolute() for path in paths], _Reader(types, schema, absolute, states), groups, sizes)
 
-    def read(path: Path, group: int, rows: int, name: str) -> Iterator[np.ndarray]:
-        if path not in opened:
-            if len(opened) >= OPEN:
-                opened.pop(next(iter(opened))).close()
-            with damage_told(path):
-                opened[path] = open_parquet(path)
+
+class _Reader:
+    """Reads columns of row groups, as `StoredRows` asks for them; pickled without the files that are open."""
+
+    def __init__(
+        self,
+        types: pa.Schema,
+        schema: Schema,
+        absolute: Callable[[str, np.ndarray, Path], np.ndarray],
+        states: Mapping[Path, tuple[int, int]],
+    ) -> None:
+        self._given = types, schema, absolute, states
+        self._opened: dict[Path, Any] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Reader, self._given
+
+    def __call__(self, path: Path, group: int, rows: int, name: str) -> Iterator[np.ndarray]:
+        types, schema, absolute, _ = self._given
         root = name if name in types.names else name.split(".")[0]
-        left = opened[path].metadata.row_group(group).num_rows
-        batches = opened[path].iter_batches(batch_size=rows, row_groups=[group], columns=[root])
+        with damage_told(path):
+            file = self._file(path)
+            left = file.metadata.row_group(group).num_rows
+            batches = file.iter_batches(batch_size=rows, row_groups=[group], columns=[root])
         while left > 0:
             with damage_told(path):
                 batch = next(batches, None)
@@ -95,4 +113,22 @@ def store_rows(
             yield absolute(name, late_columns({root: column}, schema)[name].array, path)
             left -= len(batch)
 
-    return StoredRows(paths, read, groups, sizes)
+    def _file(self, path: Path) -> Any:
+        """The file, which must be what it was when the table was read."""
+        if _state(path) != self._given[-1][path]:
+            raise InputError(
+                want="the file that was there when the table was read",
+                got="one that was written since",
+                where=str(path),
+                fix="Read the table again, and keep its files as they are while it is in use.",
+            )
+        if path not in self._opened:
+            if len(self._opened) >= OPEN:
+                self._opened.pop(next(iter(self._opened)))
+            self._opened[path] = open_parquet(path)
+        return self._opened[path]
+
+
+def _state(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns

@@ -1,6 +1,7 @@
 """Reading what can be read: items that cannot are found one by one and left out."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,7 +19,7 @@ from steradian.data.unreadable import UnreadableItem
 from steradian.errors import InputError
 from steradian.progress_bar import ProgressBar
 
-__all__ = ["Fault", "read_modalities", "salvage"]
+__all__ = ["Fault", "form_of", "read_modalities", "salvage"]
 
 SECONDS_BEFORE_BAR = 2.0
 
@@ -63,7 +64,10 @@ def read_modalities(
     for name, modality in schema.modalities.items():
         own = {column: columns[column] for column in modality.columns}
         if not salvaging:
-            read[name] = modality.read(own)
+            try:
+                read[name] = modality.read(own)
+            except InputError as error:
+                raise _in_table(error, rows) from error
             continue
         kept, read[name], faults = salvage(modality, own)
         cleaned = cleaned.with_arrays({column: array for column, array in kept.items() if array is not own[column]})
@@ -145,7 +149,7 @@ class _Search:
         for place in range(self.length):
             read = self.read(place, place + 1)
             if not isinstance(read, InputError) and read.present[0]:
-                forms[place] = _form(read.values)
+                forms[place] = form_of(read.values)
         ((usual, holders),) = Counter(forms.values()).most_common(1) or [((), 0)]
         misfits = [place for place, form in forms.items() if form != usual]
         for place in misfits if holders > len(misfits) else []:
@@ -242,8 +246,29 @@ def _with_bar(complaints: Iterator[str], total: int) -> Iterator[str]:
             yield complaint
 
 
-def _form(values: Values) -> tuple[Any, ...]:
-    """The axes of one row's values but their first: what must be the same in rows that are read together."""
+def _in_table(error: InputError, rows: np.ndarray) -> InputError:
+    """The error with the row numbers of the user's table, in place of those among the rows that were read."""
+
+    def numbered(text: str) -> str:
+        return re.sub(
+            r"\brow (\d+)(?= \(counted from 0\)| and |$)",
+            lambda found: f"row {rows[int(found[1])]}" if int(found[1]) < len(rows) else found[0],
+            text,
+        )
+
+    return InputError(error.want, numbered(error.got), numbered(error.where), error.fix)
+
+
+def form_of(values: Values) -> tuple[Any, ...]:
+    """The axes of one row's values but their first: what must be the same in rows that are read together.
+
+    Args:
+        values: of one row that has the modality.
+
+    Examples:
+        >>> form_of({"values": np.zeros((1, 3))})
+        ((3,),)
+    """
     first = [array[0] if array.dtype == object else array for array in values.values()]
     return tuple(array.shape[1:] if isinstance(array, np.ndarray) else None for array in first)
 

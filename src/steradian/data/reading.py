@@ -1,7 +1,8 @@
 """From a file, a table of another library or a dict of columns to an `ObjectTable`."""
 
+import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise, repeat
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from steradian.data.checks import refuse_repeated_ids
+from steradian.data.checks import refuse_repeated_ids, to_names
 from steradian.data.columns import to_objects
 from steradian.data.joined import join_tables
 from steradian.data.late_columns import LateColumns
 from steradian.data.modality import is_url, shown
 from steradian.data.objects import ObjectTable, OnError
 from steradian.data.partial_rows import as_rows, with_absent_columns
+from steradian.data.read_errors import form_of
 from steradian.data.schema import Schema
 from steradian.data.stored_rows import StoredRows, StoredValues, stored_columns
 from steradian.data.table_sources import named_columns, read_source
@@ -185,14 +187,7 @@ def _stored(source: Any, schema: Schema, *, always: bool, whole: bool) -> Stored
         paths = files_of(source)
         if not whole and all(path.suffix.lower() == ".parquet" for path in paths):
             holds_paths = {name for each in schema.modalities.values() if each.holds_paths for name in each.columns}
-
-            def absolute(name: str, column: np.ndarray, path: Path) -> np.ndarray:
-                if name not in holds_paths or column.dtype != object:
-                    return column
-                folder = path.absolute().parent
-                return to_objects(_absolute(cell, folder) for cell in column)
-
-            return store_rows(paths, schema, always=always, absolute=absolute)
+            return store_rows(paths, schema, always=always, absolute=functools.partial(_absolute_column, holds_paths))
     if always:
         raise ConfigError(
             want='Parquet files, without on=..., sets=... and on_error="missing"',
@@ -208,16 +203,19 @@ def _stored_table(stored: StoredRows, schema: Schema, *, labelled: bool, partial
     columns = stored_columns(stored)
     columns = with_absent_columns(columns, schema, by_hand=False) if partial else columns
     ids, labels, present = list[np.ndarray](), list[np.ndarray | None](), list[np.ndarray]()
+    forms: dict[str, dict[Any, int]] = {}
     for start, end in pairwise(stored.starts.tolist()):
         rows = np.arange(start, end)
-        part = ObjectTable.from_columns(columns.at(slice(start, end)), schema, labelled=labelled, rows=rows)
+        part = ObjectTable.from_columns(columns.at(rows), schema, labelled=labelled, rows=rows)
         ids.append(part.ids)
         labels.append(part.labels_or_none)
         present.append(part.present)
+        _refuse_misfits(part, columns, forms)
     rows = np.arange(len(stored))
     known = [each for each in labels if each is not None]
-    names = np.concatenate(ids) if schema.id is not None and schema.id in columns else rows
-    if names is not rows:
+    names = rows
+    if schema.id is not None and schema.id in columns:
+        names = _joined_names(ids, rows, name=schema.id)
         refuse_repeated_ids(names, rows, name=str(schema.id))
     return ObjectTable(
         schema=schema,
@@ -226,9 +224,32 @@ def _stored_table(stored: StoredRows, schema: Schema, *, labelled: bool, partial
         present=np.concatenate(present),
         rows=rows,
         ids=names,
-        labels_or_none=np.concatenate(known) if len(known) == len(labels) else None,
+        labels_or_none=_joined_names(known, rows, name=schema.label) if len(known) == len(labels) else None,
         notes=(stored.said,),
     )
+
+
+def _refuse_misfits(part: ObjectTable, columns: LateColumns, forms: dict[str, dict[Any, int]]) -> None:
+    """Refuse a part whose values do not go together with those of parts before it; forms are those known so far."""
+    for (name, values), has in zip(part.values.items(), part.present.T, strict=True):
+        if has.any():
+            place, known = int(has.argmax()), forms.setdefault(name, {})
+            known.setdefault(
+                form_of({key: array[place : place + 1] for key, array in values.items()}), part.rows[place]
+            )
+            first, row = next(iter(known.values())), [*known.values()][-1]
+            if first != row == part.rows[place]:
+                # Read together, they are refused if they are to be.
+                both = np.array([first, row])
+                ObjectTable.from_columns(columns.at(both), part.schema, labelled=False, rows=both)
+
+
+def _joined_names(parts: Sequence[np.ndarray], rows: np.ndarray, *, name: str) -> np.ndarray:
+    """Labels or ids of parts, below each other."""
+    if len({part.dtype.kind for part in parts}) == 1:
+        return np.concatenate(parts)
+    # numpy would make floats of integers of different kinds.
+    return to_names(to_objects(chain.from_iterable(part.tolist() for part in parts)), rows, name=name)
 
 
 def _is_path(source: Any) -> bool:
@@ -245,6 +266,14 @@ def _with_absolute_paths(
         return to_objects(map(_absolute, column, folders)) if column.dtype == object else column
 
     return columns.with_arrays({name: absolute(columns[name]) for name in names})
+
+
+def _absolute_column(holds_paths: Collection[str], name: str, column: np.ndarray, file: Path) -> np.ndarray:
+    """A column of a file, paths in it joined to the file's folder."""
+    if name not in holds_paths or column.dtype != object:
+        return column
+    folder = file.absolute().parent
+    return to_objects(_absolute(cell, folder) for cell in column)
 
 
 def _absolute(cell: Any, folder: Path) -> Any:

@@ -78,7 +78,7 @@ class StoredRows:
         self.paths, self.sizes = list(paths), dict(sizes)
         memory = machine_memory() or UNKNOWN_MEMORY
         self._most, self._largest = int(min(KEPT_MOST, memory * KEPT_SHARE)), int(memory * READ_SHARE)
-        self._read = read
+        self._read, self._groups = read, groups
         row = max(1.0, sum(self.sizes.values()))
         self.window = max(1, int(self._most / 2 / row))
         self.pieces = list(_pieces(groups, max(1, int(PIECE / row))))
@@ -90,6 +90,10 @@ class StoredRows:
 
     def __len__(self) -> int:
         return int(self.starts[-1])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What was read is read again.
+        return StoredRows, (self.paths, self._read, self._groups, self.sizes)
 
     @property
     def size(self) -> float:

@@ -116,7 +116,8 @@ def read_files(
     late = late_columns(dict(zip(table.column_names, table.columns, strict=True)), schema)
     if kinds[0] == ".parquet":
         total = sum(lengths)
-        large = _number_lists(paths[0], schema)
+        # In one of the files the whole column may be missing, and of no type.
+        large = dict.fromkeys(name for path in paths for name in _number_lists(path, schema))
         late |= {name: LateColumn(total, partial(_read_number_lists, paths, name, total)) for name in large}
     return late, lengths
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -273,7 +274,8 @@ def _matrix(column: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
     if column.dtype != object:
         if column.dtype.kind not in "fiub":
             raise _not_numbers(str(column.dtype), 0, name, dates=column.dtype.kind == "M")
-        matrix = column[:, None] if column.ndim == 1 else column.reshape(len(column), -1)
+        # Of no rows numpy cannot tell the width.
+        matrix = column.reshape(len(column), prod(column.shape[1:]))
         return to_float(matrix)
     vectors = [None if is_missing(v) else _vector(v, row, name) for v, row in zip(column, rows.tolist(), strict=True)]
     widths: dict[int, int] = {}

@@ -3,5 +3,6 @@
 from steradian.search.index import Index
 from steradian.search.neighbors import Neighbors
 from steradian.search.queries import Embedder
+from steradian.search.store_index import StoreIndex
 
-__all__ = ["Embedder", "Index", "Neighbors"]
+__all__ = ["Embedder", "Index", "Neighbors", "StoreIndex"]

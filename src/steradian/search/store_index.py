@@ -169,10 +169,21 @@ class StoreIndex:
             InputError: an id that stands twice or is not there.
         """
         names = np.atleast_1d(np.asarray(ids))
+        if not len(names):
+            return
         refuse_repeated_ids(names, np.arange(len(names)), name="ids")
         self._refuse_unknown(names.tolist(), where="remove(ids)")
         with telling_engine_errors(self.store):
             self.store.remove(names.tolist())
+
+    def known(self, ids: list[Any]) -> list[Any]:
+        """Those of some ids that are there.
+
+        Args:
+            ids: text or integers, as the store's.
+        """
+        with telling_engine_errors(self.store):
+            return self.store.known(ids)
 
     def close(self) -> None:
         """Let go of the store's files and connections."""
@@ -196,8 +207,7 @@ class StoreIndex:
         kinds = {str: "text", int: "integer"}
         if other := next((name for name in ids if kinds.get(type(name)) != self.facts.kinds["id"]), None):
             raise InputError(f"ids of the kind {self.facts.kinds['id']!r}", repr(other), where, "Convert them.")
-        with telling_engine_errors(self.store):
-            there = set(self.store.known(ids))
+        there = set(self.known(ids))
         refuse_unknown_ids([name for name in ids if name not in there], where=where)
 
     def _rows(self, objects: Any, ids: Any, labels: Any, columns: Mapping[str, Any] | None) -> "pa.Table":

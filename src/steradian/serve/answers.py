@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from steradian.errors import InputError
-from steradian.search import Index
+from steradian.search import Index, StoreIndex
 from steradian.serve.gallery import Gallery
 from steradian.serve.limits import Limits
 from steradian.serve.requests import Requests, Strict, read_rows, request_types, text_column
@@ -78,7 +78,7 @@ class Shown(BaseModel):
 
 
 class Neighbor(BaseModel):
-    """An object of the index; `contributions` says what each modality of the row adds to the cosine."""
+    """An object of the index; `contributions` says what each modality adds to the cosine, if the index is no store."""
 
     id: Name
     label: Name | None
@@ -192,7 +192,7 @@ class Question:
     uploads: bool = True
 
 
-def questions(model: ServedModel, index: Index | None, limits: Limits) -> list[Question]:
+def questions(model: ServedModel, index: Index | StoreIndex | None, limits: Limits) -> list[Question]:
     """All that can be asked.
 
     Args:
@@ -237,7 +237,7 @@ class _Answers:
     """What is asked of encoded rows, in the model's thread."""
 
     model: ServedModel
-    index: Index | None
+    index: Index | StoreIndex | None
 
     def embed(self, body: Any, objects: Any) -> dict[str, Any]:
         vectors = self.model.vectors(_chosen(body, objects))
@@ -258,9 +258,10 @@ class _Answers:
             columns = found.ids[row].tolist(), labels, found.angles[row].tolist(), found.cosines[row].tolist()
             keys = ("id", "label", "angle", "cosine")
             neighbors = [dict(zip(keys, cells, strict=True)) for cells in zip(*columns, strict=True)]
-            repeated, vectors = chosen[[row] * len(neighbors)], index.vectors[found.rows[row]]
-            told = body.details and self.model.weighable
-            shares = self._contributions(repeated, vectors) if told else None
+            shares = None
+            # A store keeps its vectors.
+            if body.details and self.model.weighable and isinstance(index, Index):
+                shares = self._contributions(chosen[[row] * len(neighbors)], index.vectors[found.rows[row]])
             for place, neighbor in enumerate(neighbors):
                 neighbor |= {"contributions": None if shares is None else shares[place], "shown": None}
             results.append({"prediction": prediction, "neighbors": neighbors})

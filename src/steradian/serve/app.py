@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from steradian.errors import SteradianError
-from steradian.search import Index
+from steradian.search import Index, StoreIndex
 from steradian.serve.answers import Failure, Health, Question, questions, with_shown
 from steradian.serve.batches import Batches, BusyError
 from steradian.serve.bodies import Bodies, from_upload
@@ -36,7 +36,7 @@ _ANY = {405: "another method", 503: "too much to do: try again after Retry-After
 def make_app(
     model: ServedModel,
     *,
-    index: Index | None = None,
+    index: Index | StoreIndex | None = None,
     gallery: Gallery | None = None,
     api_key: str | None = None,
     limits: Limits | None = None,
@@ -98,9 +98,16 @@ class _Server:
     """What the routes share."""
 
     def __init__(
-        self, model: ServedModel, index: Index | None, gallery: Gallery | None, limits: Limits, counters: Counters
+        self,
+        model: ServedModel,
+        index: Index | StoreIndex | None,
+        gallery: Gallery | None,
+        limits: Limits,
+        counters: Counters,
     ) -> None:
-        self.model, self.index, self.gallery, self.counters = model, index, gallery, counters
+        self.model, self.gallery, self.counters = model, gallery, counters
+        # Of a store as many as there are now: to ask it each time would keep all others waiting.
+        self.objects = None if index is None else len(index)
         self.batches, self._bodies = Batches(model, limits, counters), Bodies(limits)
         self._limits = limits
         schema = model.schema
@@ -134,7 +141,7 @@ class _Server:
             "embedding_dim": self.model.embedding_dim,
             "modalities": list(self.model.schema.modalities),
             "calibrated": self.model.calibrated,
-            "objects": None if self.index is None else len(self.index),
+            "objects": self.objects,
         }
 
     def _read(self, question: Question, body: bytes) -> tuple[Any, list[dict[str, Any]]]:
@@ -169,8 +176,8 @@ def _add_plain_routes(app: FastAPI, server: _Server, asked: list[Question], titl
         app.add_api_route(path, page, include_in_schema=False)
 
     add("/docs", docs_page(title, [(q.path, q.summary, q.uploads) for q in asked], server.model.schema), "text/html")
-    if server.index is not None:
-        add("/", search_page(title, server.model, server.index), "text/html")
+    if server.objects is not None:
+        add("/", search_page(title, server.model, server.objects), "text/html")
     for path, (content, kind) in ASSETS.items():
         add(path, content, kind)
 

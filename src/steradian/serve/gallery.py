@@ -10,12 +10,14 @@ from steradian.data.modality import is_missing
 from steradian.errors import InputError
 from steradian.report.markup import plain
 from steradian.report.thumbnails import thumbnail
-from steradian.search import Index
+from steradian.search import Index, StoreIndex
 
 __all__ = ["Gallery"]
 
 _LONGEST = 200
 """Characters of a cell that are shown."""
+_ASKED = 1000
+"""Ids that a store is asked for at a time."""
 _KEPT = 4096
 """Objects whose small pictures are kept: some 12 MB."""
 
@@ -39,10 +41,10 @@ class Gallery:
         {'cells': {'title': 'red cup'}, 'picture': None, 'pixelated': False}
     """
 
-    def __init__(self, objects: ObjectTable, index: Index) -> None:
+    def __init__(self, objects: ObjectTable, index: Index | StoreIndex) -> None:
         self._objects = objects
         self._rows = {name: row for row, name in enumerate(objects.ids.tolist())}
-        if not self._rows.keys() & index.ids.tolist():
+        if not _has_any(index, [*self._rows]):
             raise InputError(
                 want="the table that the index was made of",
                 got="one with other ids",
@@ -74,6 +76,12 @@ class Gallery:
                 except InputError:
                     continue
         return None, False
+
+
+def _has_any(index: Index | StoreIndex, ids: list[Any]) -> bool:
+    if isinstance(index, Index):
+        return not set(ids).isdisjoint(index.ids.tolist())
+    return any(index.known(ids[start : start + _ASKED]) for start in range(0, len(ids), _ASKED))
 
 
 def _text(cell: Any) -> str:

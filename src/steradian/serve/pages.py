@@ -7,7 +7,6 @@ from typing import Any
 from steradian.data import Schema
 from steradian.modalities import Audio, Image
 from steradian.report.markup import asset, write_html
-from steradian.search import Index
 from steradian.serve.requests import file_columns
 from steradian.serve.served_model import ServedModel
 
@@ -20,20 +19,20 @@ ASSETS = {
 """Content and type of what the pages load, by path."""
 
 
-def search_page(title: str, model: ServedModel, index: Index) -> str:
+def search_page(title: str, model: ServedModel, objects: int) -> str:
     """The page that searches an index by words, pictures, sounds and all other columns.
 
     Args:
         title: its heading.
         model: that is asked.
-        index: that is searched.
+        objects: of the index that is searched.
     """
     modalities = {
         name: [(column, _kind(model.schema, column)) for column in modality.columns]
         for name, modality in model.schema.modalities.items()
     }
     weighable = model.weighable and len(modalities) > 1
-    values = {"title": title, "modalities": modalities, "objects": len(index), "weighable": weighable}
+    values = {"title": title, "modalities": modalities, "objects": objects, "weighable": weighable}
     return write_html("serve/templates/search.html", **values)
 
 

@@ -76,7 +76,9 @@ def _plain(column: str, value: Any, kind: str) -> Any:
     """A value of Python's own, of the kind of its column."""
     plain = value.item() if isinstance(value, np.generic) else value
     fits = isinstance(plain, _TYPES[kind]) and isinstance(plain, bool) == (kind == "boolean")
-    if not fits or (isinstance(plain, float) and not np.isfinite(plain)):
+    # What engines hold integers in.
+    beyond = isinstance(plain, int) and not -(2**63) <= plain < 2**63
+    if not fits or beyond or (isinstance(plain, float) and not np.isfinite(plain)):
         want = f"a value of the kind {kind!r}, as the column"
         raise InputError(want, repr(value), f"search(where=...), column {column!r}", "Write it as the column has it.")
     return plain

@@ -91,7 +91,9 @@ class ParquetStore:
 
     def count(self) -> int:
         """As `VectorStore.count`."""
-        return len(self._read())
+        from pyarrow import parquet
+
+        return int(parquet.read_metadata(self.rows_path).num_rows)
 
     def close(self) -> None:
         """As `VectorStore.close`."""

@@ -1,19 +1,22 @@
 """From a table and a model to a store that is filled."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from steradian.data import ObjectTable
-from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
 from steradian.stores.facts import StoreFacts
 from steradian.stores.places import open_store
 from steradian.stores.rows import kinds_of, row_batches
 from steradian.stores.vector_store import check_maker, telling_engine_errors
 
+if TYPE_CHECKING:
+    from steradian.embedder import SphereEmbedder
+
 __all__ = ["write_vectors"]
 
 
-def write_vectors(model: SphereEmbedder, objects: ObjectTable, to: str, *, columns: Sequence[str] = ()) -> str:
+def write_vectors(model: "SphereEmbedder", objects: ObjectTable, to: str, *, columns: Sequence[str] = ()) -> str:
     """Write the unit vectors of objects to a vector store, by cosine; a row with an id that is there replaces that one.
 
     Rows have the columns `id`, `vector`, `label` where there are labels, `has_NAME` for each modality, and those that
