@@ -173,6 +173,8 @@ def _fit_parser(parser: _Parser) -> _Parser:
 def _schema_parser(parser: _Parser) -> _Parser:
     parser.add_argument("table", metavar="TABLE", help="any table: .parquet, .csv, .tsv or .jsonl, or a folder of them")
     parser.add_argument("--out", metavar="FILE", help="the schema to write, such as schema.yaml; printed without it")
+    parser.add_argument("--label", metavar="COLUMN", help="the column of labels; without it, it is guessed")
+    parser.add_argument("--id", metavar="COLUMN", help="the column of ids; without it, it is guessed")
     return parser
 
 

@@ -12,6 +12,7 @@ from steradian.data.checks import (
     refuse_absent_columns,
     refuse_bare_objects,
     refuse_repeated_ids,
+    refuse_unknown_column,
     table_length,
     to_names,
 )
@@ -33,6 +34,15 @@ def test_columns_of_different_lengths_are_named() -> None:
     with pytest.raises(InputError) as error:
         table_length({"title": 3, "price": 4, "omics": 4})
     assert error.value.got == "3 rows in 'title', 4 rows in 'price', 'omics'"
+
+
+def test_an_unknown_column_is_told_with_the_nearest() -> None:
+    refuse_unknown_column("Brand", ["Brand", "brand"], where="label")
+    refuse_unknown_column("brand", ["brand", "Brand"], where="label")
+    for name, fix in (("BRAND", "Did you mean 'brand'?"), ("zzz", "Use the name of a column.")):
+        with pytest.raises(InputError) as error:
+            refuse_unknown_column(name, ["brand"], where="label")
+        assert error.value.fix == fix and error.value.got == repr(name)
 
 
 @pytest.mark.parametrize("empty", [{}, {"title": 0}])

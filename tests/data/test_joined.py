@@ -135,7 +135,7 @@ def test_several_rows_of_a_key_are_refused_or_a_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tables", "complaint"),
     [
-        ({**TABLES, "rna": {"id": ["s1"]}}, "table 'rna': want the column 'sample', on which tables are joined, got"),
+        ({**TABLES, "rna": {"Samples": ["s1"]}}, "'rna', on=.*, which every .* 'sample'. Did you mean 'Samples'"),
         ({**TABLES, "rna": {**RNA, "sample": [1, 2, 3]}}, "want keys of one type in all columns 'sample', got int in"),
         ({**TABLES, "rna": {**RNA, "sample": ["s1", None, "s3"]}}, "want a key in every row.*|column 'rna.sample'"),
         ({**TABLES, "rna": {**RNA, "place": ["a", "b", "c"]}}, "want numbers in all columns of the table 'rna'"),

@@ -1,6 +1,6 @@
 """What a user's table must fulfil before it is a table of objects; each message names the rows and columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,6 +15,7 @@ __all__ = [
     "refuse_bare_objects",
     "refuse_different_schemas",
     "refuse_repeated_ids",
+    "refuse_unknown_column",
     "table_length",
     "to_names",
 ]
@@ -85,6 +86,35 @@ def refuse_absent_columns(columns: Mapping[str, Any], schema: Schema, *, labelle
                 where="the table",
                 fix=f"Did you mean {near}? {fix}" if near else fix,
             )
+
+
+def refuse_unknown_column(name: str, columns: Iterable[str], *, where: str) -> None:
+    """Refuse a name that no column has.
+
+    Args:
+        name: as the user wrote it.
+        columns: those of the table.
+        where: the option, for the message.
+
+    Raises:
+        InputError: it is none of the columns; with the nearest one.
+
+    Examples:
+        >>> refuse_unknown_column("brnd", ["brand", "price"], where="label=...")
+        Traceback (most recent call last):
+        steradian.errors.InputError: label=...: want a column of brand, price, got 'brnd'. Did you mean 'brand'?
+    """
+    names = list(map(str, columns))
+    if name in names:
+        return
+    spelt = {column.casefold(): column for column in names}
+    near = get_close_matches(str(name).casefold(), spelt, n=1)
+    raise InputError(
+        want=f"a column of {listed(names, most=20)}",
+        got=repr(name),
+        where=where,
+        fix=f"Did you mean {spelt[near[0]]!r}?" if near else "Use the name of a column.",
+    )
 
 
 def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a name") -> np.ndarray:

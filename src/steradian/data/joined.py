@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from steradian.data.checks import table_length, to_names
+from steradian.data.checks import refuse_unknown_column, table_length, to_names
 from steradian.data.columns import to_objects
 from steradian.data.late_columns import LateColumn, LateColumns
 from steradian.data.modality import is_missing, listed
@@ -130,13 +130,7 @@ def _set(column: np.ndarray, rows: np.ndarray) -> Any:
 
 
 def _keys(columns: LateColumns, name: str, on: str) -> list[Any]:
-    if on not in columns:
-        raise InputError(
-            want=f"the column {on!r}, on which tables are joined",
-            got=f"the columns {listed(map(repr, columns))}",
-            where=f"the table {name!r}",
-            fix="Add the column, or rename it.",
-        )
+    refuse_unknown_column(on, columns, where=f"the table {name!r}, on=..., which every table has")
     table_length(columns.lengths)
     column = columns[on]
     return to_names(column, np.arange(len(column)), name=f"{name}.{on}", role="a key").tolist()  # type: ignore[no-any-return]

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from steradian.atomic_write import write_whole
-from steradian.data.checks import to_names
+from steradian.data.checks import refuse_unknown_column, to_names
 from steradian.data.late_columns import LateColumns
-from steradian.data.modality import listed
 from steradian.data.reading import read_columns
 from steradian.data.splitting import draw_parts
 from steradian.data.table_files import files_of, raw_rows
@@ -88,14 +86,7 @@ def split_file(
 
 def _numbers(columns: LateColumns, name: str) -> np.ndarray:
     """A column's names as numbers [rows]."""
-    if name not in columns:
-        near = get_close_matches(name, columns, n=1)
-        raise InputError(
-            want=f"a column of {listed(columns, most=20)}",
-            got=repr(name),
-            where="the table",
-            fix=f"Did you mean {near[0]!r}?" if near else "Use the name of a column.",
-        )
+    refuse_unknown_column(name, columns, where="the table")
     column = columns[name]
     return np.unique(to_names(column, np.arange(len(column)), name=name), return_inverse=True)[1]
 
