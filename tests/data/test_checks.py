@@ -45,6 +45,22 @@ def test_an_unknown_column_is_told_with_the_nearest() -> None:
         assert error.value.fix == fix and error.value.got == repr(name)
 
 
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["cup", "pan", "cup "], "row 9 .*'kind': want labels that blanks around them .*'cup ' beside 'cup'. Strip"),
+        (["cup", "\t", "cup"], r"row 8 .*'kind': want a label in every row, got '\\t'. Fill in the cell"),
+    ],
+)
+def test_labels_of_blanks_are_no_classes(labels: list[str], told: str) -> None:
+    rows = np.array([7, 8, 9])
+    with pytest.raises(InputError, match=told):
+        to_names(from_cells(labels), rows, name="kind", role="a label")
+    # Other names may be so, and a label may have blanks where nothing is like it.
+    assert to_names(from_cells(labels), rows, name="sku", role="an id").tolist() == labels
+    assert to_names(from_cells([" cup", "pan"]), rows[:2], name="kind", role="a label").tolist() == [" cup", "pan"]
+
+
 @pytest.mark.parametrize("empty", [{}, {"title": 0}])
 def test_an_empty_table_is_refused(empty: dict[str, int]) -> None:
     with pytest.raises(InputError, match="want at least one row, got an empty table"):

@@ -137,7 +137,24 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
     if column.ndim != 1 or column.dtype.kind not in "biufUTO":
         raise _no_name(f"an array of shape {column.shape} and type {column.dtype}", f"column {name!r}")
     plain = _plain_names(column)
-    return _checked_names(column, rows, name=name, role=role) if plain is None else plain
+    names = _checked_names(column, rows, name=name, role=role) if plain is None else plain
+    if names.dtype.kind == "U" and role == "a label":
+        _refuse_blanks(names, rows, name)
+    return names
+
+
+def _refuse_blanks(labels: np.ndarray, rows: np.ndarray, name: str) -> None:
+    """Refuse a label of blanks alone, and two that only blanks around them tell apart."""
+    known = set(labels.tolist())
+    for label in sorted(known):
+        bare = label.strip()
+        if bare != label and (not bare or bare in known):
+            raise InputError(
+                want="labels that blanks around them do not tell apart" if bare else "a label in every row",
+                got=f"{label!r} beside {bare!r}" if bare else repr(label),
+                where=_place(rows[np.flatnonzero(labels == label)[0]], name),
+                fix="Strip the column: frame[name].str.strip()." if bare else "Fill in the cell, or drop its row.",
+            )
 
 
 def _plain_names(column: np.ndarray) -> np.ndarray | None:
