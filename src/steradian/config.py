@@ -160,7 +160,7 @@ class TrainingConfig(_Config):
     """Of the matrices; class centers, norms, biases, gates and embeddings have none."""
     objective: str = "angular"
     """What is minimised: the margin softmax over class centers, one of its rivals (docs/objectives.md), or one of your
-    own that stands in `OBJECTIVES`."""
+    own that stands in OBJECTIVES."""
     positives: Positives = "class"
     """What a rival without class centers pulls together: objects of a class, or, without labels, an object's parts."""
     scale: float | None = None
