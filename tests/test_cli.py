@@ -427,9 +427,9 @@ def test_a_mistake_is_told_where_nothing_can_be_printed(monkeypatch, capsys) -> 
 def test_what_an_encoding_lacks_is_a_question_mark(folder: Path, encoding: str, monkeypatch, capsys) -> None:
     table = folder / "foreign.csv"
     table.write_text((folder / "table.csv").read_text().replace("cup", "杯"), encoding="utf-8")
+    model = folder / f"foreign-{encoding}"
     printed = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", printed)
-    model = folder / f"foreign_{encoding}"
     assert run("fit", table, "--schema", folder / "schema.yaml", "--out", model, *FAST, "--epochs", 0) == 0
     assert capsys.readouterr().err == ""
     scores = folder / "foreign.json"

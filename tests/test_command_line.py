@@ -37,6 +37,10 @@ FIT = ["fit", "x.csv", "--schema", "s.yaml", "--out", "o"]
         (["explain", "model", "x.csv", "--rows", "first"], "--rows: want an integer, got 'first'"),
         (["embed", "model", "x.csv", "--on_error", "no"], "--on-error: want one of raise, missing, got 'no'"),
         (["search", "model", "--text"], "--text: want one value, got none"),
+        (
+            ["fit", "x.csv", "--out", "m"],
+            "want --schema FILE, got none. To guess a first one: steradian schema TABLE --out",
+        ),
         (["report", "model", "x.csv"], "want --out FILE, got none. See: steradian report --help"),
         (["report"], "want MODEL, TABLE, --out FILE, got none. See: steradian report --help"),
         (["fti"], "got 'fti'. Did you mean fit? See: steradian --help"),

@@ -152,7 +152,7 @@ def _schema(options: Namespace) -> int:
     from steradian.data import guess_schema
 
     check_file(options.out, others=[options.table])
-    guessed = guess_schema(options.table)
+    guessed = guess_schema(options.table, label=options.label, id=options.id)
     if options.out is None:
         print(guessed)
     else:

@@ -9,7 +9,7 @@ MOST_FIRST = 6
 
 EXAMPLES: dict[str, tuple[str, str, str]] = {
     "demo": ("", "--out page", "--random-state 1"),
-    "schema": ("shop.csv", "shop.csv --out schema.yaml", "parts/ --out schema.yaml"),
+    "schema": ("shop.csv", "shop.csv --label product --out schema.yaml", "parts/ --out schema.yaml"),
     "split": (
         "shop.csv --label kind --out parts",
         "visits.parquet --groups patient --test 0.3 --out parts",

@@ -91,11 +91,13 @@ class _Parser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the line, with the nearest known option if one was misspelt, and exit."""
-        command, line = self, told_plainly(message)
+        command, line, hint = self, told_plainly(message), ""
         if found := re.match(r"the following arguments are required: (.*)\.$", line):
             keys = [key.split(".") for key in found[1].split(", ")]
             command = self.commands.get(keys[0][0], self)
             line = f"want {', '.join(command._shown(key[-1]) for key in keys)}, got none."
+            if any(key[-1] == "schema" for key in keys):
+                hint = " To guess a first one: steradian schema TABLE --out schema.yaml."
         elif found := re.match(r"Subcommand '(\w+)' does not accept option '(.*)'\.$", line):
             command = self.commands.get(found[1], self)
             near = did_you_mean(found[2].replace("-", "_"), [action.dest for action in command._actions])
@@ -105,7 +107,7 @@ class _Parser(ArgumentParser):
             words = [word.partition("=")[0].replace("_", "-") for word in line.rstrip(".").split()]
             line += "".join(did_you_mean(word, known) for word in words if word.startswith("--"))
         program = re.sub(r" COMMAND \.\.\.| \[options\]", "", command.prog)
-        print(f"steradian: {line} See: {program} --help", file=sys.stderr)
+        print(f"steradian: {line}{hint} See: {program} --help", file=sys.stderr)
         sys.exit(USER_MISTAKE)
 
     def _shown(self, key: str) -> str:
@@ -173,6 +175,8 @@ def _fit_parser(parser: _Parser) -> _Parser:
 def _schema_parser(parser: _Parser) -> _Parser:
     parser.add_argument("table", metavar="TABLE", help="any table: .parquet, .csv, .tsv or .jsonl, or a folder of them")
     parser.add_argument("--out", metavar="FILE", help="the schema to write, such as schema.yaml; printed without it")
+    parser.add_argument("--label", metavar="COLUMN", help="the column of labels; without it, it is guessed")
+    parser.add_argument("--id", metavar="COLUMN", help="the column of ids; without it, it is guessed")
     return parser
 
 

@@ -12,6 +12,7 @@ from steradian.data.checks import (
     refuse_absent_columns,
     refuse_bare_objects,
     refuse_repeated_ids,
+    refuse_unknown_column,
     table_length,
     to_names,
 )
@@ -33,6 +34,31 @@ def test_columns_of_different_lengths_are_named() -> None:
     with pytest.raises(InputError) as error:
         table_length({"title": 3, "price": 4, "omics": 4})
     assert error.value.got == "3 rows in 'title', 4 rows in 'price', 'omics'"
+
+
+def test_an_unknown_column_is_told_with_the_nearest() -> None:
+    refuse_unknown_column("Brand", ["Brand", "brand"], where="label")
+    refuse_unknown_column("brand", ["brand", "Brand"], where="label")
+    for name, fix in (("BRAND", "Did you mean 'brand'?"), ("zzz", "Use the name of a column.")):
+        with pytest.raises(InputError) as error:
+            refuse_unknown_column(name, ["brand"], where="label")
+        assert error.value.fix == fix and error.value.got == repr(name)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["cup", "pan", "cup "], "row 9 .*'kind': want labels that blanks around them .*'cup ' beside 'cup'. Strip"),
+        (["cup", "\t", "cup"], r"row 8 .*'kind': want a label in every row, got '\\t'. Fill in the cell"),
+    ],
+)
+def test_labels_of_blanks_are_no_classes(labels: list[str], told: str) -> None:
+    rows = np.array([7, 8, 9])
+    with pytest.raises(InputError, match=told):
+        to_names(from_cells(labels), rows, name="kind", role="a label")
+    # Other names may be so, and a label may have blanks where nothing is like it.
+    assert to_names(from_cells(labels), rows, name="sku", role="an id").tolist() == labels
+    assert to_names(from_cells([" cup", "pan"]), rows[:2], name="kind", role="a label").tolist() == [" cup", "pan"]
 
 
 @pytest.mark.parametrize("empty", [{}, {"title": 0}])

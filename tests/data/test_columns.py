@@ -165,6 +165,12 @@ def test_a_single_value_is_no_column(values: Any) -> None:
         to_column(values, "photo")
 
 
+def test_a_path_instead_of_a_column_tells_of_joined_tables() -> None:
+    for path in ("rna.csv", Path("rna.csv")):
+        with pytest.raises(InputError, match="Tables are joined by a column of keys: on="):
+            to_column(path, "rna")
+
+
 ARROW = [
     (pa.int8(), [1, 2], "int8"),
     (pa.uint64(), [1, None], "float64"),

@@ -85,8 +85,16 @@ def test_labels_are_repeated_names_without_gaps() -> None:
         (["01234", "01234"], None),
         (["3XL", "2XL", "3XL"], None),
         (["$36.2", "free", "free"], None),
+        (["$36.25", "$1,200.00", "$8"], "'$36.25'"),
     ],
 )
 def test_numbers_as_people_write_them_are_told(cells: list[str], told: str | None) -> None:
     hint = f"; if {told} is a number, write all as plain numbers" if told else "texts"
-    assert guess_column("price", from_cells(cells)).why.endswith(hint)
+    guessed = guess_column("price", from_cells(cells))
+    assert guessed.why.endswith(hint) and guessed.kind in ("Text", "categorical")
+
+
+def test_a_few_words_among_numbers_hide_them_not() -> None:
+    told = guess_column("price", from_cells(["$1.5", "$2", "3", "ask"])).why
+    assert told.endswith("if '$1.5' is a number, write all as plain numbers, and leave the other cells empty")
+    assert guess_column("ean", from_cells(["1.5", "2", "3"])).kind == "id"

@@ -56,6 +56,24 @@ def test_many_numbers_are_one_vector_and_a_label_may_be_wanting() -> None:
     assert alone.schema.modalities["numbers"].columns == tuple(genes)
 
 
+def test_label_and_id_may_be_named() -> None:
+    rows = {**TABLE, "brand": [None, *TABLE["brand"][1:]]}
+    guessed = guess_schema(rows, label="brand", id="title")
+    assert guessed.schema.label == "brand" and guessed.schema.id == "title"
+    assert "title" not in guessed.schema.modalities and "# sku: not used" in str(guessed)
+    assert "label: brand  # 2.5% missing: fill it in, or leave these rows out" in str(guessed).splitlines()
+    assert "# or:" not in str(guess_schema(TABLE, label="shop"))
+    # What is named as the id is not taken for the label.
+    assert guess_schema(TABLE, id="brand").label == "year: made"
+    for names, told in (
+        ({"label": "Brnad"}, "label='Brnad': want a column of sku, .* Did you mean 'brand'"),
+        ({"id": "nr"}, "id='nr': want a column of .* Use the name of a column"),
+        ({"label": "sku", "id": "sku"}, "want a label and an id of two columns"),
+    ):
+        with pytest.raises(InputError, match=told):
+            guess_schema(TABLE, **names)
+
+
 def test_a_table_that_nothing_reads_is_refused() -> None:
     with pytest.raises(InputError, match="want a column that a modality reads beside the label, got the columns label"):
         guess_schema({"label": [0, 1, 0, 1]})

@@ -135,10 +135,13 @@ def test_several_rows_of_a_key_are_refused_or_a_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tables", "complaint"),
     [
-        ({**TABLES, "rna": {"id": ["s1"]}}, "table 'rna': want the column 'sample', on which tables are joined, got"),
+        ({**TABLES, "rna": {"Samples": ["s1"]}}, "'rna', on=.*, which every .* 'sample'. Did you mean 'Samples'"),
         ({**TABLES, "rna": {**RNA, "sample": [1, 2, 3]}}, "want keys of one type in all columns 'sample', got int in"),
         ({**TABLES, "rna": {**RNA, "sample": ["s1", None, "s3"]}}, "want a key in every row.*|column 'rna.sample'"),
-        ({**TABLES, "rna": {**RNA, "place": ["a", "b", "c"]}}, "want numbers in all columns of the table 'rna'"),
+        (
+            {**TABLES, "rna": {**RNA, "place": [0.5, "<LOD", "2"]}},
+            "column 'place': want numbers in all columns of the table 'rna', .* got str '<LOD' in row 1",
+        ),
         ({**TABLES, "rna": {**RNA, "p2": [1, 2, 3]}}, "got one in each of 'rna', 'protein'. .* such as 'rna.p2'"),
         ({**TABLES, "rna": {"sample": []}}, "want at least one row, got an empty table"),
         ({"rna": RNA, "labels": LABELS}, "want the column 'protein.p1', of modality 'protein'"),

@@ -1,10 +1,12 @@
 """Files split into files: every row is in one of them, as it stood."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from steradian import InputError
 from steradian.data.split_files import split_file
@@ -67,3 +69,30 @@ def test_groups_and_new_classes(tmp_path: Path) -> None:
         split_file(path, tmp_path, groups="shopp")
     with pytest.raises(InputError, match="want the column of classes"):
         split_file(path, tmp_path, unseen_classes=1)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
+def test_pictures_are_found_from_another_folder(ending: str, tmp_path: Path) -> None:
+    for name in ("a.png", "b.JPG"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    absolute = str(tmp_path / "a.png")
+    cells = ["a.png", "b.JPG", absolute, None, "gone.png", "https://a.b/a.png"] * 2
+    lists = [["a.png", "b.JPG"], ["a.png"]] * 6
+    frame = pd.DataFrame({"photo": cells, "all": lists, "words": ["see a.png, b"] * 12})
+    path = tmp_path / f"table{ending}"
+    if ending == ".csv":
+        frame.assign(all=[json.dumps(each) for each in lists]).to_csv(path, index=False)
+    elif ending == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    (tmp_path / "parts").mkdir()
+    written = split_file(path, tmp_path / "parts", test_size=3)
+    got = [row for part in written for row in rows(part)]
+    moved = ["../a.png", "../b.JPG", absolute, "gone.png", "https://a.b/a.png"]
+    assert {row[0] for row in got} - {"", "None", "nan"} == set(moved)
+    assert all(re.findall(r"[\w./]+png", row[1]) == ["../a.png"] for row in got)
+    assert {row[2] for row in got} == {"see a.png, b"}
+    # In the folder of the table nothing moves.
+    kept = [row for part in split_file(path, tmp_path, test_size=3) for row in rows(part)]
+    assert {row[0] for row in kept} >= {"a.png", "b.JPG"}

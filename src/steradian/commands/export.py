@@ -29,4 +29,5 @@ def export(options: Any) -> int:
     model, inputs = load_model(options.model, device="cpu")
     export_model(model, options.out, inputs=inputs)
     print(f"wrote {options.out}" + (", in place of an older export" if before else ""))
+    print(f"next: steradian serve {options.out} --index {options.model}/index")
     return 0

@@ -1,6 +1,6 @@
 """What a user's table must fulfil before it is a table of objects; each message names the rows and columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +16,7 @@ __all__ = [
     "refuse_bare_objects",
     "refuse_different_schemas",
     "refuse_repeated_ids",
+    "refuse_unknown_column",
     "table_length",
     "to_names",
 ]
@@ -90,6 +91,35 @@ def refuse_absent_columns(columns: Mapping[str, Any], schema: Schema, *, labelle
             )
 
 
+def refuse_unknown_column(name: str, columns: Iterable[str], *, where: str) -> None:
+    """Refuse a name that no column has.
+
+    Args:
+        name: as the user wrote it.
+        columns: those of the table.
+        where: the option, for the message.
+
+    Raises:
+        InputError: it is none of the columns; with the nearest one.
+
+    Examples:
+        >>> refuse_unknown_column("brnd", ["brand", "price"], where="label=...")
+        Traceback (most recent call last):
+        steradian.errors.InputError: label=...: want a column of brand, price, got 'brnd'. Did you mean 'brand'?
+    """
+    names = list(map(str, columns))
+    if name in names:
+        return
+    spelt = {column.casefold(): column for column in names}
+    near = get_close_matches(str(name).casefold(), spelt, n=1)
+    raise InputError(
+        want=f"a column of {listed(names, most=20)}",
+        got=repr(name),
+        where=where,
+        fix=f"Did you mean {spelt[near[0]]!r}?" if near else "Use the name of a column.",
+    )
+
+
 def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a name") -> np.ndarray:
     """The names of classes or objects as one array of strings, integers or booleans [objects].
 
@@ -110,7 +140,24 @@ def to_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str = "a 
     if column.ndim != 1 or column.dtype.kind not in "biufUTO":
         raise _no_name(f"an array of shape {column.shape} and type {column.dtype}", f"column {name!r}")
     plain = _plain_names(column)
-    return _checked_names(column, rows, name=name, role=role) if plain is None else plain
+    names = _checked_names(column, rows, name=name, role=role) if plain is None else plain
+    if names.dtype.kind == "U" and role == "a label":
+        _refuse_blanks(names, rows, name)
+    return names
+
+
+def _refuse_blanks(labels: np.ndarray, rows: np.ndarray, name: str) -> None:
+    """Refuse a label of blanks alone, and two that only blanks around them tell apart."""
+    known = set(labels.tolist())
+    for label in sorted(known):
+        bare = label.strip()
+        if bare != label and (not bare or bare in known):
+            raise InputError(
+                want="labels that blanks around them do not tell apart" if bare else "a label in every row",
+                got=f"{label!r} beside {bare!r}" if bare else repr(label),
+                where=_place(rows[np.flatnonzero(labels == label)[0]], name),
+                fix="Strip the column: frame[name].str.strip()." if bare else "Fill in the cell, or drop its row.",
+            )
 
 
 def _plain_names(column: np.ndarray) -> np.ndarray | None:

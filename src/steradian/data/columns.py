@@ -10,6 +10,8 @@ Where a model is only served there may be no pyarrow; then cells are Python valu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,7 +70,9 @@ def column_length(values: Any, name: str) -> int:
             want="a list or an array with one entry a row",
             got=shown(values),
             where=f"column {name!r}",
-            fix=f"Write for example {{{name!r}: [first, second, ...]}}.",
+            fix="Tables are joined by a column of keys: on=..., see read_objects."
+            if isinstance(values, (str, PathLike)) and Path(values).suffix
+            else f"Write for example {{{name!r}: [first, second, ...]}}.",
         ) from error
 
 

@@ -42,6 +42,8 @@ ID_NAME = re.compile(r"(.*_)?(id|ids|sku|key|uuid|guid|index|nr|number|ean|isbn|
 MOST_CATEGORIES = 50
 """Different texts of a category at most; of more, new ones are to be expected, which Text reads by their letters."""
 LONGEST_CATEGORY = 40
+MOSTLY = 0.7
+"""Share of cells with a number in a column of numbers at least; the others may say "on request"."""
 FEW = 3
 """Different texts that are categories however few rows there are."""
 NUMBER_AS_WRITTEN = re.compile(r"[-+]?[$€£¥]? ?[-+]?\d+([.,' ]\d+)*( ?[$€£¥%]| [A-Za-zµ]{1,3})?")
@@ -133,11 +135,15 @@ def _of_texts(name: str, cells: Sequence[str]) -> tuple[str, str]:
         return "numeric", "dates as text"
     kind, why = _of_words(name, cells)
     written = [cell.strip() for cell in cells]
+    numbers = [cell for cell in written if NUMBER_AS_WRITTEN.fullmatch(cell)]
     # Digits alone are text where a zero leads, as in postal codes.
-    if kind in ("Text", "categorical") and all(map(NUMBER_AS_WRITTEN.fullmatch, written)):
-        told = next((cell for cell in written if not cell.isdigit()), None)
-        why += f"; if {told!r} is a number, write all as plain numbers" if told else ""
-    return kind, why
+    told = next((cell for cell in numbers if not cell.isdigit()), None)
+    if told is None or len(numbers) < MOSTLY * len(written) or ID_NAME.fullmatch(name):
+        return kind, why
+    rest = "" if len(numbers) == len(written) else ", and leave the other cells empty"
+    # Prices differ in every row as ids do.
+    kind, why = ("Text", f"{len(set(cells)):,} different texts") if kind == "id" else (kind, why)
+    return kind, f"{why}; if {told!r} is a number, write all as plain numbers{rest}"
 
 
 def _of_words(name: str, cells: Sequence[str]) -> tuple[str, str]:

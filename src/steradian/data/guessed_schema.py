@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from steradian.data.checks import table_length
+from steradian.data.checks import refuse_unknown_column, table_length
 from steradian.data.guessed_columns import GuessedColumn, guess_column
 from steradian.data.reading import read_columns
 from steradian.data.schema import Schema
@@ -87,6 +87,11 @@ class GuessedSchema:
             found[_free("table", found)] = {"type": "Tabular", **{key: names for key, names in lists.items() if names}}
         return found
 
+    def _gaps(self, name: str) -> str:
+        """A comment on rows that lack the label."""
+        (missing,) = [column.missing for column in self.columns if column.name == name]
+        return f"  # {100 * missing:.1f}% missing: fill it in, or leave these rows out" if missing else ""
+
     def __str__(self) -> str:
         why = {column.name: f"  # {column}" for column in self.columns}
         lines = [
@@ -102,7 +107,8 @@ class GuessedSchema:
                     lines += [f"    {key}:", *(f"      - {_quoted(each)}{why[each]}" for each in value)]
         others = sorted((c for c in self.columns if c.as_label and c.name != self.label), key=lambda c: -c.as_label)
         note = f"  # or: {', '.join(column.name for column in others[:5])}" if others else ""
-        lines.append(f"label: {_quoted(self.label)}{note}" if self.label else "# label: no column has names of classes")
+        none = "# label: no column has names of classes. Name yours: label: COLUMN"
+        lines.append(f"label: {_quoted(self.label)}{note or self._gaps(self.label)}" if self.label else none)
         if self.id:
             lines.append(f"id: {_quoted(self.id)}{why[self.id]}")
         lines += [f"# {c.name}: perhaps for split --groups{why[c.name]}" for c in self._of("group")]
@@ -113,25 +119,38 @@ class GuessedSchema:
         return str(self)
 
 
-def guess_schema(source: Any) -> GuessedSchema:
+def guess_schema(source: Any, *, label: str | None = None, id: str | None = None) -> GuessedSchema:
     """What a table's columns may be: modalities, label, id, or what is better left out.
 
     Args:
         source: as of `steradian.read_objects`.
+        label: the column of labels; None guesses.
+        id: the column of ids; None guesses.
 
     Raises:
-        InputError: what `read_objects` refuses of a source, or a table of which no column can be read.
+        InputError: what `read_objects` refuses of a source, a label or an id that is no column or the same one, or a
+            table of which no column can be read.
 
     Examples:
         >>> guess_schema({"title": ["red shoe", "boot"] * 30, "label": [0, 1] * 30}).kind_of("label")
         'label'
+        >>> guess_schema({"title": ["red shoe", "boot"] * 30, "maker": [0, 1] * 30}, label="maker").label
+        'maker'
     """
     late = read_columns(source)
+    for role, name in (("label", label), ("id", id)):
+        if name is not None:
+            refuse_unknown_column(name, late, where=f"{role}={name!r}")
+    if label is not None and label == id:
+        raise InputError("a label and an id of two columns", repr(id), "guess_schema", "Leave out id, or name another.")
     columns = tuple(guess_column(name, late[name]) for name in late)
+    # What the user names needs no alternatives, and an id is no label.
+    columns = tuple(replace(each, as_label=0.0) if label or each.name == id else each for each in columns)
     best = max(columns, key=lambda column: column.as_label, default=None)
-    label = best.name if best is not None and best.as_label else None
+    if label is None and best is not None and best.as_label:
+        label = best.name
     ids = [column.name for column in columns if column.kind == "id" and column.name != label and not column.missing]
-    guessed = GuessedSchema(columns, table_length(late.lengths), label, ids[0] if ids else None)
+    guessed = GuessedSchema(columns, table_length(late.lengths), label, id or (ids[0] if ids else None))
     if not guessed._modalities():
         raise InputError(
             want="a column that a modality reads beside the label",

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from steradian.data.checks import table_length, to_names
+from steradian.data.checks import refuse_unknown_column, table_length, to_names
 from steradian.data.columns import to_objects
 from steradian.data.late_columns import LateColumn, LateColumns
-from steradian.data.modality import is_missing, listed
+from steradian.data.modality import is_missing, listed, shown
 from steradian.data.schema import Schema
 from steradian.errors import InputError
 
@@ -99,9 +100,10 @@ class _Part:
             if part.dtype.kind not in "biuf":
                 raise InputError(
                     want=f"numbers in all columns of the table {self.name!r}, as it is read as a vector",
-                    got=f"another kind, {part.dtype}",
+                    got=_no_number(part),
                     where=f"column {name!r}",
-                    fix=f"Drop the column, or name those to read: Vector('{self.name}.{names[0]}', ...).",
+                    fix=f"Write nothing there where none was measured, drop the column, or name those to read: "
+                    f"Vector('{self.name}.{names[0]}', ...).",
                 )
         return self._gathered(np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1))
 
@@ -119,6 +121,17 @@ class _Part:
         return taken
 
 
+def _no_number(column: np.ndarray) -> str:
+    """The first cell of a column that is no number, and its row."""
+    for row, cell in enumerate(column.tolist()):
+        if not is_missing(cell) and not isinstance(cell, (int, float)):
+            with suppress(ValueError, TypeError):
+                float(cell)
+                continue
+            return f"{shown(cell)} in row {row} (counted from 0)"
+    return f"another kind, {column.dtype}"
+
+
 def _set(column: np.ndarray, rows: np.ndarray) -> Any:
     """The cells of a key's rows as one cell."""
     if not len(rows):
@@ -130,13 +143,7 @@ def _set(column: np.ndarray, rows: np.ndarray) -> Any:
 
 
 def _keys(columns: LateColumns, name: str, on: str) -> list[Any]:
-    if on not in columns:
-        raise InputError(
-            want=f"the column {on!r}, on which tables are joined",
-            got=f"the columns {listed(map(repr, columns))}",
-            where=f"the table {name!r}",
-            fix="Add the column, or rename it.",
-        )
+    refuse_unknown_column(on, columns, where=f"the table {name!r}, on=..., which every table has")
     table_length(columns.lengths)
     column = columns[on]
     return to_names(column, np.arange(len(column)), name=f"{name}.{on}", role="a key").tolist()  # type: ignore[no-any-return]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, Literal, get_args, overload
 
@@ -13,6 +12,7 @@ from steradian.data.checks import (
     refuse_bare_objects,
     refuse_different_schemas,
     refuse_repeated_ids,
+    refuse_unknown_column,
     table_length,
     to_names,
 )
@@ -363,14 +363,7 @@ class ObjectTable:
 
     def _group_numbers(self, group: Any) -> np.ndarray:
         if isinstance(group, str):
-            if group not in self.columns:
-                near = get_close_matches(group, self.columns, n=1)
-                raise InputError(
-                    want="a column of the table",
-                    got=repr(group),
-                    where="split(groups=...)",
-                    fix=f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(self.columns)}.",
-                )
+            refuse_unknown_column(group, self.columns, where="split(groups=...)")
             name, column = group, self.columns[group]
         else:
             name, column = "groups", to_column(group, "groups")

@@ -1,8 +1,10 @@
 """A table's file split into files of the same kind, whose rows stand as they were."""
 
 import io
-from collections.abc import Sequence
-from difflib import get_close_matches
+import json
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,18 @@ import numpy as np
 import pyarrow as pa
 
 from steradian.atomic_write import write_whole
-from steradian.data.checks import to_names
+from steradian.data.checks import refuse_unknown_column, to_names
+from steradian.data.guessed_columns import PICTURES, SOUNDS
 from steradian.data.late_columns import LateColumns
-from steradian.data.modality import listed
+from steradian.data.modality import is_url
 from steradian.data.reading import read_columns
 from steradian.data.splitting import draw_parts
 from steradian.data.table_files import files_of, raw_rows
 from steradian.errors import InputError
 
 __all__ = ["split_file"]
+
+MAY_NAME_FILES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_list, pa.types.is_large_list)
 
 
 def split_file(
@@ -34,8 +39,8 @@ def split_file(
 ) -> dict[Path, int]:
     r"""Write the rows of a table to train, test and perhaps validation files, as `ObjectTable.split` draws them.
 
-    No schema is needed. Relative paths of pictures and sounds start at the folder of a file, so let the parts be
-    written to that of the table.
+    No schema is needed. Relative paths of pictures and sounds start at the folder of a file: those that are there are
+    rewritten where the parts lie in another folder than the table.
 
     Args:
         source: as of `read_objects`, files only.
@@ -77,7 +82,7 @@ def split_file(
         random_state=random_state,
     )
     names = ("train", "test") if len(parts) == 2 else ("train", "validation", "test")
-    content, ending = raw_rows(paths)
+    content, ending = _moved_rows(paths, Path(folder))
     written = {}
     for name, part in zip(names, parts, strict=True):
         path = Path(folder, f"{name}{ending}")
@@ -88,16 +93,58 @@ def split_file(
 
 def _numbers(columns: LateColumns, name: str) -> np.ndarray:
     """A column's names as numbers [rows]."""
-    if name not in columns:
-        near = get_close_matches(name, columns, n=1)
-        raise InputError(
-            want=f"a column of {listed(columns, most=20)}",
-            got=repr(name),
-            where="the table",
-            fix=f"Did you mean {near[0]!r}?" if near else "Use the name of a column.",
-        )
+    refuse_unknown_column(name, columns, where="the table")
     column = columns[name]
     return np.unique(to_names(column, np.arange(len(column)), name=name), return_inverse=True)[1]
+
+
+def _moved_rows(paths: Sequence[Path], folder: Path) -> tuple[pa.Table | list[bytes], str]:
+    """What files hold, as `raw_rows`, with relative paths that start at another folder."""
+    bases = [os.path.relpath(path.absolute().parent, folder.absolute()) for path in paths]
+    if all(base == "." for base in bases):
+        return raw_rows(paths)
+    parts, (ending, *_) = zip(*(raw_rows([path]) for path in paths), strict=True)
+    moves = [partial(_moved, there=path.absolute().parent, base=base) for path, base in zip(paths, bases, strict=True)]
+    if not isinstance(parts[0], pa.Table):
+        return [_moved_json(line, move) for part, move in zip(parts, moves, strict=True) for line in part], ending
+    tables = []
+    for table, move in zip(parts, moves, strict=True):
+        for place, field in enumerate(table.schema):
+            if any(is_kind(field.type) for is_kind in MAY_NAME_FILES):
+                cells = table.column(place).to_pylist()
+                moved = [move(cell) for cell in cells]
+                if moved != cells:
+                    table = table.set_column(place, field, pa.array(moved, field.type))
+        tables.append(table)
+    return pa.concat_tables(tables, promote_options="permissive"), ending
+
+
+def _moved(cell: Any, *, there: Path, base: str) -> Any:
+    """A cell whose names of files in a folder start elsewhere; everything else as it is."""
+    move = partial(_moved, there=there, base=base)
+    if isinstance(cell, list):
+        return [move(item) for item in cell]
+    if isinstance(cell, dict):
+        return {key: move(item) for key, item in cell.items()}
+    if not isinstance(cell, str):
+        return cell
+    if cell.startswith("["):
+        return _moved_json(cell, move)
+    named = cell.lower().endswith((*PICTURES, *SOUNDS)) and not is_url(cell) and not Path(cell).is_absolute()
+    return Path(base, cell).as_posix() if named and Path(there, cell).is_file() else cell
+
+
+def _moved_json(text: Any, move: Callable[[Any], Any]) -> Any:
+    """A text of JSON likewise; as it stands where nothing moves."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    moved = move(found)
+    if moved == found:
+        return text
+    written = json.dumps(moved, ensure_ascii=False)
+    return written if isinstance(text, str) else f"{written}\n".encode()
 
 
 def _bytes(content: pa.Table | Sequence[bytes], rows: np.ndarray, ending: str) -> bytes:

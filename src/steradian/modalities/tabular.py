@@ -276,7 +276,7 @@ def _not_finite(cell: Any, row: int, name: str) -> InputError:
         want="a finite number",
         got=shown(cell),
         where=f"row {row} (counted from 0), column {name!r}",
-        fix="Convert the column to numbers or to dates such as 2024-05-31, or declare it as categorical or Text.",
+        fix="Convert the column to numbers such as 12.5 or dates as 2024-05-31, or declare it as categorical or Text.",
     )
 
 

@@ -300,7 +300,7 @@ def _read_entries(path: Path) -> dict[str, Any]:
         refuse_special_file(path, most=MOST_JSON)
         entries = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        fix = "Check the path, or make one: steradian embed MODEL TABLE --out FOLDER."
+        fix = "Name another by --index (fit writes MODEL/index), or make one: steradian embed MODEL TABLE --out FOLDER."
         raise SavedModelError("the folder of an index", "no such file", str(path), fix) from error
     except (OSError, ValueError, RecursionError) as error:
         raise _broken(path, "the entries of an index, whole", str(error)) from error

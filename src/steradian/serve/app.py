@@ -125,7 +125,7 @@ class _Server:
                     body = await from_upload(request, body, files=self._files, texts=self._texts)
                 elif kind != "application/json":
                     wanted = "application/json" + " or multipart/form-data" * question.uploads
-                    raise HTTPException(415, f"want a body of type {wanted}, got {kind[:80] or 'none'}")
+                    raise HTTPException(415, f"want a body of content-type {wanted}, got {kind[:80] or 'none'}")
                 # Decoding and checking pictures would keep all others waiting.
                 said, rows = await run_in_threadpool(self._read, question, body)
                 answer = await self.batches.ask(rows, lambda objects: question.ask(said, objects))

@@ -119,7 +119,9 @@ def parsed(kind: type[Strict], body: bytes, schema: Schema, limits: Limits) -> A
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise InputError("valid JSON", f"{error!s:.80}", "the body", "/docs has examples.") from error
+        raise InputError(
+            "valid JSON", f"{error!s:.80}", "the body", "/docs has examples; NaN is written as null."
+        ) from error
     _refuse_unknown_names(value, kind, schema, limits)
     try:
         return kind.model_validate(value)
