@@ -314,6 +314,7 @@ def test_options_may_stand_in_a_file(folder: Path, capsys) -> None:
     assert "--config: 'epohcs' is no option of steradian fit. Did you mean epochs?" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_stops_or_is_counted(folder: Path, capsys) -> None:
     lines = (folder / "table.csv").read_text().splitlines()
     # The first object keeps its width, the second has nothing.
@@ -399,6 +400,7 @@ class FullDisk(io.StringIO):
         raise OSError(28, "No space left on device")
 
 
+@pytest.mark.slow
 def test_what_a_command_saves_is_saved_where_nothing_can_be_printed(folder: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "stdout", FullDisk())
     test, model, out = write_table(folder / "test.csv", random_state=1), folder / "unprinted", folder / "unprinted_out"

@@ -66,8 +66,19 @@ def own_names() -> Iterator[None]:
         table.update(entries)  # type: ignore[arg-type]
 
 
+# Those whose blocks take some seconds.
+LONG = {f"docs/{name}.md" for name in ("audit", "decisions", "modalities", "new-classes", "report", "tutorial")}
+
+
 @pytest.mark.usefixtures("own_names")
-@each_document
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(document, id=name, marks=pytest.mark.slow if name in LONG else ())
+        for document in DOCUMENTS
+        if (name := str(document.relative_to(ROOT)))
+    ],
+)
 def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}

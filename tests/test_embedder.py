@@ -85,6 +85,7 @@ def test_parameters_are_the_configurations_fields_with_their_defaults() -> None:
     assert defaults == {f.name: f.default for kind in (ModelConfig, TrainingConfig) for f in fields(kind)}
 
 
+@pytest.mark.slow
 def test_pipeline_cross_validation_and_grid_search_on_arrays(rng: np.random.Generator) -> None:
     labels = np.repeat([0, 1, 2], 10)
     points = rng.normal(size=(30, 4)) + 4 * np.eye(4)[labels]
@@ -105,6 +106,7 @@ def test_cross_validation_hands_on_weights(rng: np.random.Generator) -> None:
     assert cross_val_score(estimator, points, told, **options) == [1.0]
 
 
+@pytest.mark.slow
 def test_cross_validation_on_a_table(objects: sr.ObjectTable) -> None:
     estimator = sr.SphereEmbedder(epochs=10, **SMALL)
     scores = cross_val_score(estimator, objects, objects.labels, cv=StratifiedKFold(2), error_score="raise")
@@ -188,6 +190,7 @@ def test_certificates_and_attributions_of_all_kinds_of_modality(model, objects) 
 # -- Training
 
 
+@pytest.mark.slow
 def test_training_is_the_same_bit_for_bit_and_leaves_the_global_generator_alone(objects) -> None:
     estimator = sr.SphereEmbedder(epochs=1, **SMALL)
     state = torch.random.get_rng_state()
@@ -208,6 +211,7 @@ def test_other_fusions_learn_too(objects, fusion: str) -> None:
 # -- Keeping
 
 
+@pytest.mark.slow
 def test_a_fresh_process_loads_and_gives_the_same_vectors(model, objects, tmp_path) -> None:
     model.save(tmp_path / "model")
     np.savez(tmp_path / "query.npz", omics=np.ones((2, 6)))

@@ -25,6 +25,7 @@ def wrong(rng: np.random.Generator) -> np.ndarray:
     return np.sort(rng.choice(300, size=18, replace=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "highest"), [("model", 0.75), ("network_alone", 0.5)])
 def test_wrong_labels_are_listed_and_right_ones_hardly(
     name: str, highest: float, request: pytest.FixtureRequest, make_objects, wrong: np.ndarray

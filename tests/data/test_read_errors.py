@@ -273,6 +273,7 @@ def test_what_takes_long_shows_a_bar_on_a_terminal(terminal: bool, monkeypatch: 
     assert "trying" not in out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf, "n/a"])
 def test_of_many_columns_the_one_at_fault_is_told(bad: Any) -> None:
     columns = {f"g{number}": to_objects([1.0, 2.0, 3.0]) for number in range(500)}

@@ -10,6 +10,8 @@ import pytest
 from steradian.evaluation import Evaluation
 from steradian.report.write_report import write_report
 
+pytestmark = pytest.mark.slow
+
 IDENTITIES = "[...document.querySelectorAll('.plot')].map((div) => div.id)"
 WAIT = 30_000
 

@@ -15,6 +15,8 @@ from starlette.testclient import TestClient
 import steradian as sr
 from steradian.serve.pages import docs_page
 
+pytestmark = pytest.mark.slow
+
 CARDS = "#results li"
 
 

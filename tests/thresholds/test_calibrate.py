@@ -103,6 +103,7 @@ def test_named_subsets_are_fitted_beside_the_whole_and_each_modality_alone() -> 
     assert found.thresholds(present).tolist() == [found.points[2].threshold]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"coverage": 0.5}, {"precision": 0.55}, {"false_accept": 0.5}])
 def test_an_object_is_judged_alike_in_a_table_of_any_size(options: dict[str, float]) -> None:
     """Half of the objects have one and the same photo, so that the threshold is the very angle of all of them."""

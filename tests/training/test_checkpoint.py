@@ -55,6 +55,7 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return arm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_anywhere_it_ends_as_if_it_had_not_been(kind: str, kill: Callable[[int], None], tmp_path: Path) -> None:
     table, options = make_table(), OPTIONS | KINDS[kind]

@@ -80,6 +80,7 @@ def test_it_learns_with_finite_weights(run: Run, toy: Any, change: dict[str, Any
     assert accuracy(toy, encoder, classifier) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subcenters", [1, 3])
 def test_rowwise_is_about_as_good_as_adamw_and_makes_no_gradient(
     run: Run, toy: Any, make_table: Any, subcenters: int

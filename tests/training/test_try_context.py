@@ -30,6 +30,7 @@ def model() -> sr.SphereEmbedder:
     return sr.SphereEmbedder(epochs=30, **OPTIONS).fit(make_table(parity=True, missing=0.1))
 
 
+@pytest.mark.slow
 def test_classes_in_the_interaction_of_modalities_are_found(model: sr.SphereEmbedder) -> None:
     assert isinstance(model.fitted_.encoder, SphereEncoder)
     assert model.fitted_.encoder.fusion.kind == "context"
