@@ -18,7 +18,9 @@ from steradian.text_table import fit_text
 __all__ = ["Evaluated", "Evaluation", "SubsetScores", "error_of_a_share"]
 
 _SUBSET_WIDTH = 26
-_LINE = "{} {:>10} {:>6} {:>7} {:>9} {:>9} {:>6}"
+_COLUMNS = {"map_at_r": ("MAP@R", 7), "accuracy": ("accuracy", 9), "macro_f1": ("macro-F1", 9), "ami": ("AMI", 6)}
+"""The scores that are printed beside recall, with the head and the width of their column."""
+_LINE = "{} {:>10} {:>6} " + " ".join(f"{{:>{width}}}" for _, width in _COLUMNS.values())
 INTERVAL = 1.96
 """Standard errors on either side, for 95 of 100 draws."""
 
@@ -199,7 +201,7 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row: of subsets, and below other heads of patterns."""
         k = self._shown_k()
-        heads = ["objects", f"R@{k}", "MAP@R", "accuracy", "macro-F1", "AMI"]
+        heads = ["objects", f"R@{k}", *(head for head, _ in _COLUMNS.values())]
         blocks = [("subset", "whole object", self.scores)]
         # Objects that all have the same are one pattern, which the first row has scored.
         blocks += [("has exactly", "everything", self.patterns)] if len(self.patterns) > 1 else []
@@ -207,16 +209,16 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
             yield [fit_text(head, _SUBSET_WIDTH), *heads]
             for row in rows:
                 name = whole if len(row.subset) == len(self.modalities) else self.shown_name(row, _SUBSET_WIDTH)
-                scores = ((row.recall or {}).get(k), row.map_at_r, row.accuracy, row.macro_f1, row.ami)
-                yield [fit_text(name, _SUBSET_WIDTH), f"{row.objects:,}", *map(_shown, scores)]
+                yield self._cells(name, row.objects, (row.recall or {}).get(k), row)
                 if row is self.whole and self.floor is not None:
-                    yield self._floor_cells(self.floor, k)
+                    recall = self.floor.recall_at_1 if k == 1 else None
+                    yield self._cells("  plain baseline", len(self.floor.labels), recall, self.floor)
 
     @staticmethod
-    def _floor_cells(floor: PlainBaseline, k: int) -> list[str]:
-        """The plain model's scores, of the same columns."""
-        scores = floor.recall_at_1 if k == 1 else None, floor.map_at_r, floor.accuracy, floor.macro_f1, None
-        return [fit_text("  plain baseline", _SUBSET_WIDTH), f"{len(floor.labels):,}", *map(_shown, scores)]
+    def _cells(name: str, objects: int, recall: float | None, scored: SubsetScores | PlainBaseline) -> list[str]:
+        """A line; a plain baseline has no clusters."""
+        scores = (getattr(scored, score, None) for score in _COLUMNS)
+        return [fit_text(name, _SUBSET_WIDTH), f"{objects:,}", _shown(recall), *map(_shown, scores)]
 
     def _classified(self) -> str | None:
         """How many objects were drawn to be predicted, and how far off shares of them may be; None where all were."""

@@ -1,9 +1,9 @@
 """The closed form of a labelled table: how strongly to penalise is chosen on left-out objects or left-out classes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from textwrap import wrap
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -124,28 +124,28 @@ def fit_closed_form(
     learnt = basis.shape[1] if kept is None else kept.learnt
     corners = has_corners(basis) and not new_classes
 
-    def choose() -> tuple[dict[str, int], list[float], list[float], float, bool, Any]:
-        choice = PenaltyChoice(layout, features, labels[drawn], new_classes=new_classes, rng=rng)
-        turns = choose_turns(layout, choice, prepare, rows=drawn, labels=labels[drawn], basis=basis)
-        penalties, weights, score = choice.best(basis)
-        interact = bool(choice.interact(basis, penalties, weights))
-        return turns, penalties, weights, score, interact, rng.bit_generator.state
-
-    turns, penalties, weights, score, interact, rng.bit_generator.state = ranks.from_first(choose)
+    arguments = layout, features, prepare, drawn, labels[drawn], basis
+    chosen = _Choices(*ranks.from_first(lambda: _choices(*arguments, new_classes=new_classes, rng=rng)))
+    rng.bit_generator.state = chosen.draws
     targets = centered_targets(basis, labels[drawn])
-    layout, features = weigh_columns(layout, features, turns, prepare, rows=drawn, targets=targets)
+    layout, features = weigh_columns(layout, features, chosen.turns, prepare, rows=drawn, targets=targets)
     names = (*layout.dense, *layout.sparse)
+    weights = dict(zip(names, chosen.weights, strict=True))
 
     def solve(rows: np.ndarray) -> ClosedForm:
         if exact:
-            solution = _dual_solution(layout, features.take(rows), centered_targets(basis, labels[rows]), penalties)
+            solution = _dual_solution(
+                layout, features.take(rows), centered_targets(basis, labels[rows]), chosen.penalties
+            )
         else:
-            equations = _summed_equations(layout, prepare, rows, labels, basis, whole, rng, ranks)
-            solution = equations.solve(penalties)
-        maps = _as_maps(layout, solution, features, weights, embedding_dim, learnt)
+            # However often it is solved, the same rows are drawn of what does not fit the memory.
+            draw = np.random.default_rng(random_state)
+            equations = _summed_equations(layout, prepare, rows, labels, basis, whole, draw, ranks)
+            solution = equations.solve(chosen.penalties)
+        maps = _as_maps(layout, solution, features, chosen.weights, embedding_dim, learnt)
         if corners:
             intercept = mean_target(basis, labels[rows], _of(whole, rows))
-            maps = _with_intercept(maps, intercept, dict(zip(names, weights, strict=True)))
+            maps = _with_intercept(maps, intercept, weights)
         return ClosedForm(maps, embedding_dim)
 
     closed_form = solve(np.arange(len(labels)))
@@ -153,8 +153,38 @@ def fit_closed_form(
     if centers is None:
         averaged = _drawn_rows(labels, present, max(AVERAGED, 2 * num_classes), rng)
         centers = _centers(closed_form, preprocessor, prepare, labels, averaged, _of(whole, averaged))
-    chosen = dict(zip(names, penalties, strict=True)), dict(zip(names, weights, strict=True))
-    return ClosedFormFit(closed_form, centers, *chosen, score, solve, interact)
+    penalties = dict(zip(names, chosen.penalties, strict=True))
+    return ClosedFormFit(closed_form, centers, penalties, weights, chosen.score, solve, chosen.interact)
+
+
+class _Choices(NamedTuple):
+    """What left-out objects have decided, in values that JSON can hold; and the state of the draws after it."""
+
+    turns: dict[str, int]
+    penalties: list[float]
+    weights: list[float]
+    score: float
+    interact: bool
+    draws: Mapping[str, Any]
+
+
+def _choices(
+    layout: FeatureLayout,
+    features: FeatureRows,
+    prepare: Prepare,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    basis: np.ndarray,
+    *,
+    new_classes: bool,
+    rng: np.random.Generator,
+) -> _Choices:
+    """The choices for these features of some rows and their class numbers."""
+    choice = PenaltyChoice(layout, features, labels, new_classes=new_classes, rng=rng)
+    turns = choose_turns(layout, choice, prepare, rows=rows, labels=labels, basis=basis)
+    penalties, weights, score = choice.best(basis)
+    interact = bool(choice.interact(basis, penalties, weights))
+    return _Choices(turns, penalties, weights, score, interact, rng.bit_generator.state)
 
 
 def _chosen_centers(kept: KeptCenters | None, corners: np.ndarray | None, embedding_dim: int) -> np.ndarray | None:
