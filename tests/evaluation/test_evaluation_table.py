@@ -69,6 +69,14 @@ def test_nothing_left_out_needs_no_note() -> None:
     ]
 
 
+def test_a_gallery_of_other_classes_is_told() -> None:
+    told = "Without a gallery each object is searched among the others."
+    for without, said in ((1200, True), (1199, False)):
+        shown = repr(Evaluation((row("photo", without_relevant=without),), ("photo",), gallery=5000))
+        assert (told in " ".join(shown.splitlines())) == said
+    assert told not in " ".join(repr(Evaluation((row("photo", without_relevant=1200),), ("photo",))).splitlines())
+
+
 def test_drawn_objects_that_were_predicted_are_told_with_what_the_draw_may_be_off_by() -> None:
     some = Evaluation(
         (row("photo"), row("photo", accuracy=0.5)), ("photo",), certified=0.9, certified_right=0.9, classified=300

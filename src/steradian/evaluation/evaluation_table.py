@@ -240,6 +240,11 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
         parts = [f"{count} {what}" for count, what in left_out if count]
         notes = [note for note in (self.drawn, self._classified()) if note]
         notes += [f"Objects left out: {'; '.join(parts)}."] if parts else []
+        if self.gallery is not None and self.whole.without_relevant == self.whole.objects:
+            notes.append(
+                "The gallery has no object of these classes, so nothing can be found in it. Without a gallery each "
+                "object is searched among the others."
+            )
         if self.repeated:
             notes.append(f"{self.repeated:,} objects stand in the gallery too: each is searched among the others.")
         notes += ["AMI is of a random sample of whole classes."] if self.ami_sampled else []
