@@ -346,3 +346,9 @@ def test_numbers_that_no_model_has_are_refused(folder: Path, path: tuple[str, ..
 
     change(folder, edit)
     refused(folder)
+
+
+@pytest.mark.parametrize("value", [10**400, float("nan"), -float("inf"), True, "1"])
+def test_a_number_is_finite_whatever_its_size(value: object) -> None:
+    with pytest.raises(SavedModelError, match="want a value of the kind float"):
+        check_value(value, float, where="config.json")

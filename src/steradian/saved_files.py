@@ -9,6 +9,7 @@ import json
 import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -235,7 +236,7 @@ def _is_of(value: Any, kind: Any) -> bool:
     if origin is dict or getattr(origin, "__name__", "") == "Mapping":
         return isinstance(value, dict) and all(_is_of(k, inner[0]) and _is_of(v, inner[1]) for k, v in value.items())
     if kind is float:
-        return not isinstance(value, bool) and isinstance(value, (int, float)) and bool(np.isfinite(value))
+        return not isinstance(value, bool) and isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
     if kind is int:
         return not isinstance(value, bool) and isinstance(value, int) and abs(value) < MOST_INTEGER
     return value is None if kind is NoneType else isinstance(value, kind)

@@ -194,3 +194,13 @@ def test_plain_names_are_as_names_looked_at_one_by_one(column: np.ndarray) -> No
     rows = np.arange(len(column))
     got, expected = to_names(column, rows, name="kind"), checks._checked_names(column, rows, name="kind", role="a name")
     assert got.dtype == expected.dtype and got.tolist() == expected.tolist() == column.tolist() and got is not column
+
+
+@pytest.mark.parametrize("other", [7, 2**64, "seven"])
+def test_spans_of_time_among_names_end_in_an_error_of_ours_or_none(other: object) -> None:
+    """For NumPy a span of time is an integer, which no large number can be compared with."""
+    entries = np.array([np.timedelta64(3, "s"), other], dtype=object)
+    try:
+        to_names(entries, np.arange(2), name="kind")
+    except InputError as error:
+        assert "kind" in str(error)

@@ -270,3 +270,10 @@ def test_texts_that_are_met_again_are_made_once() -> None:
             column = pa.chunked_array([cells[:1500], cells[1500:]], kind)
             assert from_arrow(column).tolist() == cells
     assert len(set(map(id, from_arrow(pa.chunked_array([few]))))) == 6
+
+
+def test_times_of_numpy_beside_its_numbers_do_not_end_the_process() -> None:
+    """Pyarrow 26 reads them into a segmentation fault."""
+    cells = [[np.datetime64("NaT"), None], (np.int8(-1), -6.8e16), [[np.timedelta64(1)], [np.float32(2)]]]
+    found = from_cells(cells)
+    assert found.dtype == object and [type(cell) for cell in found] == [list, tuple, list]

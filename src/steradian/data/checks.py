@@ -200,18 +200,20 @@ def _checked_names(column: np.ndarray, rows: np.ndarray, *, name: str, role: str
     return np.array(entries, dtype=np.uint64 if large else None)
 
 
+def _is_integer(entry: Any) -> bool:
+    """Whether it is a number without fraction; a timedelta64 counts as one for numpy alone."""
+    return isinstance(entry, (int, np.integer)) and not isinstance(entry, (bool, np.timedelta64))
+
+
 def _refuse_names_that_merge(entries: list[Any], rows: np.ndarray, name: str) -> None:
     """Refuse what an array of names, or a float before it, does not tell from another name."""
-    # A timedelta64 counts as an integer for numpy alone.
-    no_number = bool, np.timedelta64
-    whole = (entry for entry in entries if isinstance(entry, (int, np.integer)) and not isinstance(entry, no_number))
-    integers = [int(entry) for entry in whole]
+    integers = [int(entry) for entry in entries if _is_integer(entry)]
     # Without a negative one, all 64 bits may hold digits.
     least, beyond = (-(2**63), 2**63) if min(integers, default=0) < 0 else (0, 2**64)
     for entry, row in zip(entries, rows, strict=True):
         if isinstance(entry, (float, np.floating)) and entry.is_integer() and not is_told_apart(entry):
             want, fix = "integers that a float tells apart", "Give them as integers or as text: they have merged."
-        elif isinstance(entry, (int, np.integer)) and not least <= entry < beyond:
+        elif _is_integer(entry) and not least <= int(entry) < beyond:
             want, fix = "integers that 64 bits hold together", "Write all of them as text."
         elif isinstance(entry, str) and entry.endswith("\0"):
             want, fix = "text that does not end in a NUL character", "Cut the NULs off the end."

@@ -9,7 +9,7 @@ Where a model is only served there may be no pyarrow; then cells are Python valu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,8 @@ def from_cells(values: Iterable[Any]) -> np.ndarray:
         if pa is None:
             arrays = number_arrays(cells)
             return to_objects(cells) if arrays is None else from_cells(arrays)
+        if _ends_arrow(known):
+            return to_objects(cells)
         try:
             array = pa.array(cells)
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
@@ -343,6 +345,22 @@ def _first(cell: Any) -> Any:
     if not isinstance(cell, (list, tuple)):
         return cell
     return next((entry for entry in cell if entry is not None), None)
+
+
+def _ends_arrow(cells: Sequence[Any]) -> bool:
+    """Whether NumPy's times stand beside its other scalars: pyarrow 26 ends the process there."""
+    types = {each for each in _types(cells, MOST_AXES) if issubclass(each, np.generic)}
+    return len(types) > 1 and bool(types & {np.datetime64, np.timedelta64})
+
+
+def _types(values: Sequence[Any], axes: int) -> set[type]:
+    """The types of entries, and of those of lists among them, so many axes deep."""
+    found = set(map(type, values))
+    if axes and found & {list, tuple}:
+        for value in values:
+            if isinstance(value, (list, tuple)):
+                found |= _types(value, axes - 1)
+    return found
 
 
 def _is_deep(cell: Any) -> bool:

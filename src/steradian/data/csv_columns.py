@@ -40,7 +40,12 @@ def to_csv_column(column: pa.ChunkedArray, *, text: bool, lists: bool, cell_by_c
     if cell_by_cell and not text and _holds_text(cells):
         # One cell that is no number makes text of a whole column.
         cells = from_cells(map(_parsed, cells))
-    if lists and cells.dtype == object and _any(pc.starts_with(pc.utf8_ltrim_whitespace(column), "[")):
+    if (
+        lists
+        and cells.dtype == object
+        and not pa.types.is_null(column.type)
+        and _any(pc.starts_with(pc.utf8_ltrim_whitespace(column), "["))
+    ):
         return to_objects(map(_as_list, cells))
     return cells
 

@@ -257,6 +257,8 @@ def _number(cell: Any) -> float:
             return float(cell) if real else np.nan
     except OverflowError:
         return np.inf
+    except ValueError:  # a signaling NaN of decimal
+        return np.nan
 
 
 def _refuse_a_mixture(numbers: np.ndarray, dates: np.ndarray, name: str) -> None:
