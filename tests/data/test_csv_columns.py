@@ -70,3 +70,9 @@ def test_what_the_schema_says_of_columns() -> None:
     schema = Schema({"title": Text("title", "kind"), "photo": Image("photo"), "specs": specs}, label="l", id="title")
     assert text_columns(schema) == {"l", "title", "kind", "photo", "colour"}
     assert list_columns(schema) == {"kind", "photo"}
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_a_column_without_a_cell_holds_no_lists(text: bool) -> None:
+    empty = pa.chunked_array([pa.nulls(2)])
+    assert to_csv_column(empty, text=text, lists=True, cell_by_cell=False).tolist() == [None, None]
