@@ -161,7 +161,7 @@ def _fit_model(
         holders=ranks.size if spreads_centers(config, len(classes), ranks) else 1,
     )
     cuda = [device] if device.type == "cuda" else []
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), own_modes(device.type), progress:
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=cuda), own_modes(device.type):
         torch.manual_seed(config.random_state)
         kept = None
         if checkpoint is not None:

@@ -1,11 +1,14 @@
 """What a person sees: plain lines in a file, a bar on a terminal."""
 
 import io
+import sys
+import threading
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from steradian import progress_bar
+from steradian import SphereEmbedder, progress_bar
 from steradian.training import Progress
 
 
@@ -23,9 +26,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_without_a_console_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(None) as shown:
-        shown.say("a line")
-        shown.begin(3)
+    shown = Progress(None)
+    shown.say("a line")
+    with shown.steps(3):
         shown.advance(1, loss=1.0)
         shown.recorded({"score": 0.5})
     assert capsys.readouterr() == ("", "")
@@ -34,16 +37,15 @@ def test_without_a_console_nothing_is_shown(capsys: pytest.CaptureFixture[str]) 
 def test_lines_are_printed_as_they_are() -> None:
     out, file = console(terminal=False)
     lines = ["[red]no markup[/red] 1.234 'quoted'", "a long line " * 30]
-    with Progress(out) as shown:
-        for line in lines:
-            shown.say(line)
+    for line in lines:
+        Progress(out).say(line)
     assert file.getvalue() == "".join(f"{line}\n" for line in lines)
 
 
 def test_in_a_file_a_line_comes_every_ten_seconds_with_the_time_left(clock: list[float]) -> None:
     out, file = console(terminal=False)
-    with Progress(out) as shown:
-        shown.begin(60)
+    shown = Progress(out)
+    with shown.steps(60):
         for step in range(1, 31):
             clock[0] += 1.0
             shown.advance(step, loss=2.0 / step)
@@ -57,8 +59,8 @@ def test_in_a_file_a_line_comes_every_ten_seconds_with_the_time_left(clock: list
 
 def test_on_a_terminal_there_is_a_bar_that_goes_away() -> None:
     out, file = console(terminal=True)
-    with Progress(out) as shown:
-        shown.begin(40)
+    shown = Progress(out)
+    with shown.steps(40):
         shown.recorded({"score": 0.75})
         shown.advance(7, loss=0.5)
         assert shown._bar is not None and shown._bar._bar is not None
@@ -74,8 +76,8 @@ def test_on_a_terminal_there_is_a_bar_that_goes_away() -> None:
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_the_bar_stops_whatever_happens(error: type[BaseException]) -> None:
     out, _ = console(terminal=True)
-    with pytest.raises(error), Progress(out) as shown:
-        shown.begin(40)
+    shown = Progress(out)
+    with pytest.raises(error), shown.steps(40):
         shown.advance(1, loss=1.0)
         raise error
     assert shown._bar is not None and shown._bar._bar is not None
@@ -84,10 +86,33 @@ def test_the_bar_stops_whatever_happens(error: type[BaseException]) -> None:
 
 def test_a_score_that_is_gone_is_not_shown(clock: list[float]) -> None:
     out, file = console(terminal=False)
-    with Progress(out) as shown:
-        shown.begin(2)
+    shown = Progress(out)
+    with shown.steps(2):
         shown.recorded({"score": 0.25})
         shown.recorded({"score": None})
         clock[0] += 11
         shown.advance(1, loss=1.0)
     assert file.getvalue() == "training: 1 of 2, 11 s left, loss 1.000\n"
+
+
+def test_the_next_network_begins_without_the_score_of_the_last(clock: list[float]) -> None:
+    out, file = console(terminal=False)
+    shown = Progress(out)
+    with shown.steps(2):
+        shown.recorded({"score": 0.25})
+    with shown.steps(2):
+        clock[0] += 11
+        shown.advance(1, loss=1.0)
+    assert file.getvalue() == "training: 1 of 2, 11 s left, loss 1.000\n"
+
+
+def test_after_a_fit_the_terminal_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each network has a bar, and none stays: one that did would take what is printed later."""
+    out, file = console(terminal=True)
+    monkeypatch.setattr("steradian.embedder.Console", lambda: out)
+    labels = np.arange(40) % 2
+    values = np.random.default_rng(0).normal(size=(40, 3)) + labels[:, None]
+    before, threads = sys.stdout, threading.active_count()
+    SphereEmbedder(embedding_dim=8, width=8, heads=2, epochs=1).fit(values, labels)
+    assert "training" in file.getvalue()
+    assert sys.stdout is before and threading.active_count() == threads

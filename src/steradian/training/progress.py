@@ -1,8 +1,8 @@
 """What a person sees of a training: a bar on a terminal, plain lines elsewhere."""
 
-from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 
@@ -19,8 +19,8 @@ class Progress:
         followers: each takes the records of the history, with the number of the `network` counted from 1.
 
     Examples:
-        >>> with Progress(None) as progress:
-        ...     progress.begin(2)
+        >>> progress = Progress(None)
+        >>> with progress.steps(2):
         ...     progress.advance(1, loss=0.5)
     """
 
@@ -30,24 +30,17 @@ class Progress:
         self._score: float | None = None
         self._bar: ProgressBar | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(kind, error, trace)
-
     def say(self, line: str) -> None:
         """Print a line above the bar."""
         if self._console is not None:
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    def begin(self, steps: int) -> None:
-        """Show the bar of this many steps."""
-        self._networks += 1
-        self._bar = ProgressBar("training", steps, console=self._console)
+    @contextmanager
+    def steps(self, total: int) -> Iterator[None]:
+        """Show the bar of a network's steps while they are taken; it is gone afterwards, whatever happens."""
+        self._networks, self._score = self._networks + 1, None
+        with ProgressBar("training", total, console=self._console) as self._bar:
+            yield
 
     def advance(self, step: int, *, loss: float) -> None:
         """Show that `step` steps are done."""

@@ -115,19 +115,19 @@ def train(
 
     # -- The steps
     interrupted = False
-    progress.begin(steps)
-    try:
-        for epoch in _take_steps(state, objects, config, derived.epochs, progress, ranks):
-            if state.step % interval == 0 or state.step == steps:
-                _look(state, epoch, steps, interval, _score(validation, encoder, ranks), progress)
-            if _is_due(stage, state.step, ranks):
-                _keep(stage, state, progress)
-        _keep(stage, state, progress)
-    except KeyboardInterrupt:
-        if ranks.size > 1:
-            raise
-        interrupted = True
-        progress.say(f"stopped by Ctrl-C at step {state.step} of {steps}")
+    with progress.steps(steps):
+        try:
+            for epoch in _take_steps(state, objects, config, derived.epochs, progress, ranks):
+                if state.step % interval == 0 or state.step == steps:
+                    _look(state, epoch, steps, interval, _score(validation, encoder, ranks), progress)
+                if _is_due(stage, state.step, ranks):
+                    _keep(stage, state, progress)
+            _keep(stage, state, progress)
+        except KeyboardInterrupt:
+            if ranks.size > 1:
+                raise
+            interrupted = True
+            progress.say(f"stopped by Ctrl-C at step {state.step} of {steps}")
 
     # -- The best weights
     encoder.eval()
