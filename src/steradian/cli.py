@@ -18,7 +18,7 @@ from steradian.commands.add_classes import add_classes
 from steradian.commands.compare import compare
 from steradian.commands.embed import embed
 from steradian.commands.export import export
-from steradian.commands.tables import load_named, read_both, read_named, show
+from steradian.commands.tables import load_named, read_both, read_named, save_and_show, show
 from steradian.commands.verify_tables import verify
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
@@ -255,11 +255,7 @@ def _audit(options: Namespace) -> int:
     model = load_named(options.model)
     objects, against = read_both(options.table, options.against, model.schema_, options)
     found = model.audit(objects, against=against)
-    if options.out is not None:
-        found.save(options.out)
-    show(found)
-    if options.out is not None:
-        print(f"wrote {options.out}")
+    save_and_show(found, options.out)
     return 0
 
 

@@ -15,7 +15,8 @@ from steradian.command_mistakes import as_options, did_you_mean, told_plainly
 from steradian.commands.add_classes import add_classes_words
 from steradian.commands.compare import compare_words
 from steradian.commands.embed import embed_words
-from steradian.commands.export import export_parser
+from steradian.commands.export import export_words
+from steradian.commands.tables import add_max_queries, add_on_error
 from steradian.commands.verify_tables import verify_words
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.serve.limits import Limits
@@ -141,20 +142,20 @@ def make_parser() -> ArgumentParser:
     commands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands", description=about)
     for name, (make, usage, line) in _PARSERS.items():
         command = _Parser(usage=f"steradian {name} {usage} [options]".replace("  ", " "), description=line)
-        make(command).name_by_hyphens()
+        make(command)
+        command.name_by_hyphens()
         show_first_what_is_used_most(command, name)
         commands.add_subcommand(name, command, help=line)
         parser.commands[name] = command
     return parser
 
 
-def _demo_parser(parser: _Parser) -> _Parser:
+def _demo_parser(parser: _Parser) -> None:
     parser.add_argument("--out", default="demo-output", metavar="DIR", help="where to write model, metrics and page")
     parser.add_argument("--random-state", type=int, default=0, help="of the split and the training")
-    return parser
 
 
-def _fit_parser(parser: _Parser) -> _Parser:
+def _fit_parser(parser: _Parser) -> None:
     parser.add_argument("table", metavar="TABLE", help="the training objects: .parquet, .csv or .jsonl")
     parser.add_argument("--schema", required=True, metavar="FILE", help="YAML: which columns form which modality")
     parser.add_argument("--out", required=True, metavar="DIR", help="the model folder to write")
@@ -165,22 +166,20 @@ def _fit_parser(parser: _Parser) -> _Parser:
     line = "an earlier model whose class centers stay, so that new vectors are searched among its own"
     parser.add_argument("--compatible-with", metavar="MODEL", help=line)
     parser.add_argument("--license", metavar="NAME", help="for the model's README.md, as hubs name it: apache-2.0")
-    _add_on_error(parser)
+    add_on_error(parser)
     parser.add_argument("--config", action="config", metavar="FILE", help="YAML with any of these options")
     parser.add_class_arguments(ModelConfig)
     parser.add_class_arguments(TrainingConfig)
-    return parser
 
 
-def _schema_parser(parser: _Parser) -> _Parser:
+def _schema_parser(parser: _Parser) -> None:
     parser.add_argument("table", metavar="TABLE", help="any table: .parquet, .csv, .tsv or .jsonl, or a folder of them")
     parser.add_argument("--out", metavar="FILE", help="the schema to write, such as schema.yaml; printed without it")
     parser.add_argument("--label", metavar="COLUMN", help="the column of labels; without it, it is guessed")
     parser.add_argument("--id", metavar="COLUMN", help="the column of ids; without it, it is guessed")
-    return parser
 
 
-def _split_parser(parser: _Parser) -> _Parser:
+def _split_parser(parser: _Parser) -> None:
     parser.add_argument("table", metavar="TABLE", help="any table: .parquet, .csv, .tsv or .jsonl, or a folder of them")
     parser.add_argument("--out", required=True, metavar="DIR", help="where to write train, test and validation")
     parser.add_argument("--test", metavar="SIZE", default="0.2", help="share of the rows, or a number of them")
@@ -190,34 +189,31 @@ def _split_parser(parser: _Parser) -> _Parser:
     line = "share or number of the classes that only the test has; needs --label"
     parser.add_argument("--unseen-classes", metavar="SIZE", default="0", help=line)
     parser.add_argument("--random-state", type=int, default=0, help="of the draw")
-    return parser
 
 
-def _evaluate_parser(parser: _Parser) -> _Parser:
+def _evaluate_parser(parser: _Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
     parser.add_argument("--gallery", metavar="TABLE", help="objects to search in; without it, the others of TABLE")
-    _add_on_error(parser)
-    _add_max_queries(parser)
+    add_on_error(parser)
+    add_max_queries(parser)
     parser.add_argument("--out", metavar="FILE", help="write the scores as JSON")
     parser.add_argument("--robustness", metavar="FILE", help="also drop 0 to 90 percent of what is there; write it")
     parser.add_argument("--decisions", action="store_true", help="also show confidence, the unknown, and pairs")
     parser.add_argument("--geometry", action="store_true", help="also show how classes and modalities lie")
-    return parser
 
 
-def _report_parser(parser: _Parser) -> _Parser:
+def _report_parser(parser: _Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
     parser.add_argument("--gallery", metavar="TABLE", help="the training objects: to search in, and for the baseline")
-    _add_on_error(parser)
-    _add_max_queries(parser)
+    add_on_error(parser)
+    add_max_queries(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="the page to write, such as report.html")
     parser.add_argument("--title", metavar="WORDS", help="the page's heading")
-    return parser
 
 
-def _calibrate_parser(parser: _Parser) -> _Parser:
+def _calibrate_parser(parser: _Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder, in which the thresholds are kept")
     parser.add_argument("table", metavar="TABLE", help="labelled objects the model was not trained on")
     parser.add_argument(
@@ -231,64 +227,26 @@ def _calibrate_parser(parser: _Parser) -> _Parser:
     )
     line = "share of pairs of different classes to take for the same at most"
     parser.add_argument("--pair-false-accept", metavar="SHARE", type=float, default=0.01, help=line)
-    _add_on_error(parser)
-    return parser
+    add_on_error(parser)
 
 
-def _predict_parser(parser: _Parser) -> _Parser:
+def _predict_parser(parser: _Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
     parser.add_argument("--reject", action="store_true", help='answer "unknown" beyond the angles of calibrate')
     parser.add_argument("--out", metavar="FILE", help="the CSV file to write; without it, it is printed")
-    _add_on_error(parser)
-    return parser
+    add_on_error(parser)
 
 
-def _audit_parser(parser: _Parser) -> _Parser:
+def _audit_parser(parser: _Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="labelled objects, best such as it was not trained on")
     parser.add_argument("--against", metavar="TABLE", help="objects that TABLE should have nothing of: training's")
-    _add_on_error(parser)
+    add_on_error(parser)
     parser.add_argument("--out", metavar="FILE", help="write all findings as JSON")
-    return parser
 
 
-def _embed_parser(parser: _Parser) -> _Parser:
-    embed_words(parser)
-    _add_on_error(parser)
-    return parser
-
-
-def _compare_parser(parser: _Parser) -> _Parser:
-    compare_words(parser)
-    _add_on_error(parser)
-    _add_max_queries(parser)
-    return parser
-
-
-def _verify_parser(parser: _Parser) -> _Parser:
-    verify_words(parser)
-    _add_on_error(parser)
-    return parser
-
-
-def _add_classes_parser(parser: _Parser) -> _Parser:
-    add_classes_words(parser)
-    _add_on_error(parser)
-    return parser
-
-
-def _add_on_error(parser: _Parser) -> None:
-    line = "an item that cannot be read: stop, or go on as if it were not there and count it"
-    parser.add_argument("--on-error", choices=["raise", "missing"], default="raise", help=line)
-
-
-def _add_max_queries(parser: _Parser) -> None:
-    line = "objects to search for: of more, so many are drawn, and the table says how far off that may be; 0 for all"
-    parser.add_argument("--max-queries", type=int, default=4000, metavar="N", help=line)
-
-
-def _search_parser(parser: _Parser) -> _Parser:
+def _search_parser(parser: _Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("--text", metavar="WORDS", help="what to look for, in the model's one text modality")
     parser.add_argument("--image", metavar="FILE", help="a picture to look for")
@@ -297,10 +255,9 @@ def _search_parser(parser: _Parser) -> _Parser:
     line = 'of a store: a value of a column, a list, or {"from": X, "to": X}; may be repeated'
     parser.add_argument("--where", action="append", metavar="COLUMN=VALUE", help=line)
     parser.add_argument("--k", type=int, default=10, help="how many neighbors")
-    return parser
 
 
-def _serve_parser(parser: _Parser) -> _Parser:
+def _serve_parser(parser: _Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("--index", metavar="PLACE", help="an index folder or a store; by default MODEL/index")
     line = "the table of the index's objects, whose pictures and texts the search page then shows"
@@ -308,41 +265,39 @@ def _serve_parser(parser: _Parser) -> _Parser:
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="to listen at; 0.0.0.0 is all of them")
     parser.add_argument("--port", type=int, default=8000, help="to listen at; 0 takes a free one")
     parser.add_argument("--title", default="steradian", metavar="WORDS", help="heading of the search page")
-    _add_on_error(parser)
+    add_on_error(parser)
     parser.add_class_arguments(Limits)
-    return parser
 
 
-def _explain_parser(parser: _Parser) -> _Parser:
+def _explain_parser(parser: _Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("table", metavar="TABLE", help="objects, with or without labels")
     line = "which rows of TABLE, counted from 0; one is shown in full; all without it"
     parser.add_argument("--rows", type=int, nargs="+", metavar="N", help=line)
     parser.add_argument("--target", metavar="CLASS", help="compare with this class, instead of the one predicted")
-    _add_on_error(parser)
-    return parser
+    add_on_error(parser)
 
 
-_PARSERS: dict[str, tuple[Callable[[_Parser], _Parser], str, str]] = {
+_PARSERS: dict[str, tuple[Callable[[_Parser], None], str, str]] = {
     "demo": (_demo_parser, "", "Train on emoji, compare with a plain baseline, and write a page to look at."),
     "schema": (_schema_parser, "TABLE", "Guess a schema of a table, with comments, to be looked at and corrected."),
     "split": (_split_parser, "TABLE --out DIR", "Write the rows of a table to files for training and testing."),
     "fit": (_fit_parser, "TABLE --schema FILE --out DIR", "Learn a model from a table of labelled objects."),
     "evaluate": (_evaluate_parser, "MODEL TABLE", "Score a model on a table, for every subset of modalities."),
-    "compare": (_compare_parser, "MODEL OTHER TABLE", "Say whether one of two models is surely better on a table."),
+    "compare": (compare_words, "MODEL OTHER TABLE", "Say whether one of two models is surely better on a table."),
     "report": (_report_parser, "MODEL TABLE --out FILE", "Write one page on how good a model is, and where it errs."),
     "calibrate": (_calibrate_parser, "MODEL TABLE", "Find up to which angle objects are accepted, and keep it."),
     "predict": (_predict_parser, "MODEL TABLE", "Write the class of each object and its angle, or unknown, as CSV."),
     "verify": (
-        _verify_parser,
+        verify_words,
         "MODEL TABLE OTHER",
         "Say whether the objects of two tables are the same, pair by pair.",
     ),
-    "add-classes": (_add_classes_parser, "MODEL TABLE", "Learn new classes from a few examples, without training."),
+    "add-classes": (add_classes_words, "MODEL TABLE", "Learn new classes from a few examples, without training."),
     "audit": (_audit_parser, "MODEL TABLE", "List wrong labels, outliers, duplicates and classes too close."),
-    "embed": (_embed_parser, "MODEL TABLE... --out PLACE | --to STORE", "Write the unit vectors of a table's objects."),
+    "embed": (embed_words, "MODEL TABLE... --out PLACE | --to STORE", "Write the unit vectors of a table's objects."),
     "search": (_search_parser, "MODEL --text WORDS", "Find the objects nearest to a text, a picture or other cells."),
     "serve": (_serve_parser, "MODEL", "Answer over HTTP, with a page to search with, until Ctrl-C."),
-    "export": (export_parser, "MODEL --out DIR", "Write a folder that is served without torch."),
+    "export": (export_words, "MODEL --out DIR", "Write a folder that is served without torch."),
     "explain": (_explain_parser, "MODEL TABLE", "Show what each modality adds to the cosine of an object to a class."),
 }

@@ -2,7 +2,7 @@
 
 from jsonargparse import ArgumentParser, Namespace
 
-from steradian.commands.tables import load_named, read_named, show
+from steradian.commands.tables import add_on_error, load_named, read_named, show
 from steradian.out_paths import check_folder
 
 __all__ = ["add_classes", "add_classes_words"]
@@ -17,6 +17,7 @@ def add_classes_words(parser: ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder, which gets the classes")
     parser.add_argument("table", metavar="TABLE", help="labelled objects of new classes only, a few of each")
     parser.add_argument("--out", metavar="DIR", help="write the model there, and leave MODEL as it is")
+    add_on_error(parser)
 
 
 def add_classes(options: Namespace) -> int:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from jsonargparse import ArgumentParser, Namespace
 
-from steradian.commands.tables import load_named, read_both, show
+from steradian.commands.tables import add_max_queries, add_on_error, load_named, read_both, save_and_show
 from steradian.out_paths import check_file
 
 __all__ = ["compare", "compare_words"]
@@ -21,6 +21,8 @@ def compare_words(parser: ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="labelled objects that neither was trained on")
     parser.add_argument("--gallery", metavar="TABLE", help="objects to search in; without it, the others of TABLE")
     parser.add_argument("--out", metavar="FILE", help="write the scores as JSON")
+    add_on_error(parser)
+    add_max_queries(parser)
 
 
 def compare(options: Namespace) -> int:
@@ -47,9 +49,5 @@ def compare(options: Namespace) -> int:
         second_gallery=second_gallery,
         max_queries=options.max_queries or None,
     )
-    if options.out is not None:
-        found.save(options.out)
-    show(found)
-    if options.out is not None:
-        print(f"wrote {options.out}")
+    save_and_show(found, options.out)
     return 0

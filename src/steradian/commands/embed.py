@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 
 from steradian.commands.part_files import write_parts
-from steradian.commands.tables import load_named, read_named
+from steradian.commands.tables import add_on_error, load_named, read_named
 from steradian.commands.vector_files import FILE_KINDS, write_vector_file
 from steradian.errors import InputError
 from steradian.out_paths import check_file, check_folder
@@ -34,6 +34,7 @@ def embed_words(parser: ArgumentParser) -> None:
     parser.add_argument("--to", metavar="STORE", help=line)
     line = "plain columns of TABLE to write to the store too, for searches to be filtered by"
     parser.add_argument("--columns", nargs="+", metavar="NAME", help=line)
+    add_on_error(parser)
 
 
 def embed(options: Namespace) -> int:

@@ -1,26 +1,25 @@
 """`steradian export`: a folder that is served without torch."""
 
-from typing import Any
+from jsonargparse import ArgumentParser, Namespace
 
-__all__ = ["export", "export_parser"]
+__all__ = ["export", "export_words"]
 
 
-def export_parser(parser: Any) -> Any:
-    """The command's words.
+def export_words(parser: ArgumentParser) -> None:
+    """Its arguments.
 
     Args:
-        parser: of the command, filled in place.
+        parser: to add them to.
     """
     parser.add_argument("model", metavar="MODEL", help="a model folder")
     parser.add_argument("--out", required=True, metavar="DIR", help="where to write what RuntimeModel loads")
-    return parser
 
 
-def export(options: Any) -> int:
+def export(options: Namespace) -> int:
     """Export a model.
 
     Args:
-        options: of `export_parser`.
+        options: of `export_words`.
     """
     from steradian.export_model import export_model, exported
     from steradian.saved_model import load_model

@@ -3,14 +3,35 @@
 import sys
 from typing import TYPE_CHECKING
 
-from jsonargparse import Namespace
+from jsonargparse import ArgumentParser, Namespace
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from steradian import ObjectTable, Schema, SphereEmbedder
+    from steradian.result_table import ResultTable
 
-__all__ = ["load_named", "read_both", "read_named", "show"]
+__all__ = ["add_max_queries", "add_on_error", "load_named", "read_both", "read_named", "save_and_show", "show"]
+
+
+def add_on_error(parser: ArgumentParser) -> None:
+    """What to do with what cannot be read.
+
+    Args:
+        parser: to add it to.
+    """
+    line = "an item that cannot be read: stop, or go on as if it were not there and count it"
+    parser.add_argument("--on-error", choices=["raise", "missing"], default="raise", help=line)
+
+
+def add_max_queries(parser: ArgumentParser) -> None:
+    """How many objects are searched for.
+
+    Args:
+        parser: to add it to.
+    """
+    line = "objects to search for: of more, so many are drawn, and the table says how far off that may be; 0 for all"
+    parser.add_argument("--max-queries", type=int, default=4000, metavar="N", help=line)
 
 
 def show(result: "RenderableType") -> None:
@@ -26,6 +47,20 @@ def show(result: "RenderableType") -> None:
         console.print(result)
     else:
         print(result)
+
+
+def save_and_show(result: "ResultTable", path: str | None) -> None:
+    """Save a result where a file is named, then show it: what cannot be printed is saved all the same.
+
+    Args:
+        result: a table.
+        path: of a JSON file, or None.
+    """
+    if path is not None:
+        result.save(path)
+    show(result)
+    if path is not None:
+        print(f"wrote {path}")
 
 
 def load_named(folder: str) -> "SphereEmbedder":

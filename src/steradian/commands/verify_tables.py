@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from steradian.atomic_write import write_whole
 from steradian.command_mistakes import did_you_mean
-from steradian.commands.tables import load_named, read_named, show
+from steradian.commands.tables import add_on_error, load_named, read_named, show
 from steradian.errors import InputError
 from steradian.out_paths import check_file
 
@@ -33,6 +33,7 @@ def verify_words(parser: ArgumentParser) -> None:
     line = "a table of two columns: the id of an object of TABLE, and the id of one of OTHER"
     parser.add_argument("--pairs", metavar="FILE", help=line)
     parser.add_argument("--out", metavar="FILE", help="the CSV file to write: all pairs; without it, some are printed")
+    add_on_error(parser)
 
 
 def verify(options: Namespace) -> int:
