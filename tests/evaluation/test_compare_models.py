@@ -112,3 +112,9 @@ def test_a_comparison_prints_and_becomes_json() -> None:
     assert lines[-1] == "2 objects left out, of which a model reads nothing."
     assert "fewer than 20 classes" in repr(shown)
     assert shown.to_dict()["scores"][0]["difference"] == 0.25
+
+
+def test_a_gallery_for_the_second_model_alone_is_refused(tables: tuple[Model, Model, sr.ObjectTable]) -> None:
+    rough, fine, objects = tables
+    with pytest.raises(sr.InputError, match="want a gallery for both models, got one for the second"):
+        compare_models(rough, fine, objects, second_gallery=objects)

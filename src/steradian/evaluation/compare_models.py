@@ -1,6 +1,6 @@
 """Two models on the same objects: is one better, or is the difference one of the classes that were drawn?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -148,15 +148,12 @@ def compare_models(
         >>> [score.name for score in sr.compare_models(*models, test).scores]
         ['accuracy', 'R@1', 'MAP@R']
     """
-    models, where = (first, second), "compare_models(...), "
-    tables = [
-        labelled_table(table, model.schema_, where=f"{where}objects")
-        for model, table in zip(models, (objects, objects if second_objects is None else second_objects), strict=True)
-    ]
-    galleries = [
-        None if inside is None else labelled_table(inside, model.schema_, where=f"{where}gallery")
-        for model, inside in zip(models, (gallery, gallery if second_gallery is None else second_gallery), strict=True)
-    ]
+    models = first, second
+    tables = _tables(models, objects, second_objects, where="objects")
+    if gallery is None and second_gallery is not None:
+        fix = "Give gallery= too, or leave second_gallery out."
+        raise InputError("a gallery for both models", "one for the second", "compare_models(...)", fix)
+    galleries = [None, None] if gallery is None else _tables(models, gallery, second_gallery, where="gallery")
     for model, table in zip(models, tables, strict=True):
         refuse_other_schema(table, model.schema_, where="the table")
         refuse_other_labels(table.labels, model.classes_, where="the labels of the objects")
@@ -182,6 +179,15 @@ def compare_models(
         if len(each[0])
     ]
     return ModelComparison(tuple(scores), int(has.sum()), len(np.unique(labels)), int((~has).sum()))
+
+
+def _tables(models: Sequence[SubsetEmbedder], first: Any, second: Any, *, where: str) -> list[ObjectTable]:
+    """Labelled objects as each of the models reads them; None for the second takes those of the first."""
+    given = first, first if second is None else second
+    return [
+        labelled_table(table, model.schema_, where=f"compare_models(...), {where}")
+        for model, table in zip(models, given, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness, measure_plain_baseline
 from steradian.evaluation import robustness as measure_robustness
+from steradian.evaluation.evaluation_table import Evaluated
 from steradian.evaluation.scoring import Gallery, search_among
 from steradian.explanation import Attribution
 from steradian.fitted_model import Encoded, FittedModel
@@ -116,17 +117,7 @@ def measure(
     Raises:
         InputError: an evaluation without its model and objects, or one without any object that has a modality.
     """
-    evaluated = evaluation.evaluated if isinstance(evaluation, Evaluation) else None
-    model = None if evaluated is None else evaluated.model
-    if evaluated is None or not isinstance(model, SphereEmbedder):
-        raise InputError(
-            want="an evaluation that knows its SphereEmbedder and its objects",
-            got=f"a {type(evaluation).__name__} of scores alone"
-            if evaluated is None
-            else f"one of a {type(evaluated.model).__name__}",
-            where="write_report(evaluation, ...)",
-            fix="Pass what evaluate(model, objects) returned in this process: files of scores hold no objects.",
-        )
+    model, evaluated = _evaluated(evaluation)
     encoded = model.encode(evaluated.objects)
     searched_in = None if evaluated.gallery is None else model.encode(evaluated.gallery)
     rows, vectors = encoded.fused(np.ones(len(model.fitted_.modalities), dtype=bool))
@@ -144,10 +135,11 @@ def measure(
     searched = search(vectors, labels, inside, same=among.same, random_state=random_state)
     centers = single_centers(model.fitted_.classifier.class_centers.detach().cpu().numpy())
     attribution, no_attribution = _attribution(model, encoded, searched.chosen)
-    baseline, no_baseline = (
-        (baseline, "") if baseline is not None else _baseline(evaluation, objects, gallery, random_state)
-    )
-    audit, no_audit = (audit, "") if audit is not None else _audit(model, encoded, searched_in)
+    no_baseline = no_audit = ""
+    if baseline is None:
+        baseline, no_baseline = _baseline(evaluation, objects, gallery, random_state)
+    if audit is None:
+        audit, no_audit = _audit(model, encoded, searched_in)
     return Measurements(
         evaluation=evaluation,
         model=model,
@@ -167,6 +159,22 @@ def measure(
         audit=audit,
         no_audit=no_audit,
     )
+
+
+def _evaluated(evaluation: Evaluation) -> tuple[SphereEmbedder, Evaluated]:
+    """The model of an evaluation, and what it was evaluated on."""
+    evaluated = evaluation.evaluated if isinstance(evaluation, Evaluation) else None
+    model = None if evaluated is None else evaluated.model
+    if evaluated is None or not isinstance(model, SphereEmbedder):
+        raise InputError(
+            want="an evaluation that knows its SphereEmbedder and its objects",
+            got=f"a {type(evaluation).__name__} of scores alone"
+            if evaluated is None
+            else f"one of a {type(evaluated.model).__name__}",
+            where="write_report(evaluation, ...)",
+            fix="Pass what evaluate(model, objects) returned in this process: files of scores hold no objects.",
+        )
+    return model, evaluated
 
 
 def _angles(

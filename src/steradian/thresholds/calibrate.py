@@ -75,6 +75,32 @@ def calibrate(
     enough = None if isinstance(evidence, LeftOutClasses) else rate if goal == "coverage" else DEFAULT[1]
     rates: dict[str, Any] = {"false_accept": pair_false_accept, "enough": enough}
     pairs = PairFitter(evidence.labels, subsets=len(chosen), random_state=random_state, fits=evidence.fits, **rates)
+    kappas, counts, points = _points(model, evidence, chosen, pairs, goal=goal, rate=rate, random_state=random_state)
+    return Calibration(
+        modalities=names,
+        goal=goal,
+        rate=rate,
+        points=tuple(points),
+        pair_false_accept=float(pair_false_accept),
+        pairs=pairs.points(),
+        classes=model.classes,
+        kappas=kappas,
+        kappa_objects=counts,
+        left_out=objects is None,
+    )
+
+
+def _points(
+    model: FittedModel,
+    evidence: Evidence,
+    chosen: Sequence[tuple[str, ...]],
+    pairs: PairFitter,
+    *,
+    goal: Goal,
+    rate: float,
+    random_state: int,
+) -> tuple[np.ndarray, np.ndarray, list[OperatingPoint]]:
+    """Each class's concentration and of how many objects, and the points of the subsets, which `pairs` hears of."""
     # First all objects with what they have, for the concentrations; then those that have all of a subset, through it.
     masks = [_seen_through(evidence.present, model.schema.mask(subset)) for subset in chosen]
     parts = evidence.subsets([evidence.present, *masks])
@@ -93,18 +119,7 @@ def calibrate(
             where="calibrate(objects)",
             fix="Hold out more objects.",
         )
-    return Calibration(
-        modalities=names,
-        goal=goal,
-        rate=rate,
-        points=tuple(points),
-        pair_false_accept=float(pair_false_accept),
-        pairs=pairs.points(),
-        classes=model.classes,
-        kappas=kappas,
-        kappa_objects=counts,
-        left_out=objects is None,
-    )
+    return kappas, counts, points
 
 
 def _evidence(model: FittedModel, objects: Any) -> Evidence:
