@@ -7,7 +7,7 @@ NOTEBOOK := .venv/installed-notebook
 ENGINES := .venv/installed-engines
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage test-engines check format docs notebook clean
+.PHONY: help demo test coverage test-engines check format docs claims notebook clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ format: $(DEV) ## format the code and fix what the linter can fix
 
 docs: $(DEV) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+claims: $(NOTEBOOK) ## write docs/claims.md's verdicts and the notebook again, from benchmarks/results
+	$(BIN)/python -m benchmarks verdicts
+	$(MAKE) notebook
 
 notebook: $(NOTEBOOK) ## run examples/claims.ipynb and keep what it shows in it; takes some minutes
 	OMP_NUM_THREADS=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level WARN \

@@ -36,7 +36,16 @@ claims.add_argument("--trials", type=int, default=20, help="trainings that tune 
 claims.add_argument("--seeds", type=int, default=10, help="trainings that count")
 claims.add_argument("--start", choices=["random", "closed_form", "both"], default="both", help="of the trainings")
 claims.add_argument("--quick", action="store_true", help="a small set of scikit-learn's, few and short trainings")
+claims.add_argument("--costs", action="store_true", help="only measure milliseconds and bytes of objectives alone")
 claims.add_argument("--report", action="store_true", help="only write the tables and pictures again")
+reader = commands.add_parser(
+    "reader", help="unseen classes, 90 %% missing, two objects a class, from modality to modality"
+)
+reader.add_argument("names", nargs="*", help="sets; all by default")
+reader.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
+reader.add_argument("--splits", type=int, default=3, help="random splits")
+verdicts = commands.add_parser("verdicts", help="what all results say of the claims, also into docs/claims.md")
+verdicts.add_argument("--results", type=Path, help="their folder; benchmarks/results by default")
 tables = commands.add_parser("tables", help="published tables beside the defaults and plain models")
 tables.add_argument("names", nargs="*", help="sets; all by default")
 tables.add_argument("--data", type=Path, help="their folder; the variable STERADIAN_DATA by default")
@@ -146,11 +155,20 @@ elif arguments.command == "claims":
         arguments.data,
         arguments.out,
         methods=arguments.methods,
-        trials=0 if arguments.report else arguments.trials,
-        seeds=0 if arguments.report else arguments.seeds,
+        trials=0 if arguments.report or arguments.costs else arguments.trials,
+        seeds=0 if arguments.report or arguments.costs else arguments.seeds,
+        costs=arguments.costs,
         starts=["random", "closed_form"] if arguments.start == "both" else [arguments.start],
         quick=arguments.quick,
     )
+elif arguments.command == "reader":
+    from benchmarks import reader_claims
+
+    reader_claims.run(arguments.names, arguments.data, splits=arguments.splits)
+elif arguments.command == "verdicts":
+    from benchmarks import claim_verdicts
+
+    claim_verdicts.write_verdicts(arguments.results or claim_verdicts.RESULTS)
 elif arguments.command == "tables":
     from benchmarks import tables as tables_benchmark
 

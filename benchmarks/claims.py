@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks import claim_costs
 from benchmarks.claim_protocol import CLOSED_FORM, OBJECTIVES, look_at_closed_form, options_of, train_watched
 from benchmarks.claim_records import FROM_CLOSED_FORM, RANDOM, STARTS, Records, read_records
 from benchmarks.claim_sets import QUICK_SET, SETS, ClaimSet, load_claim_set
@@ -30,6 +31,7 @@ def run(
     seeds: int = 10,
     starts: Sequence[str] = STARTS,
     quick: bool = False,
+    costs: bool = False,
 ) -> None:
     """Tune each method on the validation part of the first split, then train it on each split and test.
 
@@ -44,6 +46,7 @@ def run(
         trials: trainings that tune a method, the first with the library's defaults; all from random weights.
         seeds: trainings that count, with splits, weights and orders of their own.
         starts: of `STARTS`, what the trainings that count start from.
+        costs: measure what each objective costs alone, which the tables then show.
         quick: only "sklearn-digits", which needs no folder, one trial, one seed and a few steps.
     """
     if quick:
@@ -51,6 +54,8 @@ def run(
     folder = folder or Path(os.environ.get("STERADIAN_DATA", "."))
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
+    if costs:
+        claim_costs.run(names, folder, out)
     done = Records(out / "claims.jsonl")
     for name in (names or SETS) if seeds else ():
         _warm_up(name, folder)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.claim_costs import read_costs
 from benchmarks.claim_protocol import CLOSED_FORM, OBJECTIVES
 from benchmarks.claim_records import FROM_CLOSED_FORM, RANDOM, start_of
 
@@ -225,7 +226,8 @@ def report(records: Sequence[Mapping[str, Any]], out: Path) -> str:
         for name, (targets, methods) in found.items()
     }
     (out / "claims.json").write_text(json.dumps(_as_json(plain), indent=1) + "\n", encoding="utf-8")
-    parts = [_times_table(name, *pair) for name, pair in found.items()]
+    costs = read_costs(out)
+    parts = [_times_table(name, *pair, costs.get(name, {})) for name, pair in found.items()]
     parts += [_geometry_table(name, pair[1]) for name, pair in found.items()]
     # Imported late: pictures alone need matplotlib, and those who only summarise do not.
     from benchmarks import claims_plots, claims_speed
@@ -236,20 +238,24 @@ def report(records: Sequence[Mapping[str, Any]], out: Path) -> str:
     return text
 
 
-def _times_table(name: str, targets: Sequence[float], methods: Sequence[Method]) -> str:
+def _times_table(
+    name: str, targets: Sequence[float], methods: Sequence[Method], costs: Mapping[str, tuple[float, int]]
+) -> str:
     shown = ", ".join(f"{100 * target:.1f}" for target in targets)
     lines = [
         f"### {name}: targets {shown} % ({methods[-1].trainings} trainings each)",
         "",
-        "| method | s to 90 | 95 | 99 % | steps to 95 | ms a step | accuracy | MAP@R | probe |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| method | s to 90 | 95 | 99 % | steps to 95 | ms a step | objective | MB | accuracy | MAP@R | probe |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for method in methods:
         seconds = " | ".join(finite(value, 2) for value in method.seconds)
         probe = "" if method.linear_probe is None else f"{100 * method.linear_probe[0]:.1f}"
         step = f"{method.milliseconds:.0f}" if np.isfinite(method.milliseconds) else ""
+        alone = costs.get("angular" if method.name == DEFAULTS else method.name)
+        cost = " | " if alone is None else f"{alone[0]:.2f} | {alone[1] / 1e6:.2f}"
         lines.append(
-            f"| {method.name} | {seconds} | {finite(method.steps[1], 0)} | {step} "
+            f"| {method.name} | {seconds} | {finite(method.steps[1], 0)} | {step} | {cost} "
             f"| {_percent(method.accuracy)} | {_percent(method.map_at_r)} | {probe} |"
         )
     return "\n".join(lines)

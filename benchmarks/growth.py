@@ -53,7 +53,7 @@ def run(
     torch.set_num_threads(1)
     try:
         setting = _setting()
-        measured = _measure(kinds, grid, rounds)
+        measured = measure(grid.cases(kinds), rounds)
     finally:
         torch.set_num_threads(threads)
     text = report(measured, kinds, grid=grid, setting=setting)
@@ -66,8 +66,13 @@ def run(
         draw(folder, measured, kinds, grid=grid)
 
 
-def _measure(kinds: Sequence[str], grid: Grid, rounds: int) -> Measured:
-    cases = grid.cases(kinds)
+def measure(cases: Sequence[Case], rounds: int) -> Measured:
+    """Seconds of CPU of each case in each round, by torch's threads of now; and the bytes of those without encoders.
+
+    Args:
+        cases: each once.
+        rounds: that count; `ROUNDS_OF_SLOW` at most for slow cases.
+    """
     runs, warm, peaks = {}, {}, {}
     for number, case in enumerate(cases, 1):
         runs[case] = make_run(case)

@@ -13,6 +13,8 @@ import torch
 
 from benchmarks import claims, growth
 from benchmarks.growth_cases import Grid
+from benchmarks.judge import Verdict
+from benchmarks.reader_claims import UNSEEN
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "claims.ipynb"
 BOOK = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
@@ -21,7 +23,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|mnt|opt|root|tmp|Users|work)/")
 TINY = Grid((2, 4, 6), (8, 256), (5, 1000), (5, 12), objects_of_step=8)
 
 
-def run_cells(results: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str, str]]:
+def run_cells(results: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Verdict]:
     """The verdicts, after every cell has run in the order of the notebook."""
     monkeypatch.setenv("STERADIAN_QUICK", "1")
     monkeypatch.setenv("STERADIAN_RESULTS", str(results))
@@ -33,7 +35,7 @@ def run_cells(results: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> l
         for cell in CELLS:
             exec(compile("".join(cell["source"]), cell["id"], "exec"), namespace)
             plt.close("all")
-    verdicts: list[tuple[str, str, str, str]] = namespace["verdicts"]
+    verdicts: list[Verdict] = namespace["verdicts"]
     return verdicts
 
 
@@ -43,10 +45,10 @@ def test_it_runs_in_its_own_folder_without_any_results(
 ) -> None:
     verdicts = run_cells(tmp_path, NOTEBOOK.parent, monkeypatch)
     shown = capsys.readouterr().out
-    for name in ("claims.jsonl", "growth.json", "tables.json"):
+    for name in ("claims.jsonl", "growth.json", "against_plain.json", "reader_claims.json"):
         assert re.search(rf"no {name} .*: python -m benchmarks \w+", shown), name
-    assert {verdict for section, _, verdict, _ in verdicts if section == "faster"} == {"not measured"}
-    exact = next(verdict for _, claim, verdict, _ in verdicts if "exact sum" in claim)
+    assert {verdict.result for verdict in verdicts if verdict.section == "faster"} == {"not measured"}
+    exact = next(verdict.result for verdict in verdicts if "exact sum" in verdict.claim)
     assert exact == "held"
 
 
@@ -59,17 +61,20 @@ def test_it_runs_at_the_root_with_the_results_of_quick_measurements(
     torch.set_num_threads(threads)
     kinds = ["angular", "clip", "supcon"]
     growth.run(kinds, grid=TINY, rounds=1, json_file=tmp_path / "growth.json")  # type: ignore[arg-type]
-    rows = [
-        {"set": "pie_faces", "method": method, "accuracies": [accuracy], "balanced_errors": [0.1], "seconds": 1.0}
-        for method, accuracy in (("defaults", 91.0), ("SVM", 90.0))
-    ]
-    (tmp_path / "tables.json").write_text(json.dumps(rows), encoding="utf-8")
+    made = {
+        "plain.json": {"made": {"whole": {"LR": [90.0]}}},
+        "against_plain.json": {"made": {"epochs=0": {"scores": {"whole": [91.0]}}}},
+        "reader_claims.json": {"made": [{"question": UNSEEN, "set": "made", "ours": [90.0], "rivals": {"a": [80.0]}}]},
+    }
+    for name, content in made.items():
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
     verdicts = run_cells(tmp_path, NOTEBOOK.parents[1], monkeypatch)
     assert "python -m benchmarks" not in capsys.readouterr().out
-    found = {claim: verdict for _, claim, verdict, _ in verdicts}
+    found = {verdict.claim: verdict.result for verdict in verdicts}
     assert found["cost grows linearly at most"] in ("held", "depends", "not held")
     assert found["faster than every purely contrastive rival"] in ("held", "not held")
-    assert found["better than the best plain model, picked on the test part"] == "held"
+    assert found["whole objects as good as the best of four plain models or better"] == "held"
+    assert found[f"{UNSEEN}: as good as the best rival or better"] == "held"
 
 
 def test_what_is_committed_was_run() -> None:
