@@ -1,12 +1,16 @@
-"""Products with factors in bfloat16: how far off, and that the switch behind them is put back."""
+"""Products by other kernels: how far off, when they are used, and that the switch behind them is put back."""
 
+from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from steradian.losses.matmul import Precision, add_product, product
+from steradian.losses import matmul
+from steradian.losses.matmul import LARGE, Precision, add_product, product
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 in_either_precision = pytest.mark.parametrize("precision", PRECISIONS)
@@ -106,3 +110,73 @@ def test_the_switch_is_put_back_also_after_a_mistake(before: str, request: pytes
     with pytest.raises(RuntimeError):
         add_product(torch.zeros(2, 2), left, right, precision="bfloat16")
     assert SWITCH.fp32_precision == before
+
+
+# -- Float32 by the faster kernel --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh_probe() -> Iterator[None]:
+    """The probe asks anew, and after the test again."""
+    matmul._switch_is_exact.cache_clear()
+    yield
+    matmul._switch_is_exact.cache_clear()
+
+
+@pytest.fixture
+def amd(fresh_probe: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine that says it is one of AMD with AVX-512."""
+    processor = tmp_path / "cpuinfo"
+    processor.write_text("processor\t: 0\nvendor_id\t: AuthenticAMD\n")
+    monkeypatch.setattr(matmul, "PROCESSOR", processor)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    return processor
+
+
+def test_large_float32_products_round_no_factor() -> None:
+    left, right = factors(n=LARGE // 128 // 256 + 1, k=128, m=256)
+    most = 128 * 2.0**-24 * (left.double().abs() @ right.double().abs())
+    expected = left.double() @ right.double()
+    found, added = both(left, right, "float32")
+    assert ((found.double() - expected).abs() <= most).all()
+    assert ((added.double() - expected - 1.0).abs() <= most + 2.0**-19).all()
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("rows", [1023, 1024])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_other_kernel_takes_large_float32_products_where_it_is_exact(
+    dtype: torch.dtype, rows: int, exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matmul, "_switch_is_exact", lambda: exact)
+    left, right = factors(dtype, rows, 128, 256)
+    expected = exact and dtype == torch.float32 and rows * 128 * 256 >= LARGE
+    assert matmul._switched(left, right, "float32") == expected
+
+
+def test_the_probe_refuses_a_kernel_that_rounds(amd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The plain kernel stands for the other one, which may itself round here.
+    monkeypatch.setattr(matmul, "_half_factors", lambda wanted: nullcontext())
+    multiply = torch.mm
+    for rounded in ("left", "right", "none"):
+
+        def rounding(left: Tensor, right: Tensor, *, out: Tensor, rounded: str = rounded) -> Tensor:
+            left = left.bfloat16().float() if rounded == "left" else left
+            return multiply(left, right.bfloat16().float() if rounded == "right" else right, out=out)
+
+        monkeypatch.setattr(torch, "mm", rounding)
+        matmul._switch_is_exact.cache_clear()
+        assert matmul._switch_is_exact() == (rounded == "none")
+
+
+def test_the_probe_leaves_other_processors_alone(amd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "mm", lambda *factors, out: pytest.fail("nothing is to be multiplied"))
+    amd.write_text("processor\t: 0\nvendor_id\t: GenuineIntel\n")
+    assert not matmul._switch_is_exact()
+    matmul._switch_is_exact.cache_clear()
+    amd.unlink()
+    assert not matmul._switch_is_exact()
+    matmul._switch_is_exact.cache_clear()
+    amd.write_text("processor\t: 0\nvendor_id\t: AuthenticAMD\n")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert not matmul._switch_is_exact()

@@ -59,7 +59,8 @@ class RowwiseAdam:
             gradient: theirs [some, ..., embedding_dim]; written to.
         """
         steps = self._steps[rows] + 1
-        moments = torch.lerp(gradient.square().mean(-1), self._moments[rows], self._decay)
+        squares = torch.linalg.vector_norm(gradient, dim=-1).square_() / gradient.shape[-1]
+        moments = torch.lerp(squares, self._moments[rows], self._decay)
         self._steps[rows], self._moments[rows] = steps, moments
         size = (moments / (1 - self._decay**steps)).sqrt_().add_(self._epsilon)
         step = gradient.mul_((-self.learning_rate / size)[..., None])
