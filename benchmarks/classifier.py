@@ -260,7 +260,7 @@ def _setting() -> dict[str, str]:
     pages = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     return {
         "torch": f"{torch.__version__}, {torch.get_num_threads()} threads of {os.cpu_count()} cores",
-        "cpu": f"{cpu}; bfloat16 by {', '.join(bfloat16) or 'nothing: it runs in float32'}",
+        "cpu": f"{cpu}; instructions for bfloat16: {', '.join(bfloat16) or 'none'}",
         "allocator": f"{' '.join(platform.libc_ver())}, GLIBC_TUNABLES={variable('GLIBC_TUNABLES', '')!r}",
         "pages": f"huge ones {pages.read_text().strip() if pages.is_file() else 'unknown'}, "
         f"THP_MEM_ALLOC_ENABLE={variable('THP_MEM_ALLOC_ENABLE', '')!r}",
