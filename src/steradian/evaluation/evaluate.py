@@ -1,8 +1,7 @@
 """Score a model on labelled objects, with all their modalities and with every subset of them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -26,13 +25,17 @@ from steradian.evaluation.scoring import (
     search_among,
 )
 from steradian.fitted_model import Encoded, table_of
-from steradian.metrics import MOST_QUERIES, clustering_ami, most_distances
+from steradian.metrics import MOST_QUERIES, clustering_ami, most_distances, rows_to_try
 from steradian.progress_bar import ProgressBar
 from steradian.validation import present_modalities
 
 __all__ = ["evaluate"]
 
 FloorKind = Literal["none", "fast", "all"]
+
+_WHOLES_A_PART = 4
+"""Where objects are drawn, so many times fewer are searched for through each other subset than as a whole: models are
+compared by the whole, and subsets differ by more."""
 
 
 def evaluate(
@@ -64,7 +67,8 @@ def evaluate(
         ks: the k of recall@k.
         max_subsets: of more, a sample with the whole, each modality alone and the whole without one. 63 are all of 6.
         max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
-        max_queries: of more objects so many are searched for; beyond 2e8 objects x classes, some predicted; None: all.
+        max_queries: of more objects so many are searched for as a whole, a quarter as many through each other subset;
+            beyond 2e8 objects x classes some are predicted. Starts of k-means are tried on drawn objects. None: all.
         floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
             untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
             "all" takes an SVM and a random forest too; "none" leaves it out.
@@ -95,15 +99,23 @@ def evaluate(
         parts = model.transform_subsets(objects := encoded_once(model, objects), chosen)
         _, rows, vectors = whole = next(parts)
         search_in = search_among(table, rows, vectors, gallery, search_in).drawing(max_queries, random_state)
-        score = _Scorer(model, search_in, table.labels, ks, random_state, steps, classified)
-        scores = tuple(score(*part) for part in chain([whole], parts))
+        less = max_queries
+        if less is not None and less < len(table):
+            less = max(1, less // _WHOLES_A_PART)
+        parts_in = search_in.drawing(less, random_state)
+        score = _Scorer(
+            model, parts_in, table.labels, ks, random_state, steps, classified, trial=max_queries is not None
+        )
+        scores = (replace(score, gallery=search_in)(*whole), *(score(*part) for part in parts))
         patterns = scores[:1] if present.all() else tuple(score(has, rows[at], vectors[at]) for has, at in several)
         baseline = _floor(table, _others(gallery, search_in), floor, max_queries, random_state, steps)
+    classes = len(np.unique(table.labels))
     return Evaluation(
         scores=scores,
         modalities=names,
         gallery=None if gallery is None else len(gallery),
-        ami_sampled=len(table) * len(np.unique(table.labels)) > most_distances(vectors.shape[1]),
+        ami_sampled=len(rows) * classes > most_distances(vectors.shape[1]),
+        ami_tried=max_queries is not None and rows_to_try(len(rows), classes) is not None,
         patterns=patterns,
         evaluated=Evaluated(model, objects, gallery),
         floor=baseline,
@@ -164,6 +176,7 @@ class _Scorer:
     random_state: int
     steps: ProgressBar
     classified: np.ndarray | None
+    trial: bool
 
     def __call__(self, subset: tuple[str, ...], rows: np.ndarray, vectors: np.ndarray) -> SubsetScores:
         self.steps.begin(" + ".join(subset) or "other patterns")
@@ -174,5 +187,5 @@ class _Scorer:
             drawn = None if self.classified is None else self.classified[rows]
             scores |= classification_scores(self.model, vectors, labels, drawn=drawn)
         if len(np.unique(labels)) > 1:
-            scores["ami"] = clustering_ami(vectors, labels, random_state=self.random_state)
+            scores["ami"] = clustering_ami(vectors, labels, random_state=self.random_state, trial=self.trial)
         return SubsetScores(subset, len(rows), len(self.labels) - len(rows), **scores)
