@@ -100,11 +100,11 @@ def _measure(path: Path) -> tuple[float, float, int]:
     """Seconds of ours and of pyarrow's, and bytes of ours beyond the process."""
     # What is imported late belongs to no row.
     sr.read_objects({"sku": ["a"], "title": ["a"], "kind": ["a"], "x": [[1.0]]}, SCHEMA, partial=True)
-    before = _peak()
+    before = peak_bytes()
     begun = time.perf_counter()
     objects = sr.read_objects(path, SCHEMA)
     ours = time.perf_counter() - begun
-    peak = _peak() - before
+    peak = peak_bytes() - before
     begun = time.perf_counter()
     plain = parquet.read_table(path) if path.suffix == ".parquet" else csv.read_csv(path)
     pyarrow = time.perf_counter() - begun
@@ -113,8 +113,14 @@ def _measure(path: Path) -> tuple[float, float, int]:
     return ours, pyarrow, peak
 
 
-def _peak() -> int:
-    """The most bytes that this process has had; `ru_maxrss` counts those of the process that began it too."""
+def peak_bytes(*, anew: bool = False) -> int:
+    """The most bytes that this process has had; `ru_maxrss` counts those of the process that began it too.
+
+    Args:
+        anew: forget what it had before now.
+    """
+    if anew:
+        Path("/proc/self/clear_refs").write_text("5")
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return 1024 * int(line.split()[1])
 

@@ -72,7 +72,7 @@ def run(names: Sequence[str] = (), *, quick: bool = False, rounds: int = 3) -> l
                 timings.append(timing)
     print("Seconds (MB where named) of one machine, which others may use too.")
     print("peer: faiss where it is installed, else scikit-learn; pyarrow of reading.")
-    print("floor: one float32 product of the same shape; all products of step and loss.")
+    print("floor: the float32 products in it, or what is named; of audit, transform.")
     print("ratio: ours over the peer's, or the floor's. grows: by a power of the size.")
     return timings
 
@@ -93,11 +93,13 @@ def _clouds(size: int) -> tuple[np.ndarray, np.ndarray]:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), labels
 
 
-def _table(size: int, classes: int = 10) -> sr.ObjectTable:
+def _table(size: int, classes: int = 10, *, apart: float = 1.0) -> sr.ObjectTable:
     rng = np.random.default_rng(size)
     labels = np.arange(size) % classes
     columns = {
-        name: list(np.random.default_rng(width).normal(size=(classes, width))[labels] + rng.normal(size=(size, width)))
+        name: list(
+            apart * np.random.default_rng(width).normal(size=(classes, width))[labels] + rng.normal(size=(size, width))
+        )
         for name, width in (("left", 16), ("middle", 24), ("right", 32))
     }
     schema = sr.Schema({name: sr.Vector(name) for name in columns}, label="label")
@@ -129,11 +131,17 @@ def _approximate(size: int, rounds: int) -> Iterator[Timing]:
         return
     vectors, _ = _clouds(size)
     index = Index.from_vectors(vectors)
-    found, queries = index.approximate(verbose=False), vectors[:: max(1, size // 100)][:100] + np.float32(0.01)
-    ours = _seconds(lambda: found.search(queries, NEIGHBORS), rounds)
-    exactly = _seconds(lambda: index.search(queries, NEIGHBORS), rounds)
-    yield Timing("approximate, 100 (peer: exact)", size, ours, exactly)
+    begun = time.perf_counter()
+    found = index.approximate(verbose=False)
+    yield Timing("approximate, its lists", size, time.perf_counter() - begun)
     yield Timing("approximate, recall@10", size, found.lists.recall if found.lists else 1.0)
+    for count in (1000, 100, 1):
+        queries = vectors[:: max(1, size // count)][:count] + np.float32(0.01)
+        ours, exactly = (
+            _seconds(lambda each=each, queries=queries: each.search(queries, NEIGHBORS), rounds)
+            for each in (found, index)
+        )
+        yield Timing(f"approximate, {count} (peer exact)", size, ours, exactly)
 
 
 def _transform(size: int, rounds: int) -> Iterator[Timing]:
@@ -196,8 +204,9 @@ def _many_classes(size: int, rounds: int) -> Iterator[Timing]:
     """Evaluate ten objects of each of many classes."""
     model = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(size // 5, size // 10))
     objects = _table(size, size // 10)
-    ours = _seconds(lambda: sr.evaluate(model, objects, verbose=False, floor="none"), min(rounds, 1))
+    ours, megabytes = _seconds_and_megabytes(lambda: sr.evaluate(model, objects, verbose=False), 1)
     yield Timing("evaluate, 10 objects a class", size, ours)
+    yield Timing("evaluate, 10 a class, MB", size, megabytes)
 
 
 def _reading(size: int, rounds: int) -> Iterator[Timing]:
@@ -250,14 +259,36 @@ def _second_a_flop(rounds: int) -> float:
     return _seconds(lambda: square @ square, 3 * rounds) / (2 * 512**3)
 
 
-def _whole(work: str, size: int, rounds: int) -> Iterator[Timing]:
-    """Evaluate or audit made objects of 10 classes and 3 modalities by the closed form alone."""
+def _evaluate(size: int, rounds: int) -> Iterator[Timing]:
+    """With all defaults, of made objects of 10 classes and 3 modalities, well parted and hardly; by the closed form."""
+    for work, apart in (("evaluate", 1.0), ("evaluate, classes close", 0.3)):
+        model = sr.SphereEmbedder(epochs=0, verbose=False).fit(_table(500, apart=apart))
+        yield from _evaluated(work, model, size, apart, rounds)
+
+
+def _evaluated(work: str, model: sr.SphereEmbedder, size: int, apart: float, rounds: int) -> Iterator[Timing]:
+    """Floor: the products of 4,000 whole objects, twice for the plain baseline, and 1,000 through each of six parts."""
+    objects = _table(size, apart=apart)
+    vectors = model.transform(objects)
+    ours, megabytes = _seconds_and_megabytes(lambda: sr.evaluate(model, objects, verbose=False), rounds)
+    rows = np.concatenate([vectors[:4000], vectors[:4000], *[vectors[:1000]] * 6])
+    yield Timing(work, size, ours, floor=_seconds(lambda: _product(rows, vectors), rounds))
+    yield Timing(f"{work}, MB", size, megabytes)
+
+
+def _audit(size: int, rounds: int) -> Iterator[Timing]:
+    """Of the same objects; floor: their vectors, of which it begins."""
     model, objects = _model(), _table(size)
-    if work == "evaluate":
-        ours = _seconds(lambda: sr.evaluate(model, objects, verbose=False, floor="none"), rounds)
-    else:
-        ours = _seconds(lambda: model.audit(objects), rounds)
-    yield Timing(work, size, ours)
+    ours, megabytes = _seconds_and_megabytes(lambda: model.audit(objects), rounds)
+    yield Timing("audit", size, ours, floor=_seconds(lambda: model.transform(objects), rounds))
+    yield Timing("audit, MB", size, megabytes)
+
+
+def _seconds_and_megabytes(work: Callable[[], object], rounds: int) -> tuple[float, float]:
+    """The least seconds, and by how much the process grew at its peak."""
+    before = reading.peak_bytes(anew=True)
+    seconds = _seconds(work, rounds)
+    return seconds, max(reading.peak_bytes() - before, 1) / 1e6
 
 
 def _peer(vectors: np.ndarray, queries: np.ndarray) -> Callable[[], object]:
@@ -314,9 +345,9 @@ MEASURES: dict[str, Callable[[int, int], Iterator[Timing]]] = {
     "transform": _transform,
     "retrieval": _retrieval,
     "clustering": _clustering,
-    "evaluate": lambda size, rounds: _whole("evaluate", size, rounds),
+    "evaluate": _evaluate,
     "many classes": _many_classes,
-    "audit": lambda size, rounds: _whole("audit", size, rounds),
+    "audit": _audit,
     "reading": _reading,
     "training": _training,
     "loss": _loss,

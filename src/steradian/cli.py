@@ -18,7 +18,7 @@ from steradian.commands.add_classes import add_classes
 from steradian.commands.compare import compare
 from steradian.commands.embed import embed
 from steradian.commands.export import export
-from steradian.commands.tables import load_named, read_both, read_named, save_and_show, show
+from steradian.commands.tables import load_named, load_to_search, read_both, read_named, save_and_show, show
 from steradian.commands.verify_tables import verify
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import InputError, SteradianError
@@ -261,12 +261,10 @@ def _audit(options: Namespace) -> int:
 
 def _search(options: Namespace) -> int:
     from steradian.data import read_objects
-    from steradian.saved_model import load_model
     from steradian.search import Index
     from steradian.stores import is_place
 
-    # The model alone: the estimator around it would load scikit-learn, which takes as long as torch does.
-    model, _ = load_model(options.model, device="auto")
+    model = load_to_search(options.model)
     cells = query_cells(model.schema, options)
     query = read_objects([cells], model.schema, labelled=False, partial=True)
     if is_place(options.index):

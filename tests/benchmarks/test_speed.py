@@ -18,7 +18,7 @@ def test_the_quick_form_measures_everything_at_two_sizes(
     assert [command[1:4] for command in commands[::2]] == 2 * [["-m", "steradian", "search"]]
     assert all(len(line) <= 80 for line in lines)
     names = {timing.work for timing in timings}
-    assert {"search, 1 queries", "search, 1000 queries", "retrieval scores", "evaluate", "audit"} <= names
+    assert {"search, 1 queries", "search, 1000 queries", "retrieval scores", "evaluate", "audit", "audit, MB"} <= names
     assert len(timings) == 2 * len(names)
     assert {"training step, text", "loss of 256 rows by classes", "evaluate, 10 objects a class"} <= names
     assert all(timing.ours > 0 for timing in timings)

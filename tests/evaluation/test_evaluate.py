@@ -56,11 +56,24 @@ def test_of_many_objects_some_are_drawn_and_the_table_says_so(model, make_table)
     objects = make_table(["cat", "dog", "owl"] * 12 + ["yak"])
     evaluation, whole = evaluate(model, objects, max_queries=20), evaluate(model, objects)
     for row in evaluation:
-        check_row(model, row, objects, None, unknown={"yak"}, max_queries=20)
+        check_row(model, row, objects, None, unknown={"yak"}, max_queries=20 if row is evaluation.whole else 5)
     assert evaluation.whole.drawn and evaluation.whole.map_at_r_error > 0  # type: ignore[operator]
     assert evaluation.floor is not None and evaluation.floor.queries == 20
-    assert "Searched for 20 drawn objects" in repr(evaluation)
+    assert "Searched for 20, in other rows for 5 drawn objects" in " ".join(repr(evaluation).split())
     assert not whole.whole.drawn and "drawn" not in repr(whole)
+
+
+def test_where_starts_of_k_means_are_tried_the_table_says_so(
+    model, make_table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steradian.metrics.clustering._LEAST_TRIED", 8)
+    monkeypatch.setattr("steradian.metrics.clustering._TRIED_A_CLUSTER", 2)
+    objects = make_table(["cat", "dog", "owl"] * 12)
+    tried, whole = (evaluate(model, objects, max_queries=most, subsets=["top"], floor="none") for most in (40, None))
+    assert (tried.ami_tried, whole.ami_tried) == (True, False)
+    vectors = model.transform(objects)
+    assert tried.whole.ami == clustering_ami(vectors, objects.labels, trial=True)
+    assert whole.whole.ami == clustering_ami(vectors, objects.labels)
 
 
 def test_of_many_objects_and_classes_only_drawn_ones_are_predicted(

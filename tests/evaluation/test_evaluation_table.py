@@ -214,9 +214,19 @@ def test_drawn_queries_are_told_with_the_widest_interval() -> None:
     assert [row.drawn for row in drawn] == [True, True, False]
     told = " ".join(repr(Evaluation(tuple(drawn), ("photo", "title", "sound"))).split())
     assert "Searched for 300 drawn objects where there are more." in told
-    assert "R@1 within 0.039, MAP@R within 0.078, or less" in told
+    assert "R@1 within 0.039; MAP@R within 0.078, or less" in told
     assert drawn[1].to_dict()["recall_at_1_error"] == 0.02
     assert Evaluation((drawn[2],), ("sound",)).drawn is None
+    fewer = replace(drawn[1], queries=75, recall_errors={1: 0.04})
+    told = " ".join(repr(Evaluation((drawn[0], fewer), ("photo", "title"))).split())
+    assert "Searched for 300, in other rows for 75 drawn objects where there are more." in told
+    assert "R@1 within 0.020, in other rows 0.078; MAP@R within 0.039, in other rows 0.078, or less" in told
+
+
+def test_starts_that_were_tried_on_drawn_objects_are_told() -> None:
+    tried = Evaluation((row("photo"),), ("photo",), ami_tried=True)
+    assert "k-means tries its starts on drawn objects" in repr(tried) and tried.to_dict()["ami_tried"] is True
+    assert "k-means" not in repr(replace(tried, ami_tried=False))
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def test_the_same_seed_gives_the_same_score(rng: np.random.Generator) -> None:
 def test_beyond_the_bound_whole_classes_are_sampled(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def recorded(unit: np.ndarray, clusters: int, *, starts: int, **_: int) -> np.ndarray:
+    def recorded(unit: np.ndarray, clusters: int, *, starts: int, **_: Any) -> np.ndarray:
         seen.append((clusters, len(unit), starts))
         return np.zeros(len(unit))
 
@@ -58,7 +58,7 @@ def test_beyond_the_bound_whole_classes_are_sampled(rng: np.random.Generator, mo
 def test_wider_vectors_are_sampled_earlier(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def recorded(unit: np.ndarray, clusters: int, *, starts: int, **_: int) -> np.ndarray:
+    def recorded(unit: np.ndarray, clusters: int, *, starts: int, **_: Any) -> np.ndarray:
         seen.append((clusters, len(unit), starts))
         return np.zeros(len(unit))
 
@@ -67,6 +67,20 @@ def test_wider_vectors_are_sampled_earlier(rng: np.random.Generator, monkeypatch
     for width in (128, 512):
         clustering_ami(rng.normal(size=(200, width)), labels, max_distances=10_000)
     assert seen == [(50, 200, 1), (25, 100, 1)]
+
+
+def test_starts_are_tried_where_that_saves_rows(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def recorded(unit: np.ndarray, clusters: int, *, starts: int, trial: int | None, **_: int) -> np.ndarray:
+        seen.append((trial, starts))
+        return np.zeros(len(unit))
+
+    monkeypatch.setattr("steradian.metrics.clustering.tightest_clusters", recorded)
+    for objects, options in ((8000, {"trial": True}), (7999, {"trial": True}), (8000, {})):
+        clustering_ami(rng.normal(size=(objects, 2)), np.arange(objects) % 10, max_distances=100_000, **options)
+    # 100,000 distances are five starts of 2,000 rows and one of 8,000.
+    assert seen == [(2000, 5), (None, 1), (None, 1)]
 
 
 def test_fewer_distinct_vectors_than_classes() -> None:

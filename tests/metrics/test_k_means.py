@@ -33,6 +33,18 @@ def test_the_clusters_are_scikit_learn_s(clouds: np.ndarray, random_state: int) 
     assert adjusted_rand_score(want, found) == 1.0
 
 
+def test_of_starts_on_drawn_rows_two_go_on_among_all(clouds: np.ndarray) -> None:
+    """The slow way: each start alone, the tightest two from their centers among all rows."""
+    drawn = clouds[np.sort(np.random.default_rng(3).choice(240, size=120, replace=False))]
+    starts = starting_rows(drawn, 12, starts=5, random_state=3)
+    means = [KMeans(12, init=drawn[rows], n_init=1, max_iter=50).fit(drawn) for rows in starts]
+    two = sorted(means, key=lambda each: each.inertia_)[:2]
+    ends = [KMeans(12, init=each.cluster_centers_, n_init=1, max_iter=50).fit(clouds) for each in two]
+    found = tightest_clusters(clouds, 12, starts=5, rounds=50, random_state=3, trial=120)
+    assert len({round(each.inertia_, 4) for each in means}) > 1
+    assert found.tolist() == min(ends, key=lambda each: each.inertia_).labels_.tolist()
+
+
 def test_equal_rows_end_in_one_cluster() -> None:
     assert (
         len(np.unique(tightest_clusters(np.ones((5, 2), dtype=np.float32), 3, starts=2, rounds=5, random_state=0))) == 1

@@ -9,9 +9,20 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from steradian import ObjectTable, Schema, SphereEmbedder
+    from steradian.fitted_model import FittedModel
     from steradian.result_table import ResultTable
+    from steradian.runtime import RuntimeModel
 
-__all__ = ["add_max_queries", "add_on_error", "load_named", "read_both", "read_named", "save_and_show", "show"]
+__all__ = [
+    "add_max_queries",
+    "add_on_error",
+    "load_named",
+    "load_to_search",
+    "read_both",
+    "read_named",
+    "save_and_show",
+    "show",
+]
 
 
 def add_on_error(parser: ArgumentParser) -> None:
@@ -75,6 +86,25 @@ def load_named(folder: str) -> "SphereEmbedder":
     from steradian import SphereEmbedder
 
     return SphereEmbedder.load(folder)
+
+
+def load_to_search(folder: str) -> "FittedModel | RuntimeModel":
+    """A model that embeds queries: without torch, which loads for longer than a search takes, where it needs none.
+
+    Args:
+        folder: that the user named.
+
+    Raises:
+        SavedModelError: no model there.
+    """
+    from steradian.runtime import RuntimeModel, runs_without_torch
+
+    if runs_without_torch(folder):
+        return RuntimeModel.load(folder)
+    # The estimator around it would load scikit-learn, which takes as long as torch does.
+    from steradian.saved_model import load_model
+
+    return load_model(folder, device="auto")[0]
 
 
 def read_named(table: str | list[str], schema: "Schema", options: Namespace, *, labelled: bool = True) -> "ObjectTable":

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -26,13 +25,17 @@ from steradian.evaluation.scoring import (
     search_among,
 )
 from steradian.fitted_model import Encoded, table_of
-from steradian.metrics import MOST_QUERIES, clustering_ami, most_distances
+from steradian.metrics import MOST_QUERIES, clustering_ami, most_distances, rows_to_try
 from steradian.progress_bar import ProgressBar
 from steradian.validation import present_modalities
 
 __all__ = ["evaluate"]
 
 FloorKind = Literal["none", "fast", "all"]
+
+_WHOLES_A_PART = 4
+"""Where objects are drawn, so many times fewer are searched for through each other subset than as a whole: models are
+compared by the whole, and subsets differ by more."""
 
 
 def evaluate(
@@ -64,7 +67,7 @@ def evaluate(
         ks: the k of recall@k.
         max_subsets: of more, a sample with the whole, each modality alone and the whole without one. 63 are all of 6.
         max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
-        max_queries: of more objects so many are searched for; beyond 2e8 objects x classes, some predicted; None: all.
+        max_queries: of more so many are searched for as a whole, and less of all else (docs/tutorial.md). None: all.
         floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
             untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
             "all" takes an SVM and a random forest too; "none" leaves it out.
@@ -94,20 +97,20 @@ def evaluate(
         steps.begin("embedding the objects")
         parts = model.transform_subsets(objects := encoded_once(model, objects), chosen)
         _, rows, vectors = whole = next(parts)
-        search_in = search_among(table, rows, vectors, gallery, search_in).drawing(max_queries, random_state)
-        score = _Scorer(model, search_in, table.labels, ks, random_state, steps, classified)
-        scores = tuple(score(*part) for part in chain([whole], parts))
+        search_in = search_among(table, rows, vectors, gallery, search_in)
+        score = _Scorer(model, search_in, table.labels, ks, random_state, steps, classified, max_queries)
+        scores = (score(*whole, share=1), *(score(*part) for part in parts))
         patterns = scores[:1] if present.all() else tuple(score(has, rows[at], vectors[at]) for has, at in several)
         baseline = _floor(table, _others(gallery, search_in), floor, max_queries, random_state, steps)
     return Evaluation(
         scores=scores,
         modalities=names,
         gallery=None if gallery is None else len(gallery),
-        ami_sampled=len(table) * len(np.unique(table.labels)) > most_distances(vectors.shape[1]),
         patterns=patterns,
         evaluated=Evaluated(model, objects, gallery),
         floor=baseline,
         repeated=search_in.repeated,
+        **_drawn_for_clusters(table.labels[rows], vectors.shape[1], trial=max_queries is not None),
         **certified_shares(model, objects, drawn=classified),
     )
 
@@ -121,6 +124,13 @@ def _embedded(
         return None, None
     encoded = encoded_once(model, gallery)
     return encoded, Gallery(np.asarray(model.transform(encoded)), table_of(encoded).labels)
+
+
+def _drawn_for_clusters(labels: np.ndarray, dim: int, *, trial: bool) -> dict[str, bool]:
+    """What `Evaluation` says of the AMI."""
+    classes = len(np.unique(labels))
+    tried = trial and rows_to_try(len(labels), classes) is not None
+    return {"ami_sampled": len(labels) * classes > most_distances(dim), "ami_tried": tried}
 
 
 def _others(gallery: ObjectTable | Encoded | None, inside: Gallery) -> ObjectTable | None:
@@ -164,15 +174,22 @@ class _Scorer:
     random_state: int
     steps: ProgressBar
     classified: np.ndarray | None
+    max_queries: int | None
 
-    def __call__(self, subset: tuple[str, ...], rows: np.ndarray, vectors: np.ndarray) -> SubsetScores:
+    def __call__(
+        self, subset: tuple[str, ...], rows: np.ndarray, vectors: np.ndarray, *, share: int = _WHOLES_A_PART
+    ) -> SubsetScores:
         self.steps.begin(" + ".join(subset) or "other patterns")
-        labels = self.labels[rows]
+        labels, most = self.labels[rows], self.max_queries
+        if most is not None and most < len(self.labels):
+            most = max(1, most // share)
         scores: dict[str, Any] = {}
         if len(rows):
-            scores |= self.gallery.scores(vectors, labels, rows, ks=self.ks)
+            scores |= self.gallery.drawing(most, self.random_state).scores(vectors, labels, rows, ks=self.ks)
             drawn = None if self.classified is None else self.classified[rows]
             scores |= classification_scores(self.model, vectors, labels, drawn=drawn)
         if len(np.unique(labels)) > 1:
-            scores["ami"] = clustering_ami(vectors, labels, random_state=self.random_state)
+            scores["ami"] = clustering_ami(
+                vectors, labels, random_state=self.random_state, trial=self.max_queries is not None
+            )
         return SubsetScores(subset, len(rows), len(self.labels) - len(rows), **scores)

@@ -112,6 +112,7 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
         modalities: all modalities of the model, in the order of its schema.
         gallery: how many objects were searched in; None where each object was searched among the others.
         ami_sampled: whether clusters were formed of a sample of classes, because there are many.
+        ami_tried: whether the starts of k-means were tried on drawn objects, and only the two tightest on all.
         patterns: one entry for all objects that have exactly the same modalities, the most frequent first.
         certified: the share of objects that are guaranteed to keep their class in every subset of what they have; among
             the objects of known classes, as accuracy is. None where the model guarantees nothing.
@@ -137,6 +138,7 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
     modalities: tuple[str, ...]
     gallery: int | None = None
     ami_sampled: bool = False
+    ami_tried: bool = False
     patterns: tuple[SubsetScores, ...] = ()
     certified: float | None = None
     certified_right: float | None = None
@@ -164,13 +166,18 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
         rows = [row for row in (*self.scores, *self.patterns) if row.drawn]
         if not rows:
             return None
-        k = self._shown_k()
-        recall = max((row.recall_errors or {}).get(k, 0.0) for row in rows)
-        precision = max(row.map_at_r_error or 0.0 for row in rows)
+        others, k = [row for row in rows if row is not self.whole], self._shown_k()
+        # Other rows may be of fewer objects than the whole.
+        apart = self.whole.drawn and bool(others) and others[0].queries < self.whole.queries
+        groups = [[self.whole], others] if apart else [rows]
+        counts = ", in other rows for ".join(f"{max(row.queries for row in group):,}" for group in groups)
+        recall, precision = (
+            ", in other rows ".join(f"{INTERVAL * max(map(error, group)):.3f}" for group in groups)
+            for error in (lambda row: (row.recall_errors or {}).get(k, 0.0), lambda row: row.map_at_r_error or 0.0)
+        )
         return (
-            f"Searched for {max(row.queries for row in rows):,} drawn objects where there are more. 95% intervals of "
-            f"the draw: R@{k} within {INTERVAL * recall:.3f}, MAP@R within {INTERVAL * precision:.3f}, or less "
-            "(max_queries=None: all)."
+            f"Searched for {counts} drawn objects where there are more. 95% intervals of the draw: R@{k} within "
+            f"{recall}; MAP@R within {precision}, or less (max_queries=None: all)."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -182,6 +189,7 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
             "repeated": self.repeated,
             "classified": self.classified,
             "ami_sampled": self.ami_sampled,
+            "ami_tried": self.ami_tried,
             "certified": self.certified,
             "certified_right": self.certified_right,
             "verdict": self.verdict,
@@ -248,6 +256,10 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
         if self.repeated:
             notes.append(f"{self.repeated:,} objects stand in the gallery too: each is searched among the others.")
         notes += ["AMI is of a random sample of whole classes."] if self.ami_sampled else []
+        if self.ami_tried:
+            notes.append(
+                "AMI: k-means tries its starts on drawn objects, the best two on all (max_queries=None: each on all)."
+            )
         if self.certified is not None:
             shares = f"{self.certified:.3f}; and right: {self.certified_right:.3f}"
             notes.append(f"Certified (no missing modality changes the class): {shares}.")

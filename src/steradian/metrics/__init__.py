@@ -5,7 +5,7 @@ from steradian.metrics.class_angles import ClassAngles, class_angles
 from steradian.metrics.class_bootstrap import class_interval
 from steradian.metrics.class_means import ClassMeans, class_means, concentration
 from steradian.metrics.classification import accuracy, balanced_accuracy, macro_f1
-from steradian.metrics.clustering import MAX_DISTANCES, clustering_ami, most_distances
+from steradian.metrics.clustering import MAX_DISTANCES, clustering_ami, most_distances, rows_to_try
 from steradian.metrics.confidence import expected_calibration_error, fit_scale, negative_log_likelihood
 from steradian.metrics.contributions import Contributions, contributions
 from steradian.metrics.detection import (
@@ -85,6 +85,7 @@ __all__ = [
     "recall_at_k",
     "retrieval_scores",
     "rounding_slack",
+    "rows_to_try",
     "self_duality",
     "shapley_values",
     "single_centers",

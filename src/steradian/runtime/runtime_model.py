@@ -17,12 +17,13 @@ from steradian.explanation import Attribution, Certificates, certify, explain
 from steradian.runtime.graphs import Graphs
 from steradian.runtime.runtime_objects import RuntimeObjects, WeighingModel, units
 from steradian.saved_description import GRAPHS, fitting, read_description
-from steradian.saved_folder import SavedModel, read_folder
+from steradian.saved_files import read_json
+from steradian.saved_folder import CONFIG, SavedModel, read_folder
 from steradian.search import Index, Neighbors
 from steradian.thresholds import Verification, verify
 from steradian.validation import PLAIN_SCHEMA, query_table, refuse_objects_without
 
-__all__ = ["RuntimeModel"]
+__all__ = ["RuntimeModel", "runs_networks", "runs_without_torch"]
 
 AT_ONCE = 512
 """Objects that are encoded at a time."""
@@ -292,6 +293,20 @@ def runs_networks(joined: Mapping[str, Any] | None) -> bool:
         (False, True)
     """
     return joined is None or (joined["networks"] > 0 and (joined["learned_gates"] or joined["share"] > 0))
+
+
+def runs_without_torch(folder: str | Path) -> bool:
+    """Whether `RuntimeModel.load` takes a folder: it was exported, or its vectors need no network.
+
+    Args:
+        folder: where a model was written.
+
+    Raises:
+        SavedModelError: no configuration of a model there.
+    """
+    entries = read_json(Path(folder, CONFIG))
+    with fitting(folder):
+        return GRAPHS in entries or not runs_networks(entries.get("two_parts"))
 
 
 def _normalized(vectors: np.ndarray) -> np.ndarray:
