@@ -18,6 +18,7 @@ from steradian.commands.add_classes import add_classes
 from steradian.commands.compare import compare
 from steradian.commands.embed import embed
 from steradian.commands.export import export
+from steradian.commands.match import match
 from steradian.commands.tables import load_named, read_both, read_named, save_and_show, show
 from steradian.commands.verify_tables import verify
 from steradian.config import ModelConfig, TrainingConfig
@@ -339,6 +340,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "calibrate": _calibrate,
     "predict": _predict,
     "verify": verify,
+    "match": match,
     "add-classes": add_classes,
     "audit": _audit,
     "embed": embed,
