@@ -62,7 +62,7 @@ def _run(arguments: Sequence[str] | None) -> str | int | None:
     try:
         parsed = make_parser().parse_args(arguments)
         options = parsed[parsed.command]
-        with telling_of_replaced(options.get("out")):
+        with telling_of_replaced(options.get("out"), options.get("robustness")):
             return COMMANDS[parsed.command](options)
     except SystemExit as end:
         # After --help, and after a mistake in the words.
