@@ -3,9 +3,6 @@
 Every message has the same four parts: where it happened, what was wanted, what was got, and how to fix it.
 """
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 __all__ = [
     "ConfigError",
     "InputError",
@@ -13,9 +10,9 @@ __all__ = [
     "SavedModelError",
     "SteradianError",
     "SteradianWarning",
+    "StoreError",
     "TrainingError",
     "UnknownOptionError",
-    "did_you_mean",
 ]
 
 
@@ -51,6 +48,10 @@ class InputError(SteradianError):
     """A table, an object or an argument is not usable as it stands."""
 
 
+class StoreError(InputError):
+    """A vector store does not answer, or cannot do what is asked."""
+
+
 class ConfigError(SteradianError):
     """A schema, an option or a configuration file says something that cannot be."""
 
@@ -84,20 +85,3 @@ class MissingExtraError(SteradianError, ImportError):
             f"Install it: pip install 'steradian[{extra}]'.",
         )
         self.args = (extra, package, where)
-
-
-def did_you_mean(word: object, known: Iterable[object], *, otherwise: str) -> str:
-    """How to fix a name that there is not.
-
-    Args:
-        word: that was given.
-        known: those that there are.
-        otherwise: a sentence where none of them is near.
-
-    Examples:
-        >>> did_you_mean("colour", ["color", "size"], otherwise="Remove it.")
-        "Did you mean 'color'?"
-    """
-    names = {str(name): name for name in known}
-    near = get_close_matches(str(word), names, n=1)
-    return f"Did you mean {names[near[0]]!r}?" if near else otherwise

@@ -22,10 +22,12 @@ from steradian.data.schema import Schema
 from steradian.data.stored_rows import StoredRows, StoredValues, stored_columns
 from steradian.data.table_sources import named_columns, read_source
 from steradian.errors import ConfigError
+from steradian.misspelt import telling_of_misspelt
 
 __all__ = ["read_columns", "read_objects"]
 
 
+@telling_of_misspelt
 def read_objects(
     source: Any,
     schema: Schema,

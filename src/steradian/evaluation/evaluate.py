@@ -27,6 +27,7 @@ from steradian.evaluation.scoring import (
 )
 from steradian.fitted_model import Encoded, table_of
 from steradian.metrics import MOST_QUERIES, clustering_ami, most_distances
+from steradian.misspelt import telling_of_misspelt
 from steradian.progress_bar import ProgressBar
 from steradian.validation import present_modalities
 
@@ -35,6 +36,7 @@ __all__ = ["evaluate"]
 FloorKind = Literal["none", "fast", "all"]
 
 
+@telling_of_misspelt
 def evaluate(
     model: SubsetEmbedder,
     objects: Any,

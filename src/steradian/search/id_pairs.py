@@ -8,7 +8,8 @@ import numpy as np
 from steradian.data import ObjectTable
 from steradian.data.modality import is_missing
 from steradian.data.reading import read_columns
-from steradian.errors import InputError, did_you_mean
+from steradian.errors import InputError
+from steradian.misspelt import did_you_mean
 
 __all__ = ["read_id_pairs", "rows_of_ids"]
 

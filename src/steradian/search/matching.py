@@ -10,6 +10,7 @@ from steradian.calibration import precision_angle
 from steradian.calibration.threshold_rules import ACCEPT_NONE, ROUNDING, check_rate, least_for_precision
 from steradian.data import ObjectTable, Schema, read_objects
 from steradian.errors import ConfigError, InputError
+from steradian.misspelt import telling_of_misspelt
 from steradian.result_table import ResultTable
 from steradian.search.id_pairs import read_id_pairs, rows_of_ids
 from steradian.search.index import Index
@@ -119,6 +120,7 @@ class Matches(ResultTable, rows="pairs", line=_LINE, words={"first", "second", "
         return [*more, f"{note}: {shown}, which shows a precision of {self.precision:g} with 90% confidence."]
 
 
+@telling_of_misspelt
 def match_tables(
     model: Matcher,
     first: Any,

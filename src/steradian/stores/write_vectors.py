@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
+from steradian.misspelt import telling_of_misspelt
 from steradian.stores.facts import StoreFacts
 from steradian.stores.places import open_store
 from steradian.stores.rows import kinds_of, row_batches
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["write_vectors"]
 
 
+@telling_of_misspelt
 def write_vectors(model: "SphereEmbedder", objects: ObjectTable, to: str, *, columns: Sequence[str] = ()) -> str:
     """Write the unit vectors of objects to a vector store, by cosine; a row with an id that is there replaces that one.
 
