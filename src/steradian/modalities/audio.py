@@ -14,6 +14,7 @@ from steradian.data.ragged import Ragged
 from steradian.data.sets import ItemCells
 from steradian.errors import ConfigError, InputError
 from steradian.misspelt import telling_of_misspelt
+from steradian.modalities.files import refuse_plain_text
 from steradian.modalities.log_mel import BANDS, log_mel
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
 from steradian.modalities.pretrained_items import Pooling
@@ -109,6 +110,7 @@ class Audio(Modality):
     def _sound(self, item: Any, row: int) -> "str | Path | bytes | Sound | None":
         if is_missing(item) or (isinstance(item, str) and not item.strip()):
             return None
+        refuse_plain_text(item, kind="sound", where=_place(row, self.column))
         if isinstance(item, (str, Path, bytes)):
             return item
         if isinstance(item, bytearray):

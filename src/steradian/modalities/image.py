@@ -26,6 +26,7 @@ from steradian.data.sets import ItemCells
 from steradian.data.shown import Shown
 from steradian.errors import ConfigError, InputError
 from steradian.misspelt import telling_of_misspelt
+from steradian.modalities.files import refuse_plain_text
 from steradian.modalities.image_features import PatchDictionary
 from steradian.modalities.pictures import STRIDE, is_picture_array, open_picture
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
@@ -128,6 +129,7 @@ class Image(Modality):
             return None
         if isinstance(item, bytearray):
             return bytes(item)
+        refuse_plain_text(item, kind="picture", where=_place(row, self.column))
         if not isinstance(item, (str, Path, bytes, Pillow.Image, np.ndarray)):
             raise self._no_picture(shown(item), row)
         if isinstance(item, np.ndarray) and not is_picture_array(item):
