@@ -229,6 +229,14 @@ def test_schema_and_split_lead_to_a_fit(folder: Path, capsys) -> None:
     assert capsys.readouterr().out == "".join(
         f"wrote {rows} rows to {out}/{name}.csv\n" for name, rows in (("train", 26), ("validation", 4), ("test", 10))
     )
+    assert run(*words) == 0 and run("schema", folder / "table.csv", "--out", schema) == 0
+    told = capsys.readouterr().err.splitlines()
+    for line, what in zip(told, (f"test.csv, train.csv, validation.csv in {out}", f"{schema}"), strict=True):
+        assert line.startswith(f"steradian: this replaced {what}, written ")
+    assert run("split", out / "train.csv", "--out", out) == 2
+    assert (
+        f"--out: want a folder whose files are not those of the table, got {out}/train.csv" in capsys.readouterr().err
+    )
     model = folder / "of parts"
     assert run("fit", out / "train.csv", "--schema", schema, "--out", model, "--epochs", 0) == 0
     assert run("predict", model, out / "test.csv") == 0

@@ -23,7 +23,8 @@ SOURCE = ROOT / "src" / "steradian"
 # A folder or file at the top of src/steradian imports only from those before it. The demo and the command line are
 # users of the public names, so these come before them.
 ORDER = (
-    *("errors", "atomic_write", "saved_files", "config", "text_table", "progress_bar", "data", "result_table"),
+    *("errors", "misspelt", "atomic_write", "saved_files", "config", "text_table", "progress_bar", "data"),
+    "result_table",
     *("ranks", "losses", "metrics"),
     *("modalities", "saved_folder", "model", "calibration", "training", "tracking", "validation", "model_answers"),
     *("fitted_model", "compatibility", "fit", "explanation", "thresholds"),

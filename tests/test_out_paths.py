@@ -85,16 +85,30 @@ def test_rights_are_asked_for(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("config.json", "model"), ("index.json", "index")])
-def test_what_was_replaced_is_told_with_its_date(name: str, kind: str, tmp_path: Path, capsys) -> None:
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["config.json", "README.md"], "the model in {folder}"),
+        (["index.json"], "the index in {folder}"),
+        (["train.csv", "test.csv"], "test.csv, train.csv in {folder}"),
+        (["a", "b", "c", "d"], "a, b, c and others in {folder}"),
+    ],
+)
+def test_what_was_replaced_is_told_with_its_date(names: list[str], told: str, tmp_path: Path, capsys) -> None:
+    (tmp_path / "stays").write_text("")
     with telling_of_replaced(str(tmp_path)):
-        write_whole(tmp_path / name, "{}")
-    os.utime(tmp_path / name, (1_000_000_000, 1_000_000_000))
+        for name in names:
+            write_whole(tmp_path / name, "{}")
+    for name in names:
+        os.utime(tmp_path / name, (1_000_000_000, 1_000_000_000))
     for folder in (None, str(tmp_path), str(tmp_path / "none")):
         with telling_of_replaced(folder):
             pass
     assert capsys.readouterr().err == ""
-    with telling_of_replaced(str(tmp_path)):
-        write_whole(tmp_path / name, "{}")
-    told = capsys.readouterr().err
-    assert re.fullmatch(rf"steradian: this replaced the {kind} of 2001-09-\d\d \d\d:\d\d in .*\n", told)
+    with telling_of_replaced(str(tmp_path), str(tmp_path / names[0])):
+        for name in names:
+            write_whole(tmp_path / name, "{}")
+    lines = capsys.readouterr().err.splitlines()
+    where = [told.format(folder=tmp_path), str(tmp_path / names[0])]
+    for line, what in zip(lines, where, strict=True):
+        assert re.fullmatch(rf"steradian: this replaced {re.escape(what)}, written 2001-09-\d\d \d\d:\d\d", line)

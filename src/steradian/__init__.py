@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from steradian.ranks import gather_rows
     from steradian.report.write_report import write_report
     from steradian.runtime import RuntimeModel
-    from steradian.search import Index, Neighbors
+    from steradian.search import Index, Matches, Neighbors, match_tables
     from steradian.stores import write_vectors
     from steradian.thresholds import Verification
 
@@ -62,6 +62,7 @@ __all__ = [
     "Image",
     "Index",
     "InputError",
+    "Matches",
     "MissingExtraError",
     "ModelComparison",
     "Neighbors",
@@ -84,6 +85,7 @@ __all__ = [
     "evaluate",
     "gather_rows",
     "guess_schema",
+    "match_tables",
     "measure_decisions",
     "measure_geometry",
     "measure_plain_baseline",

@@ -18,6 +18,7 @@ from steradian.commands.add_classes import add_classes
 from steradian.commands.compare import compare
 from steradian.commands.embed import embed
 from steradian.commands.export import export
+from steradian.commands.match import match
 from steradian.commands.tables import load_named, load_to_search, read_both, read_named, save_and_show, show
 from steradian.commands.verify_tables import verify
 from steradian.config import ModelConfig, TrainingConfig
@@ -61,7 +62,7 @@ def _run(arguments: Sequence[str] | None) -> str | int | None:
     try:
         parsed = make_parser().parse_args(arguments)
         options = parsed[parsed.command]
-        with telling_of_replaced(options.get("out")):
+        with telling_of_replaced(options.get("out"), options.get("robustness")):
             return COMMANDS[parsed.command](options)
     except SystemExit as end:
         # After --help, and after a mistake in the words.
@@ -337,6 +338,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "calibrate": _calibrate,
     "predict": _predict,
     "verify": verify,
+    "match": match,
     "add-classes": add_classes,
     "audit": _audit,
     "embed": embed,

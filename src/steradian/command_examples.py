@@ -46,6 +46,11 @@ EXAMPLES: dict[str, tuple[str, str, str]] = {
         "model first.csv second.csv --out same.csv",
         "model shop_a.csv shop_b.csv --pairs pairs.csv --out same.csv",
     ),
+    "match": (
+        "model a.csv b.csv --known pairs.csv --out matches.csv",
+        "model a.csv b.csv --known pairs.csv --precision 0.98",
+        "model new_a.csv b.csv --limit 0.9 --out matches.csv",
+    ),
     "add-classes": (
         "model rowing.parquet",
         "model new_kinds.csv --out larger-model",

@@ -16,6 +16,7 @@ from steradian.commands.add_classes import add_classes_words
 from steradian.commands.compare import compare_words
 from steradian.commands.embed import embed_words
 from steradian.commands.export import export_words
+from steradian.commands.match import match_words
 from steradian.commands.tables import add_max_queries, add_on_error
 from steradian.commands.verify_tables import verify_words
 from steradian.config import ModelConfig, TrainingConfig
@@ -292,6 +293,11 @@ _PARSERS: dict[str, tuple[Callable[[_Parser], None], str, str]] = {
         verify_words,
         "MODEL TABLE OTHER",
         "Say whether the objects of two tables are the same, pair by pair.",
+    ),
+    "match": (
+        match_words,
+        "MODEL TABLE OTHER --known FILE",
+        "Match the objects of two tables without a common key.",
     ),
     "add-classes": (add_classes_words, "MODEL TABLE", "Learn new classes from a few examples, without training."),
     "audit": (_audit_parser, "MODEL TABLE", "List wrong labels, outliers, duplicates and classes too close."),

@@ -22,6 +22,7 @@ from steradian.errors import ConfigError, InputError
 from steradian.explanation import Attribution, Certificates, certify, explain
 from steradian.fit import fit_model
 from steradian.fitted_model import BATCH, Encoded, Subset, labelled_objects, table_of
+from steradian.misspelt import telling_of_misspelt
 from steradian.model import class_cosines
 from steradian.new_classes import AddedClasses, add_classes, remove_classes
 from steradian.thresholds import Verification, verify
@@ -59,6 +60,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         ((40, 8), array(['left'], dtype='<U5'))
     """
 
+    @telling_of_misspelt
     def fit(
         self,
         X: Any,
@@ -255,6 +257,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
             target = table_of(self._query(target))
         return explain(self._fitted.encode(self._query(X), batch_size=batch_size), target)
 
+    @telling_of_misspelt
     def calibrate(
         self,
         objects: Any = None,
@@ -340,6 +343,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         """
         self.fitted_ = remove_classes(self._fitted, names)
 
+    @telling_of_misspelt
     def audit(
         self,
         objects: Any,

@@ -1,11 +1,7 @@
 """The attributes of a `SphereEmbedder`: what a user chooses, and what `fit` has made of it."""
 
-from collections.abc import Callable
 from dataclasses import fields
-from difflib import get_close_matches
-from functools import wraps
-from inspect import signature
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
@@ -24,31 +20,14 @@ from steradian.config import (
     TrainingConfig,
 )
 from steradian.data import Schema
-from steradian.errors import UnknownOptionError
 from steradian.fitted_model import FittedModel
+from steradian.misspelt import telling_of_misspelt
 from steradian.training import TrainingResult
 from steradian.training.object_weights import ClassWeight
 
 __all__ = ["EmbedderAttributes"]
 
 C = TypeVar("C", ModelConfig, TrainingConfig)
-P = ParamSpec("P")
-
-
-def _telling_of_misspelt(init: Callable[P, None]) -> Callable[P, None]:
-    """The same, with the nearest name where Python before 3.13 says only that one is unexpected."""
-    known = [*signature(init).parameters][1:]
-
-    @wraps(init)
-    def checked(*arguments: P.args, **options: P.kwargs) -> None:
-        wrong = next((name for name in options if name not in known), None)
-        if wrong is not None:
-            near = get_close_matches(wrong, known, n=1)
-            fix = f"Did you mean {near[0]!r}?" if near else "help(SphereEmbedder) has all of them."
-            raise UnknownOptionError("one of its options", repr(wrong), "SphereEmbedder(...)", fix)
-        init(*arguments, **options)
-
-    return checked
 
 
 class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # type: ignore[misc]
@@ -106,7 +85,7 @@ class EmbedderAttributes(ClassNamePrefixFeaturesOutMixin, BaseEstimator):  # typ
     verbose: bool
     fitted_: FittedModel
 
-    @_telling_of_misspelt
+    @telling_of_misspelt
     def __init__(
         self,
         embedding_dim: int | None = ModelConfig.embedding_dim,

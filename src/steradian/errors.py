@@ -10,6 +10,7 @@ __all__ = [
     "SavedModelError",
     "SteradianError",
     "SteradianWarning",
+    "StoreError",
     "TrainingError",
     "UnknownOptionError",
 ]
@@ -45,6 +46,10 @@ class SteradianWarning(UserWarning):
 
 class InputError(SteradianError):
     """A table, an object or an argument is not usable as it stands."""
+
+
+class StoreError(InputError):
+    """A vector store does not answer, or cannot do what is asked."""
 
 
 class ConfigError(SteradianError):

@@ -14,6 +14,10 @@ __all__ = ["check_file", "check_folder", "telling_of_replaced"]
 FILE_ENDINGS = {".csv", ".json", ".jsonl", ".npy", ".npz", ".parquet", ".pkl", ".pt", ".pth", ".safetensors"}
 """Whoever ends a new folder's name so means a file."""
 PLACE = "a place that can be written"
+SAVED = {"config.json": "model", "index.json": "index"}
+"""What a folder holds that has such a file."""
+SHOWN = 3
+"""Replaced files that are named."""
 
 
 def check_folder(path: str, *, option: str = "--out", fix: str = "Name a folder.") -> None:
@@ -71,26 +75,34 @@ def check_file(path: str | None, *, option: str = "--out", others: Iterable[str 
 
 
 @contextmanager
-def telling_of_replaced(folder: str | None) -> Iterator[None]:
-    """Say on stderr which older model or index of a folder was replaced meanwhile, if one was.
+def telling_of_replaced(*places: str | None) -> Iterator[None]:
+    """Say on stderr what was replaced in each place meanwhile, if anything: a file, a model, an index, files.
 
     Args:
-        folder: that the user gave; None where none was.
+        places: files or folders that the user gave; None where none was.
     """
-    before = _saved_in(folder)
+    before = {place: _files_of(place) for place in places if place}
     yield
-    if before is not None and _saved_in(folder) != before:
-        kind, written = before[0], datetime.fromtimestamp(before[1] / 1e9)
-        print(f"steradian: this replaced the {kind} of {written:%Y-%m-%d %H:%M} in {folder}", file=sys.stderr)
+    for place, files in before.items():
+        now = _files_of(place)
+        replaced = {name: stamp[0] for name, stamp in files.items() if now.get(name, stamp) != stamp}
+        if replaced:
+            saved = next((f"the {kind}" for name, kind in SAVED.items() if name in replaced), None)
+            listed = ", ".join(sorted(replaced)[:SHOWN]) + ("" if len(replaced) <= SHOWN else " and others")
+            what = f"{saved or listed} in {place}" if Path(place).is_dir() else place
+            written = datetime.fromtimestamp(max(replaced.values()) / 1e9)
+            print(f"steradian: this replaced {what}, written {written:%Y-%m-%d %H:%M}", file=sys.stderr)
 
 
-def _saved_in(folder: str | None) -> tuple[str, int, int] | None:
-    """What is saved in a folder, when it was written in nanoseconds, and the number of its file."""
-    for name, kind in (("config.json", "model"), ("index.json", "index")):
-        path = Path(folder or "", name)
-        if folder and path.is_file():
-            return kind, path.stat().st_mtime_ns, path.stat().st_ino
-    return None
+def _files_of(place: str) -> dict[str, tuple[int, int]]:
+    """When each file of a folder, or a file itself, was written in nanoseconds, and its number."""
+    path = Path(place)
+    try:
+        files = path.iterdir() if path.is_dir() else [path]
+        return {file.name: (file.stat().st_mtime_ns, file.stat().st_ino) for file in files if file.is_file()}
+    except OSError:
+        # What is wrong with it is told where it is written.
+        return {}
 
 
 def _try_to_write(folder: Path, path: str, option: str) -> None:

@@ -19,6 +19,6 @@ def test_a_saved_model_is_exported(tmp_path: Path, capsys: pytest.CaptureFixture
     assert not ended.value.code and "served" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["export", str(tmp_path / "model"), "--out", str(tmp_path / "served")])
-    assert "in place of an older export" in capsys.readouterr().out
+    assert f"this replaced the model in {tmp_path / 'served'}, written 2" in capsys.readouterr().err
     served = RuntimeModel.load(tmp_path / "served")
     np.testing.assert_allclose(served.embed(points), model.transform(points), atol=1e-6)

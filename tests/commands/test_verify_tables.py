@@ -33,7 +33,7 @@ def test_mistakes_are_told(shelf: Path, run, write_rows, tmp_path: Path) -> None
     for words, told in (
         ((shelf / "size", test, new), "want as many objects in both tables, got 60 and 5"),
         ((shelf / "weight", test, train), f"{shelf / 'weight'}: want a model with thresholds"),
-        ((shelf / "size", test, test, "--pairs", ids), "got 's1011'. Did you mean s1"),
+        ((shelf / "size", test, test, "--pairs", ids), "got 's1011'. Did you mean 's1"),
         ((shelf / "size", test, test, "--pairs", three), "--pairs: want a table of two columns, got 3 columns"),
         ((shelf / "size", test, train, "--out", test), "--out: want a file of its own"),
     ):

@@ -98,3 +98,10 @@ def test_a_few_words_among_numbers_hide_them_not() -> None:
     told = guess_column("price", from_cells(["$1.5", "$2", "3", "ask"])).why
     assert told.endswith("if '$1.5' is a number, write all as plain numbers, and leave the other cells empty")
     assert guess_column("ean", from_cells(["1.5", "2", "3"])).kind == "id"
+
+
+def test_fractions_beside_words_are_numbers_to_be_cleaned() -> None:
+    prices = np.array([12.5, "on request", 8.0, 3, None] * 4, dtype=object)
+    guessed = guess_column("price", prices)
+    assert guessed.kind in ("Text", "categorical")
+    assert "if '12.5' is a number, write all as plain numbers, and leave the other cells empty" in guessed.why

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from steradian.modalities.files import file_mistake
+import steradian as sr
+from steradian.modalities.files import file_mistake, refuse_plain_text
 
 REPLACE = "Replace the sound, or put None where it is missing."
 
@@ -46,3 +47,17 @@ def test_what_is_no_file(value: object, got: str) -> None:
 
 def test_an_error_without_words_is_named() -> None:
     assert file_mistake(b"x", MemoryError(), kind="picture")[0] == "MemoryError"
+
+
+@pytest.mark.parametrize(("modality", "kind"), [(sr.Image("file"), "picture"), (sr.Audio("file"), "sound")])
+def test_a_text_that_is_no_path_is_refused_when_it_is_read(modality: sr.Image | sr.Audio, kind: str, tmp_path) -> None:
+    (tmp_path / "without ending").write_bytes(b"")
+    schema = sr.Schema({"file": modality})
+    there = [str(tmp_path / "without ending"), "My Pictures/3f2a", "moved/away.jpg", b"bytes", None, " "]
+    for cells in (there, [there[:4]]):
+        assert sr.read_objects({"file": cells[:4]}, schema, labelled=False).present.all()
+    for cells in (["red shoe, no. 3"], [["a.png", "red shoe, no. 3"]]):
+        told = rf"row 0 .*: want a {kind} that can be read, got no such file: 'red shoe, no\. 3'\. Check the path"
+        with pytest.raises(sr.InputError, match=told):
+            sr.read_objects({"file": cells}, schema, labelled=False)
+    refuse_plain_text("https://a/b", kind=kind, where="there")

@@ -5,11 +5,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 import steradian as sr
+from steradian.errors import InputError, MissingExtraError, StoreError
 from steradian.serve import FittedServedModel, Limits, make_app
 
 JSON = {"content-type": "application/json"}
@@ -132,3 +134,29 @@ def test_limits_hold(application: Callable[..., FastAPI], photo: str) -> None:
 def test_a_missing_column_counts_as_missing(client: TestClient, path: str) -> None:
     for row in ({"title": "cup"}, {"price": 1}, {"view": [1, 0, 0]}, {"title": None, "shade": "dark"}):
         assert client.post(path, json={"rows": [row]}).status_code == 200
+
+
+class FailingIndex(sr.Index):
+    """An index whose searches fail in one way or another."""
+
+    failure: Exception = StoreError("a store", "connection refused by 10.0.0.7", "pgvector:db#things", "Check it.")
+
+    def search(self, *arguments: Any, **options: Any) -> Any:
+        raise self.failure
+
+
+def test_what_fails_on_the_servers_side_is_logged_and_not_told(
+    model: sr.SphereEmbedder, caplog: pytest.LogCaptureFixture
+) -> None:
+    index = FailingIndex(np.eye(8, dtype=np.float32), np.arange(8))
+    missing = MissingExtraError("audio", "soundfile", "pgvector:db#things")
+    with TestClient(make_app(FittedServedModel(model), index=index)) as client:
+        for failure, status in ((FailingIndex.failure, 503), (missing, 500), (InputError("a", "b", "c", "d"), 422)):
+            caplog.clear()
+            object.__setattr__(index, "failure", failure)
+            answer = client.post("/search", json={"rows": [{"title": "cup"}]})
+            assert answer.status_code == status
+            told = answer.json()["error"]["message"]
+            assert (str(failure) in told) == (status == 422) == (not caplog.records)
+            assert status == 422 or ("log says why" in told and "pgvector" in caplog.text and "pgvector" not in told)
+            assert ("retry-after" in answer.headers) == (status == 503)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from steradian.errors import InputError, SavedModelError
+from steradian.errors import SavedModelError, StoreError
 from steradian.stores import StoreFacts, check_maker, open_store, telling_engine_errors
 
 
 def test_errors_of_an_engine_name_the_place(tmp_path: Path) -> None:
     store = open_store(f"parquet:{tmp_path / 'a.parquet'}")
     says = r"a\.parquet: want a store that does what it is asked, got it is full"
-    with pytest.raises(InputError, match=says), telling_engine_errors(store):
+    with pytest.raises(StoreError, match=says), telling_engine_errors(store):
         raise OSError("it is full\nmore")
     with pytest.raises(SavedModelError), telling_engine_errors(store):
         raise SavedModelError("a", "b", "c", "d")

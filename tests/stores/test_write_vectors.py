@@ -32,5 +32,16 @@ def test_another_model_and_what_is_no_table_are_refused(
     other: Any = type("Other", (), {"transform": embedder.transform, "fingerprint": "0" * 16})()
     with pytest.raises(SavedModelError, match="Their angles mean nothing to each other"):
         sr.write_vectors(other, gallery, place)
-    with pytest.raises(InputError, match="want an ObjectTable, got dict"):
-        sr.write_vectors(embedder, {"words": ["thing"]}, place)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="5"):
+        sr.write_vectors(embedder, 5, place)
+
+
+def test_a_table_that_was_not_read_is_read(
+    gallery: sr.ObjectTable, embedder: sr.SphereEmbedder, tmp_path: Path
+) -> None:
+    raw = {name: gallery.columns[name][:4].tolist() for name in gallery.columns}
+    stores = []
+    for number, objects in enumerate((gallery[:4], raw)):
+        store = open_store(sr.write_vectors(embedder, objects, f"parquet:{tmp_path / f'{number}.parquet'}"))
+        stores.append(store.search(embedder.transform(gallery[:1]), 4, [], exact=True)[0].to_pydict())
+    assert stores[0] == stores[1] and len(stores[0]["id"]) == 4

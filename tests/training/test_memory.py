@@ -133,7 +133,7 @@ def test_a_container_may_have_less_than_its_machine(
     tmp_path: Path, text: str, limited: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = tmp_path / "memory.max"
-    monkeypatch.setattr(machine_memory, "CGROUP", limit)
+    monkeypatch.setattr(machine_memory, "CGROUPS", (limit,))
     whole = available_memory(CPU)
     assert whole is not None and whole > 10**8
     limit.write_text(text)

@@ -21,12 +21,11 @@ def export(options: Namespace) -> int:
     Args:
         options: of `export_words`.
     """
-    from steradian.export_model import export_model, exported
+    from steradian.export_model import export_model
     from steradian.saved_model import load_model
 
-    before = exported(options.out)
     model, inputs = load_model(options.model, device="cpu")
     export_model(model, options.out, inputs=inputs)
-    print(f"wrote {options.out}" + (", in place of an older export" if before else ""))
+    print(f"wrote {options.out}")
     print(f"next: steradian serve {options.out} --index {options.model}/index")
     return 0

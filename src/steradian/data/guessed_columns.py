@@ -192,7 +192,7 @@ def _of_objects(name: str, cells: Sequence[Any]) -> tuple[str, str]:
         return "Series", "lists of numbers"
     if isinstance(first, (date, datetime)):
         return "numeric", "dates"
-    if all(isinstance(cell, (str, int, np.integer)) for cell in cells):
+    if all(isinstance(cell, (str, int, float, np.number)) for cell in cells):
         return _of_texts(name, [str(cell) for cell in cells])
     return "nothing", f"cells of the kind {type(first).__name__}; of structs, name the fields: '{name}.field'"
 

@@ -11,6 +11,7 @@ from steradian.data.guessed_columns import GuessedColumn, guess_column
 from steradian.data.reading import read_columns
 from steradian.data.schema import Schema
 from steradian.errors import InputError
+from steradian.misspelt import telling_of_misspelt
 
 __all__ = ["GuessedSchema", "guess_schema"]
 
@@ -119,6 +120,7 @@ class GuessedSchema:
         return str(self)
 
 
+@telling_of_misspelt
 def guess_schema(source: Any, *, label: str | None = None, id: str | None = None) -> GuessedSchema:
     """What a table's columns may be: modalities, label, id, or what is better left out.
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 __all__ = ["machine_memory"]
 
-CGROUP = Path("/sys/fs/cgroup/memory.max")
-"""Where Linux says how much a container may use; "max" where it does not matter."""
+CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where Linux says how much a container may use, by cgroups 2 and 1; "max" or a huge number: as much as there is."""
 
 
 def machine_memory() -> int | None:
@@ -15,9 +15,8 @@ def machine_memory() -> int | None:
     if not hasattr(os, "sysconf"):
         return None
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    limit = CGROUP.read_text().strip() if CGROUP.exists() else "max"
-    if limit != "max":
-        found.append(int(limit))
+    limits = [path.read_text().strip() for path in CGROUPS if path.exists()]
+    found += [int(limit) for limit in limits if limit != "max"]
     with suppress(ImportError):
         import resource
 

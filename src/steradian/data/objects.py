@@ -29,6 +29,7 @@ from steradian.data.table_summary import table_summary
 from steradian.data.unnamed_rows import named_rows
 from steradian.data.unreadable import Unreadable
 from steradian.errors import ConfigError, InputError
+from steradian.misspelt import telling_of_misspelt
 
 __all__ = ["ObjectTable", "OnError"]
 
@@ -258,6 +259,7 @@ class ObjectTable:
         random_state: int = 0,
     ) -> tuple["ObjectTable", "ObjectTable", "ObjectTable"]: ...
 
+    @telling_of_misspelt
     def split(
         self,
         test_size: float | None = 0.2,

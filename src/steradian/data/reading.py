@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise, repeat
@@ -21,11 +22,13 @@ from steradian.data.read_errors import form_of
 from steradian.data.schema import Schema
 from steradian.data.stored_rows import StoredRows, StoredValues, stored_columns
 from steradian.data.table_sources import named_columns, read_source
-from steradian.errors import ConfigError
+from steradian.errors import ConfigError, InputError
+from steradian.misspelt import telling_of_misspelt
 
 __all__ = ["read_columns", "read_objects"]
 
 
+@telling_of_misspelt
 def read_objects(
     source: Any,
     schema: Schema,
@@ -206,7 +209,15 @@ def _stored_table(stored: StoredRows, schema: Schema, *, labelled: bool, partial
     forms: dict[str, dict[Any, int]] = {}
     for start, end in pairwise(stored.starts.tolist()):
         rows = np.arange(start, end)
-        part = ObjectTable.from_columns(columns.at(rows), schema, labelled=labelled, rows=rows)
+        try:
+            part = ObjectTable.from_columns(columns.at(rows), schema, labelled=labelled, rows=rows)
+        except InputError as error:
+            # Rows after these were not looked at.
+            counted = rf"in at least \1 of {len(stored)} rows"
+            got = (
+                re.sub(rf"\bin (\d+) of {len(rows)} rows", counted, error.got) if len(rows) < len(stored) else error.got
+            )
+            raise InputError(error.want, got, error.where, error.fix) from error
         ids.append(part.ids)
         labels.append(part.labels_or_none)
         present.append(part.present)

@@ -11,6 +11,7 @@ import numpy as np
 from steradian.data.modality import Modality
 from steradian.data.regular_files import EmptyFileError, read_regular
 from steradian.errors import ConfigError, InputError
+from steradian.misspelt import did_you_mean, telling_of_misspelt
 
 __all__ = ["Schema"]
 
@@ -20,6 +21,7 @@ MOST_NESTED = 16
 """Lists and mappings within others at most; a schema has four."""
 
 
+@telling_of_misspelt
 @dataclass(frozen=True)
 class Schema:
     """Which columns form which modality, which column is the label, and which names the row.
@@ -199,12 +201,11 @@ def _kinds() -> dict[str, type[Modality]]:
 def _refuse_unknown(entries: Mapping[str, Any], known: set[str], *, where: str) -> None:
     for key in entries:
         if key not in known:
-            near = get_close_matches(str(key), sorted(known), n=1)
             raise ConfigError(
                 want=f"one of the keys {', '.join(sorted(known))}",
                 got=f"{key!r}",
                 where=where,
-                fix=f"Did you mean {near[0]!r}?" if near else "Remove the key.",
+                fix=did_you_mean(key, sorted(known), otherwise="Remove the key."),
             )
 
 

@@ -56,7 +56,8 @@ def split_file(
         The rows of each file that was written.
 
     Raises:
-        InputError: a table that cannot be read or split so, or a column that is not there.
+        InputError: a table that cannot be read or split so, a column that is not there, or a table that a part would
+            replace.
         ConfigError: a share, number or seed that cannot be.
 
     Examples:
@@ -83,12 +84,14 @@ def split_file(
     )
     names = ("train", "test") if len(parts) == 2 else ("train", "validation", "test")
     content, ending = _moved_rows(paths, Path(folder))
-    written = {}
-    for name, part in zip(names, parts, strict=True):
-        path = Path(folder, f"{name}{ending}")
+    written = {Path(folder, f"{name}{ending}"): part for name, part in zip(names, parts, strict=True)}
+    own = next((path for path in written if path.resolve() in {source.resolve() for source in paths}), None)
+    if own is not None:
+        fix = "Name another folder."
+        raise InputError("a folder whose files are not those of the table", str(own), "--out", fix)
+    for path, part in written.items():
         write_whole(path, _bytes(content, part, ending))
-        written[path] = len(part)
-    return written
+    return {path: len(part) for path, part in written.items()}
 
 
 def _numbers(columns: LateColumns, name: str) -> np.ndarray:

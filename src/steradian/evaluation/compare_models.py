@@ -12,6 +12,7 @@ from steradian.evaluation.scoring import Gallery, SubsetEmbedder, search_among
 from steradian.metrics import MOST_QUERIES
 from steradian.metrics.class_bootstrap import class_interval
 from steradian.metrics.retrieval import each_query
+from steradian.misspelt import telling_of_misspelt
 from steradian.result_table import ResultTable
 from steradian.text_table import fit_text
 from steradian.validation import labelled_table, refuse_other_labels, refuse_other_schema
@@ -107,6 +108,7 @@ class ModelComparison(ResultTable, rows="scores", line=_LINE, words={"score", "b
         return notes
 
 
+@telling_of_misspelt
 def compare_models(
     first: SubsetEmbedder,
     second: SubsetEmbedder,

@@ -17,6 +17,7 @@ from steradian.evaluation.scoring import check_tables
 from steradian.fitted_model import FittedModel, table_of
 from steradian.metrics import SortedScores, class_interval, expected_calibration_error, to_angles
 from steradian.metrics.labelled_pairs import other_class_pairs, same_class_pairs
+from steradian.misspelt import telling_of_misspelt
 from steradian.model import cosine_chunks
 from steradian.progress_bar import ProgressBar
 
@@ -34,6 +35,7 @@ TRUE_POSITIVE_RATE = 0.95
 _PAIRS_A_CHUNK = 8192
 
 
+@telling_of_misspelt
 def measure_decisions(
     model: SphereEmbedder,
     objects: Any,

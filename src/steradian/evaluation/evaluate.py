@@ -26,6 +26,7 @@ from steradian.evaluation.scoring import (
 )
 from steradian.fitted_model import Encoded, table_of
 from steradian.metrics import MOST_QUERIES, clustering_ami, most_distances, rows_to_try
+from steradian.misspelt import telling_of_misspelt
 from steradian.progress_bar import ProgressBar
 from steradian.validation import present_modalities
 
@@ -38,6 +39,7 @@ _WHOLES_A_PART = 4
 compared by the whole, and subsets differ by more."""
 
 
+@telling_of_misspelt
 def evaluate(
     model: SubsetEmbedder,
     objects: Any,

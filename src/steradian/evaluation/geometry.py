@@ -33,6 +33,7 @@ from steradian.metrics import (
     uniformity,
     within_class_variability,
 )
+from steradian.misspelt import telling_of_misspelt
 from steradian.result_table import ResultTable
 
 __all__ = ["Geometry", "measure_geometry", "measure_vectors"]
@@ -156,6 +157,7 @@ class Geometry(ResultTable, line=_LINE, words={"measure", "best"}):
         return [f"radians {'0'.ljust(len(self.angles.within) - 2)}pi", *bars, *self.notes]
 
 
+@telling_of_misspelt
 def measure_geometry(model: SphereEmbedder, objects: Any, *, random_state: int = 0) -> Geometry:
     """How classes, class centers and modalities lie on the sphere, measured on labelled objects.
 

@@ -21,6 +21,7 @@ from steradian.evaluation.scoring import (
 )
 from steradian.fitted_model import table_of
 from steradian.metrics import MOST_QUERIES
+from steradian.misspelt import telling_of_misspelt
 from steradian.progress_bar import ProgressBar
 from steradian.result_table import ResultTable
 from steradian.validation import present_modalities
@@ -123,6 +124,7 @@ class Robustness(ResultTable, rows="shares", line=_LINE, words={_axis("accuracy"
             yield [f"{share:.0%}", f"{self.modalities_left[place]:.2f}", *scores, bar]
 
 
+@telling_of_misspelt
 def robustness(
     model: SubsetEmbedder,
     objects: Any,

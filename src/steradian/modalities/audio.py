@@ -13,6 +13,8 @@ from steradian.data.prefetch import prefetched
 from steradian.data.ragged import Ragged
 from steradian.data.sets import ItemCells
 from steradian.errors import ConfigError, InputError
+from steradian.misspelt import telling_of_misspelt
+from steradian.modalities.files import refuse_plain_text
 from steradian.modalities.log_mel import BANDS, log_mel
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
 from steradian.modalities.pretrained_items import Pooling
@@ -30,6 +32,7 @@ LEAST_SPREAD = 0.25
 """Smallest standard deviation of a band, as a share of that of all bands: an empty band's noise stays small."""
 
 
+@telling_of_misspelt
 @dataclass(frozen=True)
 class Audio(Modality):
     """A column of sounds: paths, bytes of sound files, or pairs (samples, rate); a list is a set of several sounds.
@@ -107,6 +110,7 @@ class Audio(Modality):
     def _sound(self, item: Any, row: int) -> "str | Path | bytes | Sound | None":
         if is_missing(item) or (isinstance(item, str) and not item.strip()):
             return None
+        refuse_plain_text(item, kind="sound", where=_place(row, self.column))
         if isinstance(item, (str, Path, bytes)):
             return item
         if isinstance(item, bytearray):

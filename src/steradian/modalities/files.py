@@ -1,17 +1,23 @@
 """What is wrong with the file of a picture or a sound, in a user's words."""
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 from steradian.data.modality import is_url
+from steradian.errors import InputError
 
-__all__ = ["LARGEST_PICTURE", "LARGEST_SOUND", "file_mistake"]
+__all__ = ["LARGEST_PICTURE", "LARGEST_SOUND", "file_mistake", "refuse_plain_text"]
 
 LARGEST_PICTURE = 1 << 28
 """Bytes of a picture's file at most: 256 MiB."""
 LARGEST_SOUND = 1 << 32
 """Bytes of a sound's file at most: 4 GiB."""
 
+ENDING = re.compile(r"\.\w{1,8}$")
+WORDS = re.compile(r"\S\s+[^\s/\\][^/\\]*$")
+"""A blank within the last part of a path."""
 FOLDER = "the folder of the table's file, or at the working directory if it has none"
 
 
@@ -41,6 +47,23 @@ def file_mistake(value: Any, error: Exception, *, kind: str) -> tuple[str, str]:
         return "an empty file: " + name if is_path else "no bytes", fix
     got = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return got + (f" in the file {name}" if is_path else ""), fix
+
+
+def refuse_plain_text(item: Any, *, kind: str, where: str) -> None:
+    """Refuse words that name no file and do not end as the name of one, such as a title; a file may have moved since.
+
+    Args:
+        item: of a column of pictures or sounds.
+        kind: "picture" or "sound".
+        where: the row and the column.
+
+    Raises:
+        InputError: it is such a text.
+    """
+    words = isinstance(item, str) and WORDS.search(item) and not ENDING.search(item) and not is_url(item)
+    if words and not os.path.exists(item):
+        got, fix = file_mistake(item, FileNotFoundError(), kind=kind)
+        raise InputError(f"a {kind} that can be read", got, where, fix)
 
 
 def _is_empty(path: str | Path) -> bool:

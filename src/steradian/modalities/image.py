@@ -25,6 +25,8 @@ from steradian.data.prefetch import prefetched
 from steradian.data.sets import ItemCells
 from steradian.data.shown import Shown
 from steradian.errors import ConfigError, InputError
+from steradian.misspelt import telling_of_misspelt
+from steradian.modalities.files import refuse_plain_text
 from steradian.modalities.image_features import PatchDictionary
 from steradian.modalities.pictures import STRIDE, is_picture_array, open_picture
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["FittedImage", "Image"]
 
 
+@telling_of_misspelt
 @dataclass(frozen=True)
 class Image(Modality):
     """A column of pictures: paths, encoded bytes, PIL images, or arrays [height, width] or [height, width, 1, 3 or 4].
@@ -126,6 +129,7 @@ class Image(Modality):
             return None
         if isinstance(item, bytearray):
             return bytes(item)
+        refuse_plain_text(item, kind="picture", where=_place(row, self.column))
         if not isinstance(item, (str, Path, bytes, Pillow.Image, np.ndarray)):
             raise self._no_picture(shown(item), row)
         if isinstance(item, np.ndarray) and not is_picture_array(item):

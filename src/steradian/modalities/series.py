@@ -19,6 +19,7 @@ from steradian.data.modality import (
 from steradian.data.ragged import Ragged
 from steradian.data.shown import Shown
 from steradian.errors import InputError
+from steradian.misspelt import telling_of_misspelt
 from steradian.modalities.dates import datetimes_to_days, to_days
 from steradian.modalities.series_features import SeriesFeatures
 from steradian.modalities.vector import FARTHEST, to_float
@@ -38,6 +39,7 @@ POINTS = 32
 """Places, equally far apart from its start to its end, at which the overview of a series looks at each channel."""
 
 
+@telling_of_misspelt
 @dataclass(frozen=True)
 class Series(Modality):
     """A column of series, each an array [steps] or [steps, channels] of its own length.

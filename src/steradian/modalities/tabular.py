@@ -21,6 +21,7 @@ from steradian.data.modality import (
 )
 from steradian.data.shown import Shown, short_list, short_number
 from steradian.errors import ConfigError, InputError
+from steradian.misspelt import telling_of_misspelt
 from steradian.modalities.categories import category_codes, read_categories
 from steradian.modalities.dates import calendar, datetimes_to_days, to_days
 from steradian.modalities.kernel_features import KernelFeatures
@@ -41,6 +42,7 @@ ONE_HOT = 256
 """Codes of a category that have a feature of their own in the closed form; others have none there."""
 
 
+@telling_of_misspelt
 @dataclass(frozen=True)
 class Tabular(Modality):
     """Numbers, dates and categories of a table; a row lacks the modality only when all its cells are empty.

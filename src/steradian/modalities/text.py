@@ -15,6 +15,7 @@ from steradian.data.sets import ItemCells
 from steradian.data.shown import Shown
 from steradian.data.sparse_rows import SparseRows
 from steradian.errors import InputError
+from steradian.misspelt import telling_of_misspelt
 from steradian.modalities.pretrained import encoder_name, fit_pretrained
 from steradian.modalities.pretrained_items import Pooling
 from steradian.modalities.text_features import SUMS, HashedNgrams, TextFeatures
@@ -30,6 +31,7 @@ MAX_LANDMARKS = 2000
 """Training texts, spread evenly over the table, to which every text is compared as a whole."""
 
 
+@telling_of_misspelt
 @dataclass(frozen=True)
 class Text(Modality):
     """One or several columns of text, joined with a space. Empty text counts as missing.

@@ -23,6 +23,7 @@ from steradian.data.modality import (
 from steradian.data.sets import ItemCells
 from steradian.data.shown import Shown, short_list, short_number
 from steradian.errors import ConfigError, InputError
+from steradian.misspelt import telling_of_misspelt
 from steradian.modalities.kernel_features import KernelFeatures
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ Gaps = Literal["mean", "mask"]
 """What becomes of vectors with gaps."""
 
 
+@telling_of_misspelt
 @dataclass(frozen=True)
 class Vector(Modality):
     """One or several columns of numbers, each a scalar or a fixed-length vector, joined end to end.

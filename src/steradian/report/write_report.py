@@ -7,6 +7,7 @@ from steradian.atomic_write import write_whole
 from steradian.audit import Audit
 from steradian.errors import InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness
+from steradian.misspelt import telling_of_misspelt
 from steradian.report.measurements import measure
 from steradian.report.page import report_page
 from steradian.report.sections import SECTIONS
@@ -14,6 +15,7 @@ from steradian.report.sections import SECTIONS
 __all__ = ["write_report"]
 
 
+@telling_of_misspelt
 def write_report(
     evaluation: Evaluation,
     path: str | Path,

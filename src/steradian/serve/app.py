@@ -1,6 +1,7 @@
 """The application: routes, their description, and how they are answered."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from steradian.errors import SteradianError
+from steradian.errors import ConfigError, InputError, SteradianError, StoreError
 from steradian.search import Index, StoreIndex
 from steradian.serve.answers import Failure, Health, Question, questions, with_shown
 from steradian.serve.batches import Batches, BusyError
@@ -30,7 +31,7 @@ __all__ = ["make_app"]
 
 _REFUSED = {401: "another key", 408: "too slow", 413: "too large", 415: "another kind of body", 422: "not usable"}
 _UNKNOWN = {404: "no such path: /docs names all", 405: "no such method here: /docs names all"}
-_ANY = {405: "another method", 503: "too much to do: try again after Retry-After seconds"}
+_ANY = {405: "another method", 503: "too much to do, or no vector store: try again after Retry-After seconds"}
 
 
 def make_app(
@@ -189,6 +190,11 @@ def _add_exception_handlers(app: FastAPI) -> None:
     async def busy(_: Request, error: Exception) -> Response:
         return failure(503, str(error))
 
+    async def without_store(_: Request, error: Exception) -> Response:
+        # Where the store is, and what it says, is none of the client's business.
+        logging.getLogger("uvicorn.error").error("the vector store failed: %s", error)
+        return failure(503, "the vector store does not answer; the server's log says why")
+
     async def refused(_: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 400
         told = _UNKNOWN.get(status) or str(getattr(error, "detail", error))
@@ -196,7 +202,10 @@ def _add_exception_handlers(app: FastAPI) -> None:
         response.headers.update(getattr(error, "headers", None) or {})
         return response
 
-    app.add_exception_handler(SteradianError, unusable)
+    # All other errors are the server's own, which the guard logs.
+    for kind in (InputError, ConfigError):
+        app.add_exception_handler(kind, unusable)
+    app.add_exception_handler(StoreError, without_store)
     app.add_exception_handler(BusyError, busy)
     app.add_exception_handler(HTTPException, refused)
 

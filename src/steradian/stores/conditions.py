@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from steradian.errors import InputError
+from steradian.misspelt import did_you_mean
 
 __all__ = ["Condition", "conditions"]
 
@@ -55,8 +55,7 @@ def conditions(where: Mapping[str, Any] | None, kinds: Mapping[str, str]) -> tup
     found = []
     for column, wanted in (where or {}).items():
         if column not in kinds:
-            near = get_close_matches(str(column), kinds, n=1)
-            fix = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(kinds)}."
+            fix = did_you_mean(column, kinds, otherwise=f"There are {', '.join(kinds)}.")
             raise InputError("a column of the store", repr(column), "search(where=...)", fix)
         if isinstance(wanted, Mapping):
             ends = {name: _plain(column, end, kinds[column]) for name, end in wanted.items() if end is not None}

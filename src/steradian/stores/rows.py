@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from steradian.data import ObjectTable
 from steradian.data.modality import is_missing
 from steradian.errors import InputError
 from steradian.metrics import unit_vectors
+from steradian.misspelt import did_you_mean
 from steradian.stores.facts import StoreFacts
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def _cells(objects: ObjectTable, columns: Sequence[str]) -> dict[str, np.ndarray
     present = {f"has_{name}": objects.present[:, m] for m, name in enumerate(objects.schema.modalities)}
     for name in columns:
         if name not in objects.columns:
-            near = get_close_matches(str(name), objects.columns, n=1)
-            fix = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(objects.columns)}."
+            fix = did_you_mean(name, objects.columns, otherwise=f"There are {', '.join(objects.columns)}.")
             raise InputError("a column of the table", repr(name), "columns", fix)
         if name in cells or name in present or name == "vector":
             fix = "It is written as it is where it is the id, the label or says what is present; else rename it."

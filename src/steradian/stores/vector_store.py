@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from steradian.errors import InputError, SavedModelError, SteradianError
+from steradian.errors import SavedModelError, SteradianError, StoreError
 from steradian.stores.conditions import Condition
 from steradian.stores.facts import StoreFacts
 
@@ -96,7 +96,7 @@ def telling_engine_errors(store: VectorStore) -> Iterator[None]:
         store: of the engine.
 
     Raises:
-        InputError: the engine cannot do what is asked.
+        StoreError: the engine cannot do what is asked.
     """
     try:
         yield
@@ -105,4 +105,4 @@ def telling_engine_errors(store: VectorStore) -> Iterator[None]:
     except store.errors as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         fix = "Check the place, that its server runs, and what it says."
-        raise InputError("a store that does what it is asked", lines[0][:300], store.place, fix) from error
+        raise StoreError("a store that does what it is asked", lines[0][:300], store.place, fix) from error

@@ -1,10 +1,10 @@
 """From a table and a model to a store that is filled."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from steradian.data import ObjectTable
-from steradian.errors import InputError
+from steradian.data import ObjectTable, read_objects
+from steradian.misspelt import telling_of_misspelt
 from steradian.stores.facts import StoreFacts
 from steradian.stores.places import open_store
 from steradian.stores.rows import kinds_of, row_batches
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["write_vectors"]
 
 
-def write_vectors(model: "SphereEmbedder", objects: ObjectTable, to: str, *, columns: Sequence[str] = ()) -> str:
+@telling_of_misspelt
+def write_vectors(model: "SphereEmbedder", objects: Any, to: str, *, columns: Sequence[str] = ()) -> str:
     """Write the unit vectors of objects to a vector store, by cosine; a row with an id that is there replaces that one.
 
     Rows have the columns `id`, `vector`, `label` where there are labels, `has_NAME` for each modality, and those that
@@ -26,8 +27,8 @@ def write_vectors(model: "SphereEmbedder", objects: ObjectTable, to: str, *, col
 
     Args:
         model: a fitted model.
-        objects: the table; its labels are optional. Without a column of ids the row numbers are the ids, so that a
-            second table replaces the rows of the first.
+        objects: an `ObjectTable`, or what `read_objects` takes with partial=True; labels are optional. Without a column
+            of ids the row numbers are the ids, so that a second table replaces the rows of the first.
         to: "lancedb:PATH#TABLE", "qdrant:URL_OR_PATH#NAME", "pgvector:DSN#TABLE", "faiss:FILE" or "parquet:FILE".
         columns: plain columns of the table to write too: text, numbers or booleans, to filter searches by. A store that
             is there keeps its columns: those that it has are written where the table has them.
@@ -52,8 +53,7 @@ def write_vectors(model: "SphereEmbedder", objects: ObjectTable, to: str, *, col
         'parquet:vectors.parquet'
     """
     if not isinstance(objects, ObjectTable):
-        fix = "Read it: read_objects(table, model.schema_, labelled=False, partial=True)."
-        raise InputError("an ObjectTable", type(objects).__name__, "write_vectors(objects)", fix)
+        objects = read_objects(objects, model.schema_, labelled=False, partial=True)
     store, fingerprint = open_store(to, option="write_vectors(to=...)"), getattr(model, "fingerprint", None)
     kinds, calibration = kinds_of(objects, columns), getattr(model, "calibration_", None)
     thresholds = None if calibration is None else calibration.to_dict()
