@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from PIL import Image as Pillow
-from torch.nn.utils import clip_grad_norm_
 
 import steradian as sr
 from steradian.config import ModelConfig, TrainingConfig
@@ -22,7 +21,7 @@ from steradian.data.samplers import batches, plain_order
 from steradian.model import SphereEncoder, SphericalClassifier, TensorBatch, build_encoder, embed_table
 from steradian.training import OBJECTIVES, Derived, with_derived
 from steradian.training.device import choose_device
-from steradian.training.optimizer import make_optimizer
+from steradian.training.optimizer import clip_gradients, make_optimizer
 
 CLASSES = 50
 BLOCK = 8
@@ -155,12 +154,13 @@ def learner(encoder: SphereEncoder, device: torch.device) -> Callable[[TensorBat
     derived = Derived(scale=16.0, margin=0.2, epochs=1, reasons=())
     objective = OBJECTIVES[config.objective](classifier, config, derived)
     optimizer = make_optimizer(encoder.train(), classifier, config)
+    weights = list(encoder.parameters())
 
     def learn(batch: TensorBatch) -> None:
         loss = objective(encoder, batch, strength=1.0)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        clip_grad_norm_(encoder.parameters(), config.max_grad_norm)
+        clip_gradients(weights, config.max_grad_norm)
         optimizer.step()
         loss.item()
 

@@ -160,6 +160,14 @@ def test_context_of_length_0_is_certified() -> None:
 # -- All kinds ---------------------------------------------------------------------------------------------------------
 
 
+def test_certified_the_only_gate_is_1_as_the_transformer_says() -> None:
+    fusion = make("certified", modalities=1)
+    vectors, summaries, present = inputs(modalities=1)
+    gates, context = fusion.weigh(vectors, summaries, present)
+    tokens = fusion._transform(summaries + fusion.kinds_of_modality, present)
+    assert torch.equal(gates, fusion.gates(tokens).squeeze(-1).float().softmax(dim=1)) and context is None
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_are_unit_whatever_is_present(kind: FusionKind) -> None:
     fusion = make(kind)

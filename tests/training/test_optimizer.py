@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import clip_grad_norm_
 
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import Schema, read_objects
@@ -11,7 +12,7 @@ from steradian.data.batch import Preprocessor
 from steradian.modalities import Image, Series, Tabular, Text, Vector
 from steradian.modalities.pretrained_encoder import PooledEncoder
 from steradian.model import SphericalClassifier, build_encoder
-from steradian.training.optimizer import make_optimizer
+from steradian.training.optimizer import clip_gradients, make_optimizer
 
 CONFIG = TrainingConfig(learning_rate=0.002, center_learning_rate=0.03, weight_decay=0.07)
 SCHEMA = Schema(
@@ -130,3 +131,20 @@ def test_the_objectives_own_weights_learn_as_the_encoders_do_and_do_not_decay() 
     assert [len(group["params"]) for group in more] == [
         len(group["params"]) + (number == 1) for number, group in enumerate(plain)
     ]
+
+
+@pytest.mark.parametrize("longest", [0.5, 100.0])
+def test_gradients_are_shortened_as_torch_does(longest: float) -> None:
+    torch.manual_seed(0)
+    weights = [nn.Parameter(torch.zeros(shape)) for shape in ((3, 4), (5,), (2,))]
+    for weight in weights[:2]:
+        weight.grad = torch.randn_like(weight)
+    expected = [nn.Parameter(torch.zeros_like(weight)) for weight in weights]
+    for weight, other in zip(weights, expected, strict=True):
+        other.grad = None if weight.grad is None else weight.grad.clone()
+    clip_grad_norm_(expected, longest)
+    clip_gradients(weights, longest)
+    clip_gradients(weights[2:], longest)
+    assert weights[2].grad is None
+    for weight, other in zip(weights[:2], expected[:2], strict=True):
+        torch.testing.assert_close(weight.grad, other.grad, rtol=3e-7, atol=0)

@@ -1,11 +1,15 @@
 """From the steps of ragged series to tokens: one a patch of steps, and a few that see the whole series."""
 
+from collections.abc import Iterable
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steradian.data.modality import Tokens
+from steradian.modalities.dropout import Dropout
 
 __all__ = ["SeriesTokenizer"]
 
@@ -38,7 +42,7 @@ class SeriesTokenizer(nn.Module):
     def __init__(self, changes: np.ndarray, patch: int, overview: int, width: int, dropout: float) -> None:
         super().__init__()
         self.patch = patch
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.register_buffer("changes", torch.tensor(changes), persistent=False)
         channels = len(changes)
         self.values = nn.Linear(2 * channels * patch, width)
@@ -89,10 +93,16 @@ class SeriesTokenizer(nn.Module):
         before = torch.cat([changes, intervals[..., None]], dim=-1)
         steps = torch.cat([values, known.to(values.dtype), F.pad(before, (0, 0, 1, 0))], dim=-1)
         found = F.gelu(self.stem_in(steps)) * real[..., None]
-        for convolution in self.stem:
-            # Before it is turned around: gradients of a turned one take a quarter longer.
-            near = F.gelu(convolution(found.transpose(1, 2)))
-            found = found + near.transpose(1, 2) * real[..., None]
+        for convolution in cast(Iterable[nn.Conv1d], self.stem):
+            # As a picture of one row, whose channels lie side by side, so that nothing is turned around.
+            near = F.conv2d(
+                found.transpose(1, 2)[:, :, None],
+                convolution.weight[:, :, None],
+                convolution.bias,
+                padding=(0, KERNEL // 2 * convolution.dilation[0]),
+                dilation=(1, convolution.dilation[0]),
+            )
+            found = found + F.gelu(near[:, :, 0].transpose(1, 2)) * real[..., None]
         return found
 
     def _pooled(self, steps: Tensor, real: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steradian.data.modality import Tokens
+from steradian.modalities.dropout import dropout
 from steradian.modalities.text_ngrams import MAX_TOKENS
 
 __all__ = ["TextTokenizer"]
@@ -44,8 +45,8 @@ class TextTokenizer(nn.Module):
             mask: bool [items, words], True where a word is real.
             features: float16 [items, features].
         """
-        whole = self.whole(F.dropout(features.float(), self.dropout, self.training))
-        weights = F.dropout(weights, self.dropout, self.training)
+        whole = self.whole(dropout(features.float(), self.dropout, training=self.training))
+        weights = dropout(weights, self.dropout, training=self.training)
         embedded = self.ngrams(ngrams, offsets, per_sample_weights=weights)
         tokens = self.place[: mask.shape[1]].to(embedded.dtype).repeat(len(mask), 1, 1)
         tokens[mask] += embedded[words]

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from steradian.data.modality import Tokens
+from steradian.modalities.dropout import Dropout
 
 __all__ = ["VectorTokenizer"]
 
@@ -37,7 +38,7 @@ class VectorTokenizer(nn.Module):
         # What is dropped of few features is missed more: the odds fall with their number, so that a sum is as noisy
         # whatever its length.
         odds = dropout / (1 - dropout) * min(1.0, features / MANY)
-        self.dropout = nn.Dropout(odds / (1 + odds))
+        self.dropout = Dropout(odds / (1 + odds))
         # Parts differ by one feature at most; each is a layer of its own.
         self.parts = (
             [len(part) for part in torch.arange(features).tensor_split(TOKENS)] if features > WHOLE else [features]

@@ -122,7 +122,7 @@ class ModalityEncoder(nn.Module):
 
     def _join(self, vectors: Tensor, summaries: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         """Rows [rows, ...] from their items' vectors and summaries [items, ...]; sizes int64 [rows], none 0."""
-        rows = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)
+        rows = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes, output_size=len(vectors))
         gates = self.item_gates(summaries).squeeze(-1).float()
         # A softmax over each row's items; its largest gate is taken off first, so that no exponential overflows.
         top = gates.new_full((len(sizes),), -torch.inf).scatter_reduce(0, rows, gates.detach(), "amax")
@@ -162,21 +162,23 @@ class SphereEncoder(nn.Module):
 
     def encode(self, batch: TensorBatch) -> ModalityVectors:
         """Level 1: every present item of every modality."""
-        objects, modalities = batch.present.shape
-        vectors = summaries = None
-        for m, (name, encoder) in enumerate(zip(self.names, self.modalities, strict=True)):
-            has = batch.present[:, m]
-            # Without an item its weights get no gradient, so that the optimizer leaves them where they are.
-            if not has.any() and (vectors is not None or m < modalities - 1):
-                continue
-            u, s = encoder(batch.items[name])
-            if vectors is None or summaries is None:
-                vectors = u.new_zeros(objects, modalities, u.shape[-1])
-                summaries = s.new_zeros(objects, modalities, s.shape[-1])
-            vectors[has, m] = u
-            summaries[has, m] = s
-        if vectors is None or summaries is None:
+        objects = len(batch.present)
+        # Counted at once, so that an accelerator is waited for once, and before its work.
+        counts = batch.present.sum(dim=0).tolist()
+        encoded: list[tuple[Tensor, Tensor] | None] = []
+        for name, encoder, count in zip(self.names, self.modalities, counts, strict=True):
+            # Without an item its weights get no gradient, so that the optimizer leaves them where they are. What is
+            # encoded of no items at all, the last, says how long vectors are.
+            needed = count or not (any(encoded) or len(encoded) < len(counts) - 1)
+            encoded.append(encoder(batch.items[name]) if needed else None)
+        some = next((each for each in encoded if each is not None), None)
+        if some is None:
             raise ValueError("an encoder needs at least one modality")
+        columns = [
+            [_in_place(each and each[part], some[part], batch.present[:, m], objects) for m, each in enumerate(encoded)]
+            for part in range(2)
+        ]
+        vectors, summaries = (torch.stack(each, dim=1) for each in columns)
         return ModalityVectors(vectors, summaries, batch.present)
 
     def fuse(self, encoded: ModalityVectors, subset: Tensor | None = None) -> Tensor:
@@ -189,3 +191,11 @@ class SphereEncoder(nn.Module):
         present = encoded.present if subset is None else encoded.present & subset
         fused: Tensor = self.fusion(encoded.vectors, encoded.summaries, present)
         return fused
+
+
+def _in_place(items: Tensor | None, like: Tensor, has: Tensor, objects: int) -> Tensor:
+    """What a modality's items say, in the places of the objects that have it [objects, ...]; zeros elsewhere."""
+    if items is not None and len(items) == objects:
+        return items
+    column = like.new_zeros(objects, like.shape[1])
+    return column if items is None else column.index_put((has,), items)

@@ -88,6 +88,9 @@ class Fusion(nn.Module):
             The gates [objects, modalities], 0 or more with sum 1, and 0 where absent; the context
             [objects, embedding_dim] that is added to the weighted sum, or None.
         """
+        if vectors.shape[1] == 1 and self.kind == "certified":
+            # The only gate is 1, whatever the transformer says.
+            return torch.ones_like(summaries[..., 0], dtype=torch.float32), None
         tokens = self._transform(summaries + self.kinds_of_modality, present)
         gates = self.gates(tokens).squeeze(-1).float().masked_fill(~present, float("-inf")).softmax(dim=1)
         if self.kind != "context":

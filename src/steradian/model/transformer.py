@@ -3,6 +3,9 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from steradian.modalities.dropout import Dropout
+from steradian.model.block_gradients import block_by_hand, serves
+
 __all__ = ["Block"]
 
 
@@ -29,7 +32,7 @@ class Block(nn.Module):
         self.attended = nn.Linear(width, width)
         self.feed_forward_norm = nn.LayerNorm(width)
         self.feed_forward = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None, *, outputs: int | None = None) -> Tensor:
         """Tokens [items, outputs, width] from tokens [items, tokens, width].
@@ -39,10 +42,18 @@ class Block(nn.Module):
             mask: bool [items, tokens], True where a token may be attended to; None when all may.
             outputs: how many of the first tokens are wanted; None for all. What is not wanted is not computed.
         """
+        if self.training and serves(tokens, heads=self.heads, outputs=outputs):
+            return block_by_hand(tokens, mask, self._weights(), outputs, heads=self.heads, dropout=self.dropout.p)
         normed = self.attention_norm(tokens)
         tokens = tokens[:, :outputs] + self.dropout(self._attend(normed[:, :outputs], normed, mask))
         forwarded: Tensor = self.dropout(self.feed_forward(self.feed_forward_norm(tokens)))
         return tokens + forwarded
+
+    def _weights(self) -> list[nn.Parameter]:
+        """Weights and biases, in the order in which they are used."""
+        first, _, second = self.feed_forward
+        layers = (self.attention_norm, self.queries, self.keys_values, self.attended, self.feed_forward_norm)
+        return [getattr(layer, name) for layer in (*layers, first, second) for name in ("weight", "bias")]
 
     def _attend(self, queries: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
         queries = self.queries(queries).unflatten(-1, (self.heads, -1)).transpose(1, 2)

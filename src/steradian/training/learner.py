@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 
 from steradian.config import TrainingConfig
 from steradian.data.batch import Batch
@@ -18,7 +17,7 @@ from steradian.training.center_updates import RowwiseAdam
 from steradian.training.device import choose_precision
 from steradian.training.joined_encoder import JoinedEncoder
 from steradian.training.objectives import Derived
-from steradian.training.optimizer import make_optimizer
+from steradian.training.optimizer import clip_gradients, make_optimizer
 from steradian.training.schedule import learning_rate_factor, margin_factor
 
 __all__ = ["Learner"]
@@ -57,6 +56,7 @@ class Learner:
         self._joined = JoinedEncoder(encoder, ranks, random_state=config.random_state) if ranks.size > 1 else None
         self._objective = build_objective(classifier, config, derived, anchor=anchor)
         others = [weight for weight in self._objective.parameters() if weight is not classifier.weight]
+        self._clipped = list(encoder.parameters())
         self._optimizer = make_optimizer(encoder, classifier, config, others=others)
         self._center_updates = None
         if config.center_optimizer == "rowwise":
@@ -97,11 +97,15 @@ class Learner:
                 self._joined.begin(step)
             encoder = self._joined or self._encoder
             loss: Tensor = self._objective(encoder, tensors, strength=strength, take_gradient=take_gradient)
-        value = _finite(loss, step, self._config)
         self._optimizer.zero_grad(set_to_none=True)
+        # Before anything changes. An accelerator is waited for behind the gradients, if these change nothing.
+        waits = self._device.type == "cpu" or take_gradient is not None
+        value = _finite(loss, step, self._config) if waits else math.nan
         loss.backward()
+        if not waits:
+            value = _finite(loss, step, self._config)
         self._ranks.average_gradients(self._shared)
-        clip_grad_norm_(self._encoder.parameters(), self._config.max_grad_norm)
+        clip_gradients(self._clipped, self._config.max_grad_norm)
         self._optimizer.step()
         return value
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import torch
 from torch import nn
 from torch.optim import AdamW
 
@@ -9,7 +10,7 @@ from steradian.config import TrainingConfig
 from steradian.modalities.pretrained_encoder import PooledEncoder
 from steradian.model import SphereEncoder, SphericalClassifier
 
-__all__ = ["make_optimizer"]
+__all__ = ["clip_gradients", "make_optimizer"]
 
 FINE_TUNING = 0.01
 """Share of the encoders' learning rate for weights that were pretrained: 3e-5 by default, the middle of the three that
@@ -58,3 +59,20 @@ def make_optimizer(
     groups.insert(2, {"params": centers, "lr": config.center_learning_rate, "weight_decay": 0.0})
     # The fused kernel is 3 to 10 times faster than the default on CPU, and exists on CUDA and MPS.
     return AdamW(groups, fused=True)
+
+
+@torch.no_grad()
+def clip_gradients(weights: Iterable[nn.Parameter], longest: float) -> None:
+    """Shorten the gradients, taken as one vector, to a length; the same as torch's `clip_grad_norm_` in a third of it.
+
+    Args:
+        weights: of one device; those without a gradient are left out.
+        longest: gradients that are shorter stay as they are.
+    """
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    if not gradients:
+        return
+    length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    # A comparison would wait for an accelerator; there a factor of 1 costs next to nothing.
+    if length.device.type != "cpu" or not length <= longest:
+        torch._foreach_mul_(gradients, (longest / (length + 1e-6)).clamp(max=1.0))
