@@ -9,7 +9,7 @@ import numpy as np
 from steradian.data import ObjectTable, Schema
 from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
-from steradian.fitted_model import Encoded, labelled_objects, table_of
+from steradian.fitted_model import Encoded, FittedModel, labelled_objects, table_of
 from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
 from steradian.metrics.classification import label_codes
 from steradian.validation import present_modalities, refuse_other_labels
@@ -22,6 +22,7 @@ __all__ = [
     "classification_scores",
     "drawn_to_classify",
     "encoded_once",
+    "refuse_several_of",
     "search_among",
 ]
 
@@ -235,10 +236,25 @@ def check_tables(
     Raises:
         InputError: no labels, too few objects, or labels of another kind than the model's.
     """
+    refuse_several_of(model, where=where)
     found = _checked(model, objects, least=2 if gallery is None else 1, where=f"{where}(...), objects")
     inside = None if gallery is None else _checked(model, gallery, least=1, where=f"{where}(...), gallery")
     refuse_other_labels(table_of(found).labels, model.classes_, where="the labels of the objects")
     return found, inside
+
+
+def refuse_several_of(model: SubsetEmbedder, *, where: str) -> None:
+    """See to it that a model, if it is one of ours, gives an object one label.
+
+    Args:
+        model: any.
+        where: the name of the function.
+
+    Raises:
+        InputError: it was fitted to several.
+    """
+    if isinstance(fitted := getattr(model, "fitted_", None), FittedModel):
+        fitted.refuse_several(where=where)
 
 
 def _checked(model: SubsetEmbedder, source: Any, *, least: int, where: str) -> ObjectTable | Encoded:
