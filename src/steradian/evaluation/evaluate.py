@@ -10,7 +10,9 @@ from rich.console import Console
 
 from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
+from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
+from steradian.evaluation.evaluate_labels import evaluate_labels
 from steradian.evaluation.evaluation_table import Evaluated, Evaluation, SubsetScores
 from steradian.evaluation.patterns import frequent_patterns
 from steradian.evaluation.plain_baseline import PlainBaseline, measure_plain_baseline
@@ -54,7 +56,8 @@ def evaluate(
     An object seen through a subset is searched among the whole objects of the gallery, itself left out, or without one
     among the other objects of the table. Accuracy and F1 are over the objects of classes in training. An object that
     has nothing of a subset is left out of it and counted. Objects with exactly the same modalities are scored together
-    as well, and the share of objects is given that keep their class in every subset (`certify`).
+    as well, and the share of objects is given that keep their class in every subset (`certify`). Of a model of several
+    labels the result is a `LabelEvaluation`.
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
@@ -82,6 +85,10 @@ def evaluate(
         >>> sr.evaluate(model, objects).whole.objects
         4
     """
+    if isinstance(model, SphereEmbedder) and model.fitted_.several:
+        options: dict[str, Any] = {"max_subsets": max_subsets, "max_patterns": max_patterns, "max_queries": max_queries}
+        options |= {"subsets": subsets, "ks": ks, "plain": floor != "none"}
+        return evaluate_labels(model, objects, gallery=gallery, random_state=random_state, verbose=verbose, **options)
     objects, gallery = check_tables(model, objects, gallery, where="evaluate")
     table = table_of(objects)
     names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table)

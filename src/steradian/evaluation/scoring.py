@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from steradian.data import ObjectTable, Schema
+from steradian.data.label_sets import are_several, class_names
 from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
 from steradian.fitted_model import Encoded, FittedModel, labelled_objects, table_of
@@ -223,7 +224,7 @@ def certified_shares(
 
 
 def check_tables(
-    model: SubsetEmbedder, objects: Any, gallery: Any, *, where: str
+    model: SubsetEmbedder, objects: Any, gallery: Any, *, where: str, several: bool = False
 ) -> tuple[ObjectTable | Encoded, ObjectTable | Encoded | None]:
     """The objects and the gallery, read where they are no tables yet, once they can be evaluated.
 
@@ -232,14 +233,22 @@ def check_tables(
         objects: what the user wants scored, as of `labelled_objects`.
         gallery: what to search in, likewise; None: the objects themselves.
         where: the name of the function.
+        several: whether objects have several labels.
 
     Raises:
         InputError: no labels, too few objects, or labels of another kind than the model's.
     """
-    refuse_several_of(model, where=where)
+    if not several:
+        refuse_several_of(model, where=where)
     found = _checked(model, objects, least=2 if gallery is None else 1, where=f"{where}(...), objects")
     inside = None if gallery is None else _checked(model, gallery, least=1, where=f"{where}(...), gallery")
-    refuse_other_labels(table_of(found).labels, model.classes_, where="the labels of the objects")
+    for table in (found, inside if several else None):
+        labels = model.classes_ if table is None else table_of(table).labels
+        if table is not None and several and not are_several(labels):
+            fix = "Write [label] for an object with one, and [] for one without."
+            raise InputError("lists of labels, as in training", "one label an object", where, fix)
+        names = class_names(labels) if several else labels
+        refuse_other_labels(names if len(names) else model.classes_, model.classes_, where="the labels of the objects")
     return found, inside
 
 

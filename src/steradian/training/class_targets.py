@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from steradian.data import ObjectTable
 from steradian.data.label_sets import are_several, class_names
-from steradian.errors import InputError
+from steradian.errors import ConfigError, InputError
 from steradian.training.feature_rows import FeatureRows
 from steradian.training.kept_centers import KeptCenters, used_coordinates
 
@@ -126,12 +126,17 @@ def class_basis(
         most: length of a vector.
         rng: of random targets.
         kept: class centers to solve towards, or None.
+
+    Raises:
+        ConfigError: vectors too short for several labels.
     """
     basis: np.ndarray
     several = isinstance(labels, LabelSets)
     if kept is not None:
         return kept.centers[:, : used_coordinates(kept.centers)]
     most -= BESIDE if several else 0
+    if most < 1:
+        raise ConfigError(f"{BESIDE + 1} or more", str(most + BESIDE), "embedding_dim", "Leave it out.")
     if classes - (not several) <= most:
         basis = np.eye(classes) if several else helmert(classes).T
         return basis.astype(np.float32)
