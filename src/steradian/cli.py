@@ -241,12 +241,13 @@ def _predict(options: Namespace) -> int:
     classes = model.predict_vectors(vectors, present=model.fitted_.present(objects) if options.reject else None)
     lines, ids = io.StringIO(), objects.ids.tolist()
     rows: list[tuple[Any, ...]]
+    pairs = zip(ids, classes.tolist(), strict=True)
     if model.fitted_.several:
-        rows = [("id", "classes"), *((name, json.dumps(own, ensure_ascii=False)) for name, own in zip(ids, classes))]
+        rows = [("id", "classes"), *((name, json.dumps(own, ensure_ascii=False)) for name, own in pairs)]
     else:
         _, cosines = model.fitted_.nearest(vectors)
         angles = to_angles(cosines).round(4).tolist()
-        rows = [("id", "class", "angle"), *zip(ids, classes.tolist(), angles, strict=True)]
+        rows = [("id", "class", "angle"), *((*pair, angle) for pair, angle in zip(pairs, angles, strict=True))]
     csv.writer(lines, lineterminator="\n").writerows(rows)
     if options.out is None:
         print(lines.getvalue(), end="")

@@ -10,7 +10,7 @@ from steradian.data.columns import to_column, to_objects
 from steradian.data.modality import shown
 from steradian.errors import ConfigError, InputError
 
-__all__ = ["are_several", "class_names", "given_sets", "label_cells", "strata", "to_labels"]
+__all__ = ["are_several", "class_names", "given_sets", "holds_lists", "label_cells", "strata", "to_labels"]
 
 _LISTS = list, tuple, set, frozenset, np.ndarray
 
@@ -79,6 +79,15 @@ def label_cells(column: np.ndarray) -> np.ndarray:
     return to_objects(None if gone else row for row, gone in zip(column.tolist(), missing, strict=True))
 
 
+def holds_lists(column: np.ndarray) -> bool:
+    """Whether cells are lists.
+
+    Args:
+        column: as `label_cells` gives it.
+    """
+    return column.dtype == object and any(isinstance(cell, _LISTS) for cell in column.tolist())
+
+
 def to_labels(column: np.ndarray, rows: np.ndarray, *, name: str) -> np.ndarray:
     """The labels [objects]: names, or a sorted tuple of names an object where cells are lists.
 
@@ -94,8 +103,8 @@ def to_labels(column: np.ndarray, rows: np.ndarray, *, name: str) -> np.ndarray:
         >>> to_labels(np.array([["b", "a"], None, ["a"]], dtype=object)[[0, 2]], np.arange(2), name="tags").tolist()
         [('a', 'b'), ('a',)]
     """
-    cells = column.tolist() if column.dtype == object else []
-    if not any(isinstance(cell, _LISTS) for cell in cells):
+    cells = column.tolist()
+    if not holds_lists(column):
         return to_names(column, rows, name=name, role="a label")
     for cell, row in zip(cells, rows, strict=True):
         if not isinstance(cell, _LISTS):
@@ -151,4 +160,4 @@ def given_sets(labels: Any) -> np.ndarray | None:
         column = label_cells(to_column(labels, "labels"))
     except InputError:
         return None
-    return column if any(isinstance(cell, _LISTS) for cell in column.tolist()) else None
+    return column if holds_lists(column) else None

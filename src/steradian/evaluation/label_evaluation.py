@@ -7,12 +7,11 @@ from steradian.evaluation.evaluation_table import Columns, Evaluation, SubsetSco
 __all__ = ["LabelEvaluation", "LabelScores"]
 
 _COLUMNS: Columns = {
-    "micro_f1": ("micro-F1", 9),
-    "macro_f1": ("macro-F1", 9),
-    "lrap": ("LRAP", 6),
-    "mean_average_precision": ("mAP", 6),
-    "exact_match": ("exact", 6),
-    "hamming_loss": ("Hamming", 8),
+    "micro_f1": ("micro-F1", 8),
+    "macro_f1": ("macro-F1", 8),
+    "lrap": ("LRAP", 5),
+    "mean_average_precision": ("mAP", 5),
+    "exact_match": ("exact", 5),
 }
 
 
@@ -50,8 +49,8 @@ class LabelEvaluation(Evaluation, rows="subsets", line=line_of(_COLUMNS), words=
         >>> row = LabelScores(("title",), 9, 0, recall={1: 0.75}, micro_f1=0.5, lrap=0.6, hamming_loss=0.1)
         >>> LabelEvaluation((row,), ("title",))
         LabelEvaluation: 9 objects, each among the others
-        subset                        objects    R@1  micro-F1  macro-F1   LRAP    mAP  exact  Hamming
-        whole object                        9  0.750     0.500         -  0.600      -      -    0.100
+        subset                        objects    R@1 micro-F1 macro-F1  LRAP   mAP exact
+        whole object                        9  0.750    0.500        - 0.600     -     -
     """
 
     plain: LabelScores | None = None
