@@ -16,7 +16,6 @@ from steradian.compatibility import keep_centers, with_compatibility
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
-from steradian.data.label_sets import are_several
 from steradian.data.object_digests import known_objects, object_digests, told_of_training_objects
 from steradian.errors import SteradianWarning
 from steradian.fitted_model import FittedModel
@@ -106,6 +105,8 @@ def fit_model(
         SavedModelError: a checkpoint of another fit, or a damaged one.
     """
     check_options(config)
+    solvable = _is_solvable(objects, model, config)
+    config = alone_for_several(config, objects, solvable=solvable, validation=validation, old=compatible_with)
     with failures_told():
         ranks = Ranks.all()
         if ranks.size > 1:
@@ -138,10 +139,7 @@ def _fit_model(
     old: FittedModel | None,
 ) -> FittedModel:
     """The same, as one of these ranks."""
-    solvable = has_closed_form(model, config) and not _tunes_an_encoder(objects)
-    if are_several(objects.labels):
-        others = {"validation=...": validation, "compatible_with=...": old}
-        config = alone_for_several(config, solvable=solvable, others=[n for n, v in others.items() if v is not None])
+    solvable = _is_solvable(objects, model, config)
     if validation is None and not solvable:
         objects, validation = hold_out(objects, config.validation_fraction, random_state=config.random_state)
     classes, labels = numbered_labels(objects)
@@ -264,9 +262,10 @@ def has_closed_form(model: ModelConfig, config: TrainingConfig) -> bool:
     return model.closed_form and plain and model.kind_of_fusion == "certified" and model.subcenters == 1
 
 
-def _tunes_an_encoder(objects: ObjectTable) -> bool:
-    """Whether training changes a pretrained encoder, whose features are then not fixed."""
-    return any(getattr(modality, "trainable", False) for modality in objects.schema.modalities.values())
+def _is_solvable(objects: ObjectTable, model: ModelConfig, config: TrainingConfig) -> bool:
+    """Whether there is a closed form: not where training changes a pretrained encoder, whose features are not fixed."""
+    fixed = not any(getattr(modality, "trainable", False) for modality in objects.schema.modalities.values())
+    return has_closed_form(model, config) and fixed
 
 
 def _solve_and_learn(fit: _Fit) -> FittedModel:

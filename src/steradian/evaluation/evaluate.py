@@ -10,7 +10,6 @@ from rich.console import Console
 
 from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
-from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
 from steradian.evaluation.evaluate_labels import evaluate_labels
 from steradian.evaluation.evaluation_table import Evaluated, Evaluation, SubsetScores
@@ -25,6 +24,7 @@ from steradian.evaluation.scoring import (
     classification_scores,
     drawn_to_classify,
     encoded_once,
+    gives_several,
     search_among,
 )
 from steradian.fitted_model import Encoded, table_of
@@ -56,8 +56,7 @@ def evaluate(
     An object seen through a subset is searched among the whole objects of the gallery, itself left out, or without one
     among the other objects of the table. Accuracy and F1 are over the objects of classes in training. An object that
     has nothing of a subset is left out of it and counted. Objects with exactly the same modalities are scored together
-    as well, and the share of objects is given that keep their class in every subset (`certify`). Of a model of several
-    labels the result is a `LabelEvaluation`.
+    as well, and the share of objects is given that keep their class in every subset (`certify`).
 
     Args:
         model: a fitted `SphereEmbedder`, or what else has its `transform_subsets` and `predict_vectors`.
@@ -68,9 +67,8 @@ def evaluate(
         max_subsets: of more, a sample with the whole, each modality alone and the whole without one. 63 are all of 6.
         max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
         max_queries: of more objects so many are searched for; beyond 2e8 objects x classes, some predicted; None: all.
-        floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
-            untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
-            "all" takes an SVM and a random forest too; "none" leaves it out.
+        floor: a sentence on who is better. "fast" measures the untrained cosine and, with a gallery to learn from, the
+            better of logistic regression and kernel ridge; "all" an SVM and a random forest too; "none" nothing.
         random_state: of what is drawn.
         verbose: show progress.
 
@@ -81,17 +79,14 @@ def evaluate(
         >>> import steradian as sr
         >>> table = {"size": [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], "label": ["a", "a", "b", "b"]}
         >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))
-        >>> model = sr.SphereEmbedder(embedding_dim=8, epochs=2, verbose=False).fit(objects)
-        >>> sr.evaluate(model, objects).whole.objects
+        >>> sr.evaluate(sr.SphereEmbedder(epochs=0, verbose=False).fit(objects), objects).whole.objects
         4
     """
-    if isinstance(model, SphereEmbedder) and model.fitted_.several:
-        options: dict[str, Any] = {"max_subsets": max_subsets, "max_patterns": max_patterns, "max_queries": max_queries}
-        options |= {"subsets": subsets, "ks": ks, "plain": floor != "none"}
-        return evaluate_labels(model, objects, gallery=gallery, random_state=random_state, verbose=verbose, **options)
+    if gives_several(model):
+        most, rest = (max_subsets, max_patterns, max_queries), (floor != "none", random_state, verbose)
+        return evaluate_labels(model, objects, gallery, subsets, ks, *most, *rest)
     objects, gallery = check_tables(model, objects, gallery, where="evaluate")
-    table = table_of(objects)
-    names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table)
+    names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table := table_of(objects))
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, random_state=random_state)
     several = [] if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
     classified = drawn_to_classify(len(table), len(model.classes_), max_queries, random_state)

@@ -37,16 +37,15 @@ __all__ = ["evaluate_labels"]
 def evaluate_labels(
     model: SphereEmbedder,
     objects: Any,
-    *,
-    gallery: Any = None,
-    subsets: Iterable[str | Sequence[str]] | None = None,
-    ks: Sequence[int] = (1, 5, 10),
+    gallery: Any,
+    subsets: Iterable[str | Sequence[str]] | None,
+    ks: Sequence[int],
     max_subsets: int,
     max_patterns: int,
     max_queries: int | None,
-    plain: bool = True,
-    random_state: int = 0,
-    verbose: bool = True,
+    plain: bool,
+    random_state: int,
+    verbose: bool,
 ) -> LabelEvaluation:
     """What `evaluate` gives of a model of several labels; its options are explained there.
 

@@ -19,11 +19,26 @@ _COLUMNS: Columns = {
 class LabelScores(SubsetScores):
     """The scores of objects with several labels, seen through a subset of modalities.
 
-    What `SubsetScores` has of one label is None. `recall` is the share of queries with a label in common with one of
-    the k nearest, `macro_f1` the mean over the labels that some of these objects have; `unknown_class` counts objects
-    with a label that training did not have, which is left out of what follows.
+    What `SubsetScores` has of one label is None. A label that training did not have is left out; means over labels are
+    of those that some of these objects have.
 
     Args:
+        subset: names of modalities; none for all patterns that are too rare to be scored each for itself.
+        objects: how many objects have any of them.
+        without_subset: how many objects are left out, because they have none of them, or in a pattern others.
+        without_relevant: queries without another object with a label in common, left out of recall.
+        unknown_class: objects with a label that the model was not trained on.
+        recall: by k, the share of queries with a label in common with one of the k nearest.
+        map_at_r: None.
+        r_precision: None.
+        accuracy: None.
+        balanced_accuracy: None.
+        macro_f1: F1 averaged over labels.
+        ami: None.
+        queries: how many objects were searched for.
+        recall_errors: the standard error of recall by k, of the draw alone; 0 where all were searched for.
+        map_at_r_error: None.
+        r_precision_error: None.
         micro_f1: F1 of all pairs of an object and a label.
         lrap: label ranking average precision: among the labels ranked as high as an own one, the share of own ones.
         mean_average_precision: of ranking the objects for each label, the mean over labels.
@@ -43,6 +58,17 @@ class LabelEvaluation(Evaluation, rows="subsets", line=line_of(_COLUMNS), words=
     """Scores of every subset of modalities where objects have several labels; see `Evaluation`.
 
     Args:
+        scores: one entry a subset.
+        modalities: all modalities of the model, in the order of its schema.
+        gallery: how many objects were searched in; None where each object was searched among the others.
+        ami_sampled: False; there are no clusters.
+        patterns: one entry for all objects that have exactly the same modalities, the most frequent first.
+        certified: None.
+        certified_right: None.
+        evaluated: the model and the tables; they are not saved with the scores.
+        floor: None; see `plain`.
+        repeated: how many of the objects stand in the gallery as well; each is searched among the others there.
+        classified: None.
         plain: what one-vs-rest logistic regression on plain features reaches; None where none was measured.
 
     Examples:

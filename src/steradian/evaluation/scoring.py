@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ __all__ = [
     "classification_scores",
     "drawn_to_classify",
     "encoded_once",
+    "gives_several",
     "refuse_several_of",
     "search_among",
 ]
@@ -262,8 +263,18 @@ def refuse_several_of(model: SubsetEmbedder, *, where: str) -> None:
     Raises:
         InputError: it was fitted to several.
     """
-    if isinstance(fitted := getattr(model, "fitted_", None), FittedModel):
-        fitted.refuse_several(where=where)
+    if gives_several(model):
+        model.fitted_.refuse_several(where=where)
+
+
+def gives_several(model: SubsetEmbedder) -> TypeGuard[SphereEmbedder]:
+    """Whether a model is one of ours that was fitted to several labels an object.
+
+    Args:
+        model: any.
+    """
+    fitted = getattr(model, "fitted_", None)
+    return isinstance(fitted, FittedModel) and fitted.several
 
 
 def _checked(model: SubsetEmbedder, source: Any, *, least: int, where: str) -> ObjectTable | Encoded:

@@ -176,8 +176,9 @@ def label_threshold(left_out: Sequence[tuple[np.ndarray, ClassLabels]], basis: n
 
     Examples:
         >>> labels = LabelSets(np.array([[True, False], [False, True]]), np.array([0.5, 0.5]))
-        >>> label_threshold([(np.array([[0.4, -0.4], [-0.2, 0.1]]), labels)], np.eye(2))
-        (0.45, 0.03947...)
+        >>> threshold, level = label_threshold([(np.array([[0.4, -0.4], [-0.2, 0.1]]), labels)], np.eye(2))
+        >>> round(threshold, 3), round(level, 3)
+        (0.45, 0.039)
     """
     scores, own, lengths = [np.zeros(0)], [np.zeros(0, dtype=bool)], [np.zeros(0)]
     for vectors, labels in left_out:

@@ -160,12 +160,10 @@ def fit_closed_form(
         return ClosedForm(maps, embedding_dim)
 
     closed_form = solve(np.arange(len(labels)))
-    centers = _chosen_centers(kept, basis if corners else None, embedding_dim)
-    if isinstance(labels, LabelSets):
-        centers = _padded(label_centers(basis, labels.shares, chosen.threshold, chosen.level), embedding_dim)
-    elif centers is None:
+    centers = _chosen_centers(kept, basis, labels, chosen, corners=corners, embedding_dim=embedding_dim)
+    if centers is None:
         averaged = _drawn_rows(labels, present, max(AVERAGED, 2 * num_classes), rng)
-        centers = _centers(closed_form, preprocessor, prepare, labels, averaged, _of(whole, averaged))
+        centers = _centers(closed_form, preprocessor, prepare, np.asarray(labels), averaged, _of(whole, averaged))
     penalties = dict(zip(names, chosen.penalties, strict=True))
     found = closed_form, centers, penalties, weights, chosen.score, solve, chosen.interact
     return ClosedFormFit(*found, level=basis.shape[1] if several else None)
@@ -206,11 +204,21 @@ def _choices(
     return _Choices(*found, *label_threshold(choice.left_out(basis, penalties, weights), basis))
 
 
-def _chosen_centers(kept: KeptCenters | None, corners: np.ndarray | None, embedding_dim: int) -> np.ndarray | None:
-    """Class centers that stand before anything is solved: those kept, or the corners that targets are."""
+def _chosen_centers(
+    kept: KeptCenters | None,
+    basis: np.ndarray,
+    labels: ClassLabels,
+    chosen: _Choices,
+    *,
+    corners: bool,
+    embedding_dim: int,
+) -> np.ndarray | None:
+    """Centers that stand without objects' vectors: those kept, corners that targets are, those of several labels."""
     if kept is not None:
         return kept.centers
-    return None if corners is None else _padded(unit_rows(corners - corners.mean(axis=0)), embedding_dim)
+    if isinstance(labels, LabelSets):
+        return _padded(label_centers(basis, labels.shares, chosen.threshold, chosen.level), embedding_dim)
+    return _padded(unit_rows(basis - basis.mean(axis=0)), embedding_dim) if corners else None
 
 
 def _dual_solution(
