@@ -91,7 +91,8 @@ def test_a_large_table_is_solved_in_parts(monkeypatch: pytest.MonkeyPatch, model
 
 
 def test_it_is_saved_exported_and_searched(model: sr.SphereEmbedder, tmp_path: Path) -> None:
-    model.save(tmp_path / "model")
+    model.save(tmp_path / "model", evaluation=sr.evaluate(model, TEST, floor="none", verbose=False))
+    assert "less than a right angle away" in (tmp_path / "model" / "README.md").read_text()
     again = sr.SphereEmbedder.load(tmp_path / "model")
     assert again.predict(TEST).tolist() == model.predict(TEST).tolist()
     model.export(tmp_path / "exported")

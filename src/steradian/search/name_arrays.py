@@ -30,8 +30,8 @@ def to_arrays(names: np.ndarray, *, key: str) -> dict[str, np.ndarray]:
         {'ids/text': [111, 120, 99, 97, 116], 'ids/ends': [2, 5]}
     """
     if are_several(names):
-        each = np.array([*chain.from_iterable(names)])
-        each = each if len(each) else np.array([], dtype=np.str_)
+        flat = [*chain.from_iterable(names)]
+        each = np.array(flat) if flat else np.zeros(0, np.int64)
         return {f"{key}/{_SIZES}": np.array([*map(len, names)], np.int64), **to_arrays(each, key=f"{key}/{_EACH}")}
     if names.dtype == object:
         # Integers beyond 64 bits.
