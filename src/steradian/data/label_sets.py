@@ -10,7 +10,16 @@ from steradian.data.columns import to_column, to_objects
 from steradian.data.modality import shown
 from steradian.errors import ConfigError, InputError
 
-__all__ = ["are_several", "class_names", "given_sets", "holds_lists", "label_cells", "strata", "to_labels"]
+__all__ = [
+    "are_several",
+    "class_names",
+    "given_sets",
+    "holds_lists",
+    "label_cells",
+    "owned_classes",
+    "strata",
+    "to_labels",
+]
 
 _LISTS = list, tuple, set, frozenset, np.ndarray
 
@@ -39,6 +48,26 @@ def class_names(labels: np.ndarray) -> np.ndarray:
         array(['a', 'b'], dtype='<U1')
     """
     return np.unique(np.array([*chain.from_iterable(labels)]) if are_several(labels) else labels)
+
+
+def owned_classes(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Which of the classes objects have, bool [objects, num_classes]; labels that are none of them are left out.
+
+    Args:
+        labels: several an object [objects].
+        classes: names [num_classes].
+
+    Examples:
+        >>> labels = to_labels(np.array([["a", "c"], []], object), np.arange(2), name="tags")
+        >>> owned_classes(labels, np.array(["a", "b"]))
+        array([[ True, False],
+               [False, False]])
+    """
+    places = {name: place for place, name in enumerate(classes.tolist())}
+    own = np.zeros((len(labels), len(classes)), dtype=bool)
+    for row, names in enumerate(labels):
+        own[row, [places[name] for name in names if name in places]] = True
+    return own
 
 
 def strata(labels: np.ndarray, *, unseen: bool = False) -> np.ndarray:

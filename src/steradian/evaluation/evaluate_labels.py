@@ -17,6 +17,7 @@ from sklearn.metrics import (
 from sklearn.multiclass import OneVsRestClassifier
 
 from steradian.data import ObjectTable
+from steradian.data.label_sets import owned_classes
 from steradian.data.subsets import subsets_to_measure
 from steradian.embedder import SphereEmbedder
 from steradian.errors import InputError
@@ -112,7 +113,7 @@ class _Scorer:
         labels, without = self.labels[rows], len(self.labels) - len(rows)
         if not len(rows):
             return LabelScores(subset, 0, without)
-        own = _owned(labels, self.model.classes_)
+        own = owned_classes(labels, self.model.classes_)
         unknown = np.array([len(names) for names in labels]) - own.sum(axis=1)
         scores = label_measures(own, self.model.fitted_.label_scores(vectors))
         found = self._found(vectors, labels, rows)
@@ -122,7 +123,7 @@ class _Scorer:
         """How many queries have a label in common with one of the k nearest."""
         inside = self.gallery
         names = np.unique([*chain.from_iterable([*labels, *inside.labels])])
-        own, others = _owned(labels, names), _owned(inside.labels, names)
+        own, others = owned_classes(labels, names), owned_classes(inside.labels, names)
         itself = np.full(len(rows), -1) if inside.same is None else inside.same[rows]
         itself = itself if inside.rows is None else np.searchsorted(inside.rows, rows)
         alike = others.sum(axis=0) - np.where(itself[:, None] >= 0, others[itself], False)
@@ -171,15 +172,6 @@ def label_measures(own: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _owned(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Which of the classes objects have, bool [objects, classes]; others are left out."""
-    places = {name: place for place, name in enumerate(classes.tolist())}
-    own = np.zeros((len(labels), len(classes)), dtype=bool)
-    for row, names in enumerate(labels):
-        own[row, [places[name] for name in names if name in places]] = True
-    return own
-
-
 def _plain_scores(
     train: ObjectTable, objects: ObjectTable, classes: np.ndarray, random_state: int
 ) -> LabelScores | None:
@@ -188,7 +180,7 @@ def _plain_scores(
         plain = PlainFeatures(train, random_state=random_state)
     except InputError:
         return None
-    learnt = _owned(train.labels, classes)
+    learnt = owned_classes(train.labels, classes)
     varied = learnt.any(axis=0) & ~learnt.all(axis=0)
     if not varied.any() or not plain.modalities or learnt.size * plain.trained.shape[1] > WORK:
         return None
@@ -196,5 +188,5 @@ def _plain_scores(
     scores = np.where(learnt.all(axis=0), 1.0, -1.0) * np.ones((len(objects), 1))
     found = model.fit(plain.trained, learnt[:, varied].astype(int)).decision_function(plain.transform(objects))
     scores[:, varied] = found.reshape(len(objects), -1)
-    own = _owned(objects.labels, classes)
+    own = owned_classes(objects.labels, classes)
     return LabelScores(tuple(objects.schema.modalities), len(objects), 0, **label_measures(own, scores))

@@ -8,7 +8,7 @@ from scipy.linalg import helmert
 from scipy.sparse import csr_array
 
 from steradian.data import ObjectTable
-from steradian.data.label_sets import are_several, class_names
+from steradian.data.label_sets import are_several, class_names, owned_classes
 from steradian.errors import ConfigError, InputError
 from steradian.training.feature_rows import FeatureRows
 from steradian.training.kept_centers import KeptCenters, used_coordinates
@@ -81,10 +81,7 @@ def numbered_labels(objects: ObjectTable) -> tuple[np.ndarray, ClassLabels]:
         raise InputError("at least 2 classes", got, where, "Add objects of another class.")
     if not are_several(objects.labels):
         return np.unique(objects.labels, return_inverse=True)
-    places = {name: place for place, name in enumerate(classes.tolist())}
-    own = np.zeros((len(objects), len(classes)), dtype=bool)
-    for row, names in enumerate(objects.labels):
-        own[row, [places[name] for name in names]] = True
+    own = owned_classes(objects.labels, classes)
     return classes, LabelSets(own, np.average(own, axis=0, weights=objects.weights).astype(np.float32))
 
 
