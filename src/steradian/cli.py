@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -239,10 +240,16 @@ def _predict(options: Namespace) -> int:
     objects = read_named(options.table, model.schema_, options, labelled=False)
     vectors = model.transform(objects)
     classes = model.predict_vectors(vectors, present=model.fitted_.present(objects) if options.reject else None)
-    _, cosines = model.fitted_.nearest(vectors)
-    lines = io.StringIO()
-    rows = zip(objects.ids.tolist(), classes.tolist(), to_angles(cosines).round(4).tolist(), strict=True)
-    csv.writer(lines, lineterminator="\n").writerows([("id", "class", "angle"), *rows])
+    lines, ids = io.StringIO(), objects.ids.tolist()
+    rows: list[tuple[Any, ...]]
+    pairs = zip(ids, classes.tolist(), strict=True)
+    if model.fitted_.several:
+        rows = [("id", "classes"), *((name, json.dumps(own, ensure_ascii=False)) for name, own in pairs)]
+    else:
+        _, cosines = model.fitted_.nearest(vectors)
+        angles = to_angles(cosines).round(4).tolist()
+        rows = [("id", "class", "angle"), *((*pair, angle) for pair, angle in zip(pairs, angles, strict=True))]
+    csv.writer(lines, lineterminator="\n").writerows(rows)
     if options.out is None:
         print(lines.getvalue(), end="")
     else:

@@ -63,6 +63,7 @@ def keep_centers(old: FittedModel, objects: ObjectTable, model: ModelConfig, con
         ConfigError: options with which centers move, or classes have several.
         InputError: labels of another kind, or no modality in common.
     """
+    old.refuse_several(where=WHERE)
     centers = old.classifier.weight.detach().cpu().numpy()
     dims = model.embedding_dim, old.encoder.embedding_dim
     if not OBJECTIVES[config.objective].learns_centers or model.subcenters > 1 or centers.ndim != 2:

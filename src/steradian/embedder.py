@@ -78,7 +78,8 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
 
         Args:
             X: an `ObjectTable`, a float array [objects, features], or with `schema=` what `read_objects` takes.
-            y: labels [objects]; None takes the table's own.
+            y: labels [objects]; None takes the table's own. For several labels an object lists of them, or a table of
+                0 and 1 [objects, classes]; see docs/several-labels.md.
             sample_weight: how much each object counts [objects], of which only the ratios matter; an object of weight 0
                 is left out. None: all alike. See docs/closed-form.md for what stays unweighed.
             validation: labelled objects for early stopping, of known or new classes, as for `evaluate`; None holds some
@@ -167,13 +168,17 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
     def decision_function(self, X: Any) -> np.ndarray:
         """Cosines to the class centers float32 [objects, num_classes].
 
-        As scikit-learn asks, two classes give one number an object: the second cosine less the first [objects].
+        As scikit-learn asks, two classes give one number an object: the second cosine less the first [objects]. Of
+        several labels an object has those whose number is above 0.
         """
-        cosines = class_cosines(self._fitted.classifier, self._fitted.vectors(self._query(X)))
+        vectors = self._fitted.vectors(self._query(X))
+        if self._fitted.several:
+            return self._fitted.label_scores(vectors)
+        cosines = class_cosines(self._fitted.classifier, vectors)
         return cosines[:, 1] - cosines[:, 0] if len(self.classes_) == 2 else cosines
 
     def predict(self, X: Any, *, reject: bool = False) -> np.ndarray:
-        """The class of the nearest center [objects].
+        """The class of the nearest center [objects]; of a model of several labels a sorted tuple of them an object.
 
         Args:
             X: as for `transform`.
@@ -207,21 +212,29 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         """Softmax of scaled cosines, float64 [objects, num_classes].
 
         The scale is what `calibrate` fitted for what the object has; without it `scale_`, which training used.
+
+        Raises:
+            InputError: a model of several labels, whose scores `decision_function` gives.
         """
+        self._fitted.refuse_several(where="predict_proba")
         objects = self._query(X)
         cosines = class_cosines(self._fitted.classifier, self._fitted.vectors(objects)).astype(np.float64)
         scales = self._fitted.scales(self._fitted.present(table_of(objects)))
         return np.asarray(softmax(cosines * scales[:, None], axis=1))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Accuracy of `predict`.
+        """Accuracy of `predict`; of several labels the share of objects whose labels are all right and no other.
 
         Args:
             X: as for `transform`.
-            y: labels [objects]; None takes the table's own.
+            y: labels [objects], as for `fit`; None takes the table's own.
             sample_weight: float [objects], or None.
         """
         objects = labelled_objects(X, self.schema_, where="score(X)") if y is None else self._query(X)
+        if self._fitted.several:
+            table = table_of(objects) if y is None else table_of(objects).with_labels(y)
+            right = [own == found for own, found in zip(table.labels, self.predict(objects), strict=True)]
+            return float(np.average(right, weights=sample_weight))
         labels = table_of(objects).labels if y is None else column_or_1d(y)
         refuse_other_labels(labels, self.classes_, where="the labels", unseen=False)
         return float(accuracy_score(labels, self.predict(objects), sample_weight=sample_weight))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
+from typing import cast
 from warnings import warn
 
 import numpy as np
@@ -16,7 +17,7 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.data.object_digests import known_objects, object_digests, told_of_training_objects
-from steradian.errors import InputError, SteradianWarning
+from steradian.errors import SteradianWarning
 from steradian.fitted_model import FittedModel
 from steradian.model import Encoder, SphericalClassifier, build_model, fingerprint_of
 from steradian.ranks import Ranks, failures_told
@@ -31,15 +32,17 @@ from steradian.training import (
     derive_within_memory,
     train,
     with_derived,
+    with_epochs_beside,
 )
+from steradian.training.check_several_labels import alone_for_several
 from steradian.training.checkpoint import Checkpoint
+from steradian.training.class_targets import ClassLabels, LabelSets, numbered_labels
 from steradian.training.device import choose_device, own_modes
 from steradian.training.fit_closed_form import ClosedFormFit, fit_closed_form
 from steradian.training.fit_identity import fit_identity
 from steradian.training.held_out import asks_for_new_classes, class_numbers, hold_out
 from steradian.training.kept_centers import KeptCenters
 from steradian.training.prepared_table import at_most, prepare_table, preparing, retrieval_validation
-from steradian.training.schedule import default_epochs
 from steradian.training.shared_work import spreads_centers
 from steradian.training.train_networks import (
     JUDGED,
@@ -59,8 +62,6 @@ __all__ = ["fit_model", "has_closed_form"]
 
 PREPARED_WHOLE = 1 << 15
 """Objects up to which a table is prepared at once also for the closed form alone: equal pictures are then seen once."""
-BESIDE = 20
-"""Passes of a network beside a closed form over a table that is neither small nor large."""
 _ONE_AT_A_TIME = Lock()
 """Torch's generators belong to the process: fits in two threads would draw from each other's."""
 
@@ -104,6 +105,8 @@ def fit_model(
         SavedModelError: a checkpoint of another fit, or a damaged one.
     """
     check_options(config)
+    solvable = _is_solvable(objects, model, config)
+    config = alone_for_several(config, objects, solvable=solvable, validation=validation, old=compatible_with)
     with failures_told():
         ranks = Ranks.all()
         if ranks.size > 1:
@@ -136,10 +139,10 @@ def _fit_model(
     old: FittedModel | None,
 ) -> FittedModel:
     """The same, as one of these ranks."""
-    solvable = has_closed_form(model, config) and not _tunes_an_encoder(objects)
+    solvable = _is_solvable(objects, model, config)
     if validation is None and not solvable:
         objects, validation = hold_out(objects, config.validation_fraction, random_state=config.random_state)
-    classes, labels = _classes(objects)
+    classes, labels = numbered_labels(objects)
     trained, known = object_digests(objects, objects.schema.modalities), False
     if validation is not None:
         check_validation(validation, objects.schema, classes)
@@ -152,7 +155,7 @@ def _fit_model(
         model = replace(model, embedding_dim=centers.centers.shape[1])
     model = with_derived(model, objects=len(objects), num_classes=len(classes))
     derived = derive_within_memory(
-        _shortened(config, labels) if solvable else config,
+        with_epochs_beside(config, len(labels)) if solvable else config,
         labels,
         model=model,
         modalities=len(objects.schema.modalities),
@@ -200,7 +203,7 @@ class _Fit:
 
     objects: ObjectTable
     classes: np.ndarray
-    labels: np.ndarray
+    labels: ClassLabels
     model: ModelConfig
     config: TrainingConfig
     derived: Derived
@@ -212,6 +215,11 @@ class _Fit:
     checkpoint: Checkpoint | None
     ranks: Ranks
     centers: KeptCenters | None = None
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Class numbers [objects], where each has one label."""
+        return cast(np.ndarray, self.labels)
 
     def fitted(
         self,
@@ -254,9 +262,10 @@ def has_closed_form(model: ModelConfig, config: TrainingConfig) -> bool:
     return model.closed_form and plain and model.kind_of_fusion == "certified" and model.subcenters == 1
 
 
-def _tunes_an_encoder(objects: ObjectTable) -> bool:
-    """Whether training changes a pretrained encoder, whose features are then not fixed."""
-    return any(getattr(modality, "trainable", False) for modality in objects.schema.modalities.values())
+def _is_solvable(objects: ObjectTable, model: ModelConfig, config: TrainingConfig) -> bool:
+    """Whether there is a closed form: not where training changes a pretrained encoder, whose features are not fixed."""
+    fixed = not any(getattr(modality, "trainable", False) for modality in objects.schema.modalities.values())
+    return has_closed_form(model, config) and fixed
 
 
 def _solve_and_learn(fit: _Fit) -> FittedModel:
@@ -272,7 +281,7 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
         labels,
         present=objects.present,
         embedding_dim=fit.model.dim,
-        new_classes=asks_for_new_classes(labels, fit.classes, fit.validation),
+        new_classes=isinstance(labels, np.ndarray) and asks_for_new_classes(labels, fit.classes, fit.validation),
         random_state=config.random_state,
         ranks=fit.ranks,
         kept=fit.centers,
@@ -286,8 +295,9 @@ def _solve_and_learn(fit: _Fit) -> FittedModel:
         fixed_centers(found.centers, fit.device),
         TrainingResult(0, 0, None, False, [], {"penalties": found.penalties}),
     )
-    if prepared is None or (config.epochs == 0 and len(objects) >= SMALL and fit.validation is None):
-        return model
+    enough = config.epochs == 0 and len(objects) >= SMALL and fit.validation is None
+    if prepared is None or enough or isinstance(labels, LabelSets):
+        return replace(model, level=found.level)
     if config.epochs != 0:
         _kept(fit, replace(model, training=replace(model.training, ended=False)))
     try:
@@ -303,7 +313,7 @@ def _learn_beside(
     fit: _Fit, model: FittedModel, preprocessor: Preprocessor, prepared: PreparedObjects, found: ClosedFormFit
 ) -> FittedModel:
     """Networks that leave out the validation objects, or parts of the table, and what of them is kept."""
-    new_classes = asks_for_new_classes(fit.labels, fit.classes, fit.validation)
+    new_classes = asks_for_new_classes(fit.numbers, fit.classes, fit.validation)
     parts = _parts(fit, preprocessor, prepared, found, new_classes=new_classes)
     if not parts:
         return model
@@ -336,7 +346,7 @@ def _parts(
     if fit.validation is None:
         random_state = fit.config.random_state
         return parts_to_leave_out(
-            *(preprocessor, prepared, found, fit.labels, fit.classes),
+            *(preprocessor, prepared, found, fit.numbers, fit.classes),
             new_classes=new_classes,
             random_state=random_state,
             prepare=None if fit.objects.stored is None else preparing(preprocessor, fit.objects, None),
@@ -345,7 +355,7 @@ def _parts(
     held_out = preprocessor.prepare(validation)
     closed = found.closed_form.vectors(preprocessor.modalities, held_out.items, held_out.present)
     numbers = class_numbers(validation.labels, fit.classes)
-    every = np.arange(len(fit.labels)), np.arange(len(validation))
+    every = np.arange(len(fit.numbers)), np.arange(len(validation))
     return [Part(*every, closed, held_out, numbers, validation.labels)]
 
 
@@ -360,7 +370,7 @@ def _learn(fit: _Fit) -> FittedModel:
     validation = None
     if fit.validation is not None:
         validation = retrieval_validation(
-            *(preprocessor, fit.objects, fit.labels, prepared),
+            *(preprocessor, fit.objects, fit.numbers, prepared),
             classes=fit.classes,
             validation=fit.validation,
             random_state=fit.config.random_state,
@@ -382,19 +392,3 @@ def _learn(fit: _Fit) -> FittedModel:
         ranks=fit.ranks,
     )
     return fit.fitted(preprocessor, *parts, result)
-
-
-def _classes(objects: ObjectTable) -> tuple[np.ndarray, np.ndarray]:
-    """Class names [num_classes], sorted, and each object's class number [objects]."""
-    classes, labels = np.unique(objects.labels, return_inverse=True)
-    if len(classes) < 2:
-        got, where = f"1 class, {classes[0]}", f"the labels of {len(objects)} training objects"
-        raise InputError("at least 2 classes", got, where, "Add objects of another class.")
-    return classes, labels
-
-
-def _shortened(config: TrainingConfig, labels: np.ndarray) -> TrainingConfig:
-    """The configuration with its epochs filled in: a network beside a closed form need not find everything itself."""
-    if config.epochs is not None:
-        return config
-    return replace(config, epochs=default_epochs(len(labels), config.batch_size, usual=BESIDE))

@@ -57,6 +57,8 @@ class FittedModel(ModelAnswers):
         calibration: scales and thresholds; None before `calibrate`.
         left_out: training objects as fits that left them out see them; None where there are none, as after loading.
         trained: a number for each training object, see `object_digests`; None after loading.
+        level: of several labels an object, the coordinate that is alike in all vectors
+            before these have length 1; else None.
     """
 
     schema: Schema
@@ -73,6 +75,7 @@ class FittedModel(ModelAnswers):
     calibration: Calibration | None = None
     left_out: LeftOut | None = field(default=None, repr=False)
     trained: np.ndarray | None = field(default=None, repr=False)
+    level: int | None = None
 
     @property
     def fusion(self) -> FusionKind:

@@ -10,11 +10,17 @@ import numpy as np
 from steradian.calibration import Calibration, with_unknown
 from steradian.config import FusionKind
 from steradian.data import ObjectTable, Schema
+from steradian.data.closed_form import SHORTEST
+from steradian.data.columns import to_objects
 from steradian.errors import ConfigError, InputError
 from steradian.metrics import to_angles, unit_vectors
 from steradian.validation import present_modalities, refuse_objects_without
 
 __all__ = ["EncodedObjects", "ModelAnswers", "Summands", "weight_factors"]
+
+
+MAX_SCORES = 1 << 22
+"""Of objects x classes held at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +54,8 @@ class ModelAnswers(ABC):
         scale: factor of the cosines that training used.
         fingerprint: 16 hexadecimal digits, the same for as long as the vectors are.
         calibration: scales and thresholds; None before `calibrate`.
+        level: of several labels an object, the coordinate that is alike in all vectors before these have length 1; of
+            one label None.
     """
 
     schema: Schema
@@ -55,6 +63,7 @@ class ModelAnswers(ABC):
     scale: float
     fingerprint: str
     calibration: Calibration | None
+    level: int | None = None
 
     @property
     @abstractmethod
@@ -98,7 +107,7 @@ class ModelAnswers(ABC):
         return present_modalities(self.schema, objects)
 
     def predict_vectors(self, vectors: np.ndarray, *, present: np.ndarray | None = None) -> np.ndarray:
-        """The class of the center nearest to each vector [objects].
+        """The class of the center nearest to each vector [objects]; of several labels a sorted tuple of them.
 
         Args:
             vectors: unit rows [objects, embedding_dim].
@@ -110,6 +119,10 @@ class ModelAnswers(ABC):
                 class called "unknown".
         """
         vectors = unit_vectors(vectors) if len(vectors) else vectors
+        if self.several:
+            if present is not None:
+                self.refuse_several(where="predict(..., reject=True)")
+            return self._label_sets(vectors)
         numbers, cosines = self.nearest(vectors)
         predicted = np.asarray(self.classes[numbers])
         if present is None:
@@ -117,12 +130,55 @@ class ModelAnswers(ABC):
         accepted = to_angles(cosines) <= self.calibrated().thresholds(present)
         return with_unknown(predicted, accepted, self.classes)
 
+    @property
+    def several(self) -> bool:
+        """Whether objects may have several labels."""
+        return self.level is not None
+
+    def label_scores(self, vectors: np.ndarray) -> np.ndarray:
+        """How far objects are within each of several labels float32 [objects, num_classes]: they have those above 0.
+
+        They are cosines to the class centers, all of an object's longer by what its length has shortened them.
+
+        Args:
+            vectors: unit rows [objects, embedding_dim].
+        """
+        rows = vectors.astype(np.float32)
+        scores: np.ndarray = rows @ self.class_centers.T / np.maximum(rows[:, self.level, None], SHORTEST)
+        return scores
+
+    def _label_sets(self, vectors: np.ndarray) -> np.ndarray:
+        """The sorted tuple of each object's labels [objects]."""
+        step, sets = max(1, MAX_SCORES // len(self.classes)), list[tuple[Any, ...]]()
+        for start in range(0, len(vectors), step):
+            own = self.label_scores(vectors[start : start + step]) > 0
+            sets += [tuple(self.classes[row].tolist()) for row in own]
+        return to_objects(sets)
+
+    def refuse_several(self, *, where: str) -> None:
+        """See to it that an object has one label.
+
+        Args:
+            where: the name of the method that needs it.
+
+        Raises:
+            InputError: the model was fitted to several.
+        """
+        if self.several:
+            raise InputError(
+                want="a model of one label an object",
+                got="one that was fitted to several",
+                where=where,
+                fix="docs/several-labels.md says what there is for several; or fit one label an object.",
+            )
+
     def calibrated(self) -> Calibration:
         """The calibration.
 
         Raises:
             InputError: there is none.
         """
+        self.refuse_several(where="predict(..., reject=True) and verify(...)")
         if self.calibration is None:
             raise InputError(
                 want="a model with thresholds",

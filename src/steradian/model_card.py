@@ -102,7 +102,9 @@ def _body(model: FittedModel, front: dict[str, Any], objects: Any) -> Iterator[s
     yield from ("", "## Scores", "")
     yield from _scores(front)
     yield from ("", "## Thresholds", "")
-    if model.calibration is None:
+    if model.several:
+        yield "An object has the labels whose centers are less than a right angle away."
+    elif model.calibration is None:
         yield 'Not calibrated: `model.calibrate(held_out_objects)` gives thresholds for the answer "unknown".'
     else:
         yield from ("```text", repr(model.calibration), "```")

@@ -45,12 +45,14 @@ class Description:
         schema: of the training table.
         classes: class names, sorted [num_classes].
         calibration: scales and thresholds, or None.
+        level: of several labels, see `FittedModel`; else None.
     """
 
     model_config: ModelConfig
     schema: Schema
     classes: np.ndarray
     calibration: Calibration | None
+    level: int | None
 
 
 def read_description(saved: SavedModel, folder: str | Path) -> Description:
@@ -74,7 +76,12 @@ def read_description(saved: SavedModel, folder: str | Path) -> Description:
         raise KeyError(f"modalities {', '.join(names)}")
     check_preprocessor(saved.preprocessor, schema)
     calibration = None if found is None else Calibration.from_dict(found, modalities=names, classes=classes)
-    return Description(config, schema, classes, calibration)
+    # A model saved by an earlier version has one label an object, and does not say so.
+    level, closed_form = entries.get("level"), saved.preprocessor.closed_form
+    check_value(level, int | None, where=f"{folder}, level")
+    if level is not None and not (closed_form is not None and 0 <= level < closed_form.embedding_dim):
+        raise ValueError(f"a level at coordinate {level}")
+    return Description(config, schema, classes, calibration, level)
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def saved_model(model: FittedModel, *, inputs: Mapping[str, Any]) -> SavedModel:
         "fingerprint": model.fingerprint,
         "two_parts": _two_parts(model.encoder),
         "history": asdict(model.training),
+        "level": model.level,
         "calibration": None if model.calibration is None else model.calibration.to_dict(),
         "features": inputs.get("n_features_in_"),
         "feature_names": inputs.get("feature_names_in_", np.zeros(0)).tolist(),
@@ -94,6 +95,7 @@ def load_model(folder: str | Path, *, device: str) -> tuple[FittedModel, dict[st
             training=TrainingResult(**entries["history"]),
             fingerprint=entries["fingerprint"],
             calibration=described.calibration,
+            level=described.level,
         )
         inputs: dict[str, Any] = {}
         if entries["features"] is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from steradian.data import ObjectTable, Schema, read_objects
 from steradian.data.checks import refuse_bare_objects, to_names
 from steradian.data.columns import to_objects
+from steradian.data.label_sets import are_several, given_sets
 from steradian.data.late_columns import LateColumns
 from steradian.data.objects import OnError
 from steradian.errors import InputError
@@ -40,7 +41,7 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
     Args:
         estimator: what is being fitted; its `schema`, if it has one, reads X.
         X: an `ObjectTable`, floats [objects, features], or with a schema what `read_objects` takes.
-        y: labels [objects]; None takes the table's own.
+        y: labels [objects], lists of several, or a table of 0 and 1 [objects, classes]; None takes the table's own.
 
     Raises:
         InputError: a table that was not read, none or unlabelled objects, or what scikit-learn refuses.
@@ -48,10 +49,12 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import column_or_1d, validate_data
 
+    several = None if y is None else given_sets(y)
     if getattr(estimator, "schema", None) is not None:
         X = read_objects(X, estimator.schema, labelled=y is None)
     if isinstance(X, ObjectTable):
-        objects = X if y is None else X.with_labels(column_or_1d(y))
+        labels = several if several is not None or y is None else column_or_1d(y)
+        objects = X if labels is None else X.with_labels(labels)
         if not len(objects):
             raise InputError("at least one object", "an empty table", "fit(X)", "Check how its rows were chosen.")
         refuse_bare_objects(objects.present, objects.schema, rows=objects.rows, ids=None)
@@ -65,6 +68,8 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
             where="fit(X)",
             fix="Read the table first: fit(steradian.read_objects(table, schema)); or SphereEmbedder(schema=schema).",
         )
+    if several is not None:
+        return _plain_table(_checked(lambda: validate_data(estimator, X, dtype=np.float64))).with_labels(several)
     X, y = _checked(lambda: validate_data(estimator, X, y, dtype=np.float64))
     if y.dtype == object:
         # In our words: the row of what is missing, or of another kind.
@@ -248,6 +253,7 @@ def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str, 
     """
     words = {"U": "text", "O": "text", "b": "booleans"}
     kinds = [words.get(array.dtype.kind, "numbers") for array in (classes, labels)]
+    kinds[1] = "lists of several" if are_several(labels) else kinds[1]
     if kinds[0] != kinds[1]:
         raise InputError(
             want=f"labels that are {kinds[0]}, as the model's classes ({classes[0]!s}, ...)",

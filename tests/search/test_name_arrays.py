@@ -1,10 +1,13 @@
 """Names as arrays and back; which arrays are refused stands with the index."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steradian.data.columns import to_objects
 from steradian.search.name_arrays import are_different, from_arrays, to_arrays
 
 
@@ -41,3 +44,18 @@ def test_repeated_numbers_are_noticed() -> None:
     assert are_different(np.array([3, 1, 2]))
     assert not are_different(np.array([3, 1, 3]))
     assert are_different(np.array([True, False]))
+
+
+@pytest.mark.parametrize(
+    "sets", [[("ox", "cat"), (), ("cat",)], [(1,), (2, 3)], [(), ()]], ids=["text", "numbers", "none"]
+)
+def test_several_names_a_row_come_back(sets: list[tuple[Any, ...]]) -> None:
+    arrays = to_arrays(to_objects(sets), key="labels")
+    assert from_arrays(arrays, key="labels", rows=len(sets)).tolist() == sets
+
+
+@pytest.mark.parametrize("sizes", [[2, -1, 2], [2, 0], [2, 0, 2], [2.0, 0.0, 1.0]])
+def test_sizes_that_do_not_fit_are_refused(sizes: list[Any]) -> None:
+    arrays = to_arrays(to_objects([("ox", "cat"), (), ("cat",)]), key="labels") | {"labels/sizes": np.array(sizes)}
+    with pytest.raises(ValueError, match="labels"):
+        from_arrays(arrays, key="labels", rows=3)

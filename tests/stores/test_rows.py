@@ -28,6 +28,14 @@ def test_rows_have_ids_unit_vectors_labels_what_is_present_and_columns(
     np.testing.assert_allclose(np.array(rows["vector"].to_pylist()), embedder.transform(gallery), atol=1e-6)
 
 
+def test_several_labels_are_the_text_of_a_list(gallery: sr.ObjectTable, embedder: sr.SphereEmbedder) -> None:
+    several = gallery.with_labels([["b", "ä"], []] * 6)
+    kinds = kinds_of(several, [])
+    assert kinds["label"] == "text"
+    (rows,) = row_batches(embedder.transform, several, StoreFacts(None, 4, kinds))
+    assert rows["label"].to_pylist()[:2] == ['["b", "ä"]', "[]"]
+
+
 @pytest.mark.parametrize(
     ("column", "says"),
     [

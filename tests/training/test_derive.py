@@ -8,7 +8,7 @@ import pytest
 
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.losses import default_margin, default_scale
-from steradian.training import OBJECTIVES, derive
+from steradian.training import OBJECTIVES, derive, with_epochs_beside
 from steradian.training.derive import samples_per_class
 from steradian.training.schedule import default_epochs
 
@@ -95,3 +95,12 @@ def test_groups_are_for_what_pairs_the_objects_of_a_class(kind: Any) -> None:
     assert samples_per_class(TrainingConfig(objective=kind, samples_per_class=3)) == 3
     if pairs:
         assert samples_per_class(TrainingConfig(objective=kind, positives="object")) == 1
+
+
+def test_a_network_beside_a_closed_form_takes_fewer_epochs() -> None:
+    assert with_epochs_beside(TrainingConfig(epochs=7), 640).epochs == 7
+    beside, alone = (
+        with_epochs_beside(TrainingConfig(), 640).epochs,
+        derive(TrainingConfig(), range(640), num_classes=10, model=ModelConfig()).epochs,
+    )
+    assert beside is not None and beside < alone

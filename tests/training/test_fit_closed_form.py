@@ -10,7 +10,7 @@ import steradian as sr
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.metrics import map_at_r, nearest
 from steradian.modalities import text
-from steradian.training import feature_rows, fit_closed_form
+from steradian.training import class_targets, feature_rows, fit_closed_form
 from steradian.training.choose_penalties import mean_target
 from steradian.training.feature_rows import Prepare
 from steradian.training.fit_closed_form import ClosedFormFit
@@ -274,7 +274,8 @@ def test_of_a_large_table_some_rows_of_each_class_and_modality_are_drawn(monkeyp
 
 @pytest.mark.parametrize("most", [DIM, 4])
 def test_a_table_of_more_classes_than_drawn_rows_knows_them_all(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    for name, value in (("EXACT", 50), ("DRAWN", 64), ("AVERAGED", 64), ("CHUNK", 32), ("MAX_LIKENED_CLASSES", most)):
+    monkeypatch.setattr(class_targets, "MAX_LIKENED_CLASSES", most)
+    for name, value in (("EXACT", 50), ("DRAWN", 64), ("AVERAGED", 64), ("CHUNK", 32)):
         monkeypatch.setattr(fit_closed_form, name, value)
     # 64 drawn rows are of 64 classes at most.
     vectors = np.random.default_rng(0).normal(size=(150, 3))
@@ -312,7 +313,7 @@ def test_fewer_dimensions_than_classes_are_used_well(dim: int) -> None:
 
 
 def test_very_many_classes_have_random_directions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_closed_form, "MAX_LIKENED_CLASSES", 7)
+    monkeypatch.setattr(class_targets, "MAX_LIKENED_CLASSES", 7)
     found = Fit(made(np.arange(160) % 8, missing=0), dim=6)
     assert found.accuracy(made(np.arange(160) % 8, random_state=1, missing=0)) > 0.6
 

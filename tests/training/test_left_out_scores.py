@@ -1,8 +1,9 @@
 """Scores of left-out objects, an object at a time."""
 
 import numpy as np
+import pytest
 
-from steradian.training.left_out_scores import average_precisions, log_losses
+from steradian.training.left_out_scores import average_precisions, log_losses, squared_errors
 
 
 def test_precision_of_objects_that_lie_by_class_is_1_and_single_ones_do_not_count() -> None:
@@ -27,3 +28,15 @@ def test_the_mean_of_weighed_scores_is_their_weighed_mean() -> None:
     plain, weighed = average_precisions(units, numbers), average_precisions(units, numbers, weights)
     assert len(plain) == 29
     assert np.isclose(weighed.mean(), np.average(plain, weights=weights[1:]))
+
+
+def test_squared_errors_are_those_of_the_best_length_of_all(rng: np.random.Generator) -> None:
+    targets = rng.normal(size=(20, 3))
+    vectors = targets + rng.normal(size=(20, 3)) * 0.2
+    found = squared_errors(vectors, targets)
+    tried = [np.square(scale * vectors - targets).sum() for scale in np.linspace(0.5, 1.5, 1001)]
+    assert found.sum() == pytest.approx(min(tried), rel=1e-5)
+    np.testing.assert_allclose(squared_errors(7 * vectors, targets), found)
+    weights = rng.random(20)
+    assert squared_errors(vectors, targets, weights).mean() == pytest.approx(np.average(found, weights=weights))
+    assert squared_errors(0 * vectors, targets).sum() == pytest.approx(np.square(targets).sum())

@@ -51,6 +51,7 @@ def audit(
         ConfigError: `false_alarms` or `confusion` is no share.
         InputError: no objects, no labels, labels of one class or of none that the model knows, another schema.
     """
+    model.refuse_several(where="audit(objects)")
     copied = None if against is None else table_of(against)
     _check(model, table_of(objects), copied, {"false_alarms": false_alarms, "confusion": confusion})
     encoded = model.encode(objects, batch_size=batch_size)

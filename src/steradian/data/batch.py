@@ -164,12 +164,12 @@ class Preprocessor:
         closed = None if self.closed_form is None else self.closed_form.vectors(self.modalities, items, has_any)
         return PreparedObjects(items, has_any, labels, closed, weights=objects.weights)
 
-    def prepare_stored(self, objects: ObjectTable, labels: np.ndarray) -> PreparedObjects:
+    def prepare_stored(self, objects: ObjectTable, labels: np.ndarray | None) -> PreparedObjects:
         """A table whose rows stay on disk: each batch is read and prepared when it is cut, without the closed form.
 
         Args:
             objects: such a table of the same schema.
-            labels: class numbers int64 [objects].
+            labels: class numbers int64 [objects], or None.
         """
         if objects.stored is None or not isinstance(objects.values, StoredValues):
             raise ValueError("rows that stay on disk are needed")

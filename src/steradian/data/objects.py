@@ -19,6 +19,7 @@ from steradian.data.checks import (
 from steradian.data.column_parts import below_each_other
 from steradian.data.columns import to_column
 from steradian.data.frames import to_frame
+from steradian.data.label_sets import given_sets, label_cells, strata, to_labels
 from steradian.data.late_columns import LateColumn, LateColumns, row_numbers
 from steradian.data.modality import Values, is_missing
 from steradian.data.read_errors import read_modalities
@@ -52,7 +53,7 @@ class ObjectTable:
         present: bool [objects, modalities], in the order of the schema.
         rows: int64 [objects], the row numbers in the user's table, counted from 0.
         ids: the ids [objects]; the row numbers where there is no column of ids.
-        labels_or_none: the labels [objects], or None; `labels` raises instead.
+        labels_or_none: the labels [objects], a tuple each where objects have several, or None; `labels` raises instead.
         unreadable: the items of these objects that are treated as missing as they could not be read, and, in the table
             that `read_objects` returned, the objects left out; see its `on_error`.
         notes: further lines that the table prints, such as what was joined.
@@ -114,6 +115,8 @@ class ObjectTable:
         refuse_absent_columns(held, schema, labelled=labelled)
         rows = np.arange(length) if rows is None else rows
         held = held.converted([*schema.columns, schema.label, *filter(None, [schema.id])])
+        if schema.label in held:
+            held = held.with_arrays({schema.label: label_cells(held[schema.label])})
         ids = None
         unnamed: Mapping[str, Mapping[int, Any]] = {}
         if on_error == "missing":
@@ -124,7 +127,7 @@ class ObjectTable:
             refuse_repeated_ids(ids, rows, name=schema.id)
         labels = held.get(schema.label)
         if labels is not None and (labelled or not any(map(is_missing, labels))):
-            labels = to_names(labels, rows, name=schema.label, role="a label")
+            labels = to_labels(labels, rows, name=schema.label)
         else:
             labels = None
         names = rows if ids is None else ids
@@ -220,13 +223,14 @@ class ObjectTable:
         """The same objects with other labels.
 
         Args:
-            labels: text, integers or booleans [objects].
+            labels: text, integers or booleans [objects], or of several an object lists or a table of 0 and 1.
 
         Raises:
             InputError: too few or many, or a label that is missing or of another type.
         """
         name = self.schema.label
-        column = to_column(labels, name)
+        several = given_sets(labels)
+        column = to_column(labels, name) if several is None else several
         if len(column) != len(self):
             raise InputError(
                 want=f"{len(self)} labels, one an object",
@@ -234,7 +238,7 @@ class ObjectTable:
                 where="with_labels(labels)",
                 fix="Give the labels in the order of the objects.",
             )
-        named = to_names(column, self.rows, name=name, role="a label")
+        named = to_labels(column, self.rows, name=name)
         return replace(self, labels_or_none=named, columns=self.columns.with_arrays({name: named}))
 
     @overload
@@ -305,7 +309,7 @@ class ObjectTable:
         """
         classes = np.zeros(len(self), dtype=np.int64)
         if unseen_classes or self.has_labels:
-            classes = np.unique(self.labels, return_inverse=True)[1]
+            classes = strata(self.labels, unseen=bool(unseen_classes))
         numbers = None if groups is None else self._group_numbers(groups)
         parts = draw_parts(
             classes,

@@ -14,6 +14,7 @@ import pyarrow as pa
 from steradian.atomic_write import write_whole
 from steradian.data.checks import refuse_unknown_column, to_names
 from steradian.data.guessed_columns import PICTURES, SOUNDS
+from steradian.data.label_sets import holds_lists, label_cells, strata, to_labels
 from steradian.data.late_columns import LateColumns
 from steradian.data.modality import is_url
 from steradian.data.reading import read_columns
@@ -73,7 +74,10 @@ def split_file(
     rows = next(iter(columns.lengths.values()), 0)
     if unseen_classes and label is None:
         raise InputError("the column of classes", "none", "--unseen-classes", "Name it as label, such as label='kind'.")
-    numbers = [None if name is None else _numbers(columns, name) for name in (label, groups)]
+    numbers = [
+        None if label is None else _strata(columns, label, unseen=bool(unseen_classes)),
+        None if groups is None else _numbers(columns, groups),
+    ]
     parts = draw_parts(
         np.zeros(rows, dtype=np.int64) if numbers[0] is None else numbers[0],
         numbers[1],
@@ -92,6 +96,14 @@ def split_file(
     for path, part in written.items():
         write_whole(path, _bytes(content, part, ending))
     return {path: len(part) for path, part in written.items()}
+
+
+def _strata(columns: LateColumns, name: str, *, unseen: bool) -> np.ndarray:
+    """By what rows are drawn: their classes, or where a label's cells are lists the rarest of each [rows]."""
+    cells = label_cells(columns[name]) if name in columns else np.zeros(0)
+    if not holds_lists(cells):
+        return _numbers(columns, name)
+    return strata(to_labels(cells, np.arange(len(cells)), name=name), unseen=unseen)
 
 
 def _numbers(columns: LateColumns, name: str) -> np.ndarray:

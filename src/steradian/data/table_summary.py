@@ -1,9 +1,11 @@
 """What a table of objects prints: its size, its label and what share of it has each modality."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
+from steradian.data.label_sets import are_several
 from steradian.data.schema import Schema
 
 __all__ = ["table_summary"]
@@ -45,8 +47,15 @@ def table_summary(schema: Schema, present: np.ndarray, labels: np.ndarray | None
 def _classes(labels: np.ndarray | None) -> str:
     if labels is None or not len(labels):
         return "none"
+    several = ""
+    if are_several(labels):
+        counts = [len(own) for own in labels]
+        several = f", {min(counts)} to {max(counts)} an object"
+        labels = np.array([*chain.from_iterable(labels)])
+        if not len(labels):
+            return "none of any object"
     classes, sizes = np.unique(labels, return_counts=True)
-    number = _count(len(classes), "class", "classes")
+    number = _count(len(classes), "class", "classes") + several
     if sizes.min() == sizes.max():
         return f"{number} of {_count(sizes[0], 'object')}" + (" each" if len(classes) > 1 else "")
     least, most = (

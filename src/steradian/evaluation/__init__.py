@@ -6,6 +6,7 @@ from steradian.evaluation.decisions import measure_decisions
 from steradian.evaluation.evaluate import evaluate
 from steradian.evaluation.evaluation_table import Evaluation, SubsetScores
 from steradian.evaluation.geometry import Geometry, measure_geometry, measure_vectors
+from steradian.evaluation.label_evaluation import LabelEvaluation, LabelScores
 from steradian.evaluation.plain_baseline import PlainBaseline, measure_plain_baseline
 from steradian.evaluation.robustness import Robustness, robustness
 
@@ -14,6 +15,8 @@ __all__ = [
     "Decisions",
     "Evaluation",
     "Geometry",
+    "LabelEvaluation",
+    "LabelScores",
     "ModelComparison",
     "PlainBaseline",
     "Robustness",

@@ -8,7 +8,7 @@ import numpy as np
 
 from steradian.data import ObjectTable
 from steradian.errors import InputError
-from steradian.evaluation.scoring import Gallery, SubsetEmbedder, search_among
+from steradian.evaluation.scoring import Gallery, SubsetEmbedder, refuse_several_of, search_among
 from steradian.metrics import MOST_QUERIES
 from steradian.metrics.class_bootstrap import class_interval
 from steradian.metrics.retrieval import each_query
@@ -157,6 +157,7 @@ def compare_models(
         raise InputError("a gallery for both models", "one for the second", "compare_models(...)", fix)
     galleries = [None, None] if gallery is None else _tables(models, gallery, second_gallery, where="gallery")
     for model, table in zip(models, tables, strict=True):
+        refuse_several_of(model, where="compare_models")
         refuse_other_schema(table, model.schema_, where="the table")
         refuse_other_labels(table.labels, model.classes_, where="the labels of the objects")
     if len(tables[0]) != len(tables[1]) or not np.array_equal(tables[0].labels, tables[1].labels):

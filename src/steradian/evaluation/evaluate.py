@@ -10,6 +10,7 @@ from rich.console import Console
 from steradian.data import ObjectTable
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
 from steradian.errors import InputError
+from steradian.evaluation.evaluate_labels import evaluate_labels
 from steradian.evaluation.evaluation_table import Evaluated, Evaluation, SubsetScores
 from steradian.evaluation.patterns import frequent_patterns
 from steradian.evaluation.plain_baseline import PlainBaseline, measure_plain_baseline
@@ -22,6 +23,7 @@ from steradian.evaluation.scoring import (
     classification_scores,
     drawn_to_classify,
     encoded_once,
+    gives_several,
     search_among,
 )
 from steradian.fitted_model import Encoded, table_of
@@ -70,9 +72,8 @@ def evaluate(
         max_subsets: of more, a sample with the whole, each modality alone and the whole without one. 63 are all of 6.
         max_patterns: the most frequent patterns of present modalities to score; the rest is scored together.
         max_queries: of more so many are searched for as a whole, and less of all else (docs/tutorial.md). None: all.
-        floor: what `measure_plain_baseline` reaches beside it, and one sentence on who is better: "fast" takes the
-            untrained cosine and, with a gallery to learn from, the better of logistic regression and kernel ridge;
-            "all" takes an SVM and a random forest too; "none" leaves it out.
+        floor: a sentence on who is better. "fast" measures the untrained cosine and, with a gallery to learn from, the
+            better of logistic regression and kernel ridge; "all" an SVM and a random forest too; "none" nothing.
         random_state: of what is drawn.
         verbose: show progress.
 
@@ -83,13 +84,14 @@ def evaluate(
         >>> import steradian as sr
         >>> table = {"size": [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], "label": ["a", "a", "b", "b"]}
         >>> objects = sr.read_objects(table, sr.Schema({"size": sr.Vector("size")}))
-        >>> model = sr.SphereEmbedder(embedding_dim=8, epochs=2, verbose=False).fit(objects)
-        >>> sr.evaluate(model, objects).whole.objects
+        >>> sr.evaluate(sr.SphereEmbedder(epochs=0, verbose=False).fit(objects), objects).whole.objects
         4
     """
+    if gives_several(model):
+        most, rest = (max_subsets, max_patterns, max_queries), (floor != "none", random_state, verbose)
+        return evaluate_labels(model, objects, gallery, subsets, ks, *most, *rest)
     objects, gallery = check_tables(model, objects, gallery, where="evaluate")
-    table = table_of(objects)
-    names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table)
+    names, present = tuple(model.schema_.modalities), present_modalities(model.schema_, table := table_of(objects))
     chosen = subsets_to_measure(subsets, names, max_subsets=max_subsets, random_state=random_state)
     several = [] if present.all() else frequent_patterns(present[present.any(axis=1)], names, most=max_patterns)
     classified = drawn_to_classify(len(table), len(model.classes_), max_queries, random_state)

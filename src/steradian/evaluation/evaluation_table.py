@@ -1,8 +1,8 @@
 """The result of an evaluation: one row of scores a subset of modalities, printed as a table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,14 +15,29 @@ from steradian.fitted_model import Encoded
 from steradian.result_table import ResultTable
 from steradian.text_table import fit_text
 
-__all__ = ["Evaluated", "Evaluation", "SubsetScores", "error_of_a_share"]
+__all__ = ["Columns", "Evaluated", "Evaluation", "SubsetScores", "error_of_a_share", "line_of"]
+
+Columns = Mapping[str, tuple[str, int]]
+"""The scores that are printed beside recall, with the head and the width of their column."""
 
 _SUBSET_WIDTH = 26
-_COLUMNS = {"map_at_r": ("MAP@R", 7), "accuracy": ("accuracy", 9), "macro_f1": ("macro-F1", 9), "ami": ("AMI", 6)}
-"""The scores that are printed beside recall, with the head and the width of their column."""
-_LINE = "{} {:>10} {:>6} " + " ".join(f"{{:>{width}}}" for _, width in _COLUMNS.values())
+_COLUMNS: Columns = {
+    "map_at_r": ("MAP@R", 7),
+    "accuracy": ("accuracy", 9),
+    "macro_f1": ("macro-F1", 9),
+    "ami": ("AMI", 6),
+}
 INTERVAL = 1.96
 """Standard errors on either side, for 95 of 100 draws."""
+
+
+def line_of(columns: Columns) -> str:
+    """How the cells of a printed line are laid out.
+
+    Args:
+        columns: beside recall.
+    """
+    return "{} {:>10} {:>6} " + " ".join(f"{{:>{width}}}" for _, width in columns.values())
 
 
 @dataclass(frozen=True)
@@ -102,7 +117,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True, repr=False)
-class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LINE, words={"subset"}):
+class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=line_of(_COLUMNS), words={"subset"}):
     """Scores of every subset of modalities, the whole object first, and of what lacks the same; prints as a table.
 
     `evaluation["photo"]`, `evaluation["photo", "title"]` and `evaluation["photo + title"]` are the scores of a subset.
@@ -146,6 +161,8 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
     floor: PlainBaseline | None = field(default=None, compare=False)
     repeated: int = 0
     classified: int | None = None
+
+    _columns: ClassVar[Columns] = _COLUMNS
 
     @property
     def verdict(self) -> str | None:
@@ -209,7 +226,7 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
     def _table(self) -> Iterator[list[str]]:
         """The heads of the columns, then the cells of each row: of subsets, and below other heads of patterns."""
         k = self._shown_k()
-        heads = ["objects", f"R@{k}", *(head for head, _ in _COLUMNS.values())]
+        heads = ["objects", f"R@{k}", *(head for head, _ in self._columns.values())]
         blocks = [("subset", "whole object", self.scores)]
         # Objects that all have the same are one pattern, which the first row has scored.
         blocks += [("has exactly", "everything", self.patterns)] if len(self.patterns) > 1 else []
@@ -218,14 +235,20 @@ class Evaluation(SubsetRows[SubsetScores], ResultTable, rows="subsets", line=_LI
             for row in rows:
                 name = whole if len(row.subset) == len(self.modalities) else self.shown_name(row, _SUBSET_WIDTH)
                 yield self._cells(name, row.objects, (row.recall or {}).get(k), row)
-                if row is self.whole and self.floor is not None:
-                    recall = self.floor.recall_at_1 if k == 1 else None
-                    yield self._cells("  plain baseline", len(self.floor.labels), recall, self.floor)
+                if row is self.whole and (plain := self._plain_cells()) is not None:
+                    yield plain
 
-    @staticmethod
-    def _cells(name: str, objects: int, recall: float | None, scored: SubsetScores | PlainBaseline) -> list[str]:
+    def _plain_cells(self) -> list[str] | None:
+        """The line of the plain baseline; None where none was measured."""
+        if self.floor is None:
+            return None
+        recall = self.floor.recall_at_1 if self._shown_k() == 1 else None
+        return self._cells("  plain baseline", len(self.floor.labels), recall, self.floor)
+
+    @classmethod
+    def _cells(cls, name: str, objects: int, recall: float | None, scored: SubsetScores | PlainBaseline) -> list[str]:
         """A line; a plain baseline has no clusters."""
-        scores = (getattr(scored, score, None) for score in _COLUMNS)
+        scores = (getattr(scored, score, None) for score in cls._columns)
         return [fit_text(name, _SUBSET_WIDTH), f"{objects:,}", _shown(recall), *map(_shown, scores)]
 
     def _classified(self) -> str | None:

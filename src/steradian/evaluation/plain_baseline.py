@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from steradian.data import ObjectTable
+from steradian.data.label_sets import are_several
 from steradian.errors import InputError
 from steradian.evaluation.plain_features import PlainFeatures, PlainModality
 from steradian.evaluation.plain_models import FAST, PlainModelName, predict_plainly, searchable
@@ -256,6 +257,9 @@ def _check(train: ObjectTable | None, test: ObjectTable, gallery: ObjectTable | 
                 where=f"measure_plain_baseline({name})",
                 fix="Read all tables by one schema.",
             )
+        if are_several(objects.labels):
+            fix = "Evaluate a model of several labels with a gallery: evaluate(model, objects, gallery=train)."
+            raise InputError("one label an object", "several", "measure_plain_baseline(...)", fix)
         refuse_other_labels(objects.labels, np.unique(first.labels), where=f"the labels of {name}")
     if train is not None and len(np.unique(train.labels)) < 2:
         raise InputError(

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 import numpy as np
 
 from steradian.data import ObjectTable, Schema
+from steradian.data.label_sets import are_several, class_names
 from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
-from steradian.fitted_model import Encoded, labelled_objects, table_of
+from steradian.fitted_model import Encoded, FittedModel, labelled_objects, table_of
 from steradian.metrics import accuracy, balanced_accuracy, macro_f1, retrieval_scores
 from steradian.metrics.classification import label_codes
 from steradian.validation import present_modalities, refuse_other_labels
@@ -22,6 +23,8 @@ __all__ = [
     "classification_scores",
     "drawn_to_classify",
     "encoded_once",
+    "gives_several",
+    "refuse_several_of",
     "search_among",
 ]
 
@@ -222,7 +225,7 @@ def certified_shares(
 
 
 def check_tables(
-    model: SubsetEmbedder, objects: Any, gallery: Any, *, where: str
+    model: SubsetEmbedder, objects: Any, gallery: Any, *, where: str, several: bool = False
 ) -> tuple[ObjectTable | Encoded, ObjectTable | Encoded | None]:
     """The objects and the gallery, read where they are no tables yet, once they can be evaluated.
 
@@ -231,14 +234,47 @@ def check_tables(
         objects: what the user wants scored, as of `labelled_objects`.
         gallery: what to search in, likewise; None: the objects themselves.
         where: the name of the function.
+        several: whether objects have several labels.
 
     Raises:
         InputError: no labels, too few objects, or labels of another kind than the model's.
     """
+    if not several:
+        refuse_several_of(model, where=where)
     found = _checked(model, objects, least=2 if gallery is None else 1, where=f"{where}(...), objects")
     inside = None if gallery is None else _checked(model, gallery, least=1, where=f"{where}(...), gallery")
-    refuse_other_labels(table_of(found).labels, model.classes_, where="the labels of the objects")
+    for table in (found, inside if several else None):
+        labels = model.classes_ if table is None else table_of(table).labels
+        if table is not None and several and not are_several(labels):
+            fix = "Write [label] for an object with one, and [] for one without."
+            raise InputError("lists of labels, as in training", "one label an object", where, fix)
+        names = class_names(labels) if several else labels
+        refuse_other_labels(names if len(names) else model.classes_, model.classes_, where="the labels of the objects")
     return found, inside
+
+
+def refuse_several_of(model: SubsetEmbedder, *, where: str) -> None:
+    """See to it that a model, if it is one of ours, gives an object one label.
+
+    Args:
+        model: any.
+        where: the name of the function.
+
+    Raises:
+        InputError: it was fitted to several.
+    """
+    if gives_several(model):
+        model.fitted_.refuse_several(where=where)
+
+
+def gives_several(model: SubsetEmbedder) -> TypeGuard[SphereEmbedder]:
+    """Whether a model is one of ours that was fitted to several labels an object.
+
+    Args:
+        model: any.
+    """
+    fitted = getattr(model, "fitted_", None)
+    return isinstance(fitted, FittedModel) and fitted.several
 
 
 def _checked(model: SubsetEmbedder, source: Any, *, least: int, where: str) -> ObjectTable | Encoded:

@@ -142,6 +142,7 @@ def certify(objects: EncodedObjects, *, all_classes: bool = False) -> Certificat
         ConfigError: fusion="free".
         InputError: no objects, or one without any modality.
     """
+    objects.model.refuse_several(where="certify(objects)")
     objects.check_sums(where="certify(objects)")
     model = objects.model
     centers, numbers, found = model.class_centers, [], []

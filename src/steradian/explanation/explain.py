@@ -35,8 +35,10 @@ def explain(objects: EncodedObjects, target: Target = None) -> Attribution:
         ConfigError: fusion="free".
         InputError: no objects, one without any modality, an unknown class, or targets of another number or width.
     """
-    objects.check_sums(where="explain(objects)")
     model = objects.model
+    if target is None:
+        model.refuse_several(where="explain(objects) without the name of a class as target")
+    objects.check_sums(where="explain(objects)")
     kind, names, targets = _targets(model, len(objects), target)
     parts = [_explain(summands, targets) for summands in objects.summands()]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -41,6 +41,7 @@ def add_classes(model: FittedModel, objects: ObjectTable) -> tuple[FittedModel, 
         InputError: a label that is a class already or of another kind than the classes; examples that do not fit the
             model, or whose vectors cancel out.
     """
+    model.refuse_several(where="add_classes(objects)")
     _check_labels(objects, model.classes)
     names, numbers = np.unique(objects.labels, return_inverse=True)
     vectors, directions = model.vectors(objects), model.classifier.weight.detach()

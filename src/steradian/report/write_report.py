@@ -7,6 +7,7 @@ from steradian.atomic_write import write_whole
 from steradian.audit import Audit
 from steradian.errors import InputError
 from steradian.evaluation import Evaluation, PlainBaseline, Robustness
+from steradian.evaluation.label_evaluation import LabelEvaluation
 from steradian.misspelt import telling_of_misspelt
 from steradian.report.measurements import measure
 from steradian.report.page import report_page
@@ -56,6 +57,9 @@ def write_report(
         >>> write_report(sr.evaluate(model, objects, verbose=False), "report.html").name
         'report.html'
     """
+    if isinstance(evaluation, LabelEvaluation):
+        fix = "docs/several-labels.md says what there is for several; evaluate prints and saves its scores."
+        raise InputError("an evaluation of one label an object", "one of several", "write_report(...)", fix)
     given = ((baseline, PlainBaseline), (robustness, Robustness), (audit, Audit))
     for value, kind in given:
         if value is not None and not isinstance(value, kind):

@@ -49,6 +49,7 @@ class RuntimeModel(WeighingModel):
         two_parts: how the closed form and the networks are joined; None where a network stands alone.
         calibration: scales and thresholds, or None.
         graphs: the networks; None where none is run.
+        level: of several labels, see `FittedModel`; else None.
 
     Examples:
         >>> import steradian as sr, tempfile
@@ -71,6 +72,7 @@ class RuntimeModel(WeighingModel):
     two_parts: Mapping[str, Any] | None
     calibration: Calibration | None = None
     graphs: Graphs | None = None
+    level: int | None = None
 
     @classmethod
     def load(cls, folder: str | Path) -> "RuntimeModel":
@@ -106,6 +108,7 @@ class RuntimeModel(WeighingModel):
                 two_parts=joined,
                 calibration=described.calibration,
                 graphs=None if graphs is None else Graphs.load(graphs, saved.weights, names),
+                level=described.level,
             )
 
     def __repr__(self) -> str:
@@ -156,7 +159,7 @@ class RuntimeModel(WeighingModel):
         return self.embed(objects)
 
     def predict(self, rows: Any, *, reject: bool = False) -> np.ndarray:
-        """The class of the nearest center [objects].
+        """The class of the nearest center [objects]; of several labels a sorted tuple of them.
 
         Args:
             rows: see the class.

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from steradian.data.checks import refuse_repeated_ids
+from steradian.data.label_sets import class_names
 from steradian.errors import InputError, SavedModelError
 from steradian.metrics import nearest, unit_vectors
 from steradian.metrics.nearest import CheckedRows, check_rows
@@ -277,7 +278,7 @@ class Index:
         return len(self.vectors)
 
     def __repr__(self) -> str:
-        classes = "no labels" if self.labels is None else f"{len(np.unique(self.labels)):,} classes"
+        classes = "no labels" if self.labels is None else f"{len(class_names(self.labels)):,} classes"
         model = "no model" if self.model is None else f"model {type(self.model).__name__}"
         lists = "" if self.lists is None else f"; {self.lists}"
         return f"Index: {len(self):,} vectors of width {self.vectors.shape[1]}, {classes}, {model}{lists}"

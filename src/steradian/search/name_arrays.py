@@ -4,12 +4,17 @@ Text is one run of UTF-8 and the places, counted in characters, at which each na
 """
 
 from collections.abc import Mapping
+from itertools import chain
 
 import numpy as np
+
+from steradian.data.columns import to_objects
+from steradian.data.label_sets import are_several
 
 __all__ = ["are_different", "from_arrays", "to_arrays"]
 
 _TEXT, _ENDS, _NUMBERS, _DIGITS = "text", "ends", "numbers", "digits"
+_SIZES, _EACH = "sizes", "each"
 _UTF32 = "utf-32-le"
 
 
@@ -17,13 +22,17 @@ def to_arrays(names: np.ndarray, *, key: str) -> dict[str, np.ndarray]:
     """Arrays that say the same as names.
 
     Args:
-        names: text, integers or booleans [rows].
+        names: text, integers or booleans [rows], or tuples of them.
         key: what the arrays' names begin with.
 
     Examples:
         >>> {key: array.tolist() for key, array in to_arrays(np.array(["ox", "cat"]), key="ids").items()}
         {'ids/text': [111, 120, 99, 97, 116], 'ids/ends': [2, 5]}
     """
+    if are_several(names):
+        flat = [*chain.from_iterable(names)]
+        each = np.array(flat) if flat else np.zeros(0, np.int64)
+        return {f"{key}/{_SIZES}": np.array([*map(len, names)], np.int64), **to_arrays(each, key=f"{key}/{_EACH}")}
     if names.dtype == object:
         # Integers beyond 64 bits.
         return to_arrays(names.astype(str), key=f"{key}/{_DIGITS}")
@@ -51,6 +60,12 @@ def from_arrays(arrays: Mapping[str, np.ndarray], *, key: str, rows: int) -> np.
         >>> from_arrays(to_arrays(np.array(["ox", "cat"]), key="ids"), key="ids", rows=2).tolist()
         ['ox', 'cat']
     """
+    if (sizes := arrays.get(f"{key}/{_SIZES}")) is not None:
+        if sizes.shape != (rows,) or sizes.dtype != np.int64 or (sizes < 0).any():
+            raise ValueError(f"{key} of sizes of type {sizes.dtype} and shape {list(sizes.shape)}")
+        each = from_arrays(arrays, key=f"{key}/{_EACH}", rows=int(sizes.sum())).tolist()
+        ends = sizes.cumsum().tolist()
+        return to_objects(tuple(each[end - size : end]) for end, size in zip(ends, sizes.tolist(), strict=True))
     if (numbers := arrays.get(f"{key}/{_NUMBERS}")) is not None:
         if numbers.shape != (rows,) or numbers.dtype.kind not in "biu":
             raise ValueError(f"{key} of type {numbers.dtype} and shape {list(numbers.shape)}")

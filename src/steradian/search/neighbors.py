@@ -106,7 +106,8 @@ class Neighbors:
                 yield self._row(str(query), str(rank + 1), self.ids[query, rank], label, *numbers)
 
     def _row(self, query: str, rank: str, name: Any, label: Any, cosine: str, angle: str) -> list[str]:
-        labels = [] if self.labels is None else [fit_text(str(label), _LABEL_WIDTH)]
+        shown = ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+        labels = [] if self.labels is None else [fit_text(shown, _LABEL_WIDTH)]
         return [query, rank, fit_text(str(name), _ID_WIDTH), *labels, cosine, angle]
 
     def _notes(self) -> list[str]:

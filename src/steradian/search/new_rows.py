@@ -7,6 +7,7 @@ import numpy as np
 
 from steradian.data.checks import refuse_repeated_ids, to_names
 from steradian.data.columns import to_column
+from steradian.data.label_sets import are_several, label_cells, to_labels
 from steradian.errors import InputError
 from steradian.metrics import unit_vectors
 from steradian.search.queries import Embedder, query_vectors
@@ -77,7 +78,7 @@ def new_rows(index: _Index, objects: Any, *, ids: Any, labels: Any, known: bool 
 
 
 def named(values: Any, rows: int, *, name: str) -> np.ndarray:
-    """Ids or labels as an array of text, integers or booleans [rows].
+    """Ids or labels as an array of text, integers or booleans [rows]; several labels a row as tuples.
 
     Args:
         values: that the user gave.
@@ -92,6 +93,8 @@ def named(values: Any, rows: int, *, name: str) -> np.ndarray:
         raise InputError(
             want=f"{rows} {name}, one a vector", got=str(len(column)), where=name, fix="Give one a row, in order."
         )
+    if name == "labels":
+        return to_labels(label_cells(column), np.arange(rows), name=name)
     return to_names(column, np.arange(rows), name=name)
 
 
@@ -106,7 +109,7 @@ def joined_names(old: np.ndarray, new: np.ndarray | None, *, name: str) -> np.nd
     Raises:
         InputError: text beside numbers, or the like.
     """
-    kinds = [_kind(names) for names in (old, np.empty(0, old.dtype) if new is None else new)]
+    kinds = [_kind(names) for names in (old, old if new is None else new)]
     if kinds[0] != kinds[1]:
         raise InputError(f"{name} that are {kinds[0]}, as in the index", kinds[1], name, "Convert them.")
     return np.concatenate([old, old[:0] if new is None else new])
@@ -165,4 +168,4 @@ def _shown(names: list[Any]) -> str:
 
 
 def _kind(names: np.ndarray) -> str:
-    return {"U": "text", "b": "booleans"}.get(names.dtype.kind, "integers")
+    return "lists" if are_several(names) else {"U": "text", "b": "booleans"}.get(names.dtype.kind, "integers")

@@ -173,11 +173,15 @@ def load_served(folder: str | Path) -> FittedServedModel:
 
     Raises:
         SavedModelError: no model there, or not whole.
+        InputError: a model of several labels an object.
     """
     if GRAPHS in read_json(Path(folder, CONFIG)) or find_spec("torch") is None:
         from steradian.runtime import RuntimeModel
 
-        return FittedServedModel(RuntimeModel.load(folder))
-    from steradian.embedder import SphereEmbedder
+        served = FittedServedModel(RuntimeModel.load(folder))
+    else:
+        from steradian.embedder import SphereEmbedder
 
-    return FittedServedModel(SphereEmbedder.load(folder))
+        served = FittedServedModel(SphereEmbedder.load(folder))
+    served._answers.refuse_several(where="serve")
+    return served

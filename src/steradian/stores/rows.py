@@ -1,5 +1,6 @@
 """Objects as rows of a store: ids, unit vectors, labels, what is present, and the columns that the user names."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steradian.data import ObjectTable
+from steradian.data.label_sets import are_several
 from steradian.data.modality import is_missing
 from steradian.errors import InputError
 from steradian.metrics import unit_vectors
@@ -92,7 +94,7 @@ def rows_of(vectors: np.ndarray, cells: Mapping[str, Any], facts: StoreFacts) ->
 
 def _cells(objects: ObjectTable, columns: Sequence[str]) -> dict[str, np.ndarray]:
     """The columns of the rows, as arrays."""
-    cells = {"id": objects.ids} | ({"label": objects.labels} if objects.has_labels else {})
+    cells = {"id": objects.ids} | ({"label": _texts_of_several(objects.labels)} if objects.has_labels else {})
     present = {f"has_{name}": objects.present[:, m] for m, name in enumerate(objects.schema.modalities)}
     for name in columns:
         if name not in objects.columns:
@@ -102,6 +104,11 @@ def _cells(objects: ObjectTable, columns: Sequence[str]) -> dict[str, np.ndarray
             fix = "It is written as it is where it is the id, the label or says what is present; else rename it."
             raise InputError("another column than id, vector, label and has_...", repr(name), "columns", fix)
     return cells | present | {name: objects.columns[name] for name in columns}
+
+
+def _texts_of_several(labels: np.ndarray) -> np.ndarray:
+    """Labels [rows], several an object as the text of a JSON list, since a store's cells hold one value."""
+    return np.array([json.dumps(own, ensure_ascii=False) for own in labels]) if are_several(labels) else labels
 
 
 def _kind(name: str, column: np.ndarray) -> str:

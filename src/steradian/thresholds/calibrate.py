@@ -63,6 +63,7 @@ def calibrate(
         InputError: no labels, one class, too few objects, or none of unknown classes for false_accept; no table, and
             nothing left out by `fit`.
     """
+    model.refuse_several(where="calibrate(objects)")
     goal, rate = _goal(coverage=coverage, false_accept=false_accept, precision=precision)
     check_rate(pair_false_accept, name="pair_false_accept")
     evidence = _evidence(model, objects)

@@ -2,7 +2,7 @@
 
 from steradian.training.build_objective import check_objective, check_options
 from steradian.training.center_updates import RowwiseAdam
-from steradian.training.derive import derive, with_derived
+from steradian.training.derive import derive, with_derived, with_epochs_beside
 from steradian.training.left_out import LeftOut
 from steradian.training.memory import derive_within_memory
 from steradian.training.objectives import OBJECTIVES, Derived, Objective
@@ -23,4 +23,5 @@ __all__ = [
     "derive_within_memory",
     "train",
     "with_derived",
+    "with_epochs_beside",
 ]

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
+from steradian.training.class_targets import ClassLabels, LabelSets
 from steradian.training.dual_equations import dual_coefficients, kernels
 from steradian.training.feature_rows import FeatureLayout, FeatureRows
-from steradian.training.left_out_scores import average_precisions, log_losses
+from steradian.training.left_out_scores import average_precisions, log_losses, squared_errors
 
 __all__ = [
     "FOLDS",
@@ -37,7 +39,7 @@ class PenaltyChoice:
     Args:
         layout: where features stand.
         features: of training rows; with weights of these, scores of left-out rows are weighed too.
-        labels: class numbers of these [rows].
+        labels: of these [rows].
         new_classes: leave out whole classes, to be found again, instead of objects.
         rng: of the draw.
     """
@@ -46,7 +48,7 @@ class PenaltyChoice:
         self,
         layout: FeatureLayout,
         features: FeatureRows,
-        labels: np.ndarray,
+        labels: ClassLabels,
         *,
         new_classes: bool,
         rng: np.random.Generator,
@@ -98,8 +100,23 @@ class PenaltyChoice:
             self._kernels[modality] = before
         return better
 
+    def left_out(
+        self, basis: np.ndarray, penalties: list[float], weights: list[float]
+    ) -> list[tuple[np.ndarray, ClassLabels]]:
+        """The vectors [rows, outputs] and labels of the rows of each fold, by a fit on the others.
+
+        Args:
+            basis: as of `best`.
+            penalties: what that found.
+            weights: likewise.
+        """
+        places = range(len(self._kernels))
+        folds = [self._fitted(basis, fold, places, penalties) for fold in range(FOLDS) if len(self.rows) and places]
+        return [(fold.sums(np.array(weights)), fold.labels) for fold in folds]
+
     def _targets(self, basis: np.ndarray) -> np.ndarray:
-        self._corners = not self._new_classes and has_corners(basis)
+        several = isinstance(self._labels, LabelSets)
+        self._corners = several or (not self._new_classes and has_corners(basis))
         return basis if self._corners else basis[:, :SELECTION_OUTPUTS]
 
     def _best_alone(self, targets: np.ndarray, modality: int) -> tuple[list[float], np.ndarray]:
@@ -216,7 +233,7 @@ class PenaltyChoice:
         fitted = [kernel @ each for kernel, each in seen]
         intercept = mean_target(targets, self._labels[fit], own_weights)
         labels, weights = self._labels, (own_weights, self._weights_of(out))
-        return _Fold(fitted, labels[fit], left_out, labels[out], targets, intercept, *weights)
+        return _Fold(fitted, cast(np.ndarray, labels[fit]), left_out, labels[out], targets, intercept, *weights)
 
     def _weights_of(self, rows: np.ndarray) -> np.ndarray | None:
         """The weights of some of the rows that take part."""
@@ -226,7 +243,10 @@ class PenaltyChoice:
         """The score of each left-out row that has any of the modalities, more is better."""
         scores = []
         for fold in folds:
-            left_out = np.tensordot(weights.astype(np.float32), fold.left_out, axes=1)
+            left_out = fold.sums(weights)
+            if isinstance(fold.labels, LabelSets):
+                scores.append(-squared_errors(left_out, fold.labels.targets(fold.targets), fold.weights))
+                continue
             if self._new_classes:
                 scores.append(average_precisions(unit_rows(left_out), fold.labels, fold.weights))
                 continue
@@ -258,11 +278,15 @@ class _Fold:
     fitted: list[np.ndarray]
     fitted_labels: np.ndarray
     left_out: list[np.ndarray]
-    labels: np.ndarray
+    labels: ClassLabels
     targets: np.ndarray
     intercept: np.ndarray
     fitted_weights: np.ndarray | None
     weights: np.ndarray | None
+
+    def sums(self, weights: np.ndarray) -> np.ndarray:
+        """The vectors of those left out [rows, outputs], with a weight for each modality."""
+        return np.asarray(np.tensordot(weights.astype(np.float32), self.left_out, axes=1))
 
 
 def _scaled(kernel: np.ndarray) -> np.ndarray:
@@ -283,11 +307,11 @@ def _better(scores: np.ndarray, others: np.ndarray, *, errors: float) -> bool:
 
 
 def _folds(
-    features: FeatureRows, labels: np.ndarray, *, new_classes: bool, rng: np.random.Generator
+    features: FeatureRows, labels: ClassLabels, *, new_classes: bool, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows that take part and the fold of each; equal rows share one, and whole classes where these are left out."""
     rows = rng.permutation(len(labels))
-    if new_classes:
+    if new_classes and isinstance(labels, np.ndarray):
         sizes = np.bincount(labels)
         classes = rng.permutation(np.flatnonzero(sizes > 1))
         classes = classes[: np.searchsorted(sizes[classes].cumsum(), SELECTION) + 1]
@@ -299,7 +323,8 @@ def _folds(
         rows = rows[:SELECTION]
         _, groups = np.unique(_keys(features.take(rows)), return_inverse=True)
         folds = rng.permutation(np.arange(groups.max() + 1) % FOLDS)[groups]
-    enough = len(np.unique(folds)) == FOLDS and len(np.unique(labels[rows])) > 1
+    differ = isinstance(labels, LabelSets) or len(np.unique(labels[rows])) > 1
+    enough = differ and len(np.unique(folds)) == FOLDS
     return (rows, folds) if enough else (rows[:0], folds[:0])
 
 
@@ -312,13 +337,15 @@ def _keys(features: FeatureRows) -> np.ndarray:
     return np.round(keys, 4)
 
 
-def centered_targets(basis: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def centered_targets(basis: np.ndarray, labels: ClassLabels) -> np.ndarray:
     """Each row's target [rows, outputs], less the mean of those of all classes.
 
     Args:
         basis: targets of the classes [num_classes, outputs].
-        labels: class numbers [rows].
+        labels: of the rows.
     """
+    if isinstance(labels, LabelSets):
+        return labels.targets(basis)
     targets: np.ndarray = basis[labels] - basis.mean(axis=0)
     return targets
 
@@ -336,14 +363,16 @@ def has_corners(basis: np.ndarray) -> bool:
     return np.allclose(units @ units.T, (classes * np.eye(classes) - 1) / max(1, classes - 1), atol=1e-3)
 
 
-def mean_target(basis: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def mean_target(basis: np.ndarray, labels: ClassLabels, weights: np.ndarray | None = None) -> np.ndarray:
     """The mean of rows' centered targets [outputs]: which classes are frequent; zeros where all are alike.
 
     Args:
         basis: targets of the classes [num_classes, outputs].
-        labels: class numbers [rows].
+        labels: of the rows; targets of several are taken less their mean already.
         weights: of the rows [rows]; None: all alike.
     """
+    if isinstance(labels, LabelSets):
+        return np.zeros(basis.shape[1], dtype=np.float32)
     counts = np.bincount(labels, weights, minlength=len(basis))
     shares = counts / (counts.sum() or 1)
     mean: np.ndarray = (shares @ (basis - basis.mean(axis=0))).astype(np.float32)

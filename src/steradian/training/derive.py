@@ -1,15 +1,14 @@
 """What training derives from the data and its objective, and why."""
 
+from collections.abc import Sized
 from dataclasses import replace
-
-import numpy as np
 
 from steradian.config import LARGEST_DIM, USUAL_DIM, ModelConfig, TrainingConfig
 from steradian.losses import center_spacing, default_margin, default_scale
 from steradian.training.objectives import OBJECTIVES, Derived
 from steradian.training.schedule import RAMP, default_epochs
 
-__all__ = ["derive", "said_steps", "samples_per_class", "with_derived"]
+__all__ = ["derive", "said_steps", "samples_per_class", "with_derived", "with_epochs_beside"]
 
 DROPOUTS = ((1_000, 0.3), (10_000, 0.2))
 """Dropout below so many training objects; found on inner splits of small sets and on the demo (docs/lab-log.md)."""
@@ -20,21 +19,24 @@ ALIGNMENT_OF_MANY, ALIGNMENT_OF_FEW = 1.0, 0.3
 """Where classes outnumber a batch, few objects meet one of their class, and aligning modalities helps most; with few
 classes it saves steps, and a larger weight costs accuracy (docs/lab-log.md)."""
 
+BESIDE = 20
+"""Passes of a network beside a closed form over a table that is neither small nor large."""
+
 USUAL_GROUP = 4
 """Objects of a class together for losses over pairs; pytorch-metric-learning's examples take 4 as well."""
 
 
-def derive(config: TrainingConfig, labels: np.ndarray, *, num_classes: int, model: ModelConfig) -> Derived:
+def derive(config: TrainingConfig, labels: Sized, *, num_classes: int, model: ModelConfig) -> Derived:
     """Fill in what the configuration leaves open.
 
     Args:
         config: None in `scale`, `margin` and `epochs` means: derive it.
-        labels: of the training objects [objects].
+        labels: one for each training object.
         num_classes: at least 2.
         model: the model's configuration, its dropout filled in.
 
     Examples:
-        >>> derive(TrainingConfig(), np.zeros(640), num_classes=10, model=ModelConfig()).epochs
+        >>> derive(TrainingConfig(), range(640), num_classes=10, model=ModelConfig()).epochs
         60
     """
     scale, scale_reason = _scale(config, num_classes)
@@ -117,6 +119,18 @@ def samples_per_class(config: TrainingConfig) -> int:
         return config.samples_per_class
     pairs_a_class = _takes(config, "positives") and config.positives == "class"
     return USUAL_GROUP if pairs_a_class and not config.balanced else 1
+
+
+def with_epochs_beside(config: TrainingConfig, objects: int) -> TrainingConfig:
+    """The configuration with its epochs filled in: a network beside a closed form need not find everything itself.
+
+    Args:
+        config: None in `epochs` means: derive them.
+        objects: to train on.
+    """
+    if config.epochs is not None:
+        return config
+    return replace(config, epochs=default_epochs(objects, config.batch_size, usual=BESIDE))
 
 
 def _takes(config: TrainingConfig, option: str) -> bool:

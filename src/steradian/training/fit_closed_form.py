@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.linalg import helmert
-from scipy.sparse import csr_array
 
 from steradian.data.batch import Preprocessor
 from steradian.data.closed_form import ClosedForm, Likeness, LinearMap
@@ -20,9 +18,19 @@ from steradian.training.choose_penalties import (
     mean_target,
     unit_rows,
 )
+from steradian.training.class_targets import (
+    BESIDE,
+    ClassLabels,
+    LabelSets,
+    class_basis,
+    class_count,
+    first_of_each,
+    label_centers,
+    label_threshold,
+)
 from steradian.training.dual_equations import dual_coefficients, kernels
 from steradian.training.feature_rows import DRAWN, EXACT, FeatureLayout, FeatureRows, Prepare
-from steradian.training.kept_centers import KeptCenters, used_coordinates
+from steradian.training.kept_centers import KeptCenters
 from steradian.training.normal_equations import NormalEquations, Solution, mean_row
 from steradian.training.weigh_columns import choose_turns, weigh_columns
 
@@ -37,8 +45,6 @@ LINE = 16
 """Numbers of 64 bytes."""
 CHUNK, AVERAGED = 4096, 1 << 16
 """Rows at a time; rows from which class centers are taken."""
-MAX_LIKENED_CLASSES = 4096
-"""Up to so many classes outputs are the directions in which class means differ most; beyond, random ones."""
 MAX_NUMBERS = 1 << 26
 """Dense features of texts' rows that are kept: 256 MiB; of a larger table rows are drawn."""
 WIDTH = 80
@@ -57,6 +63,7 @@ class ClosedFormFit:
         score: of left-out objects: less log-loss of known classes, or MAP@R of new ones; NaN where none could be.
         solve: gives the closed form of some of the rows, int64 [rows], with the same choices.
         interact: whether known classes live in the interaction of modalities, which no such sum can tell.
+        level: of several labels an object, the coordinate of the level beside what is learnt; else None.
     """
 
     closed_form: ClosedForm
@@ -66,6 +73,7 @@ class ClosedFormFit:
     score: float
     solve: Callable[[np.ndarray], ClosedForm] = field(repr=False)
     interact: bool = False
+    level: int | None = None
 
     def told(self, objects: int, seconds: float) -> list[str]:
         """What came out, in lines to print.
@@ -87,7 +95,7 @@ class ClosedFormFit:
 def fit_closed_form(
     preprocessor: Preprocessor,
     prepare: Prepare,
-    labels: np.ndarray,
+    labels: ClassLabels,
     *,
     present: np.ndarray,
     embedding_dim: int,
@@ -102,7 +110,7 @@ def fit_closed_form(
     Args:
         preprocessor: fitted on the table.
         prepare: brings rows of the table to prepared objects.
-        labels: class numbers int64 [objects].
+        labels: of the objects, one or several each.
         present: bool [objects, modalities].
         embedding_dim: length of a vector.
         new_classes: choose by left-out classes instead of left-out objects.
@@ -115,14 +123,15 @@ def fit_closed_form(
     rng = np.random.default_rng(random_state)
     exact = len(labels) <= EXACT
     drawn = _drawn_rows(labels, present, DRAWN, rng)
-    num_classes = int(labels.max()) + 1  # of very many, not each has a drawn row
+    num_classes = class_count(labels)  # of very many, not each has a drawn row
     whole = None if object_weights is None else object_weights.astype(np.float32)
     some = _of(whole, drawn)
     layout = FeatureLayout.fit(preprocessor, prepare, drawn, exact=exact, new_classes=new_classes, weights=some)
     features = replace(layout.rows(prepare, drawn), weights=some)
-    basis = _class_basis(features, labels[drawn], num_classes, embedding_dim, rng, kept)
-    learnt = basis.shape[1] if kept is None else kept.learnt
-    corners = has_corners(basis) and not new_classes
+    basis = class_basis(features, labels[drawn], num_classes, embedding_dim, rng, kept)
+    several = isinstance(labels, LabelSets)
+    learnt = basis.shape[1] + several * BESIDE if kept is None else kept.learnt
+    corners = not (several or new_classes) and has_corners(basis)
 
     arguments = layout, features, prepare, drawn, labels[drawn], basis
     chosen = _Choices(*ranks.from_first(lambda: _choices(*arguments, new_classes=new_classes, rng=rng)))
@@ -143,18 +152,21 @@ def fit_closed_form(
             equations = _summed_equations(layout, prepare, rows, labels, basis, whole, draw, ranks)
             solution = equations.solve(chosen.penalties)
         maps = _as_maps(layout, solution, features, chosen.weights, embedding_dim, learnt)
-        if corners:
+        if isinstance(labels, LabelSets):
+            maps = _with_intercept(maps, np.pad([chosen.level], (basis.shape[1], 0)), weights)
+        elif corners:
             intercept = mean_target(basis, labels[rows], _of(whole, rows))
             maps = _with_intercept(maps, intercept, weights)
         return ClosedForm(maps, embedding_dim)
 
     closed_form = solve(np.arange(len(labels)))
-    centers = _chosen_centers(kept, basis if corners else None, embedding_dim)
+    centers = _chosen_centers(kept, basis, labels, chosen, corners=corners, embedding_dim=embedding_dim)
     if centers is None:
         averaged = _drawn_rows(labels, present, max(AVERAGED, 2 * num_classes), rng)
-        centers = _centers(closed_form, preprocessor, prepare, labels, averaged, _of(whole, averaged))
+        centers = _centers(closed_form, preprocessor, prepare, np.asarray(labels), averaged, _of(whole, averaged))
     penalties = dict(zip(names, chosen.penalties, strict=True))
-    return ClosedFormFit(closed_form, centers, penalties, weights, chosen.score, solve, chosen.interact)
+    found = closed_form, centers, penalties, weights, chosen.score, solve, chosen.interact
+    return ClosedFormFit(*found, level=basis.shape[1] if several else None)
 
 
 class _Choices(NamedTuple):
@@ -166,6 +178,8 @@ class _Choices(NamedTuple):
     score: float
     interact: bool
     draws: Mapping[str, Any]
+    threshold: float = 0.0
+    level: float = 0.0
 
 
 def _choices(
@@ -173,25 +187,38 @@ def _choices(
     features: FeatureRows,
     prepare: Prepare,
     rows: np.ndarray,
-    labels: np.ndarray,
+    labels: ClassLabels,
     basis: np.ndarray,
     *,
     new_classes: bool,
     rng: np.random.Generator,
 ) -> _Choices:
-    """The choices for these features of some rows and their class numbers."""
+    """The choices for these features of some rows and their labels."""
     choice = PenaltyChoice(layout, features, labels, new_classes=new_classes, rng=rng)
     turns = choose_turns(layout, choice, prepare, rows=rows, labels=labels, basis=basis)
     penalties, weights, score = choice.best(basis)
     interact = bool(choice.interact(basis, penalties, weights))
-    return _Choices(turns, penalties, weights, score, interact, rng.bit_generator.state)
+    found = turns, penalties, weights, score, interact, rng.bit_generator.state
+    if isinstance(labels, np.ndarray):
+        return _Choices(*found)
+    return _Choices(*found, *label_threshold(choice.left_out(basis, penalties, weights), basis))
 
 
-def _chosen_centers(kept: KeptCenters | None, corners: np.ndarray | None, embedding_dim: int) -> np.ndarray | None:
-    """Class centers that stand before anything is solved: those kept, or the corners that targets are."""
+def _chosen_centers(
+    kept: KeptCenters | None,
+    basis: np.ndarray,
+    labels: ClassLabels,
+    chosen: _Choices,
+    *,
+    corners: bool,
+    embedding_dim: int,
+) -> np.ndarray | None:
+    """Centers that stand without objects' vectors: those kept, corners that targets are, those of several labels."""
     if kept is not None:
         return kept.centers
-    return None if corners is None else _padded(unit_rows(corners - corners.mean(axis=0)), embedding_dim)
+    if isinstance(labels, LabelSets):
+        return _padded(label_centers(basis, labels.shares, chosen.threshold, chosen.level), embedding_dim)
+    return _padded(unit_rows(basis - basis.mean(axis=0)), embedding_dim) if corners else None
 
 
 def _dual_solution(
@@ -216,7 +243,7 @@ def _summed_equations(
     layout: FeatureLayout,
     prepare: Prepare,
     rows: np.ndarray,
-    labels: np.ndarray,
+    labels: ClassLabels,
     basis: np.ndarray,
     weights: np.ndarray | None,
     rng: np.random.Generator,
@@ -233,12 +260,12 @@ def _summed_equations(
     return equations
 
 
-def _drawn_rows(labels: np.ndarray, present: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+def _drawn_rows(labels: ClassLabels, present: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Some rows in order: one of each class as far as they go, some of each modality, and others at random."""
     if len(labels) <= most:
         return np.arange(len(labels))
     order = rng.permutation(len(labels))
-    firsts = order[np.unique(labels[order], return_index=True)[1]][: most // 2]
+    firsts = first_of_each(labels, order)[: most // 2]
     rare = [np.flatnonzero(has)[: most // 16] for has in present.T]
     rows = np.concatenate([firsts, *rare, order])
     return np.sort(rows[np.sort(np.unique(rows, return_index=True)[1])][:most])
@@ -259,38 +286,6 @@ def _all_features(
     for start in range(0, len(rows), CHUNK)[ranks.rank :: ranks.size]:
         part = rows[start : start + CHUNK]
         yield part, layout.rows(prepare, part)
-
-
-def _class_basis(
-    features: FeatureRows,
-    labels: np.ndarray,
-    classes: int,
-    most: int,
-    rng: np.random.Generator,
-    kept: KeptCenters | None,
-) -> np.ndarray:
-    """Targets of the classes float32 [num_classes, outputs]: those kept, or at equal angles where outputs suffice."""
-    basis: np.ndarray
-    if kept is not None:
-        return kept.centers[:, : used_coordinates(kept.centers)]
-    if classes - 1 <= most:
-        basis = helmert(classes).T
-        return basis.astype(np.float32)
-    if classes > MAX_LIKENED_CLASSES:
-        basis = rng.normal(size=(classes, most)) / most**0.5
-        return basis.astype(np.float32)
-    each = np.ones(len(labels)) if features.weights is None else features.weights
-    entries = each / np.bincount(labels, each)[labels], (labels, np.arange(len(labels)))
-    average = csr_array(entries, shape=(classes, len(labels)))
-    likeness = np.zeros((classes, classes))
-    for part in (features.dense, *features.sparse):
-        means = average @ part
-        product = means @ means.T
-        likeness += product if isinstance(product, np.ndarray) else product.toarray()
-    centered = likeness - likeness.mean(axis=0) - likeness.mean(axis=1, keepdims=True) + likeness.mean()
-    _, vectors = np.linalg.eigh(centered)
-    basis = vectors[:, : -most - 1 : -1]
-    return basis.astype(np.float32)
 
 
 def _as_maps(

@@ -5,7 +5,7 @@ from scipy.special import logsumexp
 
 from steradian.metrics import fit_scale, map_at_r, nearest
 
-__all__ = ["average_precisions", "log_losses"]
+__all__ = ["average_precisions", "log_losses", "squared_errors"]
 
 
 def average_precisions(vectors: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -36,6 +36,22 @@ def log_losses(cosines: np.ndarray, numbers: np.ndarray, weights: np.ndarray | N
     scaled = fit_scale(cosines, numbers) * cosines
     losses: np.ndarray = logsumexp(scaled, axis=1) - np.take_along_axis(scaled, numbers[:, None], axis=1)[:, 0]
     return _weighed(losses, weights)
+
+
+def squared_errors(vectors: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Squared distances to targets [objects], at the best scale of the vectors, which favours no length.
+
+    Args:
+        vectors: of objects [objects, outputs].
+        targets: likewise.
+        weights: factors of each [objects], taken over their mean; None: all 1. The scale is found without them.
+
+    Examples:
+        >>> squared_errors(np.array([[2.0, 0.0], [0.0, 2.0]]), np.array([[1.0, 0.0], [1.0, 1.0]])).tolist()
+        [0.0, 1.0]
+    """
+    scale = np.vdot(vectors, targets) / max(float(np.vdot(vectors, vectors)), 1e-12)
+    return _weighed(np.square(scale * vectors - targets).sum(axis=1), weights)
 
 
 def _weighed(scores: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

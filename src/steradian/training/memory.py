@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.data.machine_memory import machine_memory
 from steradian.errors import ConfigError
 from steradian.losses import MARGINS, StreamPlan, plan_stream
+from steradian.training.class_targets import ClassLabels, class_count
 from steradian.training.derive import derive
 from steradian.training.objectives import OBJECTIVES, Derived
 
@@ -140,7 +140,7 @@ def refuse_beyond_memory(estimate: MemoryEstimate, available: int | None, *, con
 
 def derive_within_memory(
     config: TrainingConfig,
-    labels: np.ndarray,
+    labels: ClassLabels,
     *,
     model: ModelConfig,
     modalities: int,
@@ -152,7 +152,7 @@ def derive_within_memory(
 
     Args:
         config: the training's options.
-        labels: class numbers of the training objects [objects], each class at least once.
+        labels: of the training objects, each class at least once.
         model: the model's configuration, its dropout filled in.
         modalities: of the schema.
         device: where it will run.
@@ -162,7 +162,7 @@ def derive_within_memory(
     Raises:
         ConfigError: it needs more than there is.
     """
-    num_classes = int(labels.max()) + 1
+    num_classes = class_count(labels)
     derived = derive(config, labels, num_classes=num_classes, model=model)
     estimate = estimate_memory(
         -(-num_classes // holders),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from steradian.data import ObjectTable
+from steradian.data.label_sets import are_several, class_names
 from steradian.errors import ConfigError, InputError
 
 __all__ = ["ClassWeight", "weighed_objects"]
@@ -39,11 +40,14 @@ def weighed_objects(objects: ObjectTable, sample_weight: Any, class_weight: Clas
     """
     weights = np.ones(len(objects)) if sample_weight is None else _sample_weights(sample_weight, len(objects))
     if class_weight is not None:
+        if are_several(objects.labels):
+            fix = "Leave it out, or give each object a weight: fit(sample_weight=...)."
+            raise ConfigError("None where objects have several labels", repr(class_weight), "class_weight", fix)
         classes, numbers = np.unique(objects.labels, return_inverse=True)
         weights = weights * _class_weights(class_weight, classes, np.bincount(numbers, weights))[numbers]
     counts = weights > 0
     if not counts.all():
-        lost = np.setdiff1d(objects.labels, objects.labels[counts])
+        lost = np.setdiff1d(class_names(objects.labels), class_names(objects.labels[counts]))
         if len(lost):
             fix = "Give one of its objects a weight, or leave the class out of the table."
             raise InputError(

@@ -4,6 +4,7 @@ import numpy as np
 
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
+from steradian.training.class_targets import ClassLabels
 from steradian.training.feature_rows import Prepare
 from steradian.training.held_out import (
     MAX_GALLERY,
@@ -16,17 +17,18 @@ from steradian.training.held_out import (
 __all__ = ["at_most", "prepare_table", "preparing", "retrieval_validation"]
 
 
-def prepare_table(preprocessor: Preprocessor, objects: ObjectTable, labels: np.ndarray) -> PreparedObjects:
+def prepare_table(preprocessor: Preprocessor, objects: ObjectTable, labels: ClassLabels) -> PreparedObjects:
     """The training table, of which rows that stay on disk are prepared when they are needed.
 
     Args:
         preprocessor: fitted on it.
         objects: the table.
-        labels: class numbers int64 [objects].
+        labels: of the objects; only class numbers stay, which networks learn from.
     """
+    numbers = labels if isinstance(labels, np.ndarray) else None
     if objects.stored is not None:
-        return preprocessor.prepare_stored(objects, labels)
-    return preprocessor.prepare(objects, labels)
+        return preprocessor.prepare_stored(objects, numbers)
+    return preprocessor.prepare(objects, numbers)
 
 
 def preparing(preprocessor: Preprocessor, objects: ObjectTable, prepared: PreparedObjects | None) -> Prepare:

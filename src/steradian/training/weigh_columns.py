@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from steradian.training.choose_penalties import FOLDS, PenaltyChoice, centered_targets
+from steradian.training.class_targets import ClassLabels
 from steradian.training.dual_equations import centered_products
 from steradian.training.feature_rows import FeatureLayout, FeatureRows, Prepare
 
@@ -21,7 +22,7 @@ def choose_turns(
     prepare: Prepare,
     *,
     rows: np.ndarray,
-    labels: np.ndarray,
+    labels: ClassLabels,
     basis: np.ndarray,
 ) -> dict[str, int]:
     """For each modality that is better told with weights of its columns, the turns in which they are learnt.
@@ -33,7 +34,7 @@ def choose_turns(
         choice: judges by rows that are left out, and keeps what it prefers.
         prepare: brings rows of the table to prepared objects.
         rows: of the table, from which the layout was learnt [rows].
-        labels: their class numbers.
+        labels: theirs.
         basis: targets of the classes [num_classes, outputs].
     """
     found: dict[str, int] = {}
