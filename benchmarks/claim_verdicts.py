@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.claim_records import read_records
-from benchmarks.claims_report import summarise
+from benchmarks.claims_report import Found, bars, summarise
 from benchmarks.judge import Verdict, judge, judge_leads
 from benchmarks.judged_costs import growth_verdicts
 from benchmarks.judged_trainings import training_verdicts
@@ -19,6 +19,8 @@ from benchmarks.reader_claims import ACROSS, CLOSED_FORM, Comparison
 
 __all__ = [
     "DOCUMENT",
+    "RESULTS",
+    "document_parts",
     "document_with",
     "plain_verdicts",
     "read_verdicts",
@@ -29,7 +31,6 @@ __all__ = [
 
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "claims.md"
-BEGIN, END = "<!-- verdicts: written by `python -m benchmarks verdicts` -->", "<!-- end of verdicts -->"
 
 
 def read_verdicts(results: Path) -> list[Verdict]:
@@ -38,10 +39,13 @@ def read_verdicts(results: Path) -> list[Verdict]:
     Args:
         results: with claims.jsonl, growth.json, plain.json, against_plain.json and reader_claims.json, or some of them.
     """
-    found = summarise(list(read_records(results / "claims.jsonl")))
-    verdicts = [*training_verdicts(found), *growth_verdicts(_read(results / "growth.json"))]
+    verdicts = [*training_verdicts(_found(results)), *growth_verdicts(_read(results / "growth.json"))]
     verdicts += plain_verdicts(_read(results / "plain.json"), _read(results / "against_plain.json"))
     return verdicts + reader_verdicts(_read(results / "reader_claims.json"))
+
+
+def _found(results: Path) -> Found:
+    return summarise(list(read_records(results / "claims.jsonl")))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -54,25 +58,38 @@ def write_verdicts(results: Path, document: Path = DOCUMENT) -> None:
 
     Args:
         results: as of `read_verdicts`.
-        document: Markdown that has the two marks.
+        document: Markdown that has two marks for each part.
     """
     verdicts = read_verdicts(results)
     text = json.dumps([asdict(verdict) for verdict in verdicts], indent=1) + "\n"
     (results / "verdicts.json").write_text(text, encoding="utf-8")
     print("\n".join(map(str, verdicts)))
-    document.write_text(document_with(verdicts, document.read_text(encoding="utf-8")), encoding="utf-8")
+    written = document_with(document_parts(results), document.read_text(encoding="utf-8"))
+    document.write_text(written, encoding="utf-8")
 
 
-def document_with(verdicts: Sequence[Verdict], text: str) -> str:
-    """The document with these verdicts between its marks.
+def document_parts(results: Path) -> dict[str, str]:
+    """What is written into the document, Markdown by the name of its marks.
 
     Args:
-        verdicts: of `read_verdicts`.
-        text: Markdown that has the two marks.
+        results: as of `read_verdicts`.
     """
-    lines = "\n".join(verdict_lines(verdicts))
-    between = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    return between.sub(lambda _: f"{BEGIN}\n\n{lines}\n\n{END}", text)
+    _, *rivals = bars(_found(results)).splitlines()
+    return {"verdicts": "\n".join(verdict_lines(read_verdicts(results))), "rivals": "\n".join(rivals).strip()}
+
+
+def document_with(parts: Mapping[str, str], text: str) -> str:
+    """The document with these parts between their marks.
+
+    Args:
+        parts: of `document_parts`.
+        text: Markdown that has the two marks of each.
+    """
+    for name, lines in parts.items():
+        begin, end = f"<!-- {name}: written by `python -m benchmarks verdicts` -->", f"<!-- end of {name} -->"
+        between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+        text = between.sub(lambda _, new=f"{begin}\n\n{lines}\n\n{end}": new, text)
+    return text
 
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.claim_verdicts import DOCUMENT, RESULTS, document_with, plain_verdicts, read_verdicts, reader_verdicts
+from benchmarks.claim_verdicts import (
+    DOCUMENT,
+    RESULTS,
+    document_parts,
+    document_with,
+    plain_verdicts,
+    read_verdicts,
+    reader_verdicts,
+    verdict_lines,
+)
 from benchmarks.claims_report import summarise
 from benchmarks.judge import judge, judge_leads
 from benchmarks.judged_trainings import best_rivals, speed_verdicts
@@ -18,14 +27,15 @@ MakeRecord = Callable[..., dict[str, Any]]
 def test_what_is_committed_is_what_the_results_say() -> None:
     verdicts = read_verdicts(RESULTS)
     assert json.loads((RESULTS / "verdicts.json").read_text(encoding="utf-8")) == [asdict(each) for each in verdicts]
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert document_with(verdicts, text) == text
+    text, parts = DOCUMENT.read_text(encoding="utf-8"), document_parts(RESULTS)
+    assert document_with(parts, text) == text
+    assert all(part in text for part in parts.values())
     assert {verdict.section for verdict in verdicts} == {"faster", "separable", "interpretable", "light", "good"}
 
 
 def test_only_what_lies_between_the_marks_is_written() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    changed = document_with([judge("good", "a claim", 1, 1, "1 of 1")], text)
+    changed = document_with({"verdicts": "\n".join(verdict_lines([judge("good", "a claim", 1, 1, "1 of 1")]))}, text)
     before, after = text.split("<!-- verdicts")[0], text.split("<!-- end of verdicts -->")[1]
     assert changed.startswith(before)
     assert changed.endswith(after)
