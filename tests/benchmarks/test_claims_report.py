@@ -76,7 +76,7 @@ def test_bars_say_who_got_there(make_record: MakeRecord, ours: float, rival: flo
     assert "clip" in CONTRASTIVE
     ends = {"cross_entropy": 1.0, "angular": ours, "clip": rival}
     text = bars(summarise([make_record(method, [0.0, last]) for method, last in ends.items()]))
-    assert f"| made | {DEFAULTS} | {shown} | {shown} |" in text
+    assert f"| made | {DEFAULTS} | 1 | {shown} | {shown} |" in text
 
 
 def test_starts_are_told_apart_and_the_closed_form_stands_beside_both(make_record: MakeRecord) -> None:
