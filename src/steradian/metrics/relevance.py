@@ -81,15 +81,19 @@ def own_places(
     deepest = int(sizes[query_codes].max() + depths.max())
     step = max(1, min(_MAX_QUERIES, memory_bytes // (_BYTES_A_PRODUCT * total + 40 * deepest)))
     for part in (order[start : start + step] for start in range(0, len(order), step)):
-        unit = fixed_point(queries[part])
-        own = _Own(unit, searched, members, query_codes[part], exclude[part])
-        rows, keys = _others(unit, searched, own, exclude[part], int(depths[part].max()))
-        gaps = own.keys.shape[1] - 1
-        below = _below(unit, searched, own, rows, keys)
-        counts = np.bincount(rows * gaps + below, minlength=len(part) * gaps).reshape(-1, gaps)
-        nearer = np.arange(gaps - 1)
-        places = np.cumsum(counts[:, :0:-1], axis=1) + nearer
-        places[nearer >= own.counts[:, None]] = total
+        codes, left_out = query_codes[part], exclude[part]
+        unit, depth = fixed_point(queries[part]), int(depths[part].max())
+        products, least = _products(unit, searched, members, codes, left_out)
+        counts = sizes[codes] - ((left_out >= 0) & (gallery_codes[left_out] == codes))
+        nearer = np.arange(sizes[codes].max())
+        places = np.where(nearer < counts[:, None], nearer, total)
+        mixed = np.flatnonzero(products.max(axis=1) >= least - np.float32(2 * searched.error))
+        if len(mixed):
+            own = _Own(unit[mixed], searched, members, codes[mixed], left_out[mixed])
+            some = products if len(mixed) == len(part) else products[mixed]
+            above = _above(unit[mixed], searched, own, *_others(some, searched, own, depth))
+            width = above.shape[1]
+            places[mixed, :width] = np.minimum(places[mixed, :width] + above, total)
         yield part, places
 
 
@@ -139,21 +143,15 @@ class _Own:
         codes: np.ndarray,
         exclude: np.ndarray,
     ) -> None:
-        starts = np.flatnonzero(np.diff(codes, prepend=-1))
-        most = max(len(members[code]) for code in codes[starts])
+        most = max(len(members[code]) for code in np.unique(codes))
         self.keys = np.full((len(unit), most + 2), NO_ROW)
-        self.counts = np.empty(len(unit), dtype=np.int64)
-        self.places: list[tuple[slice, np.ndarray]] = []
-        for start, stop in zip(starts, [*starts[1:], len(unit)], strict=True):
-            rows, columns = slice(start, stop), members[codes[start]]
+        for rows, columns in _classes(codes, members):
             keys = ranking_keys(unit[rows] @ searched.exact(columns).T, columns)
-            itself = columns == exclude[rows, None]
-            keys[itself] = NO_ROW
-            self.counts[rows] = len(columns) - itself.any(axis=1)
-            self.places.append((rows, columns))
+            keys[columns == exclude[rows, None]] = NO_ROW
             self.keys[rows, 1 : len(columns) + 1] = keys
         self.keys[:, -1] = np.inf
         self.keys.sort(axis=1)
+        self.last = most - 1 - np.count_nonzero(self.keys[:, 1:-1] == NO_ROW, axis=1)
 
     def at(self, places: np.ndarray) -> np.ndarray:
         """The cosine at a place of each query as a column of float32, the highest at 0; inf at -1."""
@@ -161,39 +159,57 @@ class _Own:
         return np.asarray(keys * _KEY_TO_COSINE, dtype=np.float32)[:, None]
 
 
-def _others(
-    unit: np.ndarray, searched: _Searched, own: _Own, exclude: np.ndarray, depth: int
+def _classes(codes: np.ndarray, members: list[np.ndarray]) -> Iterator[tuple[slice, np.ndarray]]:
+    """The queries of each class, which stand together, and the gallery rows of it."""
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    for start, stop in pairwise([*starts.tolist(), len(codes)]):
+        yield slice(start, stop), members[codes[start]]
+
+
+def _products(
+    unit: np.ndarray, searched: _Searched, members: list[np.ndarray], codes: np.ndarray, exclude: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Products with all rows of other classes, -inf elsewhere, and the least of the own class, float32."""
+    products = unit.astype(np.float32) @ searched.single.T
+    least = np.empty(len(unit), dtype=np.float32)
+    for rows, columns in _classes(codes, members):
+        least[rows] = products[rows][:, columns].min(axis=1)
+        products[rows, columns] = -np.inf
+    has = np.flatnonzero(exclude >= 0)
+    products[has, exclude[has]] = -np.inf
+    return products, least
+
+
+def _others(products: np.ndarray, searched: _Searched, own: _Own, depth: int) -> tuple[np.ndarray, np.ndarray]:
     """Query, ascending, and key, ascending in each query, of what is of another class and may be among the nearest.
 
     The keys are made of products. What lies below all of its own class changes no score, and needs not be there.
     """
-    total, slack = len(searched.single), np.float32(2 * searched.error)
-    products = unit.astype(np.float32) @ searched.single.T
-    for place in own.places:
-        products[place] = -np.inf
-    has = np.flatnonzero(exclude >= 0)
-    products[has, exclude[has]] = -np.inf
-    near = products >= own.at(own.counts - 1) - slack
+    total, slack = products.shape[1], np.float32(2 * searched.error)
+    near = products >= own.at(own.last) - slack
     if np.count_nonzero(near) > _MANY * len(near):
         near = products >= _least(products, own, depth) - slack
     flat = np.flatnonzero(near)
     rows = flat // total
     keys = ranking_keys(products.ravel()[flat].astype(np.float64), flat - rows * total)
-    for start, stop in _each_query(rows, len(unit)):
+    for start, stop in _each_query(rows, len(products)):
         keys[start:stop].sort()
     return rows, keys
 
 
-def _below(unit: np.ndarray, searched: _Searched, own: _Own, rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """How many of its own class each other row is nearer than; where products cannot tell, exact cosines do."""
+def _above(unit: np.ndarray, searched: _Searched, own: _Own, rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """How many of others are nearer than each of the own class, the nearest first, int64 [queries, most of a class].
+
+    Where products cannot tell, exact cosines do.
+    """
     places = _places(own.keys, rows, keys)
-    upper, flat = rows * own.keys.shape[1] + places, own.keys.ravel()
-    error = searched.error / _KEY_TO_COSINE
+    width, flat = own.keys.shape[1], own.keys.ravel()
+    upper, error = rows * width + places, searched.error / _KEY_TO_COSINE
     unsure = np.flatnonzero((keys - flat[upper - 1] <= error) | (flat[upper] - keys <= error))
-    rows, others = rows[unsure], decode_keys(keys[unsure])[0]
-    places[unsure] = _places(own.keys, rows, ranking_keys(_cosines(unit, searched, rows, others), others))
-    return places - 1
+    among, others = rows[unsure], decode_keys(keys[unsure])[0]
+    places[unsure] = _places(own.keys, among, ranking_keys(_cosines(unit, searched, among, others), others))
+    counts = np.bincount(rows * width + places, minlength=own.keys.size).reshape(-1, width)
+    return np.cumsum(counts[:, :1:-1], axis=1)
 
 
 def _places(ascending: np.ndarray, rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -235,7 +251,7 @@ def _least(products: np.ndarray, own: _Own, depth: int) -> np.ndarray:
         own: the own class.
         depth: how many neighbors are looked at.
     """
-    last = own.counts - 1
+    last = own.last
     if products.shape[1] >= _GROUPED * depth:
         return np.asarray(np.maximum(own.at(last), reached_by(products, depth)[:, None]))
     # Of the own class the first place that enough products reach, by some of them; then all tell whether it holds. They
