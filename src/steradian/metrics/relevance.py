@@ -32,6 +32,7 @@ _BYTES_A_PRODUCT = 6
 """A product in float32, and what it is compared with twice."""
 _ROWS_A_BLOCK = 4096
 _SAMPLED, _MORE = 8, 16
+"""One of so many products is drawn, and a depth's 16th is how far the draw may be off before all are counted again."""
 _GROUPED = 16
 _FEW, _MANY = 64, 64
 _PAIRS_A_CHUNK = 2**10
@@ -145,7 +146,8 @@ class _Own:
     ) -> None:
         most = max(len(members[code]) for code in np.unique(codes))
         self.keys = np.full((len(unit), most + 2), NO_ROW)
-        for rows, columns in _classes(codes, members):
+        for code, rows in _runs(codes):
+            columns = members[code]
             keys = ranking_keys(unit[rows] @ searched.exact(columns).T, columns)
             keys[columns == exclude[rows, None]] = NO_ROW
             self.keys[rows, 1 : len(columns) + 1] = keys
@@ -159,11 +161,11 @@ class _Own:
         return np.asarray(keys * _KEY_TO_COSINE, dtype=np.float32)[:, None]
 
 
-def _classes(codes: np.ndarray, members: list[np.ndarray]) -> Iterator[tuple[slice, np.ndarray]]:
-    """The queries of each class, which stand together, and the gallery rows of it."""
+def _runs(codes: np.ndarray) -> Iterator[tuple[int, slice]]:
+    """Each code of those that stand together, and where it stands."""
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    for start, stop in pairwise([*starts.tolist(), len(codes)]):
-        yield slice(start, stop), members[codes[start]]
+    edges = [*starts.tolist(), len(codes)]
+    return zip(codes[starts].tolist(), map(slice, edges[:-1], edges[1:]), strict=True)
 
 
 def _products(
@@ -172,7 +174,8 @@ def _products(
     """Products with all rows of other classes, -inf elsewhere, and the least of the own class, float32."""
     products = unit.astype(np.float32) @ searched.single.T
     least = np.empty(len(unit), dtype=np.float32)
-    for rows, columns in _classes(codes, members):
+    for code, rows in _runs(codes):
+        columns = members[code]
         least[rows] = products[rows][:, columns].min(axis=1)
         products[rows, columns] = -np.inf
     has = np.flatnonzero(exclude >= 0)
@@ -192,8 +195,8 @@ def _others(products: np.ndarray, searched: _Searched, own: _Own, depth: int) ->
     flat = np.flatnonzero(near)
     rows = flat // total
     keys = ranking_keys(products.ravel()[flat].astype(np.float64), flat - rows * total)
-    for start, stop in _each_query(rows, len(products)):
-        keys[start:stop].sort()
+    for _, run in _runs(rows):
+        keys[run].sort()
     return rows, keys
 
 
@@ -215,14 +218,9 @@ def _above(unit: np.ndarray, searched: _Searched, own: _Own, rows: np.ndarray, k
 def _places(ascending: np.ndarray, rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """How many entries of its row each key is above, int64 [keys]; rows ascend."""
     places = np.empty(len(rows), dtype=np.int64)
-    for row, (start, stop) in zip(ascending, _each_query(rows, len(ascending)), strict=True):
-        places[start:stop] = row.searchsorted(keys[start:stop])
+    for row, run in _runs(rows):
+        places[run] = ascending[row].searchsorted(keys[run])
     return places
-
-
-def _each_query(rows: np.ndarray, count: int) -> Iterator[tuple[int, int]]:
-    """Where the entries of each query begin and end, which ascend."""
-    return pairwise(np.searchsorted(rows, np.arange(count + 1)).tolist())
 
 
 def _cosines(unit: np.ndarray, searched: _Searched, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
