@@ -1,13 +1,16 @@
-"""Which neighbors are of a query's class, against the neighbors themselves."""
+"""Where the own class stands among the neighbors of a query, against the neighbors themselves."""
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steradian.metrics import nearest
+from steradian.metrics.exact_cosines import fixed_point
 from steradian.metrics.nearest import check_rows
-from steradian.metrics.relevance import relevant_neighbors
+from steradian.metrics.relevance import own_places
 
 
 def check(
@@ -21,7 +24,7 @@ def check(
     rows, _ = nearest(queries, gallery, k=len(gallery), exclude=exclude)
     want = (gallery_codes[rows] == codes[:, None]) & (rows >= 0)
     seen = []
-    for part, relevant in relevant_neighbors(
+    for part, places in own_places(
         queries,
         codes,
         check_rows(gallery),
@@ -30,11 +33,21 @@ def check(
         exclude=exclude,
         memory_bytes=options["memory_bytes"],
     ):
-        assert relevant.shape == (len(part), min(depths[part].max(), len(gallery)))
-        np.testing.assert_array_equal(relevant, want[part, : relevant.shape[1]])
+        depth = min(depths[part].max(), len(gallery))
+        assert (np.diff(places, axis=1) >= 0).all()
+        np.testing.assert_array_equal((places[:, :, None] == np.arange(depth)).sum(axis=1), want[part, :depth])
         seen += part.tolist()
     assert sorted(seen) == list(range(len(queries)))
     assert (np.diff(depths[seen]) >= 0).all()
+
+
+def places_by_whole_numbers(query: np.ndarray, own: np.ndarray, gallery: np.ndarray, itself: int) -> list[int]:
+    """The obvious way: cosines as whole multiples of 2^-52, rounded to 2^-24, sorted with their rows."""
+    numbers = (fixed_point(gallery) * 2.0**26).astype(np.int64)
+    cosines = [int(cosine) for cosine in numbers @ (fixed_point(query[None])[0] * 2.0**26).astype(np.int64)]
+    steps = [round(Fraction(cosine, 2**28)) for cosine in cosines]
+    ranked = sorted((-step, row) for row, step in enumerate(steps) if row != itself)
+    return [place for place, (_, row) in enumerate(ranked) if own[row]]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 200), st.integers(1, 30), st.sampled_from([1, 30_000, 2**26]))
@@ -68,3 +81,29 @@ def test_rows_that_float32_cannot_tell_apart(rng: np.random.Generator) -> None:
     codes = rng.integers(3, size=400)
     vectors = rng.normal(size=(1, 16)) + 1e-7 * rng.normal(size=(400, 16))
     check(vectors[:50], codes[:50], vectors, codes, random_state=0, most=400, memory_bytes=2**24)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 80), st.sampled_from([1e-9, 1e-7, 3e-6, 1e-4]), st.booleans())
+def test_near_ties_and_copies_equal_whole_numbers(random_state: int, dim: int, apart: float, single: bool) -> None:
+    """Few directions, each with exact copies and with rows about as far apart as float32 products err, of any class."""
+    rng = np.random.default_rng(random_state)
+    gallery = rng.normal(size=(6, dim))[rng.integers(6, size=150)]
+    gallery += apart * rng.normal(size=gallery.shape) * (rng.random((150, 1)) < 0.7)
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    gallery = gallery.astype(np.float32 if single else np.float64)
+    codes = rng.integers(3, size=150)
+    found = own_places(
+        gallery[:8],
+        codes[:8],
+        check_rows(gallery),
+        codes,
+        depths=np.full(8, 150),
+        exclude=np.arange(8),
+        memory_bytes=2**20,
+    )
+    for part, places in found:
+        for query, row in zip(part, places, strict=True):
+            want = places_by_whole_numbers(gallery[query], codes == codes[query], gallery, query)
+            assert row[: len(want)].tolist() == want
+            assert (row[len(want) :] == 150).all()

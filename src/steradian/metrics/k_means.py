@@ -40,12 +40,14 @@ def tightest_clusters(
         >>> bool(found[0] == found[1] != found[2] == found[3])
         True
     """
+    from sklearn import config_context
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
     # More BLAS threads for a handful of rows at a time only wait for each other, on a busy machine twenty times as long
-    # as the work takes. The rounds keep their OpenMP threads.
-    with warnings.catch_warnings(), _threads().limit(limits=1, user_api="blas"):
+    # as the work takes. The rounds keep their OpenMP threads. Each start would check the same rows and options anew.
+    unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
+    with warnings.catch_warnings(), unchecked, _threads().limit(limits=1, user_api="blas"):
         # Fewer distinct vectors than classes is a finding, which the score shows.
         warnings.simplefilter("ignore", ConvergenceWarning)
         some = vectors

@@ -12,7 +12,7 @@ import numpy as np
 from steradian.errors import InputError
 from steradian.metrics.classification import label_codes
 from steradian.metrics.nearest import DEFAULT_MEMORY_BYTES, CheckedRows, check_exclude, check_rows, check_widths
-from steradian.metrics.relevance import relevant_neighbors
+from steradian.metrics.relevance import own_places
 
 __all__ = [
     "MOST_QUERIES",
@@ -285,13 +285,15 @@ def _each_score(
     """Recall at each k, average precision at R and R-precision of each query, float64 [queries, scores]."""
     each = np.empty((len(queries), len(ks) + 2))
     depths = np.maximum(num_relevant, max(ks))
-    search = relevant_neighbors(
+    search = own_places(
         queries, query_codes, gallery, gallery_codes, depths=depths, exclude=exclude, memory_bytes=memory_bytes
     )
-    for part, relevant in search:
-        each[part, :-2] = np.stack([recall_at_k(relevant, k=min(k, relevant.shape[1])) for k in ks], axis=1)
-        each[part, -2] = map_at_r(relevant, num_relevant[part])
-        each[part, -1] = r_precision(relevant, num_relevant[part])
+    for part, places in search:
+        relevant, found = num_relevant[part], np.arange(1, places.shape[1] + 1)
+        each[part, :-2] = places[:, :1] < np.asarray(ks)
+        within = places < relevant[:, None]
+        each[part, -2] = (found / (places + 1) * within).sum(axis=1) / relevant
+        each[part, -1] = within.sum(axis=1) / relevant
     return each
 
 
