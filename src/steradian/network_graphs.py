@@ -17,6 +17,7 @@ from steradian.errors import ConfigError, MissingExtraError
 from steradian.modalities import Audio, Image, Tabular, Text
 from steradian.modalities.log_mel_tokenizer import STRIDE, LogMelTokenizer
 from steradian.modalities.series import FittedSeries
+from steradian.modalities.tensors import laid_out
 from steradian.modalities.text_tokenizer import TextTokenizer
 from steradian.modalities.vector import FittedVector
 from steradian.model import Fusion, ModalityEncoder
@@ -134,7 +135,7 @@ def _text_tokens(
     flat = tokenizer.ngrams.weight[ngrams] * weights[:, None].to(tokenizer.ngrams.weight.dtype)
     owners = _owners(ngrams, offsets)[:, None].expand_as(flat)
     sums = flat.new_zeros(offsets.shape[0], flat.shape[1]).scatter_add(0, owners, flat)
-    tokens = tokenizer.place[: mask.shape[1]] + _laid_out(sums[words], mask)
+    tokens = tokenizer.place[: mask.shape[1]] + laid_out(sums[words], mask)
     whole = tokenizer.whole(features.float())[:, None]
     return Tokens(torch.cat([whole, tokens], dim=1), torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1))
 
@@ -149,7 +150,7 @@ def _sound_tokens(tokenizer: LogMelTokenizer, frames: Tensor, lengths: Tensor) -
     # A stride of silence before each sound, and one behind the last.
     everywhere = _numbers(STRIDE * ((tokens + 1).sum() + 1))
     real = torch.zeros_like(everywhere).scatter(0, places, torch.ones_like(places))
-    values = _laid_out(values, real)[None, :, :, None]
+    values = laid_out(values, real)[None, :, :, None]
     for convolution, norm in zip(tokenizer.convolutions, tokenizer.norms, strict=True):
         values = convolution(values.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         real = real[::2]
@@ -159,7 +160,7 @@ def _sound_tokens(tokenizer: LogMelTokenizer, frames: Tensor, lengths: Tensor) -
     mask = steps < tokens[:, None]
     rows = tokenizer.project(values[0].flatten(1)[real.nonzero()[:, 0]])
     waves = torch.cat([angles.sin(), angles.cos()], dim=-1)[:, : rows.shape[1]]
-    return Tokens(_laid_out(rows, mask) + waves, mask)
+    return Tokens(laid_out(rows, mask) + waves, mask)
 
 
 def _numbers(end: Any) -> Tensor:
@@ -171,13 +172,6 @@ def _owners(flat: Tensor, starts: Tensor) -> Tensor:
     """Which item each entry of a flat list belongs to, int64 [entries]; starts int64 [items], each before the next."""
     zeros = torch.zeros_like(flat, dtype=torch.int64)
     return zeros.scatter_add(0, starts, torch.ones_like(starts)).cumsum(0) - 1
-
-
-def _laid_out(rows: Tensor, mask: Tensor) -> Tensor:
-    """Rows [places that are real, width] where the mask [...] is, and zeros elsewhere [..., width]."""
-    real = mask.to(torch.int64)
-    places = real.flatten().cumsum(0).reshape(real.shape) * real
-    return torch.cat([rows.new_zeros(1, rows.shape[1]), rows])[places]
 
 
 def _sample(modality: Modality, fitted: FittedModality) -> Values | None:

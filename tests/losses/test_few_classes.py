@@ -33,10 +33,11 @@ def values_and_gradients(inputs: tuple[Tensor, Tensor, Tensor], **options: Any) 
 
 @pytest.fixture
 def swept(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which of the two ways was gone."""
+    """Which of the three ways was gone."""
     ways: list[str] = []
-    plain, sweep = streaming._all_at_once, streaming._Stream.apply
+    plain, few, sweep = streaming._all_at_once, streaming._Few.apply, streaming._Stream.apply
     monkeypatch.setattr(streaming, "_all_at_once", lambda *a, **k: ways.append("at once") or plain(*a, **k))
+    monkeypatch.setattr(streaming._Few, "apply", lambda *a: ways.append("by hand") or few(*a))
     monkeypatch.setattr(streaming._Stream, "apply", lambda *a: ways.append("sweep") or sweep(*a))
     return ways
 
@@ -58,7 +59,7 @@ def test_it_is_the_sweep(
     found, gradients = values_and_gradients(inputs, with_sum=with_sum)
     monkeypatch.setattr(streaming, "FEW_CLASSES", 0)
     expected, expected_gradients = values_and_gradients(inputs, with_sum=with_sum)
-    assert swept == ["at once", "sweep"]
+    assert swept == ["by hand" if own == 1 and not with_sum else "at once", "sweep"]
     for one, other in zip([*found, *gradients], [*expected, *expected_gradients], strict=True):
         torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
 
@@ -71,6 +72,30 @@ def test_gradients_by_finite_differences() -> None:
         return found.others.sum() + found.own.sum() + found.others_sum.sum()
 
     assert torch.autograd.gradcheck(total, (embeddings.requires_grad_(), centers.requires_grad_()))
+
+
+def test_second_gradients_by_finite_differences() -> None:
+    embeddings, own, centers = problem(3, 4, 1)
+
+    def parts(embeddings: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
+        return stream_softmax(embeddings, own, class_centers=centers, scale=5.0)[:2]
+
+    inputs = embeddings.requires_grad_(), centers.requires_grad_()
+    assert torch.autograd.gradcheck(parts, inputs)
+    assert torch.autograd.gradgradcheck(parts, inputs)
+
+
+@pytest.mark.parametrize("needed", [0, 1])
+def test_by_hand_gives_the_gradient_that_is_needed(needed: int, swept: list[str]) -> None:
+    embeddings, own, centers = problem(6, 5, 1)
+    expected = values_and_gradients((embeddings, own, centers))[1][needed]
+    tensors = [embeddings, centers]
+    tensors[needed].requires_grad_()
+    found = stream_softmax(tensors[0], own, class_centers=tensors[1], scale=9.0)
+    weights = torch.linspace(1, 2, 6, dtype=torch.float64)
+    ((found.others * weights).sum() + (found.own[:, 0] * weights.flip(0)).sum()).backward()
+    torch.testing.assert_close(tensors[needed].grad, expected, rtol=1e-12, atol=1e-12)
+    assert swept == ["by hand", "by hand"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from steradian.modalities.image_tokenizer import ImageTokenizer
+from steradian.modalities.image_tokenizer import ImageTokenizer, _jitter
 
 SIZE = 16
 
@@ -122,3 +122,27 @@ def test_no_picture_at_all_and_gradients(array: np.ndarray) -> None:
     assert tokenizer(pixels=pixels[:0]).values.shape == (0, 4, 12)
     (tokenizer(pixels=pixels).values * torch.randn(3, 4, 12)).sum().backward()
     assert [name for name, p in tokenizer.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def plain_jitter(picture: Tensor) -> Tensor:
+    """What `_jitter` does, step by step, from the same draws."""
+    draw = torch.rand(len(picture), 4) * 2 - 1
+    scale, angle = 1 + 0.2 * draw[:, 0], 0.2 * draw[:, 1]
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1).view(-1, 2, 2)
+    matrix = torch.cat([scale[:, None, None] * turn, 0.2 * draw[:, 2:, None]], dim=2)
+    grid = torch.nn.functional.affine_grid(matrix, list(picture.shape), align_corners=False)
+    moved = torch.nn.functional.grid_sample(picture, grid, padding_mode="border", align_corners=False)
+    contrast, brightness = 0.3 * (torch.rand(2, len(picture), 3, 1, 1) * 2 - 1)
+    recoloured = moved * (1 + contrast) + brightness
+    grey = 0.6 * torch.rand(len(picture), 1, 1, 1)
+    return (1 - grey) * recoloured + grey * recoloured.mean(dim=1, keepdim=True)
+
+
+def test_one_product_recolours_as_the_plain_steps_do(array: np.ndarray) -> None:
+    picture = torch.from_numpy(np.stack([array, array[::-1]])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    torch.manual_seed(0)
+    expected = plain_jitter(picture)
+    torch.manual_seed(0)
+    found = _jitter(picture)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    assert found.is_contiguous(memory_format=torch.channels_last)

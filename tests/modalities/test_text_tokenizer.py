@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from steradian.modalities.text_ngrams import MAX_TOKENS
-from steradian.modalities.text_tokenizer import TextTokenizer
+from steradian.modalities.text_tokenizer import TextTokenizer, _Bags
 
 # Three distinct words, of 2, 1 and 3 n-grams; a text of the words 2, 0 and one of the word 1.
 BATCH = {
@@ -81,3 +81,15 @@ def test_texts_of_unknown_words_and_no_texts(tokenizer: TextTokenizer) -> None:
 
 def test_a_vocabulary_of_nothing_is_allowed() -> None:
     assert TextTokenizer(0, 1, width=4, dropout=0.0).ngrams.weight.shape == (1, 4)
+
+
+def test_the_gradient_of_bags_is_that_of_torch(tokenizer: TextTokenizer) -> None:
+    ngrams, weights = BATCH["ngrams"], BATCH["weights"]
+    # A word without n-grams behind the others, and one between them.
+    for bounds in (BATCH["offsets"], torch.tensor([0, 2, 2, 3, 6])):
+        above = torch.randn(len(bounds), 4)
+        plain = tokenizer.ngrams(ngrams, bounds, per_sample_weights=weights)
+        ours = _Bags.apply(tokenizer.ngrams.weight, ngrams, bounds, weights)
+        assert torch.equal(ours, plain)
+        expected, found = (torch.autograd.grad(each, tokenizer.ngrams.weight, above)[0] for each in (plain, ours))
+        torch.testing.assert_close(found, expected, rtol=4e-7, atol=1e-7)

