@@ -164,6 +164,19 @@ def test_a_model_of_one_label_refuses_lists(model: sr.SphereEmbedder) -> None:
         sr.evaluate(single, TEST, verbose=False)
 
 
+def test_scores_of_labels_that_are_no_lists_of_these_classes_are_refused(model: sr.SphereEmbedder) -> None:
+    single = fitted(epochs=0).fit(TRAIN.with_labels(["a", "b"] * 42))
+    for other in (["red"] * len(TEST), OWN[84:]):
+        with pytest.raises(InputError, match=r"lists of labels, as in training|labels that are text"):
+            model.score(TEST, other)
+    with pytest.raises(InputError, match="lists of several"):
+        single.score(TEST, TEST.labels)
+    assert model.score(TEST, [["new"]] * len(TEST)) == 0.0
+    assert model.score(TEST, [[]] * len(TEST)) == np.mean([not own for own in model.predict(TEST)])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(TEST, sample_weight=np.ones(3))
+
+
 def test_the_commands(model: sr.SphereEmbedder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pq.write_table(pa.table(COLUMNS), tmp_path / "all.parquet")
     lines = [

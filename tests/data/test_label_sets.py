@@ -64,7 +64,7 @@ def test_a_missing_cell_is_unlabelled() -> None:
     ("tags", "message"),
     [
         ([["red"], "big"], r"row 1 .*want a list of labels in every row, as in others, got str 'big'"),
-        ([["red"], ["big", "big"]], r"row 1 .*want labels of which none stands twice.*fit\(X, Y\)"),
+        ([["red"], ["big", "big"]], r"row 1 .*want labels of which none stands twice, got 'big' twice.*fit\(X, Y\)"),
         ([["red"], [3]], "row 1 .*names of one type"),
         ([["red"], [None]], "row 1 .*a label in every row"),
         ([["red"], [["big"]]], "row 1 .*names of one type"),
@@ -83,9 +83,25 @@ def test_a_table_of_0_and_1_numbers_the_classes(table: Any) -> None:
     assert read(TAGS).with_labels(table).labels.tolist() == [(0, 2), (), (1, 2)]
 
 
-def test_a_data_frame_of_0_and_1_names_them() -> None:
-    found = given_sets(pd.DataFrame(TABLE, columns=["a", "b", "c"]))
+FRAME = pd.DataFrame(TABLE, columns=["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [FRAME, FRAME.astype(bool), FRAME.astype("boolean"), FRAME.astype(object), pl.DataFrame(FRAME), pa.table(FRAME)],
+    ids=["pandas", "bool", "nullable", "objects", "polars", "arrow"],
+)
+def test_a_data_frame_of_0_and_1_names_them(frame: Any) -> None:
+    found = given_sets(frame)
     assert found is not None and found.tolist() == [["a", "c"], [], ["b", "c"]]
+
+
+@pytest.mark.parametrize("gap", [np.nan, pd.NA, None, "1", -1], ids=str)
+def test_a_table_of_0_and_1_with_something_else_is_refused(gap: Any) -> None:
+    table = FRAME.astype(object)
+    table.iloc[1, 1] = gap
+    with pytest.raises(InputError, match=r"a table of 0 and 1 .* got object of shape \(3, 3\) with other values"):
+        given_sets(table)
 
 
 def test_one_label_an_object_is_left_alone() -> None:
