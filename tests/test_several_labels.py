@@ -187,17 +187,22 @@ def test_the_commands(model: sr.SphereEmbedder, tmp_path: Path, capsys: pytest.C
     ]
     (tmp_path / "schema.yaml").write_text("\n".join(lines))
 
-    def run(*words: str) -> str:
+    def run(*words: str, refused: bool = False) -> str:
         with pytest.raises(SystemExit) as ended:
             main([word.replace("@", f"{tmp_path}/") for word in words])
         answer = capsys.readouterr()
-        assert not ended.value.code, answer.err
-        return answer.out
+        assert bool(ended.value.code) == refused, answer.err
+        assert not (refused and answer.out)
+        return answer.err if refused else answer.out
 
     run("split", "@all.parquet", "--out", "@parts", "--label", "tags", "--test", "0.3")
     assert "0 to" in run("fit", "@parts/train.parquet", "--schema", "@schema.yaml", "--out", "@model")
     answers = csv.DictReader(run("predict", "@model", "@parts/test.parquet").splitlines())
     assert {name for answer in answers for name in json.loads(answer["classes"])} == set(WORDS)
     assert "exact" in run("evaluate", "@model", "@parts/test.parquet", "--gallery", "@parts/train.parquet")
+    for option in (["--robustness", "@curve.json"], ["--decisions"], ["--geometry"]):
+        told = run("evaluate", "@model", "@parts/test.parquet", *option, refused=True)
+        assert f"{option[0]}: want a model of one label" in told
+    assert "verify: want a model of one" in run("verify", "@model", *["@parts/test.parquet"] * 2, refused=True)
     with pytest.raises(InputError, match="serve"):
         load_served(tmp_path / "model")
