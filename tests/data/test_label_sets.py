@@ -1,5 +1,6 @@
 """Several labels an object, however they are given."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,17 @@ def test_one_label_an_object_is_left_alone() -> None:
     assert not are_several(column) and strata(column).tolist() == [1, 0]
     with pytest.raises(InputError, match="0 and 1"):
         given_sets(np.array([[1, 2], [0, 1]]))
+
+
+def test_lists_that_are_written_as_text_are_told(tmp_path: Any) -> None:
+    frame = pd.DataFrame({"title": TITLES, "tags": [str(tags) for tags in TAGS]})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.warns(sr.SteradianWarning, match=r"column 'tags': each text is one label, also .*which looks like a"):
+        sr.read_objects(tmp_path / "table.csv", SCHEMA)
+    frame.loc[0, "tags"] = "[red"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sr.read_objects(frame, SCHEMA)
 
 
 def test_a_table_says_how_many_labels_objects_have() -> None:

@@ -3,13 +3,14 @@
 from collections import Counter
 from itertools import chain
 from typing import Any
+from warnings import warn
 
 import numpy as np
 
 from steradian.data.checks import to_names
 from steradian.data.columns import to_column, to_objects
 from steradian.data.modality import shown
-from steradian.errors import ConfigError, InputError
+from steradian.errors import ConfigError, InputError, SteradianWarning
 
 __all__ = [
     "are_several",
@@ -135,7 +136,9 @@ def to_labels(column: np.ndarray, rows: np.ndarray, *, name: str) -> np.ndarray:
     """
     cells = column.tolist()
     if not holds_lists(column):
-        return to_names(column, rows, name=name, role="a label")
+        names = to_names(column, rows, name=name, role="a label")
+        _tell_of_written_lists(names, name)
+        return names
     for cell, row in zip(cells, rows, strict=True):
         if not isinstance(cell, _LISTS):
             raise InputError(
@@ -158,6 +161,14 @@ def to_labels(column: np.ndarray, rows: np.ndarray, *, name: str) -> np.ndarray:
                 fix="Write each once. A table of 0 and 1 must be an array: fit(X, Y), objects.with_labels(Y).",
             )
     return to_objects(found)
+
+
+def _tell_of_written_lists(names: np.ndarray, column: str) -> None:
+    """Warn of texts that are lists, as a CSV file has them: each would be a class of its own."""
+    if names.dtype.kind == "U" and len(names) and all(name[:1] + name[-1:] == "[]" for name in names.tolist()):
+        told = f"column {column!r}: each text is one label, also {shown(names[0])}, which looks like a list"
+        fix = "For several labels an object make lists of the texts first, such as by json.loads or ast.literal_eval."
+        warn(f"{told}. {fix}", SteradianWarning, stacklevel=2)
 
 
 def given_sets(labels: Any) -> np.ndarray | None:
