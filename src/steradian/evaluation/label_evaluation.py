@@ -62,6 +62,7 @@ class LabelEvaluation(Evaluation, rows="subsets", line=line_of(_COLUMNS), words=
         modalities: all modalities of the model, in the order of its schema.
         gallery: how many objects were searched in; None where each object was searched among the others.
         ami_sampled: False; there are no clusters.
+        ami_tried: False, likewise.
         patterns: one entry for all objects that have exactly the same modalities, the most frequent first.
         certified: None.
         certified_right: None.
