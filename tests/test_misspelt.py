@@ -52,4 +52,5 @@ def test_what_is_called_looks_as_before() -> None:
 
 def test_a_fix_is_a_sentence() -> None:
     assert did_you_mean(11, [111, 22], otherwise="Remove it.") == "Did you mean 111?"
+    assert did_you_mean("KIND", ["kind", "size"], otherwise="Remove it.") == "Did you mean 'kind'?"
     assert did_you_mean("a", ["xyz"], otherwise="Remove it.") == "Remove it."

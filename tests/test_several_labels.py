@@ -164,6 +164,19 @@ def test_a_model_of_one_label_refuses_lists(model: sr.SphereEmbedder) -> None:
         sr.evaluate(single, TEST, verbose=False)
 
 
+def test_scores_of_labels_that_are_no_lists_of_these_classes_are_refused(model: sr.SphereEmbedder) -> None:
+    single = fitted(epochs=0).fit(TRAIN.with_labels(["a", "b"] * 42))
+    for other in (["red"] * len(TEST), OWN[84:]):
+        with pytest.raises(InputError, match=r"lists of labels, as in training|labels that are text"):
+            model.score(TEST, other)
+    with pytest.raises(InputError, match="lists of several"):
+        single.score(TEST, TEST.labels)
+    assert model.score(TEST, [["new"]] * len(TEST)) == 0.0
+    assert model.score(TEST, [[]] * len(TEST)) == np.mean([not own for own in model.predict(TEST)])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(TEST, sample_weight=np.ones(3))
+
+
 def test_the_commands(model: sr.SphereEmbedder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pq.write_table(pa.table(COLUMNS), tmp_path / "all.parquet")
     lines = [
@@ -174,17 +187,22 @@ def test_the_commands(model: sr.SphereEmbedder, tmp_path: Path, capsys: pytest.C
     ]
     (tmp_path / "schema.yaml").write_text("\n".join(lines))
 
-    def run(*words: str) -> str:
+    def run(*words: str, refused: bool = False) -> str:
         with pytest.raises(SystemExit) as ended:
             main([word.replace("@", f"{tmp_path}/") for word in words])
         answer = capsys.readouterr()
-        assert not ended.value.code, answer.err
-        return answer.out
+        assert bool(ended.value.code) == refused, answer.err
+        assert not (refused and answer.out)
+        return answer.err if refused else answer.out
 
     run("split", "@all.parquet", "--out", "@parts", "--label", "tags", "--test", "0.3")
     assert "0 to" in run("fit", "@parts/train.parquet", "--schema", "@schema.yaml", "--out", "@model")
     answers = csv.DictReader(run("predict", "@model", "@parts/test.parquet").splitlines())
     assert {name for answer in answers for name in json.loads(answer["classes"])} == set(WORDS)
     assert "exact" in run("evaluate", "@model", "@parts/test.parquet", "--gallery", "@parts/train.parquet")
+    for option in (["--robustness", "@curve.json"], ["--decisions"], ["--geometry"]):
+        told = run("evaluate", "@model", "@parts/test.parquet", *option, refused=True)
+        assert f"{option[0]}: want a model of one label" in told
+    assert "verify: want a model of one" in run("verify", "@model", *["@parts/test.parquet"] * 2, refused=True)
     with pytest.raises(InputError, match="serve"):
         load_served(tmp_path / "model")

@@ -190,6 +190,9 @@ def _evaluate(options: Namespace) -> int:
     check_file(options.out, others=[*tables, options.robustness])
     check_file(options.robustness, option="--robustness", others=tables)
     model = load_named(options.model)
+    for name in ("robustness", "decisions", "geometry"):
+        if options[name]:
+            model.fitted_.refuse_several(where=f"--{name}")
     objects, gallery = read_both(options.table, options.gallery, replace(model.schema_, id=None), options)
     evaluation = evaluate(model, objects, gallery=gallery, max_queries=options.max_queries or None)
     if options.out is not None:

@@ -11,7 +11,6 @@ from scipy.special import softmax
 from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
-from sklearn.utils.validation import column_or_1d
 
 from steradian.audit import Audit, audit
 from steradian.calibration import Calibration
@@ -29,7 +28,7 @@ from steradian.thresholds import Verification, verify
 from steradian.thresholds.calibrate import calibrate
 from steradian.tracking import Follower
 from steradian.training.object_weights import weighed_objects
-from steradian.validation import labelled_table, query_table, refuse_other_labels, training_table
+from steradian.validation import labelled_table, query_table, refuse_other_labels, relabelled, training_table
 
 __all__ = ["SphereEmbedder"]
 
@@ -231,13 +230,13 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
             sample_weight: float [objects], or None.
         """
         objects = labelled_objects(X, self.schema_, where="score(X)") if y is None else self._query(X)
-        if self._fitted.several:
-            table = table_of(objects) if y is None else table_of(objects).with_labels(y)
-            right = [own == found for own, found in zip(table.labels, self.predict(objects), strict=True)]
-            return float(np.average(right, weights=sample_weight))
-        labels = table_of(objects).labels if y is None else column_or_1d(y)
-        refuse_other_labels(labels, self.classes_, where="the labels", unseen=False)
-        return float(accuracy_score(labels, self.predict(objects), sample_weight=sample_weight))
+        labels = (table_of(objects) if y is None else relabelled(table_of(objects), y)).labels
+        several = self._fitted.several
+        refuse_other_labels(labels, self.classes_, where="the labels", unseen=several, several=several)
+        found = self.predict(objects)
+        if several:
+            labels, found = np.ones(len(found), dtype=bool), labels == found
+        return float(accuracy_score(labels, found, sample_weight=sample_weight))
 
     def certify(self, X: Any, *, all_classes: bool = False, batch_size: int = BATCH) -> Certificates:
         """What every subset of an object's modalities is bound to rank below the class of the whole object.
@@ -341,7 +340,7 @@ class SphereEmbedder(TransformerMixin, ClassifierMixin, EmbedderFolder):  # type
         """
         given = labelled_objects(X, self.schema_, where="add_classes(X)") if y is None else self._query(X)
         objects = table_of(self._query(given))
-        objects = objects if y is None else objects.with_labels(column_or_1d(y))
+        objects = objects if y is None else relabelled(objects, y)
         self.fitted_, added = add_classes(self._fitted, objects)
         return added
 

@@ -16,7 +16,7 @@ MOST = 12
 
 
 def did_you_mean(word: object, known: Iterable[object], *, otherwise: str) -> str:
-    """How to fix a name that there is not.
+    """How to fix a name that there is not; small and large letters are alike.
 
     Args:
         word: that was given.
@@ -24,11 +24,11 @@ def did_you_mean(word: object, known: Iterable[object], *, otherwise: str) -> st
         otherwise: a sentence where none of them is near.
 
     Examples:
-        >>> did_you_mean("colour", ["color", "size"], otherwise="Remove it.")
+        >>> did_you_mean("Colour", ["color", "size"], otherwise="Remove it.")
         "Did you mean 'color'?"
     """
-    names = {str(name): name for name in known}
-    near = get_close_matches(str(word), names, n=1)
+    names = {str(name).casefold(): name for name in known}
+    near = get_close_matches(str(word).casefold(), names, n=1)
     return f"Did you mean {names[near[0]]!r}?" if near else otherwise
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from steradian.data import ObjectTable, Schema, read_objects
 from steradian.data.checks import refuse_bare_objects, to_names
 from steradian.data.columns import to_objects
-from steradian.data.label_sets import are_several, given_sets
+from steradian.data.label_sets import are_several, class_names, given_sets
 from steradian.data.late_columns import LateColumns
 from steradian.data.objects import OnError
 from steradian.errors import InputError
@@ -28,6 +28,7 @@ __all__ = [
     "refuse_other_labels",
     "refuse_other_schema",
     "refuse_unread",
+    "relabelled",
     "training_table",
 ]
 
@@ -47,14 +48,12 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
         InputError: a table that was not read, none or unlabelled objects, or what scikit-learn refuses.
     """
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import column_or_1d, validate_data
+    from sklearn.utils.validation import validate_data
 
-    several = None if y is None else given_sets(y)
     if getattr(estimator, "schema", None) is not None:
         X = read_objects(X, estimator.schema, labelled=y is None)
     if isinstance(X, ObjectTable):
-        labels = several if several is not None or y is None else column_or_1d(y)
-        objects = X if labels is None else X.with_labels(labels)
+        objects = X if y is None else relabelled(X, y)
         if not len(objects):
             raise InputError("at least one object", "an empty table", "fit(X)", "Check how its rows were chosen.")
         refuse_bare_objects(objects.present, objects.schema, rows=objects.rows, ids=None)
@@ -68,7 +67,7 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
             where="fit(X)",
             fix="Read the table first: fit(steradian.read_objects(table, schema)); or SphereEmbedder(schema=schema).",
         )
-    if several is not None:
+    if (several := None if y is None else given_sets(y)) is not None:
         return _plain_table(_checked(lambda: validate_data(estimator, X, dtype=np.float64))).with_labels(several)
     X, y = _checked(lambda: validate_data(estimator, X, y, dtype=np.float64))
     if y.dtype == object:
@@ -76,6 +75,22 @@ def training_table(estimator: "BaseEstimator", X: Any, y: Any) -> ObjectTable:
         y = to_names(y, np.arange(len(y)), name="y", role="a label")
     _checked(lambda: check_classification_targets(y))
     return _plain_table(X).with_labels(y)
+
+
+def relabelled(objects: ObjectTable, y: Any) -> ObjectTable:
+    """The objects with the labels that stand beside them, one or several each.
+
+    Args:
+        objects: the table.
+        y: as of `training_table`.
+
+    Raises:
+        InputError: what `with_labels` refuses.
+    """
+    from sklearn.utils.validation import column_or_1d
+
+    several = given_sets(y)
+    return objects.with_labels(column_or_1d(y) if several is None else several)
 
 
 def query_table(estimator: "BaseEstimator", schema: Schema, X: Any, *, on_error: OnError = "raise") -> ObjectTable:
@@ -239,7 +254,9 @@ def refuse_other_schema(objects: ObjectTable, schema: Schema, *, where: str) -> 
             )
 
 
-def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str, unseen: bool = True) -> None:
+def refuse_other_labels(
+    labels: np.ndarray, classes: np.ndarray, *, where: str, unseen: bool = True, several: bool = False
+) -> None:
     """See to it that labels are of the classes' kind: text, numbers, or booleans.
 
     Args:
@@ -247,10 +264,19 @@ def refuse_other_labels(labels: np.ndarray, classes: np.ndarray, *, where: str, 
         classes: of a model [num_classes].
         where: what to call the labels.
         unseen: whether labels that are none of the classes are welcome.
+        several: whether the model gives objects several.
 
     Raises:
-        InputError: text where the classes are numbers, or the like; an unseen label that is not welcome.
+        InputError: text where the classes are numbers, one label where there are several, or the like; an unseen label
+            that is not welcome.
     """
+    if several:
+        if not are_several(labels):
+            fix = "Write [label] for an object with one, and [] for one without."
+            raise InputError("lists of labels, as in training", "one label an object", where, fix)
+        labels = class_names(labels)
+        if not len(labels):
+            return
     words = {"U": "text", "O": "text", "b": "booleans"}
     kinds = [words.get(array.dtype.kind, "numbers") for array in (classes, labels)]
     kinds[1] = "lists of several" if are_several(labels) else kinds[1]

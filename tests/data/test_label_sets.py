@@ -1,5 +1,6 @@
 """Several labels an object, however they are given."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_a_missing_cell_is_unlabelled() -> None:
     ("tags", "message"),
     [
         ([["red"], "big"], r"row 1 .*want a list of labels in every row, as in others, got str 'big'"),
-        ([["red"], ["big", "big"]], r"row 1 .*want labels of which none stands twice.*fit\(X, Y\)"),
+        ([["red"], ["big", "big"]], r"row 1 .*want labels of which none stands twice, got 'big' twice.*fit\(X, Y\)"),
         ([["red"], [3]], "row 1 .*names of one type"),
         ([["red"], [None]], "row 1 .*a label in every row"),
         ([["red"], [["big"]]], "row 1 .*names of one type"),
@@ -83,9 +84,25 @@ def test_a_table_of_0_and_1_numbers_the_classes(table: Any) -> None:
     assert read(TAGS).with_labels(table).labels.tolist() == [(0, 2), (), (1, 2)]
 
 
-def test_a_data_frame_of_0_and_1_names_them() -> None:
-    found = given_sets(pd.DataFrame(TABLE, columns=["a", "b", "c"]))
+FRAME = pd.DataFrame(TABLE, columns=["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [FRAME, FRAME.astype(bool), FRAME.astype("boolean"), FRAME.astype(object), pl.DataFrame(FRAME), pa.table(FRAME)],
+    ids=["pandas", "bool", "nullable", "objects", "polars", "arrow"],
+)
+def test_a_data_frame_of_0_and_1_names_them(frame: Any) -> None:
+    found = given_sets(frame)
     assert found is not None and found.tolist() == [["a", "c"], [], ["b", "c"]]
+
+
+@pytest.mark.parametrize("gap", [np.nan, pd.NA, None, "1", -1], ids=str)
+def test_a_table_of_0_and_1_with_something_else_is_refused(gap: Any) -> None:
+    table = FRAME.astype(object)
+    table.iloc[1, 1] = gap
+    with pytest.raises(InputError, match=r"a table of 0 and 1 .* got object of shape \(3, 3\) with other values"):
+        given_sets(table)
 
 
 def test_one_label_an_object_is_left_alone() -> None:
@@ -97,6 +114,17 @@ def test_one_label_an_object_is_left_alone() -> None:
     assert not are_several(column) and strata(column).tolist() == [1, 0]
     with pytest.raises(InputError, match="0 and 1"):
         given_sets(np.array([[1, 2], [0, 1]]))
+
+
+def test_lists_that_are_written_as_text_are_told(tmp_path: Any) -> None:
+    frame = pd.DataFrame({"title": TITLES, "tags": [str(tags) for tags in TAGS]})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.warns(sr.SteradianWarning, match=r"column 'tags': each text is one label, also .*which looks like a"):
+        sr.read_objects(tmp_path / "table.csv", SCHEMA)
+    frame.loc[0, "tags"] = "[red"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sr.read_objects(frame, SCHEMA)
 
 
 def test_a_table_says_how_many_labels_objects_have() -> None:

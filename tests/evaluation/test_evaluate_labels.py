@@ -101,3 +101,10 @@ def test_labels_that_training_did_not_have_are_counted_and_left_out(model: sr.Sp
 def test_labels_of_another_kind_are_refused(model: sr.SphereEmbedder, labels: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         sr.evaluate(model, TEST.with_labels(labels), verbose=False)
+
+
+def test_how_many_are_searched_for_is_checked(model: sr.SphereEmbedder) -> None:
+    for ks in ([], [0, 1]):
+        with pytest.raises(InputError, match="ks: want different integers from 1"):
+            sr.evaluate(model, TEST, ks=ks, verbose=False)
+    assert sr.evaluate(model, TEST, max_queries=0, verbose=False).whole.queries == 1

@@ -25,3 +25,10 @@ def test_its_rows_are_plain_values() -> None:
     assert found.verdict is None
     assert found.to_dict()["subsets"][0]["lrap"] == 0.6
     assert found.to_pandas()["recall_at_1"].tolist() == [0.75]
+
+
+def test_one_object_is_counted_as_one_and_what_is_not_defined_is_not_compared() -> None:
+    one = LabelScores(("a", "b"), 9, 0, 1, 1, hamming_loss=0.1)
+    found = LabelEvaluation((one,), ("a", "b"), gallery=20, plain=ROW)
+    assert found.verdict is None and LabelEvaluation((ROW,), ("a", "b"), plain=one).verdict is None
+    assert "1 object has a label that training did not" in str(found) and "1 object has no label in" in str(found)

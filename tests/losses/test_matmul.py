@@ -112,6 +112,17 @@ def test_the_switch_is_put_back_also_after_a_mistake(before: str, request: pytes
     assert SWITCH.fp32_precision == before
 
 
+@has_switch
+def test_the_switch_is_put_back_when_two_threads_have_it_on_at_once() -> None:
+    before, first, second = SWITCH.fp32_precision, matmul._half_factors(True), matmul._half_factors(True)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert SWITCH.fp32_precision == "bf16"
+    second.__exit__(None, None, None)
+    assert SWITCH.fp32_precision == before
+
+
 # -- Float32 by the faster kernel --------------------------------------------------------------------------------------
 
 

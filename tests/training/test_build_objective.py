@@ -68,9 +68,9 @@ def test_objectives_between_modalities_have_them_too(kind: str) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"objective": "supkon"}, "objective: want one of angular, .*Did you mean supcon"),
+        ({"objective": "supkon"}, "objective: want one of angular, .*Did you mean 'supcon'"),
         ({"objective": "xxxx"}, "Leave objective out for angular"),
-        ({"margin_kind": "arcfase"}, "Did you mean arcface"),
+        ({"margin_kind": "arcfase"}, "Did you mean 'arcface'"),
         ({"margin_kind": "adaface"}, "one of arcface, cosface"),
     ],
 )

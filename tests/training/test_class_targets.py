@@ -18,7 +18,7 @@ from steradian.training.class_targets import (
 from steradian.training.feature_rows import FeatureRows
 
 
-def labelled(labels: list[list[str]] | list[str]) -> sr.ObjectTable:
+def labelled(labels: list[list[str]] | list[list[int]] | list[str]) -> sr.ObjectTable:
     schema = sr.Schema({"title": sr.Text("title")})
     return sr.read_objects({"title": ["x"] * len(labels), "label": labels}, schema)
 
@@ -42,6 +42,11 @@ def test_labels_are_numbered_by_name() -> None:
 def test_one_class_is_refused(labels: list[str]) -> None:
     with pytest.raises(InputError, match="at least 2 classes"):
         numbered_labels(labelled(labels))
+
+
+def test_objects_that_all_have_each_label_are_refused() -> None:
+    with pytest.raises(InputError, match=r"differ in their labels, got 2 objects that all have each of 2 labels, 0 "):
+        numbered_labels(labelled([[0, 1], [1, 0]]))  # a table of 0 and 1, given as lists
 
 
 def test_targets_are_sums_of_class_targets_less_their_mean(sets: LabelSets, rng: np.random.Generator) -> None:

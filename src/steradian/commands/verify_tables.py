@@ -37,6 +37,7 @@ def verify(options: Namespace) -> int:
     """
     check_file(options.out, others=[options.table, options.other, options.pairs])
     model = load_named(options.model)
+    model.fitted_.refuse_several(where="verify")
     if model.fitted_.calibration is None:
         fix = "Run this first: steradian calibrate MODEL TABLE."
         raise InputError("a model with thresholds", "one that was not calibrated", options.model, fix)
@@ -44,11 +45,11 @@ def verify(options: Namespace) -> int:
         read_named(table, model.schema_, options, labelled=False) for table in (options.table, options.other)
     )
     if options.pairs is not None:
-        from steradian.search.id_pairs import read_id_pairs, rows_of_ids
+        from steradian.search.id_pairs import rows_of_pairs
 
-        left, right = zip(*read_id_pairs(options.pairs, where="--pairs"), strict=True)
-        first = first[rows_of_ids(first, left, where="--pairs", table=options.table)]
-        second = second[rows_of_ids(second, right, where="--pairs", table=options.other)]
+        tables = options.table, options.other
+        left, right = rows_of_pairs(options.pairs, first, second, where="--pairs", tables=tables)
+        first, second = first[left], second[right]
     elif len(first) != len(second):
         fix = "Give as many rows, or name the pairs by --pairs."
         raise InputError("as many objects in both tables", f"{len(first)} and {len(second)}", "TABLE and OTHER", fix)

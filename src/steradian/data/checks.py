@@ -9,6 +9,7 @@ import numpy as np
 from steradian.data.modality import is_missing, is_told_apart, listed, shown
 from steradian.data.schema import Schema
 from steradian.errors import InputError
+from steradian.misspelt import did_you_mean
 
 __all__ = [
     "NoRowsError",
@@ -110,13 +111,11 @@ def refuse_unknown_column(name: str, columns: Iterable[str], *, where: str) -> N
     names = list(map(str, columns))
     if name in names:
         return
-    spelt = {column.casefold(): column for column in names}
-    near = get_close_matches(str(name).casefold(), spelt, n=1)
     raise InputError(
         want=f"a column of {listed(names, most=20)}",
         got=repr(name),
         where=where,
-        fix=f"Did you mean {spelt[near[0]]!r}?" if near else "Use the name of a column.",
+        fix=did_you_mean(name, names, otherwise="Use the name of a column."),
     )
 
 

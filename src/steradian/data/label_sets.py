@@ -1,14 +1,16 @@
 """Several labels an object: a tuple of names for each, empty where an object has none."""
 
+from collections import Counter
 from itertools import chain
 from typing import Any
+from warnings import warn
 
 import numpy as np
 
 from steradian.data.checks import to_names
 from steradian.data.columns import to_column, to_objects
 from steradian.data.modality import shown
-from steradian.errors import ConfigError, InputError
+from steradian.errors import ConfigError, InputError, SteradianWarning
 
 __all__ = [
     "are_several",
@@ -134,7 +136,9 @@ def to_labels(column: np.ndarray, rows: np.ndarray, *, name: str) -> np.ndarray:
     """
     cells = column.tolist()
     if not holds_lists(column):
-        return to_names(column, rows, name=name, role="a label")
+        names = to_names(column, rows, name=name, role="a label")
+        _tell_of_written_lists(names, name)
+        return names
     for cell, row in zip(cells, rows, strict=True):
         if not isinstance(cell, _LISTS):
             raise InputError(
@@ -147,15 +151,24 @@ def to_labels(column: np.ndarray, rows: np.ndarray, *, name: str) -> np.ndarray:
     flat = to_names(to_objects(chain.from_iterable(cells)), np.repeat(rows, sizes), name=name, role="a label").tolist()
     ends = np.cumsum(sizes).tolist()
     found = [tuple(sorted(set(flat[end - size : end]))) for end, size in zip(ends, sizes, strict=True)]
-    for own, size, row in zip(found, sizes, rows, strict=True):
+    for own, end, size, row in zip(found, ends, sizes, rows, strict=True):
         if len(own) < size:
+            twice = Counter(flat[end - size : end]).most_common(1)[0][0]
             raise InputError(
                 want="labels of which none stands twice",
-                got=f"a list of {size} with {len(own)} different",
+                got=f"{twice!r} twice",
                 where=f"row {row} (counted from 0), column {name!r}",
-                fix="Write the names alone. A table of 0 and 1 is taken by fit(X, Y) and objects.with_labels(Y).",
+                fix="Write each once. A table of 0 and 1 must be an array: fit(X, Y), objects.with_labels(Y).",
             )
     return to_objects(found)
+
+
+def _tell_of_written_lists(names: np.ndarray, column: str) -> None:
+    """Warn of texts that are lists, as a CSV file has them: each would be a class of its own."""
+    if names.dtype.kind == "U" and len(names) and all(name[:1] + name[-1:] == "[]" for name in names.tolist()):
+        told = f"column {column!r}: each text is one label, also {shown(names[0])}, which looks like a list"
+        fix = "For several labels an object make lists of the texts first, such as by json.loads or ast.literal_eval."
+        warn(f"{told}. {fix}", SteradianWarning, stacklevel=2)
 
 
 def given_sets(labels: Any) -> np.ndarray | None:
@@ -163,7 +176,7 @@ def given_sets(labels: Any) -> np.ndarray | None:
 
     Args:
         labels: lists or sets of names, or a table of 0 and 1 [objects, classes], whose classes are its columns' names
-            where it is a data frame, else numbers from 0.
+            where it is a data frame or an arrow table, else numbers from 0.
 
     Raises:
         InputError: a table of other numbers.
@@ -174,14 +187,15 @@ def given_sets(labels: Any) -> np.ndarray | None:
     """
     if len(getattr(labels, "shape", ())) == 2 and labels.shape[1] > 1:
         table = np.asarray(labels.toarray() if hasattr(labels, "toarray") else labels)
-        if table.dtype.kind not in "biuf" or not np.isin(table, (0, 1)).all():
+        if not _are_0_and_1(table):
             raise InputError(
                 want="labels [objects], or a table of 0 and 1 [objects, classes]",
                 got=f"{table.dtype} of shape {table.shape} with other values",
                 where="the labels",
                 fix="Give one name an object, or lists of names.",
             )
-        names = getattr(labels, "columns", np.arange(table.shape[1])).tolist()
+        # An arrow table has the cells where frames have the names.
+        names = [*getattr(labels, "column_names", getattr(labels, "columns", range(table.shape[1])))]
         return to_objects([names[place] for place in np.flatnonzero(row)] for row in table)
     if isinstance(labels, np.ndarray) and labels.dtype != object:
         return None
@@ -190,3 +204,11 @@ def given_sets(labels: Any) -> np.ndarray | None:
     except InputError:
         return None
     return column if holds_lists(column) else None
+
+
+def _are_0_and_1(table: np.ndarray) -> bool:
+    try:
+        return bool(np.isin(table, (0, 1)).all())
+    except TypeError:
+        # pandas.NA equals nothing.
+        return False

@@ -92,12 +92,12 @@ class Schema:
         names, chosen = list(self.modalities), [subset] if isinstance(subset, str) else list(subset)
         unknown = [name for name in chosen if name not in names]
         if unknown or not chosen:
-            near = get_close_matches(str(unknown[0]), names, n=1) if unknown else []
+            usual = f"Use names of the schema, such as {names[0]!r}."
             raise InputError(
                 want=f"modalities of {', '.join(names)}",
                 got=", ".join(map(repr, unknown)) or "none",
                 where="a choice of modalities",
-                fix=f"Did you mean {near[0]!r}?" if near else f"Use names of the schema, such as {names[0]!r}.",
+                fix=did_you_mean(unknown[0], names, otherwise=usual) if unknown else usual,
             )
         return np.array([name in chosen for name in names])
 

@@ -64,8 +64,10 @@ def evaluate_labels(
         verbose: show progress.
 
     Raises:
-        InputError: tables that cannot be scored.
+        InputError: tables that cannot be scored, or no k.
     """
+    if not ks or min(ks) < 1:
+        raise InputError("different integers from 1", repr(ks), "ks", "Write (1, 5, 10).")
     objects, gallery = check_tables(model, objects, gallery, where="evaluate", several=True)
     table, inside, names = table_of(objects), None, model.fitted_.modalities
     present = present_modalities(model.schema_, table)
@@ -133,7 +135,7 @@ class _Scorer:
             return without
         queries, most = can, inside.max_queries
         if most is not None and len(can) > most:
-            queries = np.sort(np.random.default_rng(inside.random_state).choice(can, most, replace=False))
+            queries = np.sort(np.random.default_rng(inside.random_state).choice(can, max(1, most), replace=False))
         exclude = itself[queries] if (itself >= 0).any() else None
         largest = min(max(self.ks), len(inside.vectors) - (exclude is not None))
         near, _ = nearest(vectors[queries], inside.vectors, k=largest, exclude=exclude)

@@ -62,6 +62,7 @@ class LabelEvaluation(Evaluation, rows="subsets", line=line_of(_COLUMNS), words=
         modalities: all modalities of the model, in the order of its schema.
         gallery: how many objects were searched in; None where each object was searched among the others.
         ami_sampled: False; there are no clusters.
+        ami_tried: False, likewise.
         patterns: one entry for all objects that have exactly the same modalities, the most frequent first.
         certified: None.
         certified_right: None.
@@ -86,10 +87,10 @@ class LabelEvaluation(Evaluation, rows="subsets", line=line_of(_COLUMNS), words=
     @property
     def verdict(self) -> str | None:
         """What a plain model reaches on the same objects; None where none was measured."""
-        if self.plain is None:
+        ours, theirs = (None if row is None else row.to_dict()["micro_f1"] for row in (self.whole, self.plain))
+        if ours is None or theirs is None:
             return None
-        ours, theirs = (f"{row.to_dict()['micro_f1']:.3f}" for row in (self.whole, self.plain))
-        return f"Micro-F1 {ours} beside {theirs} of one-vs-rest logistic regression on plain features."
+        return f"Micro-F1 {ours:.3f} beside {theirs:.3f} of one-vs-rest logistic regression on plain features."
 
     def _title(self) -> str:
         searched = "each among the others" if self.gallery is None else f"in a gallery of {self.gallery:,}"
@@ -102,9 +103,13 @@ class LabelEvaluation(Evaluation, rows="subsets", line=line_of(_COLUMNS), words=
     def _notes(self) -> list[str]:
         whole, notes = self.whole, [] if self.verdict is None else [self.verdict]
         if whole.unknown_class:
-            notes.append(f"{whole.unknown_class:,} objects have a label that training did not: it is left out.")
+            notes.append(f"{_counted(whole.unknown_class)} a label that training did not: it is left out.")
         if whole.without_relevant:
-            notes.append(f"{whole.without_relevant:,} objects have no label in common with any that they can find.")
+            notes.append(f"{_counted(whole.without_relevant)} no label in common with any that can be found.")
         if whole.drawn:
             notes.append(f"Searched for {whole.queries:,} drawn objects (max_queries=None: all).")
         return notes
+
+
+def _counted(objects: int) -> str:
+    return "1 object has" if objects == 1 else f"{objects:,} objects have"

@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeGuard, TypeVar
 import numpy as np
 
 from steradian.data import ObjectTable, Schema
-from steradian.data.label_sets import are_several, class_names
 from steradian.embedder import SphereEmbedder
 from steradian.errors import ConfigError, InputError
 from steradian.fitted_model import Encoded, FittedModel, labelled_objects, table_of
@@ -244,12 +243,9 @@ def check_tables(
     found = _checked(model, objects, least=2 if gallery is None else 1, where=f"{where}(...), objects")
     inside = None if gallery is None else _checked(model, gallery, least=1, where=f"{where}(...), gallery")
     for table in (found, inside if several else None):
-        labels = model.classes_ if table is None else table_of(table).labels
-        if table is not None and several and not are_several(labels):
-            fix = "Write [label] for an object with one, and [] for one without."
-            raise InputError("lists of labels, as in training", "one label an object", where, fix)
-        names = class_names(labels) if several else labels
-        refuse_other_labels(names if len(names) else model.classes_, model.classes_, where="the labels of the objects")
+        if table is not None:
+            where = "the labels of the objects" if table is found else "the labels of the gallery"
+            refuse_other_labels(table_of(table).labels, model.classes_, where=where, several=several)
     return found, inside
 
 

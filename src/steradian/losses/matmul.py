@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,9 @@ LARGE = 1 << 25
 """Multiplications from which oneDNN's float32 product is faster than MKL's on AMD (docs/lab-log.md)."""
 
 PROCESSOR = Path("/proc/cpuinfo")
+_SWITCHING = Lock()
+_found: list[str] = []
+"""As what the switch was found, once for each thread that has it on: it belongs to the process."""
 
 
 def product(left: Tensor, right: Tensor, *, precision: Precision, out: Tensor) -> Tensor:
@@ -93,8 +97,13 @@ def _half_factors(wanted: bool) -> Iterator[None]:
     if not wanted or switch is None:
         yield
         return
-    before, switch.fp32_precision = switch.fp32_precision, "bf16"
+    with _SWITCHING:
+        _found.append(_found[0] if _found else switch.fp32_precision)
+        switch.fp32_precision = "bf16"
     try:
         yield
     finally:
-        switch.fp32_precision = before
+        with _SWITCHING:
+            before = _found.pop()
+            if not _found:
+                switch.fp32_precision = before

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from steradian.data.checks import to_names
 from steradian.data.columns import to_column
 from steradian.errors import InputError
 from steradian.fitted_model import FittedModel
+from steradian.misspelt import did_you_mean
 from steradian.model import SphericalClassifier
 from steradian.new_classes.added_classes import AddedClasses
 from steradian.new_classes.crowding import measure_crowding
@@ -131,14 +131,12 @@ def _refuse_unknown(names: Sequence[Any], classes: Sequence[Any]) -> None:
     known = {(type(name), name) for name in classes}
     for name in names:
         if (type(name), name) not in known:
-            near = get_close_matches(str(name), map(str, classes), n=1)
-            meant = [known_name for known_name in classes if str(known_name) in near]
             listed = ", ".join(map(repr, classes[:10])) + (" and others" if len(classes) > 10 else "")
             raise InputError(
                 want=f"names of the model's {len(classes)} classes",
                 got=repr(name),
                 where="remove_classes(names)",
-                fix=f"Did you mean {meant[0]!r}?" if meant else f"There are {listed}.",
+                fix=did_you_mean(name, classes, otherwise=f"There are {listed}."),
             )
 
 

@@ -1,6 +1,5 @@
-"""Pairs of ids that a user names, and where the objects of these ids stand."""
+"""Pairs of objects that a user names by their ids."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,33 +10,63 @@ from steradian.data.reading import read_columns
 from steradian.errors import InputError
 from steradian.misspelt import did_you_mean
 
-__all__ = ["read_id_pairs", "rows_of_ids"]
+__all__ = ["rows_of_pairs"]
 
 
-def read_id_pairs(source: Any, *, where: str) -> list[tuple[str, str | None]]:
-    """The ids of each pair as text; None where a cell is empty in the second column.
+def rows_of_pairs(
+    source: Any,
+    first: ObjectTable,
+    second: ObjectTable,
+    *,
+    where: str,
+    tables: tuple[str, str] = ("the first table", "the second table"),
+    unmatched: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The places of each pair's objects in both tables, int64 [pairs] each; ids are compared as text.
 
     Args:
-        source: a table of two columns, as `read_objects` takes it.
+        source: a table of two columns of ids, as `read_objects` takes it.
+        first: the table of the first column.
+        second: that of the second one.
         where: the argument, for messages.
+        tables: what to call both tables.
+        unmatched: whether cells of the second column may be empty, which gives -1.
 
     Raises:
-        InputError: another number of columns, or an empty cell in the first.
+        InputError: another number of columns, ids in place of their names, an empty cell, or an id that no object has;
+            with the nearest one.
 
     Examples:
-        >>> read_id_pairs({"a": [1, 2], "b": [7.0, None]}, where="known")
-        [('1', '7'), ('2', None)]
+        >>> import steradian as sr
+        >>> table = {"x": np.eye(2), "sku": [7, 8]}
+        >>> objects = sr.read_objects(table, sr.Schema({"x": sr.Vector("x")}, id="sku"), labelled=False)
+        >>> rows_of_pairs({"a": [8, 7], "b": [7.0, None]}, objects, objects, where="known", unmatched=True)
+        (array([1, 0]), array([ 0, -1]))
     """
-    columns = read_columns(source)
+    columns, places = read_columns(source), [_places(first), _places(second)]
     if len(columns) != 2:
         fix = "Write the first id and the second id of each pair, below a header line."
         got = f"{len(columns)} column{'s' * (len(columns) != 1)}: {', '.join(columns)}"
         raise InputError("a table of two columns", got, where, fix)
-    first, second = ([_as_id(cell) for cell in np.asarray(columns[name]).tolist()] for name in columns)
-    if None in first:
-        got = f"none in row {first.index(None)} (counted from 0)"
-        raise InputError("an id in each row of the first column", got, where, "Fill in the cell, or drop its row.")
-    return [(str(one), other) for one, other in zip(first, second, strict=True)]
+    if all(name in known for name, known in zip(columns, places, strict=True)):
+        fix = "Write for example first,second above the first pair."
+        raise InputError("names above the two columns", f"the ids {' and '.join(columns)}", where, fix)
+    found = []
+    for name, known, table, place in zip(columns, places, tables, ("first", "second"), strict=True):
+        ids = [_as_id(cell) for cell in np.asarray(columns[name]).tolist()]
+        if None in ids and not (unmatched and place == "second"):
+            want, got = f"an id in each row of the {place} column", f"none in row {ids.index(None)} (counted from 0)"
+            raise InputError(want, got, where, "Fill in the cell, or drop its row.")
+        lost = next((each for each in ids if each is not None and each not in known), None)
+        if lost is not None:
+            usual = f"Write ids as they stand in the table, in the {place} column those of {table}."
+            raise InputError(f"ids of {table}", repr(lost), where, did_you_mean(lost, known, otherwise=usual))
+        found.append(np.array([-1 if each is None else known[each] for each in ids], dtype=np.int64))
+    return found[0], found[1]
+
+
+def _places(objects: ObjectTable) -> dict[str, int]:
+    return {str(name): row for row, name in enumerate(objects.ids.tolist())}
 
 
 def _as_id(cell: Any) -> str | None:
@@ -45,23 +74,3 @@ def _as_id(cell: Any) -> str | None:
     if is_missing(cell):
         return None
     return str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
-
-
-def rows_of_ids(objects: ObjectTable, ids: Sequence[str], *, where: str, table: str) -> np.ndarray:
-    """The places of objects in a table, int64 [ids].
-
-    Args:
-        objects: the table.
-        ids: as text.
-        where: the argument that named them, for messages.
-        table: what to call the table.
-
-    Raises:
-        InputError: an id that no object has; with the nearest one.
-    """
-    places = {str(name): row for row, name in enumerate(objects.ids.tolist())}
-    lost = next((name for name in ids if name not in places), None)
-    if lost is not None:
-        fix = did_you_mean(lost, places, otherwise="Write ids as they stand in the table.")
-        raise InputError(f"ids of {table}", repr(lost), where, fix)
-    return np.array([places[name] for name in ids], dtype=np.int64)

@@ -12,7 +12,7 @@ from steradian.data import ObjectTable, Schema, read_objects
 from steradian.errors import ConfigError, InputError
 from steradian.misspelt import telling_of_misspelt
 from steradian.result_table import ResultTable
-from steradian.search.id_pairs import read_id_pairs, rows_of_ids
+from steradian.search.id_pairs import rows_of_pairs
 from steradian.search.index import Index
 from steradian.search.queries import Embedder
 from steradian.text_table import fit_text
@@ -174,12 +174,8 @@ def match_tables(
     if limit is not None:
         order = np.argsort(doubts, kind="stable")
         return Matches(names[0][order], names[1][order], angles[order], doubts[order], float(limit))
-    pairs = read_id_pairs(known, where="known")
-    left = rows_of_ids(tables[0], [one for one, _ in pairs], where="known", table="the first table")
-    there = [(row, other) for row, (_, other) in zip(left.tolist(), pairs, strict=True) if other is not None]
-    right = rows_of_ids(tables[1], [other for _, other in there], where="known", table="the second table")
-    true = set(zip([row for row, _ in there], right.tolist(), strict=True))
-    asked = np.unique(left)
+    left, right = rows_of_pairs(known, *tables, where="known", unmatched=True)
+    true, asked = set(zip(left.tolist(), right.tolist(), strict=True)), np.unique(left)
     is_right = np.array([(row, rows[row]) in true for row in asked.tolist()], dtype=bool)
     found = precision_angle(doubts[asked], is_right, precision=precision)
     same = doubts[asked] <= found

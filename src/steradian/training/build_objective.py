@@ -2,13 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import fields
-from difflib import get_close_matches
 
 import numpy as np
 
 from steradian.config import ModelConfig, TrainingConfig
 from steradian.errors import ConfigError
 from steradian.losses import MARGINS
+from steradian.misspelt import did_you_mean
 from steradian.model import SphericalClassifier
 from steradian.training.objectives import OBJECTIVES, Derived, Objective
 
@@ -74,8 +74,7 @@ def check_options(config: TrainingConfig) -> None:
 
 def _check_name(option: str, name: str, known: Collection[str]) -> None:
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        fix = f"Did you mean {near[0]}?" if near else f"Leave {option} out for {next(iter(known))}."
+        fix = did_you_mean(name, known, otherwise=f"Leave {option} out for {next(iter(known))}.")
         raise ConfigError(f"one of {', '.join(known)}", repr(name), option, fix)
 
 

@@ -72,7 +72,7 @@ def numbered_labels(objects: ObjectTable) -> tuple[np.ndarray, ClassLabels]:
         objects: labelled; several labels an object take a byte a class.
 
     Raises:
-        InputError: fewer than two classes.
+        InputError: fewer than two classes, or objects that all have each.
     """
     classes = class_names(objects.labels)
     if len(classes) < 2:
@@ -82,6 +82,11 @@ def numbered_labels(objects: ObjectTable) -> tuple[np.ndarray, ClassLabels]:
     if not are_several(objects.labels):
         return np.unique(objects.labels, return_inverse=True)
     own = owned_classes(objects.labels, classes)
+    if own.all():
+        # So does a table of 0 and 1 with two columns look, given as lists.
+        fix = "Add objects that lack some. A table of 0 and 1 must be an array: fit(X, Y)."
+        got = f"{len(objects)} objects that all have each of {len(classes)} labels, {classes[0]!s} and so on"
+        raise InputError("objects that differ in their labels", got, "the labels", fix)
     return classes, LabelSets(own, np.average(own, axis=0, weights=objects.weights).astype(np.float32))
 
 

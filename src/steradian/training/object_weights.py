@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from steradian.data import ObjectTable
 from steradian.data.label_sets import are_several, class_names
 from steradian.errors import ConfigError, InputError
+from steradian.misspelt import did_you_mean
 
 __all__ = ["ClassWeight", "weighed_objects"]
 
@@ -86,8 +86,7 @@ def _class_weights(given: ClassWeight, classes: np.ndarray, sizes: np.ndarray) -
     unknown = [name for name in given if name not in names]
     # As in scikit-learn: a fold of a cross-validation may lack a class that the weights name.
     if unknown and len(given) - len(unknown) < len(names):
-        near = get_close_matches(str(unknown[0]), map(str, names), n=1)
-        fix = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(map(repr, names[:5]))} and so on."
+        fix = did_you_mean(unknown[0], names, otherwise=f"There are {', '.join(map(repr, names[:5]))} and so on.")
         raise ConfigError("labels of the table", repr(unknown[0]), where, fix)
     for name, weight in given.items():
         number = isinstance(weight, int | float | np.number) and not isinstance(weight, bool)
