@@ -5,9 +5,9 @@ import pickle
 import pytest
 
 from steradian import errors
-from steradian.errors import ConfigError, InputError, MissingExtraError, SteradianError
+from steradian.errors import ConfigError, InputError, MissingExtraError, SteradianError, SteradianWarning, warn_user
 
-KINDS = [getattr(errors, name) for name in errors.__all__ if name not in ("MissingExtraError", "SteradianWarning")]
+KINDS = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error") and name != "MissingExtraError"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -36,3 +36,9 @@ def test_a_missing_extra_names_the_command_and_is_an_import_error() -> None:
 def test_the_kinds_are_told_apart() -> None:
     assert not issubclass(InputError, ConfigError)
     assert not issubclass(ConfigError, InputError)
+
+
+def test_a_warning_names_the_line_outside_the_package() -> None:
+    with pytest.warns(SteradianWarning, match="^Look here$") as told:
+        warn_user("Look here")
+    assert told[0].filename == __file__

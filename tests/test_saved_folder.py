@@ -90,7 +90,7 @@ for package in (steradian.data, steradian.modalities):
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         # What reads files, splits them or fits needs pyarrow or torch.
         apart = "table_files", "parquet_rows", "file_errors", "split_files", "csv_columns", "feature_cache"
-        if not module.name.endswith(("_tokenizer", ".pretrained_encoder", ".tensors", *apart)):
+        if not module.name.endswith(("_tokenizer", ".pretrained_encoder", ".tensors", ".dropout", *apart)):
             importlib.import_module(module.name)
 from steradian.data.closed_form import features_of, fused
 from steradian.data.sparse_rows import SparseRows

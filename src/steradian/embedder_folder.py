@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
-from warnings import warn
 
 from steradian.embedder_attributes import EmbedderAttributes
-from steradian.errors import MissingExtraError, SavedModelError, SteradianError, SteradianWarning
+from steradian.errors import MissingExtraError, SavedModelError, SteradianError, warn_user
 from steradian.fitted_model import FittedModel
 from steradian.model_card import write_card
 from steradian.saved_model import load_model, save_model
@@ -53,7 +52,7 @@ class EmbedderFolder(EmbedderAttributes):
         """
         model, inputs = load_model(folder, device=device)
         if not model.training.ended:
-            warn(f"{folder}: this model was saved while its training went on", SteradianWarning, stacklevel=2)
+            warn_user(f"{folder}: this model was saved while its training went on")
         estimator = cls(**model.model_config.to_dict(), **(model.training_config.to_dict() | {"device": device}))
         estimator.__dict__ |= inputs
         estimator.fitted_ = model

@@ -3,6 +3,10 @@
 Every message has the same four parts: where it happened, what was wanted, what was got, and how to fix it.
 """
 
+import sys
+from pathlib import Path
+from warnings import warn
+
 __all__ = [
     "ConfigError",
     "InputError",
@@ -13,6 +17,7 @@ __all__ = [
     "StoreError",
     "TrainingError",
     "UnknownOptionError",
+    "warn_user",
 ]
 
 
@@ -42,6 +47,28 @@ class SteradianError(ValueError):
 
 class SteradianWarning(UserWarning):
     """Something goes on that a user should know of: what is promised may not hold."""
+
+
+PACKAGE = str(Path(__file__).parent)
+
+
+def warn_user(message: str) -> None:
+    """Give a `SteradianWarning` at the line outside this package that led to it.
+
+    Args:
+        message: what a user may want to change, as sentences.
+
+    Examples:
+        >>> from warnings import catch_warnings
+        >>> with catch_warnings(record=True) as told:
+        ...     warn_user("Three rows have no label.")
+        >>> str(told[0].message)
+        'Three rows have no label.'
+    """
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warn(message, SteradianWarning, stacklevel=level)
 
 
 class InputError(SteradianError):

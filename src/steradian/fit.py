@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import cast
-from warnings import warn
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from steradian.config import ModelConfig, TrainingConfig
 from steradian.data import ObjectTable
 from steradian.data.batch import PreparedObjects, Preprocessor
 from steradian.data.object_digests import known_objects, object_digests, told_of_training_objects
-from steradian.errors import SteradianWarning
+from steradian.errors import warn_user
 from steradian.fitted_model import FittedModel
 from steradian.model import Encoder, SphericalClassifier, build_model, fingerprint_of
 from steradian.ranks import Ranks, failures_told
@@ -193,7 +192,7 @@ def _tell_of_validation(validation: ObjectTable, objects: ObjectTable, trained: 
     """Whether most validation objects are training objects, of which a user is warned."""
     told = told_of_training_objects(known_objects(validation, objects.schema.modalities, trained), len(validation))
     if told is not None:
-        warn(f"fit(validation=...): {told}", SteradianWarning, stacklevel=5)
+        warn_user(f"fit(validation=...): {told}")
     return told is not None
 
 

@@ -7,7 +7,6 @@ damaged is as good as none: its item is encoded again.
 
 import os
 import re
-import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steradian.errors import warn_user
 from steradian.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
@@ -150,10 +150,9 @@ class FeatureCache:
                 file.write(_records(digests, vectors).tobytes())
         except OSError as error:
             self._writable = False
-            warnings.warn(
+            warn_user(
                 f"features cannot be kept in {self._folder} ({error}); they will be encoded again next time. "
-                "Set STERADIAN_CACHE to a folder that can be written to.",
-                stacklevel=2,
+                "Set STERADIAN_CACHE to a folder that can be written to."
             )
 
 

@@ -3,14 +3,13 @@
 from collections import Counter
 from itertools import chain
 from typing import Any
-from warnings import warn
 
 import numpy as np
 
 from steradian.data.checks import to_names
 from steradian.data.columns import to_column, to_objects
 from steradian.data.modality import shown
-from steradian.errors import ConfigError, InputError, SteradianWarning
+from steradian.errors import ConfigError, InputError, warn_user
 
 __all__ = [
     "are_several",
@@ -168,7 +167,7 @@ def _tell_of_written_lists(names: np.ndarray, column: str) -> None:
     if names.dtype.kind == "U" and len(names) and all(name[:1] + name[-1:] == "[]" for name in names.tolist()):
         told = f"column {column!r}: each text is one label, also {shown(names[0])}, which looks like a list"
         fix = "For several labels an object make lists of the texts first, such as by json.loads or ast.literal_eval."
-        warn(f"{told}. {fix}", SteradianWarning, stacklevel=2)
+        warn_user(f"{told}. {fix}")
 
 
 def given_sets(labels: Any) -> np.ndarray | None:

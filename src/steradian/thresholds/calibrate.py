@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
-from warnings import warn
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from steradian.calibration.threshold_rules import (
 )
 from steradian.data.object_digests import known_objects, told_of_training_objects
 from steradian.data.subsets import MOST_SUBSETS, subsets_to_measure
-from steradian.errors import ConfigError, InputError, SteradianWarning
+from steradian.errors import ConfigError, InputError, warn_user
 from steradian.fitted_model import FittedModel, labelled_objects, table_of
 from steradian.metrics import concentration, to_angles
 from steradian.thresholds.evidence import Evidence, HeldOut, LeftOutClasses, left_out_of
@@ -134,7 +133,7 @@ def _evidence(model: FittedModel, objects: Any) -> Evidence:
     if model.trained is not None:
         told = told_of_training_objects(known_objects(table, model.modalities, model.trained), len(table))
         if told is not None:
-            warn(f"calibrate(objects): {told}", SteradianWarning, stacklevel=4)
+            warn_user(f"calibrate(objects): {told}")
     return HeldOut(model, objects)
 
 
