@@ -1,5 +1,6 @@
 """How long `read_objects` takes for a row, and what memory, beside pyarrow's own reader of the same file."""
 
+import ctypes
 import json
 import subprocess
 import sys
@@ -120,6 +121,8 @@ def peak_bytes(*, anew: bool = False) -> int:
         anew: forget what it had before now.
     """
     if anew:
+        # What earlier work has left free within the process would hide what is taken next.
+        getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
         Path("/proc/self/clear_refs").write_text("5")
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return 1024 * int(line.split()[1])
