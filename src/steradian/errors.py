@@ -59,8 +59,9 @@ def warn_user(message: str) -> None:
         message: what a user may want to change, as sentences.
 
     Examples:
-        >>> from warnings import catch_warnings
+        >>> from warnings import catch_warnings, simplefilter
         >>> with catch_warnings(record=True) as told:
+        ...     simplefilter("always")
         ...     warn_user("Three rows have no label.")
         >>> str(told[0].message)
         'Three rows have no label.'
