@@ -9,7 +9,7 @@ from benchmarks.claim_sets import SETS, load_claim_set
 from benchmarks.growth import measure
 from benchmarks.growth_cases import Case, Size
 
-__all__ = ["ALONE", "Costs", "read_costs", "run"]
+__all__ = ["ALONE", "Costs", "cost_lines", "read_costs", "run"]
 
 ALONE = tuple(method for method, (fixed, _) in OBJECTIVES.items() if "alignment_weight" not in fixed)
 """Methods that are an objective with its own terms; whose objects are positives changes little."""
@@ -49,3 +49,16 @@ def read_costs(out: Path) -> Costs:
     file = out / "costs.json"
     found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return {name: {m: (float(ms), int(size)) for m, (ms, size) in methods.items()} for name, methods in found.items()}
+
+
+def cost_lines(costs: Costs) -> list[str]:
+    """A table in Markdown: a row a method, a column a set, milliseconds and megabytes.
+
+    Args:
+        costs: of `read_costs`.
+    """
+    methods = [method for method in ALONE if "no labels" not in method]
+    rows = [
+        [method, *(f"{own[method][0]:.1f}, {own[method][1] / 1e6:.1f}" for own in costs.values())] for method in methods
+    ]
+    return [f"| {' | '.join(row)} |" for row in (["ms, MB", *costs], ["---"] * (1 + len(costs)), *rows)]

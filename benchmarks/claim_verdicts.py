@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.claim_costs import cost_lines, read_costs
 from benchmarks.claim_records import read_records
 from benchmarks.claims_report import Found, bars, summarise
 from benchmarks.judge import Verdict, judge, judge_leads
@@ -75,7 +76,11 @@ def document_parts(results: Path) -> dict[str, str]:
         results: as of `read_verdicts`.
     """
     _, *rivals = bars(_found(results)).splitlines()
-    return {"verdicts": "\n".join(verdict_lines(read_verdicts(results))), "rivals": "\n".join(rivals).strip()}
+    return {
+        "verdicts": "\n".join(verdict_lines(read_verdicts(results))),
+        "rivals": "\n".join(rivals).strip(),
+        "costs": "\n".join(cost_lines(read_costs(results))),
+    }
 
 
 def document_with(parts: Mapping[str, str], text: str) -> str:
