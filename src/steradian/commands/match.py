@@ -1,13 +1,8 @@
 """`steradian match`: the same objects in two tables without a common key."""
 
-import csv
-import io
-from pathlib import Path
-
 from jsonargparse import ArgumentParser, Namespace
 
-from steradian.atomic_write import write_whole
-from steradian.commands.tables import add_on_error, load_named, read_named, show
+from steradian.commands.tables import add_on_error, load_named, read_named, show, write_pairs
 from steradian.out_paths import check_file
 
 __all__ = ["match", "match_words"]
@@ -46,10 +41,6 @@ def match(options: Namespace) -> int:
     found = match_tables(model, *tables, known=options.known, precision=options.precision, limit=options.limit)
     show(found)
     if options.out is not None:
-        lines = io.StringIO()
-        writer = csv.DictWriter(lines, ["first", "second", "angle", "doubt", "verdict"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found.to_dict()["pairs"])
-        write_whole(Path(options.out), lines.getvalue())
+        write_pairs(options.out, ["first", "second", "angle", "doubt", "verdict"], found.to_dict()["pairs"])
         print(f"wrote {len(found):,} pair{'s' * (len(found) != 1)} to {options.out}")
     return 0

@@ -1,9 +1,15 @@
 """What commands share: models and tables that a user names, and results shown."""
 
+import csv
+import io
 import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
+
+from steradian.atomic_write import write_whole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,6 +28,7 @@ __all__ = [
     "read_named",
     "save_and_show",
     "show",
+    "write_pairs",
 ]
 
 
@@ -145,3 +152,18 @@ def read_both(
     """
     first = read_named(table, schema, options)
     return first, None if other is None else read_named(other, schema, options)
+
+
+def write_pairs(path: str, columns: Sequence[str], pairs: Iterable[Mapping[str, object]]) -> None:
+    """Write a CSV file of pairs, whole or not at all.
+
+    Args:
+        path: of the file.
+        columns: its header line.
+        pairs: a line each, with an entry a column.
+    """
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(pairs)
+    write_whole(Path(path), lines.getvalue())

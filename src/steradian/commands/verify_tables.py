@@ -1,13 +1,8 @@
 """`steradian verify`: whether objects of two tables are the same."""
 
-import csv
-import io
-from pathlib import Path
-
 from jsonargparse import ArgumentParser, Namespace
 
-from steradian.atomic_write import write_whole
-from steradian.commands.tables import add_on_error, load_named, read_named, show
+from steradian.commands.tables import add_on_error, load_named, read_named, show, write_pairs
 from steradian.errors import InputError
 from steradian.out_paths import check_file
 
@@ -57,10 +52,7 @@ def verify(options: Namespace) -> int:
     if options.out is None:
         show(found)
         return 0
-    lines, entries = io.StringIO(), found.to_dict()["pairs"]
-    writer = csv.DictWriter(lines, [*entries[0]] if entries else ["first", "second"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(entries)
-    write_whole(Path(options.out), lines.getvalue())
+    entries = found.to_dict()["pairs"]
+    write_pairs(options.out, [*entries[0]] if entries else ["first", "second"], entries)
     print(f"wrote {len(found)} pair{'s' * (len(found) != 1)}, {int(found.same.sum())} the same, to {options.out}")
     return 0
